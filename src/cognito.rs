@@ -1,0 +1,111 @@
+//! A Cognito user pool: its issuer, its endpoints and its ways. The two are unrelated hosts: OAuth and
+//! the pages live on the pool's *domain*, the issuer and the key set on `cognito-idp.<region>`.
+
+use std::time::Duration;
+
+use crate::http::{Endpoint, format_query};
+use crate::oidc::ClientSecret;
+use crate::oidc::token::Caller;
+
+/// A user pool and the app client that signs people in there.
+#[derive(Clone, Debug)]
+pub struct UserPool {
+    /// `iss` of its tokens, byte for byte.
+    pub issuer: String,
+    /// The app client's id.
+    pub client_id: String,
+    /// The app client's secret; a public client has none.
+    pub client_secret: Option<ClientSecret>,
+    /// What is asked for at sign-in.
+    pub scopes: Vec<String>,
+    /// What the operator wants added to the authorization request.
+    pub authorize_params: Vec<(String, String)>,
+    /// Where everything is.
+    pub endpoints: Endpoints,
+    /// Through which Envoy clusters it is called.
+    pub clusters: Clusters,
+    /// How long calls may take.
+    pub timeouts: Timeouts,
+}
+
+/// Cognito's endpoints.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Where browsers sign in.
+    pub authorize: Endpoint,
+    /// Where codes and refresh tokens are exchanged for tokens.
+    pub token: Endpoint,
+    /// Where refresh tokens are revoked.
+    pub revoke: Endpoint,
+    /// Where browsers sign out. Not OIDC's RP-initiated logout: it wants `client_id` and `logout_uri`.
+    pub logout: Endpoint,
+    /// The key set.
+    pub jwks: Endpoint,
+}
+
+/// Names of Envoy clusters.
+#[derive(Clone, Debug)]
+pub struct Clusters {
+    /// Leads to the pool's domain.
+    pub domain: String,
+    /// Leads to `cognito-idp.<region>.amazonaws.com`.
+    pub idp: String,
+}
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// The token endpoint.
+    pub token: Duration,
+    /// The key set.
+    pub jwks: Duration,
+    /// Revocation.
+    pub revoke: Duration,
+}
+
+impl UserPool {
+    /// The issuer that follows from a pool's id, of Cognito's original and still usual kind; `None`
+    /// where the id is none. The region is what stands before the underscore.
+    pub fn issuer_of(user_pool_id: &str) -> Option<String> {
+        let (region, name) = user_pool_id.split_once('_')?;
+        let region_ok = !region.is_empty()
+            && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let name_ok = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (region_ok && name_ok && user_pool_id.len() <= 55)
+            .then(|| format!("https://cognito-idp.{region}.amazonaws.com/{user_pool_id}"))
+    }
+
+    /// Who calls the token and the revocation endpoint, with the timeout that goes with it.
+    pub fn caller(&self, timeout: Duration) -> Caller<'_> {
+        Caller {
+            client_id: &self.client_id,
+            client_secret: self.client_secret.as_ref(),
+            cluster: &self.clusters.domain,
+            timeout,
+        }
+    }
+
+    /// The URL that ends the browser's session at Cognito and leads on to `logout_uri`, which must be
+    /// one of the client's sign-out URLs.
+    pub fn logout_url(&self, logout_uri: &str) -> String {
+        let query = format_query([("client_id", self.client_id.as_str()), ("logout_uri", logout_uri)]);
+        let separator = if self.endpoints.logout.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{query}", self.endpoints.logout.url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_follows_from_the_pool() {
+        assert_eq!(
+            UserPool::issuer_of("us-east-1_UFeMzbuJe").as_deref(),
+            Some("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe")
+        );
+        for bad in ["", "us-east-1", "us-east-1_", "_x", "us east_x", "us-east-1_a/b", "evil.com/us_x"] {
+            assert_eq!(UserPool::issuer_of(bad), None, "{bad}");
+        }
+    }
+}

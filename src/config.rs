@@ -1,0 +1,255 @@
+//! The configuration: what the operator wrote, read once into what it means. A document with any fault
+//! is refused whole, with all its faults at once.
+
+pub mod document;
+pub mod environment;
+mod headers;
+mod pool;
+pub mod reader;
+mod session;
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::cognito::UserPool;
+use crate::config::reader::{Fault, Faults, Section};
+use crate::cookie::{Attributes, SameSite};
+use crate::identity::{IdentityHeaders, RoleSettings};
+use crate::path::{Pattern, RequestPath};
+use crate::rules::{Allow, Rule, Rules};
+use crate::seal::{Binding, Keyring};
+
+/// Everything that can be configured, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The user pool people sign in at.
+    pub pool: UserPool,
+    /// Scheme and authority that browsers see, where it isn't the request's own.
+    pub public_url: Option<String>,
+    /// Our own paths.
+    pub paths: Paths,
+    /// The cookies.
+    pub cookies: CookieSettings,
+    /// What cookies are sealed under.
+    pub keyring: Keyring,
+    /// How long a session may last, whatever is refreshed.
+    pub lifetime: Duration,
+    /// Where roles come from.
+    pub roles: RoleSettings,
+    /// What the app is told.
+    pub headers: IdentityHeaders,
+    /// Who may see what.
+    pub rules: Rules,
+}
+
+/// The paths that the filter answers itself.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// Starts a sign-in.
+    pub sign_in: String,
+    /// Ends one.
+    pub sign_out: String,
+    /// Where Cognito sends the code.
+    pub callback: String,
+    /// Who am I?
+    pub me: String,
+    /// The small page that says it is done.
+    pub signed_out: String,
+    /// Where Cognito's logout leads to.
+    pub after_sign_out: String,
+}
+
+/// Names and attributes of the cookies.
+#[derive(Clone, Debug)]
+pub struct CookieSettings {
+    /// Name of the identity cookie, prefix and all.
+    pub identity: String,
+    /// Name of the token cookie.
+    pub tokens: String,
+    /// What names of flow cookies begin with.
+    pub flow: String,
+    /// `Domain` and `Secure`.
+    pub attributes: Attributes,
+    /// `SameSite` of identity and tokens.
+    pub same_site: SameSite,
+}
+
+impl Config {
+    /// Reads a document: JSON text, or the bytes of a `google.protobuf.Struct`. `environment` looks
+    /// variables up.
+    ///
+    /// # Errors
+    /// All faults, in the order of the document.
+    pub fn parse(bytes: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let faults = Faults::default();
+        let mut root = match document::parse(bytes) {
+            Ok(root) => root,
+            Err(message) => {
+                faults.add("configuration", message);
+                return Err(faults.into_vec());
+            }
+        };
+        environment::substitute(&mut root, "", environment, &faults);
+        let config = Self::read(&Section::new(String::new(), Some(&root), &faults));
+        match faults.into_vec() {
+            found if found.is_empty() => Ok(config),
+            found => Err(found),
+        }
+    }
+
+    fn read(root: &Section<'_>) -> Self {
+        let pool = pool::read(root);
+        let public_url = read_public_url(root);
+        let paths = read_paths(root);
+        let session = session::read(root, public_url.as_deref());
+        let roles = read_roles(root);
+        let headers = headers::read(root);
+        let rules = read_rules(root);
+        read_later_settings(root);
+        root.finish();
+        Self {
+            pool,
+            public_url,
+            paths,
+            cookies: session.cookies,
+            keyring: session.keyring,
+            lifetime: session.lifetime,
+            roles,
+            headers,
+            rules,
+        }
+    }
+
+    /// What every sealed cookie of this configuration is bound to: another pool's, client's or format's
+    /// doesn't open here.
+    pub fn binding(&self) -> Binding {
+        let pool = &self.pool;
+        Binding::new(&[b"envoy-cognito/1", pool.issuer.as_bytes(), pool.client_id.as_bytes()])
+    }
+}
+
+fn read_public_url(root: &Section<'_>) -> Option<String> {
+    let text = root.text("public_url")?;
+    let url = match parse_url(&text) {
+        Ok(url) => url,
+        Err(message) => {
+            root.fault("public_url", message);
+            return None;
+        }
+    };
+    if url.path() != "/" || url.query().is_some() {
+        root.fault("public_url", "must be scheme and host alone, as in https://app.example.com");
+    }
+    Some(url.origin().ascii_serialization())
+}
+
+/// A URL that a browser or the filter may be sent to: `https`, or `http` on the machine itself.
+fn parse_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    if host.is_empty() || !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(format!("`{text}` must have a host, and neither user, password nor fragment"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(host) => Ok(url),
+        "http" => Err(format!("`{text}` is http; only localhost may be")),
+        other => Err(format!("`{text}`: https is needed, not {other}")),
+    }
+}
+
+/// Whether a host (without port) is the machine itself.
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn read_paths(root: &Section<'_>) -> Paths {
+    let section = root.section("paths");
+    let path = |key: &'static str, default: String| {
+        let path = section.text(key).unwrap_or(default);
+        let canonical = RequestPath::parse(path.as_bytes())
+            .is_ok_and(|parsed| parsed.canonical() == path && !path.contains('?'));
+        if !canonical || path == "/" && key != "after_sign_out" {
+            section.fault(key, format!("`{path}` must be a plain path such as /.auth, without a trailing slash"));
+        }
+        path
+    };
+    let prefix = path("prefix", "/.auth".to_owned());
+    let paths = Paths {
+        sign_in: format!("{prefix}/sign-in"),
+        sign_out: format!("{prefix}/sign-out"),
+        callback: path("callback", format!("{prefix}/callback")),
+        me: format!("{prefix}/me"),
+        signed_out: format!("{prefix}/signed-out"),
+        after_sign_out: path("after_sign_out", format!("{prefix}/signed-out")),
+    };
+    let own = [&paths.sign_in, &paths.sign_out, &paths.me, &paths.signed_out];
+    if own.contains(&&paths.callback) {
+        section.fault("callback", format!("`{}` is another of the filter's own paths", paths.callback));
+    }
+    if [&paths.sign_in, &paths.sign_out, &paths.callback].contains(&&paths.after_sign_out) {
+        section.fault("after_sign_out", format!("`{}` would never come to rest", paths.after_sign_out));
+    }
+    section.finish();
+    paths
+}
+
+fn read_roles(root: &Section<'_>) -> RoleSettings {
+    let section = root.section("roles");
+    let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
+    let claims = section.texts("claims").unwrap_or_else(default);
+    let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
+    if separator.is_empty() {
+        section.fault("separator", "is empty");
+    }
+    if section.text("attributes_from").is_some_and(|from| from != "id_token") {
+        section.fault("attributes_from", "only `id_token` is supported yet");
+    }
+    section.finish();
+    RoleSettings { claims, separator }
+}
+
+fn read_rules(root: &Section<'_>) -> Rules {
+    let mut rules = Vec::new();
+    for section in root.sections("rules") {
+        let path = section.text("path").and_then(|text| match Pattern::parse(&text) {
+            Ok(pattern) => Some(pattern),
+            Err(message) => {
+                section.fault("path", message);
+                None
+            }
+        });
+        let choices = [
+            ("everyone", Allow::Everyone),
+            ("optional", Allow::Optional),
+            ("signed_in", Allow::SignedIn),
+            ("nobody", Allow::Nobody),
+        ];
+        let allow = section.choice("allow", &choices, Allow::SignedIn);
+        for later in ["methods", "hosts", "roles_any", "roles_all", "unauthenticated", "mode"] {
+            section.not_supported_yet(later);
+        }
+        rules.push(Rule { name: section.text("name"), path, allow });
+        section.finish();
+    }
+    Rules::new(rules)
+}
+
+/// Settings of the contract whose work is still to come. Their defaults may be spelt out.
+fn read_later_settings(root: &Section<'_>) {
+    root.not_supported_yet("pools");
+    if root.text("cors_preflight").is_some_and(|choice| choice != "deny") {
+        root.fault("cors_preflight", "only `deny` is supported yet");
+    }
+    let bearer = root.section("bearer");
+    if bearer.flag("enabled", false) {
+        bearer.fault("enabled", "not supported yet");
+    }
+    bearer.not_supported_yet("client_ids");
+    bearer.not_supported_yet("token_use");
+    bearer.finish();
+}

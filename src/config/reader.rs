@@ -1,0 +1,227 @@
+//! Reading a document section by section, and gathering every fault on the way: an operator mends
+//! them all at once instead of one a restart.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::document::Node;
+use crate::time::parse_duration;
+
+/// Something wrong in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where: `session.keys[0]`; empty for the document as a whole.
+    pub path: String,
+    /// What, in words for the operator. Never the value of a secret.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+/// All faults of one document.
+#[derive(Debug, Default)]
+pub struct Faults(RefCell<Vec<Fault>>);
+
+impl Faults {
+    /// Notes a fault.
+    pub fn add(&self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.borrow_mut().push(Fault { path: path.into(), message: message.into() });
+    }
+
+    /// What was noted, in order.
+    pub fn into_vec(self) -> Vec<Fault> {
+        self.0.into_inner()
+    }
+}
+
+/// One object of the document. Each getter marks its key as known; [`Section::finish`] reports what
+/// nobody asked for. An absent section reads as an empty one, so that defaults live in one place.
+pub struct Section<'n> {
+    path: String,
+    entries: Vec<(&'n str, &'n Node, Cell<bool>)>,
+    known: RefCell<Vec<&'static str>>,
+    faults: &'n Faults,
+}
+
+impl<'n> Section<'n> {
+    /// The section of `node`, which stands at `path`.
+    pub fn new(path: String, node: Option<&'n Node>, faults: &'n Faults) -> Self {
+        let entries = match node {
+            Some(Node::Map(entries)) => {
+                entries.iter().map(|(key, node)| (key.as_str(), node, Cell::new(false))).collect()
+            }
+            None | Some(Node::Null) => Vec::new(),
+            Some(other) => {
+                faults.add(path.as_str(), format!("{} where an object is needed", other.kind()));
+                Vec::new()
+            }
+        };
+        Self { path, entries, known: RefCell::default(), faults }
+    }
+
+    /// The path of one of its keys.
+    pub fn at(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Notes a fault of one of its keys.
+    pub fn fault(&self, key: &str, message: impl Into<String>) {
+        self.faults.add(self.at(key), message);
+    }
+
+    /// Whether a key is there at all, readable or not.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(found, node, _)| *found == key && **node != Node::Null)
+    }
+
+    fn node(&self, key: &'static str) -> Option<&'n Node> {
+        self.known.borrow_mut().push(key);
+        let (_, node, used) = self.entries.iter().find(|(found, ..)| *found == key)?;
+        used.set(true);
+        (!matches!(node, Node::Null)).then_some(*node)
+    }
+
+    fn read<T>(&self, key: &'static str, needed: &str, read: impl Fn(&Node) -> Option<T>) -> Option<T> {
+        let node = self.node(key)?;
+        let value = read(node);
+        if value.is_none() && *node != Node::Unresolved {
+            self.fault(key, format!("{} where {needed} is needed", node.kind()));
+        }
+        value
+    }
+
+    /// Text.
+    pub fn text(&self, key: &'static str) -> Option<String> {
+        self.read(key, "text", |node| match node {
+            Node::Text(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    /// Text that must be there and not be empty. Where it is missing, `example` helps.
+    pub fn required_text(&self, key: &'static str, example: &str) -> String {
+        match self.text(key) {
+            Some(text) if text.trim().is_empty() => self.fault(key, "is empty"),
+            Some(text) => return text,
+            None if self.has(key) => {}
+            None => self.fault(key, format!("is missing (for example {example})")),
+        }
+        String::new()
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &'static str, default: bool) -> bool {
+        let flag = self.read(key, "true or false", |node| match node {
+            Node::Bool(flag) => Some(*flag),
+            _ => None,
+        });
+        flag.unwrap_or(default)
+    }
+
+    /// A duration (`12h`, `90s`).
+    pub fn duration(&self, key: &'static str, default: Duration) -> Duration {
+        let Some(text) = self.text(key) else { return default };
+        let duration = parse_duration(&text);
+        if duration.is_none() {
+            self.fault(key, format!("`{text}` is no duration; write 30s, 5m, 12h or 1h30m"));
+        }
+        duration.unwrap_or(default)
+    }
+
+    /// A list of texts; `None` too where a fault makes it unusable.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<String>> {
+        let list = self.read(key, "a list", |node| match node {
+            Node::List(list) => Some(list.clone()),
+            _ => None,
+        })?;
+        let texts = list.iter().enumerate().map(|(index, node)| match node {
+            Node::Text(text) => Some(text.clone()),
+            Node::Unresolved => None,
+            other => {
+                self.fault(&format!("{key}[{index}]"), format!("{} where text is needed", other.kind()));
+                None
+            }
+        });
+        // Collected in two steps, so that every item's fault is noted.
+        texts.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// One word of a few.
+    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
+        let Some(text) = self.text(key) else { return default };
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+            return *choice;
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        self.fault(key, format!("`{text}` is not one of {}", names.join(", ")));
+        default
+    }
+
+    /// A section of its own; empty where it is absent.
+    pub fn section(&self, key: &'static str) -> Section<'n> {
+        Section::new(self.at(key), self.node(key), self.faults)
+    }
+
+    /// A list of sections.
+    pub fn sections(&self, key: &'static str) -> Vec<Section<'n>> {
+        match self.node(key) {
+            None => Vec::new(),
+            Some(Node::List(list)) => list
+                .iter()
+                .enumerate()
+                .map(|(index, node)| {
+                    Section::new(self.at(&format!("{key}[{index}]")), Some(node), self.faults)
+                })
+                .collect(),
+            Some(other) => {
+                self.fault(key, format!("{} where a list is needed", other.kind()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// An object of texts under names that the operator chooses.
+    pub fn text_map(&self, key: &'static str) -> Vec<(String, String)> {
+        let section = self.section(key);
+        let mut pairs = Vec::new();
+        for (name, node, used) in &section.entries {
+            used.set(true);
+            match node {
+                Node::Text(text) => pairs.push(((*name).to_owned(), text.clone())),
+                Node::Null | Node::Unresolved => {}
+                other => section.fault(name, format!("{} where text is needed", other.kind())),
+            }
+        }
+        pairs
+    }
+
+    /// A setting that is part of the contract and doesn't work yet. To take it and do nothing would
+    /// be worse than to refuse it.
+    pub fn not_supported_yet(&self, key: &'static str) {
+        if self.node(key).is_some() {
+            self.fault(key, "not supported yet");
+        }
+    }
+
+    /// Reports the keys that nobody asked for, each with the nearest that somebody did.
+    pub fn finish(&self) {
+        let known = self.known.borrow();
+        for (key, _, used) in &self.entries {
+            if used.get() {
+                continue;
+            }
+            let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
+            let near = |known: &&&str| strsim::damerau_levenshtein(known, key) <= 2.max(key.len() / 3);
+            let hint = nearest.filter(near).map(|known| format!("; did you mean `{known}`?"));
+            self.fault(key, format!("unknown setting{}", hint.unwrap_or_default()));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The settings of sessions and their cookies.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use crate::config::reader::Section;
+use crate::config::{CookieSettings, is_loopback};
+use crate::cookie::{Attributes, SameSite};
+use crate::seal::{KEY_LEN, Keyring};
+
+/// What the section `session` says.
+pub struct SessionSettings {
+    pub cookies: CookieSettings,
+    pub keyring: Keyring,
+    pub lifetime: Duration,
+}
+
+/// Reads the section `session` of the document's root.
+pub fn read(root: &Section<'_>, public_url: Option<&str>) -> SessionSettings {
+    let section = root.section("session");
+    let keyring = read_keys(&section);
+    let cookies = read_cookie(&section, public_url);
+    let lifetime = section.duration("lifetime", Duration::from_secs(12 * 3600));
+    if lifetime < Duration::from_secs(1) {
+        section.fault("lifetime", "must be at least 1s");
+    }
+    for later in ["idle", "refresh_early", "stale_if_error"] {
+        section.not_supported_yet(later);
+    }
+    section.finish();
+    SessionSettings { cookies, keyring, lifetime }
+}
+
+fn read_keys(section: &Section<'_>) -> Keyring {
+    let texts = section.texts("keys");
+    if texts.as_ref().map_or(!section.has("keys"), Vec::is_empty) {
+        section.fault("keys", "is missing: at least one key, made with `openssl rand -base64 32`");
+    }
+    let texts = texts.unwrap_or_default();
+    let mut keys = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let at = format!("keys[{index}]");
+        match decode_key(text) {
+            Some(bytes) => match <[u8; KEY_LEN]>::try_from(bytes.as_slice()) {
+                Ok(key) if keys.contains(&key) => section.fault(&at, "is the same key as an earlier one"),
+                Ok(key) => keys.push(key),
+                Err(_) => section.fault(&at, format!("{} bytes, {KEY_LEN} are needed", bytes.len())),
+            },
+            None => section.fault(&at, "is not base64"),
+        }
+    }
+    Keyring::new(&keys)
+}
+
+/// Base64 in either alphabet, padded or not.
+fn decode_key(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim().trim_end_matches('=');
+    STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()
+}
+
+fn read_cookie(session: &Section<'_>, public_url: Option<&str>) -> CookieSettings {
+    let section = session.section("cookie");
+    let name = section.text("name").unwrap_or_else(|| "auth".to_owned());
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(token) || name.starts_with("__") {
+        section.fault("name", format!("`{name}` must be a short name of letters, digits, `-`, `_` or `.`"));
+    }
+    let domain = section.text("domain").map(|domain| domain.trim_start_matches('.').to_ascii_lowercase());
+    let secure = section.flag("secure", true);
+    let choices = [("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
+    let same_site = section.choice("same_site", &choices, SameSite::Lax);
+    if same_site == SameSite::None && !secure {
+        section.fault("same_site", "browsers drop `none` without `secure: true`");
+    }
+    check_domain(&section, domain.as_deref(), public_url);
+    check_secure(&section, secure, public_url);
+    section.finish();
+    let prefix = match (secure, &domain) {
+        (true, None) => "__Host-",
+        (true, Some(_)) => "__Secure-",
+        (false, _) => "",
+    };
+    CookieSettings {
+        identity: format!("{prefix}{name}"),
+        tokens: format!("{prefix}{name}-tokens"),
+        flow: format!("{prefix}{name}-flow-"),
+        attributes: Attributes { domain, secure },
+        same_site,
+    }
+}
+
+fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&str>) {
+    let Some(domain) = domain else { return };
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if !domain.contains('.') || !domain.split('.').all(label) {
+        section.fault("domain", format!("`{domain}` is no domain that browsers take cookies for"));
+        return;
+    }
+    if let Some(host) = public_url.and_then(host_of) {
+        if host != domain && !host.ends_with(&format!(".{domain}")) {
+            section.fault("domain", format!("browsers at {host} would drop cookies for `{domain}`"));
+        }
+    }
+}
+
+fn check_secure(section: &Section<'_>, secure: bool, public_url: Option<&str>) {
+    let Some(public_url) = public_url else { return };
+    let is_http = public_url.starts_with("http://");
+    if secure && is_http {
+        section.fault("secure", "public_url is http, so no sign-in could begin; for localhost set `secure: false`");
+    }
+    if !secure && !(is_http && host_of(public_url).is_some_and(is_loopback)) {
+        section.fault("secure", "`false` is for http://localhost only, and public_url isn't that");
+    }
+}
+
+fn host_of(origin: &str) -> Option<&str> {
+    let (_, authority) = origin.split_once("://")?;
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    })
+}

@@ -1,0 +1,256 @@
+//! Who somebody is, taken from verified claims, and the request headers that tell the app.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::oidc::jwt::IdClaims;
+
+/// A signed-in person. What the identity cookie carries of the tokens, and nothing more of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `sub`: stable, unique in the pool.
+    pub subject: String,
+    /// `cognito:username`.
+    pub username: Option<String>,
+    /// `email`.
+    pub email: Option<String>,
+    /// `name`.
+    pub name: Option<String>,
+    /// The roles, in claim order, without repeats.
+    pub roles: Vec<String>,
+    /// Claims that `headers.claims` asks for and the token has, by claim name.
+    pub claims: Vec<(String, String)>,
+}
+
+/// Where roles come from.
+#[derive(Clone, Debug)]
+pub struct RoleSettings {
+    /// Claims that are lists of roles, or texts to split.
+    pub claims: Vec<String>,
+    /// What splits a text.
+    pub separator: String,
+}
+
+impl Identity {
+    /// The identity that verified claims tell of.
+    pub fn from_claims(claims: &IdClaims, roles: &RoleSettings, wanted: &[String]) -> Self {
+        let text = |name: &str| claims.get(name).and_then(claim_text);
+        Self {
+            subject: claims.subject().to_owned(),
+            username: text("cognito:username"),
+            email: text("email"),
+            name: text("name"),
+            roles: roles.read(claims),
+            claims: wanted.iter().filter_map(|name| Some((name.clone(), text(name)?))).collect(),
+        }
+    }
+}
+
+impl RoleSettings {
+    fn read(&self, claims: &IdClaims) -> Vec<String> {
+        let mut roles: Vec<String> = Vec::new();
+        let mut add = |role: &str| {
+            if !role.is_empty() && !roles.iter().any(|known| known == role) {
+                roles.push(role.to_owned());
+            }
+        };
+        for claim in self.claims.iter().filter_map(|name| claims.get(name)) {
+            match claim {
+                Value::String(text) => text.split(&self.separator).for_each(|role| add(role.trim())),
+                Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(&mut add),
+                _ => {}
+            }
+        }
+        roles
+    }
+}
+
+/// A claim as text: lists of texts in the form of the role header, anything deeper as JSON. An empty
+/// text is as good as none.
+fn claim_text(claim: &Value) -> Option<String> {
+    match claim {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_string) => {
+            let roles: Vec<String> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            Some(join_roles(&roles, ','))
+        }
+        other => Some(other.to_string()),
+    }
+}
+
+/// What a header is filled from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `sub`.
+    Subject,
+    /// `cognito:username`.
+    Username,
+    /// `email`.
+    Email,
+    /// `name`.
+    Name,
+    /// The roles, joined by this character.
+    Roles(char),
+    /// A claim by its name.
+    Claim(String),
+}
+
+/// The header names of a preset.
+pub type Preset = &'static [(&'static str, Source)];
+
+/// This filter's own names.
+pub const X_AUTH: Preset = &[
+    ("x-auth-user", Source::Username),
+    ("x-auth-subject", Source::Subject),
+    ("x-auth-email", Source::Email),
+    ("x-auth-name", Source::Name),
+    ("x-auth-roles", Source::Roles(',')),
+];
+
+/// The identity headers of one configuration.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityHeaders {
+    headers: Vec<(String, Source)>,
+}
+
+impl IdentityHeaders {
+    /// Headers under lower-case names.
+    pub const fn new(headers: Vec<(String, Source)>) -> Self {
+        Self { headers }
+    }
+
+    /// The names of claims that headers are filled from.
+    pub fn claims(&self) -> Vec<String> {
+        let claims = self.headers.iter().filter_map(|(_, source)| match source {
+            Source::Claim(claim) => Some(claim.clone()),
+            _ => None,
+        });
+        claims.collect()
+    }
+
+    /// Whether an upstream could take a header of that name for one of ours. WSGI, CGI and PHP fold
+    /// `-`, `_` and often `.` together.
+    pub fn is_ours(&self, name: &str) -> bool {
+        self.headers.iter().any(|(ours, _)| same_when_folded(ours, name))
+    }
+
+    /// The headers that say who `identity` is. What is unknown has no header: an empty one could be
+    /// read as somebody's name.
+    pub fn render<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        self.headers.iter().filter_map(|(name, source)| {
+            let value = match source {
+                Source::Subject => header_value(&identity.subject),
+                Source::Username => header_value(identity.username.as_deref()?),
+                Source::Email => header_value(identity.email.as_deref()?),
+                Source::Name => header_value(identity.name.as_deref()?),
+                Source::Roles(separator) => join_roles(&identity.roles, *separator),
+                Source::Claim(wanted) => {
+                    let (_, value) = identity.claims.iter().find(|(claim, _)| claim == wanted)?;
+                    header_value(value)
+                }
+            };
+            (!value.is_empty()).then(|| (name.as_str(), value.into_bytes()))
+        })
+    }
+}
+
+/// Whether two header names are one to a server that folds them.
+pub fn same_when_folded(one: &str, other: &str) -> bool {
+    let fold = |byte: u8| match byte {
+        b'_' | b'.' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
+}
+
+/// A claim as a header's value: a control character becomes a space, so that it can neither end the
+/// header nor make two different names equal by vanishing.
+fn header_value(text: &str) -> String {
+    let clean = if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() };
+    clean.trim().to_owned()
+}
+
+/// Roles in one header. What could be mistaken for the separator or for the escape itself, control
+/// characters, everything beyond ASCII and spaces at either end are percent-encoded, so that splitting
+/// at the separator and decoding gives back exactly the roles that went in.
+pub fn join_roles(roles: &[String], separator: char) -> String {
+    let mut joined = String::new();
+    for (index, role) in roles.iter().enumerate() {
+        if index > 0 {
+            joined.push(separator);
+        }
+        let last = role.len().saturating_sub(1);
+        for (at, byte) in role.bytes().enumerate() {
+            let at_the_edge = byte == b' ' && (at == 0 || at == last);
+            if byte == b'%' || char::from(byte) == separator || !(0x20..0x7f).contains(&byte) || at_the_edge {
+                push_escaped(&mut joined, byte);
+            } else {
+                joined.push(char::from(byte));
+            }
+        }
+    }
+    joined
+}
+
+fn push_escaped(text: &mut String, byte: u8) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+    text.push('%');
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 0xf));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_never_read_as_another() {
+        let check = |roles: &[&str], expected: &str| {
+            let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+            assert_eq!(join_roles(&roles, ','), expected);
+        };
+        check(&["authp/admin", "authp/user"], "authp/admin,authp/user");
+        check(&["a,admin", "a|admin", "x%2Cy"], "a%2Cadmin,a|admin,x%252Cy");
+        check(&["管理"], "%E7%AE%A1%E7%90%86");
+        check(&["a\r\nb", " a b "], "a%0D%0Ab,%20a b%20");
+        check(&[], "");
+    }
+
+    #[test]
+    fn unknown_values_have_no_header() {
+        let headers = IdentityHeaders::new(X_AUTH.iter().map(|(n, s)| ((*n).to_owned(), s.clone())).collect());
+        let identity = Identity {
+            subject: "55dd".into(),
+            username: Some("jsmith".into()),
+            name: Some("Jo\r\nSmith\u{e9}".into()),
+            email: Some("\u{7}".into()),
+            ..Identity::default()
+        };
+        let rendered: Vec<(&str, String)> = headers
+            .render(&identity)
+            .map(|(name, value)| (name, String::from_utf8(value).unwrap()))
+            .collect();
+        assert_eq!(
+            rendered,
+            [
+                ("x-auth-user", "jsmith".to_owned()),
+                ("x-auth-subject", "55dd".to_owned()),
+                ("x-auth-name", "Jo  Smith\u{e9}".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn twins_of_our_headers_are_recognised() {
+        let headers = IdentityHeaders::new(vec![("x-auth-user".to_owned(), Source::Username)]);
+        for twin in ["x-auth-user", "x_auth_user", "X-Auth_User", "x.auth.user"] {
+            assert!(headers.is_ours(twin), "{twin}");
+        }
+        for other in ["x-auth-users", "xauthuser", "x-auth", "x auth user"] {
+            assert!(!headers.is_ours(other), "{other}");
+        }
+    }
+}
