@@ -16,6 +16,7 @@ use crate::cognito::UserPool;
 use crate::config::reader::{Fault, Faults, Section};
 use crate::cookie::{Attributes, SameSite};
 use crate::identity::{IdentityHeaders, RoleSettings};
+use crate::origin::Origin;
 use crate::path::{Pattern, RequestPath};
 use crate::rules::{Allow, Rule, Rules};
 use crate::seal::{Binding, Keyring};
@@ -26,7 +27,7 @@ pub struct Config {
     /// The user pool people sign in at.
     pub pool: UserPool,
     /// Scheme and authority that browsers see, where it isn't the request's own.
-    pub public_url: Option<String>,
+    pub public_url: Option<Origin>,
     /// Our own paths.
     pub paths: Paths,
     /// The cookies.
@@ -102,7 +103,7 @@ impl Config {
         let pool = pool::read(root);
         let public_url = read_public_url(root);
         let paths = read_paths(root);
-        let session = session::read(root, public_url.as_deref());
+        let session = session::read(root, public_url.as_ref());
         let roles = read_roles(root);
         let headers = headers::read(root);
         let rules = read_rules(root);
@@ -129,7 +130,7 @@ impl Config {
     }
 }
 
-fn read_public_url(root: &Section<'_>) -> Option<String> {
+fn read_public_url(root: &Section<'_>) -> Option<Origin> {
     let text = root.text("public_url")?;
     let url = match parse_url(&text) {
         Ok(url) => url,
@@ -141,7 +142,7 @@ fn read_public_url(root: &Section<'_>) -> Option<String> {
     if url.path() != "/" || url.query().is_some() {
         root.fault("public_url", "must be scheme and host alone, as in https://app.example.com");
     }
-    Some(url.origin().ascii_serialization())
+    Origin::parse(&url.origin().ascii_serialization())
 }
 
 /// A URL that a browser or the filter may be sent to: `https`, or `http` on the machine itself.

@@ -71,11 +71,11 @@ pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// How a request is changed before it goes upstream. Every name in `remove` and `set` goes first,
-/// all copies of it; then `set` is added.
+/// How a request is changed before it goes upstream: first `remove`, then `set`. A name in `set` that
+/// the request has already is in `remove` as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
-    /// Names as the request has them, in lower case.
+    /// Names as the request has them; all copies go.
     pub remove: Vec<String>,
     /// Names and values; a name may come more than once.
     pub set: Vec<(String, Vec<u8>)>,
@@ -196,6 +196,8 @@ pub enum CalloutError {
     NotDispatched,
     /// It didn't come in time.
     TimedOut,
+    /// It broke off before its end.
+    Broken,
     /// The body is longer than [`MAX_CALLOUT_BODY`].
     TooLarge,
 }

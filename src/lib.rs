@@ -12,3 +12,17 @@ pub mod cognito;
 pub mod rules;
 pub mod identity;
 pub mod config;
+pub mod shared;
+pub mod origin;
+pub mod client;
+pub mod return_to;
+pub mod session;
+pub mod event;
+pub mod page;
+pub mod decision;
+pub mod keys;
+pub mod spent;
+pub mod flow;
+pub mod authenticator;
+#[cfg(target_family = "wasm")]
+mod host;

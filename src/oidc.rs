@@ -3,6 +3,7 @@
 pub mod authorization;
 pub mod jwks;
 pub mod jwt;
+pub mod rfc7515;
 pub mod token;
 
 use sha2::{Digest as _, Sha256};

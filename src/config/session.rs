@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use crate::config::reader::Section;
 use crate::config::{CookieSettings, is_loopback};
 use crate::cookie::{Attributes, SameSite};
+use crate::origin::Origin;
 use crate::seal::{KEY_LEN, Keyring};
 
 /// What the section `session` says.
@@ -18,7 +19,7 @@ pub struct SessionSettings {
 }
 
 /// Reads the section `session` of the document's root.
-pub fn read(root: &Section<'_>, public_url: Option<&str>) -> SessionSettings {
+pub fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings {
     let section = root.section("session");
     let keyring = read_keys(&section);
     let cookies = read_cookie(&section, public_url);
@@ -60,7 +61,7 @@ fn decode_key(text: &str) -> Option<Vec<u8>> {
     STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()
 }
 
-fn read_cookie(session: &Section<'_>, public_url: Option<&str>) -> CookieSettings {
+fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieSettings {
     let section = session.section("cookie");
     let name = section.text("name").unwrap_or_else(|| "auth".to_owned());
     let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -91,7 +92,7 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&str>) -> CookieSetting
     }
 }
 
-fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&str>) {
+fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&Origin>) {
     let Some(domain) = domain else { return };
     let label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -100,28 +101,20 @@ fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<
         section.fault("domain", format!("`{domain}` is no domain that browsers take cookies for"));
         return;
     }
-    if let Some(host) = public_url.and_then(host_of) {
-        if host != domain && !host.ends_with(&format!(".{domain}")) {
-            section.fault("domain", format!("browsers at {host} would drop cookies for `{domain}`"));
-        }
+    if let Some(host) = public_url.map(Origin::host)
+        && host != domain
+        && !host.ends_with(&format!(".{domain}"))
+    {
+        section.fault("domain", format!("browsers at {host} would drop cookies for `{domain}`"));
     }
 }
 
-fn check_secure(section: &Section<'_>, secure: bool, public_url: Option<&str>) {
-    let Some(public_url) = public_url else { return };
-    let is_http = public_url.starts_with("http://");
-    if secure && is_http {
+fn check_secure(section: &Section<'_>, secure: bool, public_url: Option<&Origin>) {
+    let Some(origin) = public_url else { return };
+    if secure && !origin.is_secure() {
         section.fault("secure", "public_url is http, so no sign-in could begin; for localhost set `secure: false`");
     }
-    if !secure && !(is_http && host_of(public_url).is_some_and(is_loopback)) {
+    if !secure && (origin.is_secure() || !is_loopback(origin.host())) {
         section.fault("secure", "`false` is for http://localhost only, and public_url isn't that");
     }
-}
-
-fn host_of(origin: &str) -> Option<&str> {
-    let (_, authority) = origin.split_once("://")?;
-    Some(match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    })
 }

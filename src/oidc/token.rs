@@ -174,6 +174,7 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
         Ok(response) => response,
         Err(CalloutError::TimedOut) => return Err(TokenError::TimedOut),
         Err(CalloutError::NotDispatched) => return Err(TokenError::NotDispatched),
+        Err(CalloutError::Broken) => return Err(TokenError::Unavailable(0)),
         Err(CalloutError::TooLarge) => return Err(TokenError::Nonsense(0)),
     };
     let status = response.status;

@@ -1,0 +1,326 @@
+//! The core's front door: requests and answers of calls go in, decisions, calls and events come out.
+//!
+//! In the manner of quinn-proto there are three kinds of method: `handle_*` take what happened,
+//! `poll_*` give what is to be done, until they give nothing more. One authenticator serves one worker;
+//! what it remembers between calls are sign-ins under way and the key set.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::decision::{Decision, StreamId, Surroundings};
+use crate::event::{Event, Level};
+use crate::flow::callback::{Arrival, Exchange, Step, arrive, finished_before, refusal};
+use crate::flow::failure::SignInFailure;
+use crate::flow::own_path::{OwnPath, method_not_allowed};
+use crate::flow::{Visit, forbidden, forward, malformed, me, reference, sign_in, sign_out};
+use crate::http::{Callout, CalloutResult, Request, Response};
+use crate::keys::{KeyStore, fetch_event};
+use crate::origin::Origin;
+use crate::path::RequestPath;
+use crate::rules::Allow;
+use crate::seal::Binding;
+use crate::secret::{Secret, hex};
+use crate::session::{CookieStore, cookies_of};
+use crate::spent::SpentFlows;
+
+/// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
+/// token endpoint that hangs fills no memory.
+const MAX_EXCHANGES: usize = 512;
+/// Revocations that wait to be sent.
+const MAX_REVOCATIONS: usize = 512;
+
+/// Names a call while it is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CalloutId(u64);
+
+/// What a call is made for.
+enum Purpose {
+    Redeem(Box<Exchange>),
+    FetchKeys,
+    Revoke,
+}
+
+/// One worker's authenticator.
+pub struct Authenticator {
+    config: Rc<Config>,
+    binding: Binding,
+    keys: KeyStore,
+    spent: SpentFlows,
+    /// Calls that are decided upon and not made yet.
+    to_call: VecDeque<(Purpose, Callout)>,
+    /// Calls that are under way.
+    called: HashMap<CalloutId, Purpose>,
+    /// Sign-ins that have their tokens and wait for keys.
+    awaiting_keys: Vec<Exchange>,
+    decisions: VecDeque<(StreamId, Decision)>,
+    events: VecDeque<Event>,
+    next_callout: u64,
+}
+
+impl Authenticator {
+    /// An authenticator for a checked configuration.
+    pub fn new(config: Rc<Config>, around: &Surroundings<'_>) -> Self {
+        let scope = scope(&config);
+        Self {
+            binding: config.binding(),
+            keys: KeyStore::new(&scope, config.pool.timeouts.jwks, around.shared),
+            spent: SpentFlows::new(&scope, around.shared),
+            config,
+            to_call: VecDeque::new(),
+            called: HashMap::new(),
+            awaiting_keys: Vec::new(),
+            decisions: VecDeque::new(),
+            events: VecDeque::new(),
+            next_callout: 0,
+        }
+    }
+
+    /// Decides upon a request.
+    pub fn handle_request(
+        &mut self,
+        stream: StreamId,
+        request: &Request,
+        around: &mut Surroundings<'_>,
+    ) -> Decision {
+        let config = Rc::clone(&self.config);
+        let client = Client::of(request);
+        let path = match RequestPath::parse(request.target()) {
+            Ok(path) => path,
+            Err(bad) => return self.refuse_malformed(request, client, bad.reason()),
+        };
+        let Some(origin) = Origin::of(request, config.public_url.as_ref()) else {
+            return self.refuse_malformed(request, client, "authority_malformed");
+        };
+        let visit = Visit {
+            config: &config,
+            request,
+            path,
+            cookies: cookies_of(request),
+            store: CookieStore::new(&config, &self.binding, origin.host()),
+            origin,
+            client,
+            now: around.now,
+        };
+        match OwnPath::of(&visit) {
+            Some(own) => self.handle_own_path(stream, own, &visit, around),
+            None => self.apply_rules(&visit, around),
+        }
+    }
+
+    fn refuse_malformed(&mut self, request: &Request, client: Client, reason: &'static str) -> Decision {
+        let reference = reference(request);
+        let event = Event::new(Level::Info, "request.refused").with("reason", reason);
+        self.events.push_back(event.with("request_id", reference.as_str()));
+        Decision::Respond(malformed(client, &reference))
+    }
+
+    fn apply_rules(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+        let allow = visit.config.rules.allow(&visit.path);
+        if allow == Allow::Nobody {
+            return Decision::Respond(forbidden(visit.client, &visit.reference()));
+        }
+        let session = visit.store.session(&visit.cookies, visit.now);
+        if session.is_none() && allow == Allow::SignedIn {
+            return self.respond(sign_in::challenge(visit, around.entropy));
+        }
+        Decision::Forward(forward::edits(visit, session.as_ref().map(|session| &session.identity)))
+    }
+
+    fn respond(&mut self, (response, event): (Response, Option<Event>)) -> Decision {
+        self.events.extend(event);
+        Decision::Respond(response)
+    }
+
+    fn handle_own_path(
+        &mut self,
+        stream: StreamId,
+        own: OwnPath,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Decision {
+        let allowed = own.methods();
+        if !allowed.split(", ").any(|method| method == visit.request.method()) {
+            return Decision::Respond(method_not_allowed(allowed));
+        }
+        match own {
+            OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
+            OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
+            OwnPath::SignOut => {
+                let (response, revoke, event) = sign_out::sign_out(visit);
+                if let Some(callout) = revoke.filter(|_| self.to_call.len() < MAX_REVOCATIONS) {
+                    self.to_call.push_back((Purpose::Revoke, callout));
+                }
+                self.respond((response, Some(event)))
+            }
+            OwnPath::Me => match visit.store.session(&visit.cookies, visit.now) {
+                Some(session) => Decision::Respond(me::me(visit, &session)),
+                None => self.respond(sign_in::challenge(visit, around.entropy)),
+            },
+            OwnPath::Callback => self.handle_callback(stream, visit, around),
+        }
+    }
+
+    fn handle_callback(
+        &mut self,
+        stream: StreamId,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Decision {
+        let (mut exchange, callout) = match arrive(visit) {
+            Arrival::Done(response, event) => return self.respond((response, event)),
+            Arrival::Redeem(exchange, callout) => (exchange, callout),
+        };
+        if let Some(under_way) = self.exchanges().find(|other| other.id() == exchange.id()) {
+            // A reload while the first request still waits: both get the one answer.
+            under_way.streams.push(stream);
+            return Decision::Park;
+        }
+        if self.exchanges().count() >= MAX_EXCHANGES {
+            return self.respond(refusal(visit, &SignInFailure::Busy));
+        }
+        if !self.spent.spend(exchange.id(), around.now, around.shared) {
+            return self.respond(finished_before(visit));
+        }
+        exchange.streams.push(stream);
+        self.to_call.push_back((Purpose::Redeem(exchange), callout));
+        Decision::Park
+    }
+
+    fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        fn redeeming(purpose: &mut Purpose) -> Option<&mut Exchange> {
+            match purpose {
+                Purpose::Redeem(exchange) => Some(exchange),
+                Purpose::FetchKeys | Purpose::Revoke => None,
+            }
+        }
+        let queued = self.to_call.iter_mut().map(|(purpose, _)| purpose);
+        queued.chain(self.called.values_mut()).filter_map(redeeming).chain(&mut self.awaiting_keys)
+    }
+
+    /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
+    /// is spent already, and its answer must not reach a stream that happens to get the same number.
+    pub fn handle_stream_gone(&mut self, stream: StreamId) {
+        for exchange in self.exchanges() {
+            exchange.streams.retain(|waiting| *waiting != stream);
+        }
+        self.decisions.retain(|(decided, _)| *decided != stream);
+    }
+
+    /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
+    /// so does the news that it couldn't be made.
+    pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
+        let (purpose, callout) = match self.to_call.pop_front() {
+            Some(next) => next,
+            None if self.keys.poll_fetch(!self.awaiting_keys.is_empty(), around.now, around.shared) => {
+                (Purpose::FetchKeys, self.fetch_keys())
+            }
+            None => return None,
+        };
+        let id = CalloutId(self.next_callout);
+        self.next_callout += 1;
+        self.called.insert(id, purpose);
+        Some((id, callout))
+    }
+
+    fn fetch_keys(&self) -> Callout {
+        let pool = &self.config.pool;
+        let header = |value: &str| Secret::new(value.to_owned());
+        Callout {
+            cluster: pool.clusters.idp.clone(),
+            method: "GET",
+            endpoint: pool.endpoints.jwks.clone(),
+            headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
+            body: Secret::new(Vec::new()),
+            timeout: pool.timeouts.jwks,
+        }
+    }
+
+    /// Takes the answer of a call.
+    pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
+        match self.called.remove(&id) {
+            Some(Purpose::Redeem(exchange)) => {
+                let config = Rc::clone(&self.config);
+                let step = exchange.handle_tokens(result, &config, &self.binding, &mut self.keys, around);
+                self.take(step);
+            }
+            Some(Purpose::FetchKeys) => {
+                let outcome = self.keys.handle_response(result, around.now, around.shared);
+                self.events.push_back(fetch_event(outcome));
+                self.handle_tick(around);
+            }
+            Some(Purpose::Revoke) => {
+                let good = result.as_ref().is_ok_and(|response| response.status == 200);
+                if !good {
+                    let status = result.as_ref().map_or(0, |response| response.status);
+                    let event = Event::new(Level::Warn, "sign_out.revoke_failed");
+                    self.events.push_back(event.with("status", status.to_string()));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
+    pub fn handle_tick(&mut self, around: &mut Surroundings<'_>) {
+        let config = Rc::clone(&self.config);
+        for exchange in std::mem::take(&mut self.awaiting_keys) {
+            let step = Box::new(exchange).verify(&config, &self.binding, &mut self.keys, around);
+            self.take(step);
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
+            Step::Done(streams, response, event) => {
+                self.events.push_back(event);
+                let answer = |stream| (stream, Decision::Respond(response.clone()));
+                self.decisions.extend(streams.into_iter().map(answer));
+            }
+        }
+    }
+
+    /// The next decision about a parked stream.
+    pub fn poll_decision(&mut self) -> Option<(StreamId, Decision)> {
+        self.decisions.pop_front()
+    }
+
+    /// The next thing for the log.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
+    pub fn next_tick(&self) -> Duration {
+        if !self.to_call.is_empty() {
+            Duration::from_millis(1)
+        } else if !self.awaiting_keys.is_empty() {
+            Duration::from_millis(20)
+        } else if self.keys.keys().is_none() {
+            Duration::from_millis(250)
+        } else {
+            Duration::from_secs(10)
+        }
+    }
+
+    /// Takes out the headers or trailers of a request that an upstream could take for ours.
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        forward::spoofed(names, &self.config.headers)
+    }
+}
+
+/// Keeps the shared data of different configurations in one Envoy apart.
+fn scope(config: &Config) -> String {
+    let mut hash = Sha256::new();
+    for part in [&config.pool.issuer, &config.pool.client_id, &config.pool.endpoints.jwks.url, &config.cookies.identity]
+    {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    format!("envoy_cognito.{}", hex(hash.finalize().get(..8).unwrap_or_default()))
+}

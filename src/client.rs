@@ -1,0 +1,114 @@
+//! What kind of client sends a request, and whether it acts on another site's word.
+
+use crate::http::Request;
+use crate::origin::Origin;
+
+/// What a client can make of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// A browser that goes to a page and can be sent elsewhere.
+    Navigation,
+    /// A browser that submits a form: it shows pages, but a redirect would lose what was typed.
+    FormNavigation,
+    /// gRPC, which has statuses of its own.
+    Grpc,
+    /// A script, a socket, a program.
+    Other,
+}
+
+impl Client {
+    /// Tells the kinds apart by fetch metadata (W3C Fetch Metadata Request Headers), by `Accept` where
+    /// there is none.
+    pub fn of(request: &Request) -> Self {
+        if request.text("content-type").is_some_and(|kind| kind.starts_with("application/grpc")) {
+            return Self::Grpc;
+        }
+        if !is_navigation(request) || is_prefetch(request) {
+            return Self::Other;
+        }
+        match request.method() {
+            "GET" | "HEAD" => Self::Navigation,
+            _ => Self::FormNavigation,
+        }
+    }
+
+    /// Whether it shows pages.
+    pub const fn shows_pages(self) -> bool {
+        matches!(self, Self::Navigation | Self::FormNavigation)
+    }
+}
+
+fn is_navigation(request: &Request) -> bool {
+    let fetch_metadata = ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"];
+    if fetch_metadata.iter().any(|name| request.has(name)) {
+        return request.text("sec-fetch-mode") == Some("navigate");
+    }
+    let wants_html = request.text("accept").is_some_and(|accept| accept.contains("text/html"));
+    let is_script = request.values("x-requested-with").any(|by| by.eq_ignore_ascii_case(b"XMLHttpRequest"));
+    matches!(request.method(), "GET" | "HEAD") && wants_html && !is_script
+}
+
+/// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
+pub fn is_prefetch(request: &Request) -> bool {
+    ["sec-purpose", "purpose"].iter().any(|name| {
+        request.text(name).is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
+    })
+}
+
+/// Whether another site sends this request: a link, an image, a form over there. Clients that say
+/// nothing of where they come from are not browsers that could be tricked.
+pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
+    let cross_site = request.values("sec-fetch-site").any(|site| site == b"cross-site");
+    let foreign = request.values("origin").any(|from| from != origin.url().as_bytes());
+    cross_site || foreign
+}
+
+/// Whether the client asks for JSON rather than for a page.
+pub fn wants_json(request: &Request) -> bool {
+    let accept = request.text("accept").unwrap_or_default();
+    accept.contains("application/json") && !accept.contains("text/html")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(headers: &[(&str, &str)]) -> Client {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+        Client::of(&Request::new(headers.collect()))
+    }
+
+    #[test]
+    fn navigations_are_told_by_fetch_metadata() {
+        let get = (":method", "GET");
+        let navigate = ("sec-fetch-mode", "navigate");
+        assert_eq!(client(&[get, navigate]), Client::Navigation);
+        assert_eq!(client(&[(":method", "HEAD"), navigate]), Client::Navigation);
+        assert_eq!(client(&[(":method", "POST"), navigate]), Client::FormNavigation);
+        for mode in ["cors", "no-cors", "same-origin", "websocket", ""] {
+            let headers = [get, ("sec-fetch-mode", mode), ("accept", "text/html")];
+            assert_eq!(client(&headers), Client::Other, "{mode}");
+        }
+        let twice = [get, navigate, navigate];
+        assert_eq!(client(&twice), Client::Other, "an unclear header is no navigation");
+        assert_eq!(client(&[get, navigate, ("sec-purpose", "prefetch;prerender")]), Client::Other);
+    }
+
+    #[test]
+    fn without_fetch_metadata_accept_decides() {
+        let html = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+        let get = (":method", "GET");
+        assert_eq!(client(&[get, html]), Client::Navigation);
+        assert_eq!(client(&[get, html, ("x-requested-with", "XMLHttpRequest")]), Client::Other);
+        assert_eq!(client(&[get, ("accept", "*/*")]), Client::Other);
+        assert_eq!(client(&[get]), Client::Other);
+        assert_eq!(client(&[(":method", "POST"), html]), Client::Other);
+        assert_eq!(client(&[get, html, ("sec-fetch-site", "same-origin")]), Client::Other);
+    }
+
+    #[test]
+    fn grpc_is_recognised() {
+        let headers = [(":method", "POST"), ("content-type", "application/grpc+proto")];
+        assert_eq!(client(&headers), Client::Grpc);
+    }
+}

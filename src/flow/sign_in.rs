@@ -1,0 +1,165 @@
+//! Somebody without a session: sent to Cognito, or told so in a way the client understands.
+
+use serde_json::json;
+
+use crate::client::{Client, is_prefetch};
+use crate::event::{Event, Level};
+use crate::flow::Visit;
+use crate::flow::failure::SignInFailure;
+use crate::http::{Response, format_query, parse_query};
+use crate::oidc::authorization::AuthorizationRequest;
+use crate::oidc::{CodeVerifier, Nonce};
+use crate::page::Page;
+use crate::return_to::ReturnTo;
+use crate::secret::{Entropy, NoEntropy, random_bytes};
+use crate::session::{Flow, FlowId};
+
+/// Sign-ins under way that one browser may have; the oldest makes room.
+const MAX_FLOWS: usize = 5;
+
+/// Answers a request that needs a session and has none.
+pub fn challenge(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
+    match visit.client {
+        Client::Navigation => {
+            let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+            begin(visit, here.unwrap_or_else(ReturnTo::start_page), entropy)
+        }
+        Client::FormNavigation => (form_page(visit), None),
+        Client::Grpc | Client::Other => (unauthenticated(visit), None),
+    }
+}
+
+/// Answers the sign-in path: `?return=/path` says where to go afterwards.
+pub fn start(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
+    let by_script = visit.request.has("sec-fetch-mode") && visit.client != Client::Navigation;
+    if by_script || is_prefetch(visit.request) {
+        return (unauthenticated(visit), None);
+    }
+    let query = parse_query(visit.request.query());
+    let wanted = query.iter().find(|(name, _)| name == "return").map(|(_, value)| value.as_bytes());
+    let return_to = wanted.and_then(|target| ReturnTo::parse(target, &visit.config.paths));
+    begin(visit, return_to.unwrap_or_else(ReturnTo::start_page), entropy)
+}
+
+/// `401` in JSON, for scripts and programs.
+pub fn unauthenticated(visit: &Visit<'_>) -> Response {
+    let body = json!({"error": "unauthenticated", "sign_in": visit.config.paths.sign_in});
+    Response::json(401, &body).with("www-authenticate", "Bearer".to_owned())
+}
+
+/// `401` for a form: a redirect would lose what was typed, the back button keeps it.
+fn form_page(visit: &Visit<'_>) -> Response {
+    let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+    let here = here.unwrap_or_else(ReturnTo::start_page);
+    Page::new(401, "Please sign in first")
+        .text("Your session has ended, so what you sent was not accepted. Nothing of it has been stored.")
+        .text("Sign in, then use your browser's back button to return to the form and send it again.")
+        .action("Sign in", &sign_in_link(&visit.config.paths.sign_in, &here))
+        .reference(&visit.reference())
+        .into_response()
+        .with("www-authenticate", "Bearer".to_owned())
+}
+
+/// The path that starts a sign-in and returns to `return_to`.
+pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
+    format!("{sign_in}?{}", format_query([("return", return_to.as_str())]))
+}
+
+fn begin(visit: &Visit<'_>, return_to: ReturnTo, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
+    if visit.config.cookies.attributes.secure && !visit.origin.is_secure() {
+        // Browsers would not keep the flow cookie of a plain http page, nor should they.
+        let target = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+        let own = visit.path.canonical() == visit.config.paths.sign_in;
+        let target = match target {
+            Some(target) => target.as_str().to_owned(),
+            None if own => sign_in_link(&visit.config.paths.sign_in, &return_to),
+            None => "/".to_owned(),
+        };
+        return (Response::redirect(format!("{}{target}", visit.origin.https_url())), None);
+    }
+    match redirect_to_cognito(visit, return_to, entropy) {
+        Ok(response) => {
+            let event = Event::new(Level::Debug, "sign_in.started").with("request_id", visit.reference());
+            (response, Some(event))
+        }
+        Err(NoEntropy) => {
+            let failure = SignInFailure::NoEntropy;
+            let again = ReturnTo::start_page();
+            (failure.page(visit.config, &visit.reference(), &again), Some(failure.event(&visit.reference())))
+        }
+    }
+}
+
+fn redirect_to_cognito(
+    visit: &Visit<'_>,
+    return_to: ReturnTo,
+    entropy: &mut dyn Entropy,
+) -> Result<Response, NoEntropy> {
+    let config = visit.config;
+    let (nonce, code_verifier) = (Nonce::random(entropy)?, CodeVerifier::random(entropy)?);
+    let id = FlowId::random(entropy)?;
+    let flow = Flow {
+        secret: random_bytes(entropy)?,
+        nonce: nonce.0.expose().clone(),
+        code_verifier: code_verifier.0.expose().clone(),
+        redirect_uri: format!("{}{}", visit.origin.url(), config.paths.callback),
+        return_to: String::new(),
+        started_at: visit.now,
+    };
+    let state = flow.state(&id);
+    let url = AuthorizationRequest {
+        endpoint: &config.pool.endpoints.authorize.url,
+        client_id: &config.pool.client_id,
+        redirect_uri: &flow.redirect_uri,
+        scopes: &config.pool.scopes,
+        state: state.expose(),
+        nonce: &nonce,
+        code_verifier: &code_verifier,
+        extra: &config.pool.authorize_params,
+    }
+    .to_url();
+    let cookie = flow_cookie(visit, &id, flow, &return_to, entropy)?;
+    Ok(Response::redirect(url).with_cookies(make_room(visit)).with_cookies([cookie]))
+}
+
+/// The flow cookie. An address too long for a cookie is kept without its query, or not at all: better
+/// to land a step away than not to sign in.
+fn flow_cookie(
+    visit: &Visit<'_>,
+    id: &FlowId,
+    mut flow: Flow,
+    return_to: &ReturnTo,
+    entropy: &mut dyn Entropy,
+) -> Result<String, NoEntropy> {
+    let cookies = &visit.config.cookies;
+    let name = cookies.flow_name(id);
+    let mut cookie = String::new();
+    for target in [return_to, &return_to.path_only(), &ReturnTo::start_page()] {
+        target.as_str().clone_into(&mut flow.return_to);
+        let sealed = visit.store.seal(&name, &flow, entropy)?;
+        let max_age = Flow::LIFETIME.as_secs();
+        cookie = cookies.attributes.set(&name, &sealed, max_age, cookies.flow_same_site());
+        if cookie.len() <= crate::cookie::MAX_COOKIE {
+            break;
+        }
+    }
+    Ok(cookie)
+}
+
+/// `Set-Cookie` values that delete flow cookies, so that the new one is at most the fifth: what doesn't
+/// open, what is over, and then the oldest.
+fn make_room(visit: &Visit<'_>) -> Vec<String> {
+    let cookies = &visit.config.cookies;
+    let (mut alive, mut gone) = (Vec::new(), Vec::new());
+    for name in cookies.flow_names(&visit.cookies) {
+        let flow = visit.cookies.values(&name).find_map(|sealed| visit.store.open::<Flow>(&name, sealed));
+        match flow.filter(|flow| flow.is_alive(visit.now)) {
+            Some(flow) => alive.push((flow.started_at, name)),
+            None => gone.push(name),
+        }
+    }
+    alive.sort();
+    let too_many = (alive.len() + 1).saturating_sub(MAX_FLOWS);
+    gone.extend(alive.into_iter().take(too_many).map(|(_, name)| name));
+    gone.iter().map(|name| cookies.attributes.delete(name)).collect()
+}

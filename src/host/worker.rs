@@ -1,0 +1,159 @@
+//! One worker's authenticator and what ties it to the host: which call is which, who is parked.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+
+use crate::authenticator::{Authenticator, CalloutId};
+use crate::config::Config;
+use crate::decision::{Decision, StreamId, Surroundings};
+use crate::host::signatures::HostRs256;
+use crate::host::{HostEntropy, HostSharedData, apply_edits, dispatch, log, now, respond};
+use crate::http::{CalloutError, CalloutResult, Request, Response};
+use crate::time::UnixTime;
+
+/// Calls that are made in one go at most; the rest waits for the next tick.
+const CALLS_AT_ONCE: usize = 64;
+
+/// One worker of Envoy.
+pub struct Worker {
+    root_id: u32,
+    authenticator: Authenticator,
+    rs256: HostRs256,
+    /// Calls under way: the host's name for each, ours, and by when it should have been answered.
+    calls: HashMap<u32, (CalloutId, UnixTime)>,
+    parked: HashSet<StreamId>,
+    tick: Duration,
+}
+
+impl Worker {
+    /// A worker for a checked configuration.
+    pub fn new(root_id: u32, config: Config) -> Self {
+        let rs256 = HostRs256::default();
+        let around = Surroundings {
+            now: now(),
+            entropy: &mut HostEntropy,
+            rs256: &rs256,
+            shared: &HostSharedData,
+        };
+        let authenticator = Authenticator::new(Rc::new(config), &around);
+        Self {
+            root_id,
+            authenticator,
+            rs256,
+            calls: HashMap::new(),
+            parked: HashSet::new(),
+            tick: Duration::ZERO,
+        }
+    }
+
+    /// Lets the core work with the host's time, randomness and shared data.
+    fn core<T>(&mut self, work: impl FnOnce(&mut Authenticator, &mut Surroundings<'_>) -> T) -> T {
+        let mut around = Surroundings {
+            now: now(),
+            entropy: &mut HostEntropy,
+            rs256: &self.rs256,
+            shared: &HostSharedData,
+        };
+        work(&mut self.authenticator, &mut around)
+    }
+
+    /// Asks the core about a request. Calls that it wants are made on the root context's next tick,
+    /// where they outlive the stream.
+    pub fn handle_request(&mut self, stream: StreamId, request: &Request) -> Decision {
+        let decision = self.core(|core, around| core.handle_request(stream, request, around));
+        self.write_log();
+        if decision == Decision::Park {
+            self.parked.insert(stream);
+        }
+        self.set_tick();
+        decision
+    }
+
+    /// A stream has ended.
+    pub fn handle_stream_gone(&mut self, stream: StreamId) {
+        if self.parked.remove(&stream) {
+            self.authenticator.handle_stream_gone(stream);
+        }
+    }
+
+    /// Names in a stream's trailers that have to go.
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        self.authenticator.spoofed(names)
+    }
+
+    /// Takes the answer of a call. `None` is an answer without headers, which is how Envoy reports that
+    /// none came.
+    pub fn handle_call_response(&mut self, token: u32, response: Option<CalloutResult>) {
+        let Some((id, deadline)) = self.calls.remove(&token) else { return };
+        let late = now() >= deadline;
+        let none = Err(if late { CalloutError::TimedOut } else { CalloutError::Broken });
+        let result = response.unwrap_or(none);
+        self.core(|core, around| core.handle_callout(id, &result, around));
+        self.work();
+    }
+
+    /// Does whatever there is to do. Only the root context may call this: calls belong to the context
+    /// that makes them.
+    pub fn work(&mut self) {
+        self.core(Authenticator::handle_tick);
+        for _ in 0..CALLS_AT_ONCE {
+            let Some((id, callout)) = self.core(Authenticator::poll_callout) else { break };
+            // A little early, so that Envoy's timer and ours can't disagree.
+            let deadline = now().plus(callout.timeout.saturating_sub(Duration::from_millis(100)));
+            match dispatch(&callout) {
+                Some(token) => {
+                    self.calls.insert(token, (id, deadline));
+                }
+                None => {
+                    let failed = Err(CalloutError::NotDispatched);
+                    self.core(|core, around| core.handle_callout(id, &failed, around));
+                }
+            }
+        }
+        self.write_log();
+        self.settle_parked();
+        self.set_tick();
+    }
+
+    fn settle_parked(&mut self) {
+        let mut elsewhere = false;
+        while let Some((stream, decision)) = self.authenticator.poll_decision() {
+            if !self.parked.remove(&stream) || hostcalls::set_effective_context(stream.0).is_err() {
+                continue;
+            }
+            elsewhere = true;
+            match decision {
+                Decision::Respond(response) => respond(&response),
+                Decision::Forward(edits) => {
+                    if apply_edits(&edits).is_ok() {
+                        // A stream that is gone needs no resuming.
+                        let _ = hostcalls::resume_http_request();
+                    } else {
+                        respond(&Response::new(503));
+                    }
+                }
+                // The core parks streams, it doesn't park parked ones.
+                Decision::Park => respond(&Response::new(503)),
+            }
+        }
+        if elsewhere {
+            let _ = hostcalls::set_effective_context(self.root_id);
+        }
+    }
+
+    fn write_log(&mut self) {
+        while let Some(event) = self.authenticator.poll_event() {
+            log(&event);
+        }
+    }
+
+    fn set_tick(&mut self) {
+        let tick = self.authenticator.next_tick();
+        if tick != self.tick && hostcalls::set_tick_period(tick).is_ok() {
+            self.tick = tick;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The origin that a browser sees: scheme and authority.
+
+use crate::http::Request;
+
+/// An origin (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    secure: bool,
+    authority: String,
+}
+
+impl Origin {
+    /// The origin of a request: `public_url` where the operator gave one, else what the request says.
+    /// The scheme is what Envoy's connection manager vouches for in `x-forwarded-proto`. `None` where
+    /// the authority is missing or is none.
+    pub fn of(request: &Request, public_url: Option<&Self>) -> Option<Self> {
+        if let Some(origin) = public_url {
+            return Some(origin.clone());
+        }
+        let authority = request.text(":authority")?;
+        let ok = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+        if authority.is_empty() || authority.len() > 255 || !authority.bytes().all(ok) {
+            return None;
+        }
+        let scheme = request.text("x-forwarded-proto").or_else(|| request.text(":scheme")).unwrap_or("http");
+        Some(Self { secure: scheme.eq_ignore_ascii_case("https"), authority: authority.to_ascii_lowercase() })
+    }
+
+    /// From a serialized origin (`https://app.example.com`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        Some(Self { secure: scheme == "https", authority: authority.to_owned() })
+    }
+
+    /// Whether the browser speaks https.
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The origin as a URL without a path.
+    pub fn url(&self) -> String {
+        format!("{}{}", if self.secure { "https://" } else { "http://" }, self.authority)
+    }
+
+    /// The same place over https; a port 80 that was spelt out would be the wrong one there.
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.authority.strip_suffix(":80").unwrap_or(&self.authority))
+    }
+
+    /// The host without its port: what cookies belong to.
+    pub fn host(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Where to go after sign-in: always a place on this host, as it was asked for.
+
+use url::Url;
+
+use crate::config::Paths;
+use crate::path::RequestPath;
+
+/// A path with query on this host, safe as a `Location`. Made by [`ReturnTo::parse`] alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnTo(String);
+
+impl ReturnTo {
+    /// The start page, for whoever can't go where they wanted.
+    pub fn start_page() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// Reads a request target, or what somebody wrote behind `return=`. `None` for anything that a
+    /// browser could read as another host, that isn't a path, or that would begin or end a session
+    /// again.
+    ///
+    /// Bytes beyond ASCII and spaces are percent-encoded, which leaves the URL the same.
+    pub fn parse(target: &[u8], paths: &Paths) -> Option<Self> {
+        let path_end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+        let (path, _) = target.split_at_checked(path_end)?;
+        // `//host` and `/\host` are URLs of another host. No backslash at all in the path: browsers
+        // take each for a slash.
+        if path.first() != Some(&b'/') || path.get(1) == Some(&b'/') || path.contains(&b'\\') {
+            return None;
+        }
+        let mut text = String::with_capacity(target.len());
+        for byte in target {
+            match byte {
+                0..=0x1f | 0x7f => return None,
+                0x21..=0x7e => text.push(char::from(*byte)),
+                _ => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        let canonical = RequestPath::parse(path).ok()?;
+        let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
+        if own.iter().any(|own| own.as_str() == canonical.canonical()) {
+            return None;
+        }
+        stays_on_host(&text).then_some(Self(text))
+    }
+
+    /// The path and query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path alone, for when the whole is too long to keep.
+    pub fn path_only(&self) -> Self {
+        let path = self.0.split(['?', '#']).next().unwrap_or("/");
+        Self(path.to_owned())
+    }
+}
+
+/// Asks the parser that browsers agree on (WHATWG URL) as well, should it know a spelling that the
+/// checks above don't.
+fn stays_on_host(target: &str) -> bool {
+    let Ok(base) = Url::parse("https://here.invalid/") else { return false };
+    base.join(target).is_ok_and(|url| url.origin() == base.origin() && !url.path().starts_with("//"))
+}

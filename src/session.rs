@@ -1,0 +1,307 @@
+//! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, CookieSettings};
+use crate::cookie::{Cookies, MAX_COOKIE, SameSite};
+use crate::http::Request;
+use crate::identity::Identity;
+use crate::oidc::RefreshToken;
+use crate::seal::Binding;
+use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
+use crate::time::UnixTime;
+
+/// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
+const MAX_COPIES: usize = 4;
+/// Parts that a token cookie is split into at most: 16 KB of refresh token.
+const MAX_PARTS: usize = 4;
+
+/// What ties the identity cookie and the token cookie of one sign-in together.
+pub type SessionId = [u8; 16];
+
+/// A session, as the identity cookie holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Ties the two cookies together.
+    pub id: SessionId,
+    /// When the person signed in.
+    pub signed_in_at: UnixTime,
+    /// When the tokens expire that the identity was read from.
+    pub expires_at: UnixTime,
+    /// Who it is.
+    pub identity: Identity,
+}
+
+/// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowId(String);
+
+impl FlowId {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        Ok(Self(hex(&random_bytes::<8>(entropy)?)))
+    }
+
+    /// Reads one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 16 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+
+    /// The sixteen digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A sign-in under way, as its flow cookie holds it.
+#[derive(Serialize, Deserialize)]
+pub struct Flow {
+    /// The hidden half of `state`.
+    pub secret: [u8; 16],
+    /// The nonce that the ID token must carry.
+    pub nonce: String,
+    /// The PKCE code verifier.
+    pub code_verifier: String,
+    /// `redirect_uri` of the authorization request; the token request must repeat it.
+    pub redirect_uri: String,
+    /// Where to go afterwards.
+    pub return_to: String,
+    /// When it began.
+    pub started_at: UnixTime,
+}
+
+impl Flow {
+    /// How long a sign-in may take. Cognito itself gives up on its pages after five minutes.
+    pub const LIFETIME: Duration = Duration::from_secs(600);
+
+    /// The `state` of this sign-in: the flow's id, which finds the cookie, and a secret that only this
+    /// cookie holds.
+    pub fn state(&self, id: &FlowId) -> Secret<String> {
+        Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
+    }
+
+    /// Whether it can still be finished.
+    pub fn is_alive(&self, now: UnixTime) -> bool {
+        now < self.started_at.plus(Self::LIFETIME)
+    }
+}
+
+/// What the token cookie holds.
+#[derive(Serialize, Deserialize)]
+struct Tokens {
+    session: SessionId,
+    refresh_token: String,
+}
+
+/// Why a session can't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// The identity would make a cookie of that many bytes, which browsers drop.
+    IdentityTooLarge(usize),
+    /// The refresh token would need more parts than are taken.
+    TokensTooLarge(usize),
+    /// No randomness.
+    NoEntropy,
+}
+
+impl From<NoEntropy> for NotKept {
+    fn from(_: NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}
+
+/// The cookies of one browser at one host: what they are sealed for, and how they are spelt.
+#[derive(Debug)]
+pub struct CookieStore<'c> {
+    config: &'c Config,
+    binding: Binding,
+}
+
+impl<'c> CookieStore<'c> {
+    /// The cookies for `host`. A cookie without `Domain` is the host's own, and is sealed as such; with
+    /// one it is shared by all hosts below.
+    pub fn new(config: &'c Config, binding: &Binding, host: &str) -> Self {
+        let owner = config.cookies.attributes.domain.as_deref().unwrap_or(host);
+        Self { config, binding: binding.and(&[owner.as_bytes()]) }
+    }
+
+    /// Seals a value into a cookie of that name.
+    pub fn seal<T: Serialize>(
+        &self,
+        name: &str,
+        value: &T,
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, NoEntropy> {
+        let bytes = postcard::to_allocvec(value).map_err(|_| NoEntropy)?;
+        self.config.keyring.seal(&self.binding.and(&[name.as_bytes()]), &bytes, entropy)
+    }
+
+    /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
+    pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
+        let bytes = self.config.keyring.open(&self.binding.and(&[name.as_bytes()]), sealed)?;
+        match postcard::take_from_bytes(&bytes) {
+            Ok((value, [])) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The session that a request's cookies hold, if it is still one at `now`.
+    pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
+        let name = &self.config.cookies.identity;
+        let opened = cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
+        opened.filter(|session| now < self.ends_at(session) && now < session.expires_at)
+    }
+
+    /// When signing in again will be needed, whatever is refreshed until then.
+    pub fn ends_at(&self, session: &Session) -> UnixTime {
+        session.signed_in_at.plus(self.config.lifetime)
+    }
+
+    /// The refresh token that goes with a session, or with whatever session it is of where none is left.
+    pub fn refresh_token(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<RefreshToken> {
+        let name = &self.config.cookies.tokens;
+        let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
+        let tokens: Tokens =
+            whole.chain(joined_parts(cookies, name)).find_map(|sealed| self.open(name, &sealed))?;
+        let belongs = session.is_none_or(|id| id == tokens.session);
+        belongs.then(|| RefreshToken(Secret::new(tokens.refresh_token)))
+    }
+
+    /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
+    ///
+    /// # Errors
+    /// Where browsers wouldn't take them.
+    pub fn keep(
+        &self,
+        session: &Session,
+        refresh_token: Option<&RefreshToken>,
+        present: &[String],
+        now: UnixTime,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<String>, NotKept> {
+        let CookieSettings { identity, tokens, attributes, same_site, .. } = &self.config.cookies;
+        let max_age = self.ends_at(session).since(now).as_secs();
+        let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
+        let cookie = set(identity, &self.seal(identity, session, entropy)?);
+        if cookie.len() > MAX_COOKIE {
+            return Err(NotKept::IdentityTooLarge(cookie.len()));
+        }
+        let mut cookies = vec![cookie];
+        let mut kept: Vec<String> = Vec::new();
+        if let Some(token) = refresh_token {
+            let value = Tokens { session: session.id, refresh_token: token.0.expose().clone() };
+            let sealed = self.seal(tokens, &value, entropy)?;
+            for (name, part) in split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len())) {
+                cookies.push(set(&name, &part));
+                kept.push(name);
+            }
+            if kept.len() > MAX_PARTS {
+                return Err(NotKept::TokensTooLarge(sealed.len()));
+            }
+        }
+        let stale = present.iter().filter(|name| !kept.contains(name));
+        cookies.extend(stale.map(|name| attributes.delete(name)));
+        Ok(cookies)
+    }
+}
+
+/// A value in one cookie, or in `name.1`, `name.2`, … where it is too long for one. The first part tells
+/// how many there are, so that a part left over from a longer value is never taken for one of these.
+fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, String)> {
+    if name.len() + value.len() <= room {
+        return vec![(name.to_owned(), value.to_owned())];
+    }
+    // Two characters for the part's number, two for the count; both stay single digits.
+    let each = room.saturating_sub(name.len() + 4).max(1);
+    let pieces: Vec<&str> =
+        value.as_bytes().chunks(each).filter_map(|piece| std::str::from_utf8(piece).ok()).collect();
+    let count = pieces.len();
+    let part = |(index, piece): (usize, &&str)| {
+        let text = if index == 0 { format!("{count}.{piece}") } else { (*piece).to_owned() };
+        (format!("{name}.{}", index + 1), text)
+    };
+    pieces.iter().enumerate().map(part).collect()
+}
+
+fn joined_parts(cookies: &Cookies<'_>, name: &str) -> Option<Vec<u8>> {
+    let first = cookies.values(&format!("{name}.1")).next()?;
+    let (count, head) = (first.first()?, first.get(2..)?);
+    let count = usize::from(count.checked_sub(b'0')?);
+    if first.get(1) != Some(&b'.') || !(1..=MAX_PARTS).contains(&count) {
+        return None;
+    }
+    let mut joined = head.to_vec();
+    for index in 2..=count {
+        joined.extend_from_slice(cookies.values(&format!("{name}.{index}")).next()?);
+    }
+    Some(joined)
+}
+
+impl CookieSettings {
+    /// Whether a cookie is one of the filter's, and so none of the app's business.
+    pub fn is_ours(&self, name: &[u8]) -> bool {
+        name == self.identity.as_bytes() || self.is_token_part(name) || name.starts_with(self.flow.as_bytes())
+    }
+
+    fn is_token_part(&self, name: &[u8]) -> bool {
+        name.strip_prefix(self.tokens.as_bytes()).is_some_and(|rest| {
+            rest.is_empty() || matches!(rest, [b'.', digits @ ..] if digits.len() <= 2 && digits.iter().all(u8::is_ascii_digit) && !digits.is_empty())
+        })
+    }
+
+    /// The names of the token cookies in a request, to be able to delete them.
+    pub fn token_parts(&self, cookies: &Cookies<'_>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in cookies.iter().filter(|(name, _)| self.is_token_part(name)) {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if !names.contains(&name) && names.len() < 2 * MAX_PARTS {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// `Set-Cookie` values that delete every cookie of ours in a request.
+    pub fn clear(&self, cookies: &Cookies<'_>) -> Vec<String> {
+        let mut names = vec![self.identity.clone(), self.tokens.clone()];
+        for name in self.token_parts(cookies).into_iter().chain(self.flow_names(cookies)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.iter().map(|name| self.attributes.delete(name)).collect()
+    }
+
+    /// The names of the flow cookies in a request, in order, up to a number that no browser reaches.
+    pub fn flow_names(&self, cookies: &Cookies<'_>) -> Vec<String> {
+        let id = |name: &[u8]| -> Option<String> {
+            let id = std::str::from_utf8(name.strip_prefix(self.flow.as_bytes())?).ok()?;
+            FlowId::parse(id).map(|id| self.flow_name(&id))
+        };
+        cookies.iter().filter_map(|(name, _)| id(name)).take(20).collect()
+    }
+
+    /// The name of a flow's cookie.
+    pub fn flow_name(&self, id: &FlowId) -> String {
+        format!("{}{}", self.flow, id.0)
+    }
+
+    /// `SameSite` of flow cookies: the browser comes back from Cognito's site with them.
+    pub const fn flow_same_site(&self) -> SameSite {
+        SameSite::Lax
+    }
+}
+
+/// The cookies of a request.
+pub fn cookies_of(request: &Request) -> Cookies<'_> {
+    Cookies::parse(request.values("cookie"))
+}

@@ -1,0 +1,256 @@
+//! A child process that cannot outlive the process which started it.
+//!
+//! Tests are killed, time out and are interrupted, and `Drop` runs in none of these cases. So the
+//! child runs under a few lines of `sh` whose standard input is a pipe that only this process holds:
+//! when the pipe closes, for whatever reason, `sh` ends the child by its process id. It works without
+//! `prctl`, without process groups and without unsafe code.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// `$1` is a directory to remove in the end, the rest is the command. Standard output carries the
+/// child's process id, standard error what it prints. The watcher uses only builtins while it waits,
+/// so that nothing is left behind when it is ended itself.
+const SUPERVISOR: &str = r#"
+trap '' HUP INT TERM PIPE
+scratch=$1
+shift
+exec 3<&0 </dev/null
+(trap - HUP INT TERM PIPE; exec "$@" 1>&2 3<&-) &
+child=$!
+(
+    trap - TERM
+    exec >/dev/null 2>&1
+    while read -r line <&3; do :; done
+    kill -TERM "$child" || exit
+    for second in 1 2 3; do sleep 1; kill -0 "$child" || exit; done
+    kill -KILL "$child"
+) &
+watcher=$!
+exec 3<&-
+echo "$child"
+exec >&-
+wait "$child"
+status=$?
+kill -TERM "$watcher" 2>/dev/null
+rm -rf -- "$scratch"
+exit "$status"
+"#;
+
+/// A running child process, what it has printed, and a directory of its own that goes with it.
+#[derive(Debug)]
+pub struct Supervised {
+    supervisor: Child,
+    lifeline: Option<ChildStdin>,
+    pid: u32,
+    printed: Arc<Mutex<Vec<u8>>>,
+    collector: Option<JoinHandle<()>>,
+    ended: Option<ExitStatus>,
+}
+
+impl Supervised {
+    /// Starts `program`. `scratch` is removed when the child has ended.
+    pub fn start(
+        program: &Path,
+        arguments: &[OsString],
+        env: &[(String, String)],
+        scratch: &Scratch,
+    ) -> io::Result<Self> {
+        let mut supervisor = Command::new("/bin/sh")
+            .args(["-c", SUPERVISOR, "rig-supervisor"])
+            .arg(scratch.path())
+            .arg(program)
+            .args(arguments)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0) // Ctrl-C reaches the test alone; the closed pipe does the rest.
+            .spawn()?;
+        let lifeline = supervisor.stdin.take();
+        let (Some(stdout), Some(stderr)) = (supervisor.stdout.take(), supervisor.stderr.take()) else {
+            return Err(io::Error::other("the supervisor has no pipes"));
+        };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let pid =
+            line.trim().parse().map_err(|_| io::Error::other(format!("{line:?} is not a process id")))?;
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let collector = std::thread::spawn({
+            let printed = Arc::clone(&printed);
+            move || collect(stderr, &printed)
+        });
+        Ok(Self { supervisor, lifeline, pid, printed, collector: Some(collector), ended: None })
+    }
+
+    /// The process id of the child (not of its supervisor).
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// All that the child has printed so far, on either stream.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.printed.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// How the child ended; `None` while it runs. A signal's number N shows as exit code 128 + N.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none()
+            && let Ok(Some(status)) = self.supervisor.try_wait()
+        {
+            self.finish(status);
+        }
+        self.ended
+    }
+
+    /// Waits for the child to end by itself.
+    pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + within;
+        while self.ended().is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.ended
+    }
+
+    /// Ends the child (SIGTERM, three seconds later SIGKILL) and waits until it is gone.
+    pub fn stop(&mut self) -> Option<ExitStatus> {
+        self.lifeline = None;
+        if self.ended.is_none()
+            && let Ok(status) = self.supervisor.wait()
+        {
+            self.finish(status);
+        }
+        self.ended
+    }
+
+    fn finish(&mut self, status: ExitStatus) {
+        self.ended = Some(status);
+        if let Some(collector) = self.collector.take() {
+            let _ = collector.join(); // So that the last words are in `printed`.
+        }
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn collect(mut from: impl Read, into: &Mutex<Vec<u8>>) {
+    let mut chunk = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut chunk) {
+        into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..length]);
+    }
+}
+
+/// A fresh directory below the system's one for temporary files. It belongs to a [`Supervised`] from
+/// its start on; before that it is removed when dropped.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> io::Result<Self> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("rig-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eventually;
+
+    fn shell(script: &str) -> (Supervised, Scratch) {
+        let scratch = Scratch::new().unwrap();
+        let arguments = ["-c".into(), script.into()];
+        (Supervised::start(Path::new("/bin/sh"), &arguments, &[], &scratch).unwrap(), scratch)
+    }
+
+    fn runs(pid: u32) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[test]
+    fn passes_on_the_status_and_what_was_printed() {
+        let (mut child, scratch) = shell("echo out; echo err >&2; exit 7");
+        assert_eq!(child.wait(Duration::from_secs(10)).unwrap().code(), Some(7));
+        assert_eq!(child.printed(), "out\nerr\n");
+        assert!(!scratch.path().exists(), "the scratch directory goes with the child");
+    }
+
+    #[test]
+    fn stop_ends_the_child_and_the_supervisor() {
+        let (mut child, _scratch) = shell("exec sleep 600");
+        assert!(runs(child.pid()) && child.ended().is_none());
+        assert_eq!(child.stop().unwrap().code(), Some(128 + 15));
+        assert!(!runs(child.pid()));
+    }
+
+    #[test]
+    fn a_child_that_ignores_sigterm_is_killed() {
+        let (mut child, _scratch) = shell("trap '' TERM; echo deaf; while :; do sleep 1; done");
+        let deaf = eventually(Duration::from_secs(5), || child.printed().contains("deaf").then_some(()));
+        assert!(deaf.is_some());
+        assert_eq!(child.stop().unwrap().code(), Some(128 + 9));
+    }
+
+    /// This test binary plays the test that is killed: it starts itself once more, told to run only
+    /// `the_victim`, and sends that process a SIGKILL.
+    #[test]
+    fn the_child_dies_when_its_test_is_killed() {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "supervised::tests::the_victim", "--nocapture"])
+            .env("RIG_VICTIM", "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let pids: Vec<u32> = lines
+            .filter_map(|line| line.split_once("child=")?.1.split(' ').map(|n| n.parse().ok()).collect())
+            .next()
+            .unwrap();
+        assert!(pids.iter().all(|&pid| runs(pid)));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        let gone = eventually(Duration::from_secs(10), || pids.iter().all(|&pid| !runs(pid)).then_some(()));
+        assert!(gone.is_some(), "child and supervisor {pids:?} should have ended");
+    }
+
+    #[test]
+    fn the_victim() {
+        if std::env::var_os("RIG_VICTIM").is_some() {
+            let (child, _scratch) = shell("exec sleep 600");
+            println!("child={} {}", child.pid(), child.supervisor.id());
+            std::thread::sleep(Duration::from_secs(60));
+        }
+    }
+}
