@@ -4,7 +4,7 @@
 //! `poll_*` give what is to be done, until they give nothing more. One authenticator serves one worker;
 //! what it remembers between calls are sign-ins under way and the key set.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub struct Authenticator {
     /// Calls that are decided upon and not made yet.
     to_call: VecDeque<(Purpose, Callout)>,
     /// Calls that are under way.
-    called: HashMap<CalloutId, Purpose>,
+    called: Vec<(CalloutId, Purpose)>,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<Exchange>,
     decisions: VecDeque<(StreamId, Decision)>,
@@ -72,7 +72,7 @@ impl Authenticator {
             spent: SpentFlows::new(&scope, around.shared),
             config,
             to_call: VecDeque::new(),
-            called: HashMap::new(),
+            called: Vec::new(),
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
             events: VecDeque::new(),
@@ -199,7 +199,8 @@ impl Authenticator {
             }
         }
         let queued = self.to_call.iter_mut().map(|(purpose, _)| purpose);
-        queued.chain(self.called.values_mut()).filter_map(redeeming).chain(&mut self.awaiting_keys)
+        let called = self.called.iter_mut().map(|(_, purpose)| purpose);
+        queued.chain(called).filter_map(redeeming).chain(&mut self.awaiting_keys)
     }
 
     /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
@@ -223,7 +224,7 @@ impl Authenticator {
         };
         let id = CalloutId(self.next_callout);
         self.next_callout += 1;
-        self.called.insert(id, purpose);
+        self.called.push((id, purpose));
         Some((id, callout))
     }
 
@@ -242,18 +243,19 @@ impl Authenticator {
 
     /// Takes the answer of a call.
     pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
-        match self.called.remove(&id) {
-            Some(Purpose::Redeem(exchange)) => {
+        let Some(at) = self.called.iter().position(|(called, _)| *called == id) else { return };
+        match self.called.swap_remove(at).1 {
+            Purpose::Redeem(exchange) => {
                 let config = Rc::clone(&self.config);
                 let step = exchange.handle_tokens(result, &config, &self.binding, &mut self.keys, around);
                 self.take(step);
             }
-            Some(Purpose::FetchKeys) => {
+            Purpose::FetchKeys => {
                 let outcome = self.keys.handle_response(result, around.now, around.shared);
                 self.events.push_back(fetch_event(outcome));
                 self.handle_tick(around);
             }
-            Some(Purpose::Revoke) => {
+            Purpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
                     let status = result.as_ref().map_or(0, |response| response.status);
@@ -261,7 +263,6 @@ impl Authenticator {
                     self.events.push_back(event.with("status", status.to_string()));
                 }
             }
-            None => {}
         }
     }
 
@@ -317,8 +318,12 @@ impl Authenticator {
 /// Keeps the shared data of different configurations in one Envoy apart.
 fn scope(config: &Config) -> String {
     let mut hash = Sha256::new();
-    for part in [&config.pool.issuer, &config.pool.client_id, &config.pool.endpoints.jwks.url, &config.cookies.identity]
-    {
+    for part in [
+        &config.pool.issuer,
+        &config.pool.client_id,
+        &config.pool.endpoints.jwks.url,
+        &config.cookies.identity,
+    ] {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

@@ -51,7 +51,9 @@ fn is_navigation(request: &Request) -> bool {
 /// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
 pub fn is_prefetch(request: &Request) -> bool {
     ["sec-purpose", "purpose"].iter().any(|name| {
-        request.text(name).is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
+        request
+            .text(name)
+            .is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
     })
 }
 

@@ -10,7 +10,7 @@ mod session;
 
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::cognito::UserPool;
 use crate::config::reader::{Fault, Faults, Section};
@@ -154,18 +154,20 @@ fn parse_url(text: &str) -> Result<Url, String> {
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(host) => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         "http" => Err(format!("`{text}` is http; only localhost may be")),
         other => Err(format!("`{text}`: https is needed, not {other}")),
     }
 }
 
-/// Whether a host (without port) is the machine itself.
-pub fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Whether a URL leads to the machine itself.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn read_paths(root: &Section<'_>) -> Paths {
@@ -175,7 +177,10 @@ fn read_paths(root: &Section<'_>) -> Paths {
         let canonical = RequestPath::parse(path.as_bytes())
             .is_ok_and(|parsed| parsed.canonical() == path && !path.contains('?'));
         if !canonical || path == "/" && key != "after_sign_out" {
-            section.fault(key, format!("`{path}` must be a plain path such as /.auth, without a trailing slash"));
+            section.fault(
+                key,
+                format!("`{path}` must be a plain path such as /.auth, without a trailing slash"),
+            );
         }
         path
     };

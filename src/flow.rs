@@ -49,7 +49,8 @@ impl Visit<'_> {
 /// The request id, if it is one that can stand in a page and a log line.
 pub fn reference(request: &Request) -> String {
     let ok = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
     };
     request.text("x-request-id").filter(ok).unwrap_or("-").to_owned()
 }

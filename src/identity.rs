@@ -167,7 +167,11 @@ pub fn same_when_folded(one: &str, other: &str) -> bool {
 /// A claim as a header's value: a control character becomes a space, so that it can neither end the
 /// header nor make two different names equal by vanishing.
 fn header_value(text: &str) -> String {
-    let clean = if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() };
+    let clean = if text.chars().any(char::is_control) {
+        text.replace(char::is_control, " ")
+    } else {
+        text.to_owned()
+    };
     clean.trim().to_owned()
 }
 
@@ -221,7 +225,8 @@ mod tests {
 
     #[test]
     fn unknown_values_have_no_header() {
-        let headers = IdentityHeaders::new(X_AUTH.iter().map(|(n, s)| ((*n).to_owned(), s.clone())).collect());
+        let headers =
+            IdentityHeaders::new(X_AUTH.iter().map(|(n, s)| ((*n).to_owned(), s.clone())).collect());
         let identity = Identity {
             subject: "55dd".into(),
             username: Some("jsmith".into()),

@@ -18,7 +18,9 @@ impl Origin {
             return Some(origin.clone());
         }
         let authority = request.text(":authority")?;
-        let ok = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+        let ok = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        };
         if authority.is_empty() || authority.len() > 255 || !authority.bytes().all(ok) {
             return None;
         }

@@ -32,7 +32,11 @@ impl Page {
     /// A link that is the thing to do next. `target` must be a path or URL of ours.
     #[must_use]
     pub fn action(mut self, label: &str, target: &str) -> Self {
-        self.main.push_str(&format!("<p><a class=\"act\" href=\"{}\">{}</a></p>\n", escape(target), escape(label)));
+        self.main.push_str(&format!(
+            "<p><a class=\"act\" href=\"{}\">{}</a></p>\n",
+            escape(target),
+            escape(label)
+        ));
         self
     }
 
@@ -66,7 +70,8 @@ impl Page {
 
     /// The page as an answer.
     pub fn into_response(self) -> Response {
-        let refresh = self.refresh.map(|target| format!("<meta http-equiv=\"refresh\" content=\"0;url={target}\">\n"));
+        let refresh =
+            self.refresh.map(|target| format!("<meta http-equiv=\"refresh\" content=\"0;url={target}\">\n"));
         let mut response = Response::new(self.status)
             .with("content-type", "text/html; charset=utf-8".to_owned())
             .with("content-security-policy", content_security_policy())

@@ -179,7 +179,9 @@ impl Pattern {
                 "*" => Segment::One,
                 "**" => Segment::Any,
                 name if name.contains('*') => {
-                    return Err(format!("`{text}`: `*` and `**` stand for whole segments, not within `{name}`"));
+                    return Err(format!(
+                        "`{text}`: `*` and `**` stand for whole segments, not within `{name}`"
+                    ));
                 }
                 name => Segment::Literal(name.to_owned()),
             });
@@ -236,8 +238,25 @@ mod tests {
         check("/admin", "/admin");
         check("/admin/", "/admin");
         for spelling in [
-            "//admin", "///admin//", "/x/../admin", "/%61dmin", "/admin;x", "/admin;x=1/", "/./admin", "/\\admin", "/%2fadmin", "/%5cadmin", "/x/%2e%2e/admin", "/x/.%2e/admin",
-            "/x/..;/admin", "/x/..\\admin", "/;/admin", "/../../admin", "/admin/.", "/admin/x/..", "/x/..%2fadmin",
+            "//admin",
+            "///admin//",
+            "/x/../admin",
+            "/%61dmin",
+            "/admin;x",
+            "/admin;x=1/",
+            "/./admin",
+            "/\\admin",
+            "/%2fadmin",
+            "/%5cadmin",
+            "/x/%2e%2e/admin",
+            "/x/.%2e/admin",
+            "/x/..;/admin",
+            "/x/..\\admin",
+            "/;/admin",
+            "/../../admin",
+            "/admin/.",
+            "/admin/x/..",
+            "/x/..%2fadmin",
         ] {
             check(spelling, "/admin");
         }

@@ -85,8 +85,15 @@ mod tests {
     #[test]
     fn no_spelling_opens_a_door() {
         for spelling in [
-            "/public/../internal", "/public/%2e%2e/internal", "/public/..%2finternal", "/public/..;/internal",
-            "/public/..\\internal", "//internal", "/%69nternal", "/internal;x=1", "/public/./../internal/x",
+            "/public/../internal",
+            "/public/%2e%2e/internal",
+            "/public/..%2finternal",
+            "/public/..;/internal",
+            "/public/..\\internal",
+            "//internal",
+            "/%69nternal",
+            "/internal;x=1",
+            "/public/./../internal/x",
             "/internal/../public/../internal",
         ] {
             let path = RequestPath::parse(spelling.as_bytes()).unwrap();

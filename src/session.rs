@@ -157,7 +157,8 @@ impl<'c> CookieStore<'c> {
     /// The session that a request's cookies hold, if it is still one at `now`.
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let name = &self.config.cookies.identity;
-        let opened = cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
+        let opened =
+            cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
         opened.filter(|session| now < self.ends_at(session) && now < session.expires_at)
     }
 
@@ -200,7 +201,9 @@ impl<'c> CookieStore<'c> {
         if let Some(token) = refresh_token {
             let value = Tokens { session: session.id, refresh_token: token.0.expose().clone() };
             let sealed = self.seal(tokens, &value, entropy)?;
-            for (name, part) in split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len())) {
+            for (name, part) in
+                split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len()))
+            {
                 cookies.push(set(&name, &part));
                 kept.push(name);
             }

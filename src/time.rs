@@ -98,7 +98,8 @@ mod tests {
         check("1h30m", Some(Duration::from_secs(5_400)));
         check("500ms", Some(Duration::from_millis(500)));
         check("0s", Some(Duration::ZERO));
-        for bad in ["", "12", "h", "12 h", "-5m", "5x", "1.5h", "99999999999999999999s", "9999999999999999d"] {
+        for bad in ["", "12", "h", "12 h", "-5m", "5x", "1.5h", "99999999999999999999s", "9999999999999999d"]
+        {
             check(bad, None);
         }
     }

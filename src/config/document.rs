@@ -3,12 +3,16 @@
 
 use std::fmt;
 
-use prost::Message as _;
-use prost_types::value::Kind;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::protobuf::{Fields, Value};
+
+/// How deep a document may nest. The configuration's own depth is four.
+const MAX_DEPTH: usize = 32;
+
 /// A value of the document.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
 pub enum Node {
     /// `null`, which is as good as absent.
     Null,
@@ -53,11 +57,8 @@ pub fn parse(bytes: &[u8]) -> Result<Node, String> {
     // but an error in JSON must be reported as such, so what looks like text is taken for JSON.
     match serde_json::from_slice(bytes) {
         Ok(node) => Ok(node),
-        Err(json) => match prost_types::Struct::decode(bytes) {
-            Ok(tree) if !looks_like_text(bytes) => Ok(from_struct(tree)),
-            _ if looks_like_text(bytes) => Err(format!("not JSON: {json}")),
-            _ => Err("neither JSON nor a google.protobuf.Struct".to_owned()),
-        },
+        Err(json) if looks_like_text(bytes) => Err(format!("not JSON: {json}")),
+        Err(_) => read_struct(bytes, 0).ok_or_else(|| "neither JSON nor a google.protobuf.Struct".to_owned()),
     }
 }
 
@@ -67,19 +68,51 @@ fn looks_like_text(bytes: &[u8]) -> bool {
     first == Some(&b'{') && std::str::from_utf8(bytes).is_ok_and(|all| all.chars().all(text))
 }
 
-fn from_struct(tree: prost_types::Struct) -> Node {
-    Node::Map(tree.fields.into_iter().map(|(key, value)| (key, from_value(value))).collect())
+/// `Struct`: entries of `map<string, Value> fields = 1`.
+fn read_struct(message: &[u8], depth: usize) -> Option<Node> {
+    let mut entries: Vec<(String, Node)> = Vec::new();
+    for field in Fields::new(message) {
+        let (1, Value::Bytes(entry)) = field? else { return None };
+        let (mut key, mut node) = (String::new(), Node::Null);
+        for field in Fields::new(entry) {
+            match field? {
+                (1, Value::Bytes(text)) => key = String::from_utf8(text.to_vec()).ok()?,
+                (2, Value::Bytes(value)) => node = read_value(value, depth + 1)?,
+                _ => return None,
+            }
+        }
+        entries.push((key, node));
+    }
+    Some(Node::Map(entries))
 }
 
-fn from_value(value: prost_types::Value) -> Node {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Node::Null,
-        Some(Kind::BoolValue(flag)) => Node::Bool(flag),
-        Some(Kind::NumberValue(number)) => Node::Number(number),
-        Some(Kind::StringValue(text)) => Node::Text(text),
-        Some(Kind::ListValue(list)) => Node::List(list.values.into_iter().map(from_value).collect()),
-        Some(Kind::StructValue(tree)) => from_struct(tree),
+/// `Value`: one of null, number, string, bool, struct and list.
+fn read_value(message: &[u8], depth: usize) -> Option<Node> {
+    if depth > MAX_DEPTH {
+        return None;
     }
+    let mut node = Node::Null;
+    for field in Fields::new(message) {
+        node = match field? {
+            (1, Value::Varint(_)) => Node::Null,
+            (2, Value::Fixed64(bits)) => Node::Number(f64::from_bits(bits)),
+            (3, Value::Bytes(text)) => Node::Text(String::from_utf8(text.to_vec()).ok()?),
+            (4, Value::Varint(flag)) => Node::Bool(flag != 0),
+            (5, Value::Bytes(tree)) => read_struct(tree, depth)?,
+            (6, Value::Bytes(list)) => read_list(list, depth)?,
+            _ => return None,
+        };
+    }
+    Some(node)
+}
+
+/// `ListValue`: `repeated Value values = 1`.
+fn read_list(message: &[u8], depth: usize) -> Option<Node> {
+    let item = |field: Option<(u64, Value<'_>)>| match field? {
+        (1, Value::Bytes(value)) => read_value(value, depth + 1),
+        _ => None,
+    };
+    Fields::new(message).map(item).collect::<Option<Vec<Node>>>().map(Node::List)
 }
 
 /// JSON, but a key that comes twice in one object is an error: which of the two was meant?

@@ -5,8 +5,20 @@ use crate::identity::{IdentityHeaders, Source, X_AUTH, same_when_folded};
 
 /// Headers that carry the request itself; a claim in their place would bend it.
 const RESERVED: [&str; 14] = [
-    "host", "cookie", "set-cookie", "content-length", "content-type", "transfer-encoding", "connection", "te",
-    "trailer", "upgrade", "expect", "authorization", "proxy-authorization", "keep-alive",
+    "host",
+    "cookie",
+    "set-cookie",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "authorization",
+    "proxy-authorization",
+    "keep-alive",
 ];
 
 /// Reads the section `headers` of the document's root.
@@ -49,12 +61,16 @@ pub fn read(root: &Section<'_>) -> IdentityHeaders {
 /// Why a header can't be set from a claim.
 fn bad_name(name: &str) -> Option<String> {
     // RFC 9110, section 5.1, without the characters that servers fold.
-    let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let token =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(token) {
         return Some(format!("`{name}` is no header name of letters, digits, `-`, `_` and `.`"));
     }
     let reserved = RESERVED.iter().any(|reserved| same_when_folded(reserved, name));
-    let envoys = name.starts_with("x-envoy-") || name == "x-request-id" || name == "x-forwarded-for"
-        || name == "x-forwarded-proto" || name == "x-forwarded-host";
+    let envoys = name.starts_with("x-envoy-")
+        || name == "x-request-id"
+        || name == "x-forwarded-for"
+        || name == "x-forwarded-proto"
+        || name == "x-forwarded-host";
     (reserved || envoys).then(|| format!("`{name}` carries the request itself and can't be set from a claim"))
 }

@@ -21,17 +21,18 @@ pub fn read(root: &Section<'_>) -> UserPool {
     let pool_id = root.required_text("user_pool_id", "us-east-1_UFeMzbuJe");
     let derived_issuer = UserPool::issuer_of(&pool_id).unwrap_or_else(|| {
         if !pool_id.is_empty() {
-            root.fault("user_pool_id", format!("`{pool_id}` is no pool id (for example us-east-1_UFeMzbuJe)"));
+            root.fault(
+                "user_pool_id",
+                format!("`{pool_id}` is no pool id (for example us-east-1_UFeMzbuJe)"),
+            );
         }
         "https://invalid.invalid".to_owned()
     });
     let (issuer, endpoints) = read_endpoints(root, derived_issuer);
     let clusters = root.section("clusters");
     let cluster = |key, default: &str| clusters.text(key).unwrap_or_else(|| default.to_owned());
-    let clusters_read = Clusters {
-        domain: cluster("domain", "cognito_domain"),
-        idp: cluster("idp", "cognito_idp"),
-    };
+    let clusters_read =
+        Clusters { domain: cluster("domain", "cognito_domain"), idp: cluster("idp", "cognito_idp") };
     clusters.finish();
     UserPool {
         issuer,
@@ -168,7 +169,8 @@ fn read_timeouts(root: &Section<'_>) -> Timeouts {
         }
         timeout
     };
-    let timeouts = Timeouts { token: timeout("token", 5), jwks: timeout("jwks", 5), revoke: timeout("revoke", 2) };
+    let timeouts =
+        Timeouts { token: timeout("token", 5), jwks: timeout("jwks", 5), revoke: timeout("revoke", 2) };
     // Checked here, used once attributes are read from userInfo.
     timeout("userinfo", 5);
     section.finish();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use crate::config::CookieSettings;
 use crate::config::reader::Section;
-use crate::config::{CookieSettings, is_loopback};
 use crate::cookie::{Attributes, SameSite};
 use crate::origin::Origin;
 use crate::seal::{KEY_LEN, Keyring};
@@ -112,9 +112,13 @@ fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<
 fn check_secure(section: &Section<'_>, secure: bool, public_url: Option<&Origin>) {
     let Some(origin) = public_url else { return };
     if secure && !origin.is_secure() {
-        section.fault("secure", "public_url is http, so no sign-in could begin; for localhost set `secure: false`");
+        section.fault(
+            "secure",
+            "public_url is http, so no sign-in could begin; for localhost set `secure: false`",
+        );
     }
-    if !secure && (origin.is_secure() || !is_loopback(origin.host())) {
+    // An http origin got here only because it is the machine itself.
+    if !secure && origin.is_secure() {
         section.fault("secure", "`false` is for http://localhost only, and public_url isn't that");
     }
 }

@@ -130,7 +130,8 @@ fn find_flow(visit: &Visit<'_>, state: &Secret<String>) -> Option<(FlowId, Flow)
     let (id, _) = state.expose().split_once('.')?;
     let id = FlowId::parse(id)?;
     let name = visit.config.cookies.flow_name(&id);
-    let flow = visit.cookies.values(&name).take(4).find_map(|sealed| visit.store.open::<Flow>(&name, sealed))?;
+    let flow =
+        visit.cookies.values(&name).take(4).find_map(|sealed| visit.store.open::<Flow>(&name, sealed))?;
     let ours = flow.state(&id).matches(state.expose().as_bytes());
     (ours && flow.is_alive(visit.now)).then_some((id, flow))
 }
@@ -145,7 +146,8 @@ fn visitor(visit: &Visit<'_>) -> Visitor {
 }
 
 fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, flow: &Flow) -> (Response, Event) {
-    let again = ReturnTo::parse(flow.return_to.as_bytes(), &config.paths).unwrap_or_else(ReturnTo::start_page);
+    let again =
+        ReturnTo::parse(flow.return_to.as_bytes(), &config.paths).unwrap_or_else(ReturnTo::start_page);
     let response = if visitor.client.shows_pages() {
         failure.page(config, &visitor.reference, &again)
     } else {

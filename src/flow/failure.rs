@@ -116,11 +116,9 @@ impl SignInFailure {
                 "Signing in doesn't work here at the moment",
                 "Something is set up wrongly between this site and its sign-in service. Its operators need to mend it.",
             ),
-            Self::IdToken(_) => words(
-                401,
-                "You were not signed in",
-                "The sign-in service's answer could not be trusted.",
-            ),
+            Self::IdToken(_) => {
+                words(401, "You were not signed in", "The sign-in service's answer could not be trusted.")
+            }
             Self::NotKept(NotKept::NoEntropy) => Self::NoEntropy.words(),
             Self::NotKept(_) => words(
                 431,
@@ -184,7 +182,9 @@ impl SignInFailure {
         match self {
             Self::BadCallback(_) | Self::FlowUnknown | Self::AlreadyFinished => Level::Info,
             Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => Level::Warn,
-            Self::Token(TokenError::Refused { .. } | TokenError::NotDispatched) | Self::NoEntropy => Level::Error,
+            Self::Token(TokenError::Refused { .. } | TokenError::NotDispatched) | Self::NoEntropy => {
+                Level::Error
+            }
             _ => Level::Warn,
         }
     }
@@ -208,7 +208,9 @@ impl SignInFailure {
                 TokenError::Refused { code: OAuthError::InvalidGrant, .. } => {
                     "a code used twice or expired; or the client can't read every attribute behind a scope (`email` needs email and email_verified)"
                 }
-                TokenError::Refused { code: OAuthError::InvalidScope, .. } => "`scopes` has one that doesn't exist",
+                TokenError::Refused { code: OAuthError::InvalidScope, .. } => {
+                    "`scopes` has one that doesn't exist"
+                }
                 TokenError::Unavailable(503) => {
                     "Envoy answers 503 itself where the cluster `clusters.domain` has no healthy host; check its address, TLS and SNI"
                 }
@@ -219,7 +221,9 @@ impl SignInFailure {
             Self::IdToken(IdTokenError::Expired | IdTokenError::NotYetValid) => {
                 "a clock is off by more than a minute: this machine's, most likely"
             }
-            Self::IdToken(IdTokenError::Issuer) => "does `user_pool_id` fit the domain? With an updated issuer, set `endpoints.issuer`",
+            Self::IdToken(IdTokenError::Issuer) => {
+                "does `user_pool_id` fit the domain? With an updated issuer, set `endpoints.issuer`"
+            }
             Self::IdToken(IdTokenError::Audience) => "the tokens are for another app client than `client_id`",
             Self::IdToken(IdTokenError::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
             Self::KeysMissing => "the key set can't be fetched; check the cluster in `clusters.idp`",

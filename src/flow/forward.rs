@@ -7,10 +7,8 @@ use crate::identity::{Identity, IdentityHeaders};
 
 /// How a request is changed before it goes upstream.
 pub fn edits(visit: &Visit<'_>, identity: Option<&Identity>) -> RequestEdits {
-    let mut edits = RequestEdits {
-        remove: spoofed(visit.request.names(), &visit.config.headers),
-        set: Vec::new(),
-    };
+    let mut edits =
+        RequestEdits { remove: spoofed(visit.request.names(), &visit.config.headers), set: Vec::new() };
     strip_cookies(visit, &mut edits);
     if let Some(identity) = identity {
         let headers = visit.config.headers.render(identity);

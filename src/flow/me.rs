@@ -54,7 +54,8 @@ fn as_json(session: &Session, ends_at: u64) -> Value {
 
 /// `2026-11-22 14:30 UTC`.
 fn format_utc(secs: u64) -> String {
-    let time = i64::try_from(secs).ok().and_then(|secs| DateTime::from_timestamp(secs, 0)).unwrap_or_default();
+    let time =
+        i64::try_from(secs).ok().and_then(|secs| DateTime::from_timestamp(secs, 0)).unwrap_or_default();
     format!(
         "{}-{:02}-{:02} {:02}:{:02} UTC",
         time.year(),

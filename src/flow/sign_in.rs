@@ -158,8 +158,10 @@ fn make_room(visit: &Visit<'_>) -> Vec<String> {
             None => gone.push(name),
         }
     }
-    alive.sort();
-    let too_many = (alive.len() + 1).saturating_sub(MAX_FLOWS);
-    gone.extend(alive.into_iter().take(too_many).map(|(_, name)| name));
+    while alive.len() >= MAX_FLOWS {
+        let oldest = alive.iter().enumerate().min_by_key(|(_, (started_at, _))| *started_at);
+        let Some((oldest, _)) = oldest else { break };
+        gone.push(alive.swap_remove(oldest).1);
+    }
     gone.iter().map(|name| cookies.attributes.delete(name)).collect()
 }

@@ -25,9 +25,9 @@ impl Stream {
         let unavailable = || Decision::Respond(Response::new(503));
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else { return unavailable() };
         match self.worker.try_borrow_mut() {
-            Ok(mut worker) => worker.as_mut().map_or_else(unavailable, |worker| {
-                worker.handle_request(self.id, &Request::new(headers))
-            }),
+            Ok(mut worker) => worker
+                .as_mut()
+                .map_or_else(unavailable, |worker| worker.handle_request(self.id, &Request::new(headers))),
             Err(_) => unavailable(),
         }
     }
@@ -70,7 +70,8 @@ impl HttpContext for Stream {
             respond(&Response::new(503));
             return Action::Pause;
         };
-        let spoofed = worker.as_ref().map(|worker| worker.spoofed(found.iter().map(|(name, _)| name.as_str())));
+        let spoofed =
+            worker.as_ref().map(|worker| worker.spoofed(found.iter().map(|(name, _)| name.as_str())));
         for name in spoofed.unwrap_or_default() {
             if hostcalls::remove_map_value(MapType::HttpRequestTrailers, &name).is_err() {
                 respond(&Response::new(503));

@@ -3,40 +3,18 @@
 
 use std::cell::OnceCell;
 
-use prost::Message;
 use proxy_wasm::hostcalls;
 
 use crate::oidc::jwks::Key;
 use crate::oidc::jwt::{PortableRs256, VerifyRs256};
 use crate::oidc::rfc7515;
+use crate::protobuf::{Fields, Message, Value};
 
 /// The host's verdict, or ours.
 #[derive(Default)]
 pub struct HostRs256 {
     /// Whether the host can be relied upon; asked once.
     native: OnceCell<bool>,
-}
-
-/// `VerifySignatureArguments` of `envoy/source/extensions/common/wasm/ext/verify_signature.proto`.
-#[derive(Clone, PartialEq, Message)]
-struct Arguments {
-    #[prost(string, tag = "1")]
-    hash_function: String,
-    #[prost(bytes = "vec", tag = "2")]
-    public_key: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    signature: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    text: Vec<u8>,
-}
-
-/// `VerifySignatureResult` of the same.
-#[derive(Clone, PartialEq, Message)]
-struct Outcome {
-    #[prost(bool, tag = "1")]
-    result: bool,
-    #[prost(string, tag = "2")]
-    error: String,
 }
 
 impl VerifyRs256 for HostRs256 {
@@ -56,14 +34,16 @@ fn judges_rightly() -> bool {
         && ask_host(&key, b"another text", &signature) == Some(false)
 }
 
+/// Messages of `envoy/source/extensions/common/wasm/ext/verify_signature.proto`. An answer without its
+/// first field is `false`, as everywhere in proto3.
 fn ask_host(key: &Key, message: &[u8], signature: &[u8]) -> Option<bool> {
-    let arguments = Arguments {
-        hash_function: "sha256".to_owned(),
-        public_key: key.spki().to_vec(),
-        signature: signature.to_vec(),
-        text: message.to_vec(),
-    };
-    let answer = hostcalls::call_foreign_function("verify_signature", Some(&arguments.encode_to_vec()));
-    let answer = answer.ok().flatten().unwrap_or_default();
-    Outcome::decode(answer.as_slice()).ok().map(|outcome| outcome.result)
+    let arguments = Message::default()
+        .with(1, b"sha256")
+        .with(2, key.spki())
+        .with(3, signature)
+        .with(4, message)
+        .into_bytes();
+    let answer = hostcalls::call_foreign_function("verify_signature", Some(&arguments)).ok()?;
+    let result = |field| matches!(field, Some((1, Value::Varint(1))));
+    Some(Fields::new(&answer.unwrap_or_default()).any(result))
 }

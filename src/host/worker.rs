@@ -1,6 +1,5 @@
 //! One worker's authenticator and what ties it to the host: which call is which, who is parked.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,31 +21,27 @@ pub struct Worker {
     root_id: u32,
     authenticator: Authenticator,
     rs256: HostRs256,
-    /// Calls under way: the host's name for each, ours, and by when it should have been answered.
-    calls: HashMap<u32, (CalloutId, UnixTime)>,
-    parked: HashSet<StreamId>,
+    /// Calls under way.
+    calls: Vec<Call>,
+    parked: Vec<StreamId>,
     tick: Duration,
+}
+
+/// A call under way: the host's name for it, ours, and by when it should have been answered.
+struct Call {
+    token: u32,
+    id: CalloutId,
+    deadline: UnixTime,
 }
 
 impl Worker {
     /// A worker for a checked configuration.
     pub fn new(root_id: u32, config: Config) -> Self {
         let rs256 = HostRs256::default();
-        let around = Surroundings {
-            now: now(),
-            entropy: &mut HostEntropy,
-            rs256: &rs256,
-            shared: &HostSharedData,
-        };
+        let around =
+            Surroundings { now: now(), entropy: &mut HostEntropy, rs256: &rs256, shared: &HostSharedData };
         let authenticator = Authenticator::new(Rc::new(config), &around);
-        Self {
-            root_id,
-            authenticator,
-            rs256,
-            calls: HashMap::new(),
-            parked: HashSet::new(),
-            tick: Duration::ZERO,
-        }
+        Self { root_id, authenticator, rs256, calls: Vec::new(), parked: Vec::new(), tick: Duration::ZERO }
     }
 
     /// Lets the core work with the host's time, randomness and shared data.
@@ -66,7 +61,7 @@ impl Worker {
         let decision = self.core(|core, around| core.handle_request(stream, request, around));
         self.write_log();
         if decision == Decision::Park {
-            self.parked.insert(stream);
+            self.parked.push(stream);
         }
         self.set_tick();
         decision
@@ -74,9 +69,15 @@ impl Worker {
 
     /// A stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
-        if self.parked.remove(&stream) {
+        if self.unpark(stream) {
             self.authenticator.handle_stream_gone(stream);
         }
+    }
+
+    /// Whether a stream was parked; it no longer is.
+    fn unpark(&mut self, stream: StreamId) -> bool {
+        let at = self.parked.iter().position(|parked| *parked == stream);
+        at.map(|at| self.parked.swap_remove(at)).is_some()
     }
 
     /// Names in a stream's trailers that have to go.
@@ -87,7 +88,8 @@ impl Worker {
     /// Takes the answer of a call. `None` is an answer without headers, which is how Envoy reports that
     /// none came.
     pub fn handle_call_response(&mut self, token: u32, response: Option<CalloutResult>) {
-        let Some((id, deadline)) = self.calls.remove(&token) else { return };
+        let Some(at) = self.calls.iter().position(|call| call.token == token) else { return };
+        let Call { id, deadline, .. } = self.calls.swap_remove(at);
         let late = now() >= deadline;
         let none = Err(if late { CalloutError::TimedOut } else { CalloutError::Broken });
         let result = response.unwrap_or(none);
@@ -104,9 +106,7 @@ impl Worker {
             // A little early, so that Envoy's timer and ours can't disagree.
             let deadline = now().plus(callout.timeout.saturating_sub(Duration::from_millis(100)));
             match dispatch(&callout) {
-                Some(token) => {
-                    self.calls.insert(token, (id, deadline));
-                }
+                Some(token) => self.calls.push(Call { token, id, deadline }),
                 None => {
                     let failed = Err(CalloutError::NotDispatched);
                     self.core(|core, around| core.handle_callout(id, &failed, around));
@@ -121,7 +121,7 @@ impl Worker {
     fn settle_parked(&mut self) {
         let mut elsewhere = false;
         while let Some((stream, decision)) = self.authenticator.poll_decision() {
-            if !self.parked.remove(&stream) || hostcalls::set_effective_context(stream.0).is_err() {
+            if !self.unpark(stream) || hostcalls::set_effective_context(stream.0).is_err() {
                 continue;
             }
             elsewhere = true;

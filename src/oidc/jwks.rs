@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_compact::alg::RsaPublicKey;
-use jwt_compact::jwk::JsonWebKey;
+use rsa::BigUint;
 use rsa::pkcs8::EncodePublicKey as _;
 use rsa::traits::PublicKeyParts as _;
 use serde::Deserialize;
@@ -50,9 +52,13 @@ struct Document {
     keys: Vec<serde_json::Value>,
 }
 
+/// What is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
 #[derive(Deserialize)]
 struct Member {
     kid: String,
+    kty: String,
+    n: String,
+    e: String,
     #[serde(default)]
     alg: Option<String>,
     #[serde(default, rename = "use")]
@@ -93,12 +99,12 @@ impl KeySet {
 }
 
 fn parse_key(member: serde_json::Value) -> Option<Key> {
-    let Member { kid, alg, usage } = Member::deserialize(&member).ok()?;
-    if alg.is_some_and(|alg| alg != "RS256") || usage.is_some_and(|usage| usage != "sig") {
+    let Member { kid, kty, n, e, alg, usage } = Member::deserialize(member).ok()?;
+    if kty != "RSA" || alg.is_some_and(|alg| alg != "RS256") || usage.is_some_and(|usage| usage != "sig") {
         return None;
     }
-    let jwk: JsonWebKey<'_> = serde_json::from_value(member).ok()?;
-    let public = RsaPublicKey::try_from(&jwk).ok()?;
+    let number = |text: String| URL_SAFE_NO_PAD.decode(text).ok().map(|bytes| BigUint::from_bytes_be(&bytes));
+    let public = RsaPublicKey::new(number(n)?, number(e)?).ok()?;
     if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&public.n().bits()) {
         return None;
     }

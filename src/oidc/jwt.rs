@@ -70,7 +70,7 @@ impl IdClaims {
         self.expires_at
     }
 
-    /// Any claim by its name, but for `iss`, `sub`, `aud`, `exp`, `iat` and `nbf`.
+    /// Any claim by its name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)
     }
@@ -142,30 +142,28 @@ pub fn verify_id_token(
     rs256: &dyn VerifyRs256,
 ) -> Result<IdClaims, IdTokenError> {
     let text = token.0.expose().as_str();
-    let mut claims = verified_claims(text, keys, rs256)?;
-    let mut take = |name: &str| claims.remove(name);
-    if take("iss") != Some(Value::from(expected.issuer)) {
+    let claims = verified_claims(text, keys, rs256)?;
+    let date = |name: &str| claims.get(name).and_then(numeric_date);
+    if claims.get("iss").and_then(Value::as_str) != Some(expected.issuer) {
         return Err(IdTokenError::Issuer);
     }
-    if !is_only_audience(take("aud"), expected.client_id) {
+    if !is_only_audience(claims.get("aud"), expected.client_id) {
         return Err(IdTokenError::Audience);
     }
-    let expires_at = take("exp").as_ref().and_then(numeric_date).ok_or(IdTokenError::Expired)?;
+    let expires_at = date("exp").ok_or(IdTokenError::Expired)?;
     if expires_at.plus(LEEWAY) <= now {
         return Err(IdTokenError::Expired);
     }
-    let issued_at = take("iat").as_ref().and_then(numeric_date).ok_or(IdTokenError::NotYetValid)?;
-    let not_before = match take("nbf") {
-        Some(nbf) => numeric_date(&nbf).ok_or(IdTokenError::NotYetValid)?,
+    let issued_at = date("iat").ok_or(IdTokenError::NotYetValid)?;
+    let not_before = match claims.get("nbf") {
+        Some(nbf) => numeric_date(nbf).ok_or(IdTokenError::NotYetValid)?,
         None => issued_at,
     };
     if issued_at.max(not_before) > now.plus(LEEWAY) {
         return Err(IdTokenError::NotYetValid);
     }
-    let subject = match take("sub") {
-        Some(Value::String(subject)) if is_subject(&subject) => subject,
-        _ => return Err(IdTokenError::Subject),
-    };
+    let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| is_subject(subject));
+    let subject = subject.ok_or(IdTokenError::Subject)?.to_owned();
     if claims.get("token_use").and_then(Value::as_str) != Some("id") {
         return Err(IdTokenError::TokenUse);
     }
@@ -205,7 +203,7 @@ fn verified_claims(
 
 /// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a
 /// token for somebody else as well.
-fn is_only_audience(aud: Option<Value>, client_id: &str) -> bool {
+fn is_only_audience(aud: Option<&Value>, client_id: &str) -> bool {
     match aud {
         Some(Value::String(aud)) => aud == client_id,
         Some(Value::Array(list)) => matches!(list.as_slice(), [Value::String(aud)] if aud == client_id),

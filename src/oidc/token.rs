@@ -190,13 +190,14 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
         });
     }
     match (status, body) {
-        (200, Some(Body { id_token: Some(id_token), access_token: Some(access_token), refresh_token, .. })) => {
-            Ok(TokenResponse {
-                id_token: IdToken(Secret::new(id_token)),
-                access_token: AccessToken(Secret::new(access_token)),
-                refresh_token: refresh_token.map(|token| RefreshToken(Secret::new(token))),
-            })
-        }
+        (
+            200,
+            Some(Body { id_token: Some(id_token), access_token: Some(access_token), refresh_token, .. }),
+        ) => Ok(TokenResponse {
+            id_token: IdToken(Secret::new(id_token)),
+            access_token: AccessToken(Secret::new(access_token)),
+            refresh_token: refresh_token.map(|token| RefreshToken(Secret::new(token))),
+        }),
         (400, _) => Err(TokenError::Unavailable(status)),
         _ => Err(TokenError::Nonsense(status)),
     }

@@ -1,0 +1,107 @@
+//! What Cognito knows and remembers, away from HTTP.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::{Client, Config, Pool, User, call::Journal, fault::Faults};
+
+pub mod attributes;
+pub mod grants;
+pub mod keys;
+pub mod sessions;
+mod tampering;
+pub mod tokens;
+
+use grants::Grants;
+use keys::{KeyRing, PoolKeys};
+use sessions::Sessions;
+
+/// The whole service: its pools, and what people and clients have been given.
+pub struct Cognito {
+    pub domain_url: String,
+    pub show_hint: bool,
+    pub pools: Vec<UserPool>,
+    pub sessions: Sessions,
+    pub grants: Grants,
+    pub faults: Faults,
+    pub journal: Journal,
+    key_ring: KeyRing,
+}
+
+pub struct UserPool {
+    pub id: String,
+    pub issuer: String,
+    pub keys: PoolKeys,
+    pub users: Vec<User>,
+    clients: Vec<Arc<Client>>,
+}
+
+impl Cognito {
+    pub fn new(config: Config, domain_url: String, idp_url: &str) -> Self {
+        let mut key_ring = KeyRing::stocked_for(config.pools.len());
+        let pools = config.pools.into_iter().map(|pool| UserPool::new(pool, idp_url, &mut key_ring));
+        Self {
+            domain_url,
+            show_hint: config.show_hint,
+            pools: pools.collect(),
+            sessions: Sessions::default(),
+            grants: Grants::default(),
+            faults: Faults::default(),
+            journal: Journal::default(),
+            key_ring,
+        }
+    }
+
+    pub fn pool(&self, id: &str) -> Option<&UserPool> {
+        self.pools.iter().find(|pool| pool.id == id)
+    }
+
+    pub fn pool_mut(&mut self, id: &str) -> Option<&mut UserPool> {
+        self.pools.iter_mut().find(|pool| pool.id == id)
+    }
+
+    pub fn client(&self, id: &str) -> Option<(&UserPool, Arc<Client>)> {
+        self.pools.iter().find_map(|pool| {
+            let client = pool.clients.iter().find(|client| client.id == id)?;
+            Some((pool, client.clone()))
+        })
+    }
+
+    /// False if there is no such pool.
+    pub fn rotate_keys(&mut self, pool_id: &str) -> bool {
+        let Some(pool) = self.pools.iter_mut().find(|pool| pool.id == pool_id) else { return false };
+        pool.keys = PoolKeys::new(&mut self.key_ring);
+        true
+    }
+}
+
+impl UserPool {
+    fn new(pool: Pool, idp_url: &str, key_ring: &mut KeyRing) -> Self {
+        Self {
+            issuer: format!("{idp_url}/{}", pool.id),
+            keys: PoolKeys::new(key_ring),
+            users: pool.users,
+            clients: pool.clients.into_iter().map(Arc::new).collect(),
+            id: pool.id,
+        }
+    }
+
+    pub fn user(&self, username: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.username == username)
+    }
+
+    pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
+        self.users.iter_mut().find(|user| user.username == username)
+    }
+
+    /// Whether any client of the pool has it: an unknown scope fails differently from a forbidden one.
+    pub fn knows_scope(&self, scope: &str) -> bool {
+        self.clients.iter().any(|client| client.scopes.iter().any(|known| known == scope))
+            || Client::default().scopes.iter().any(|standard| standard == scope)
+    }
+}
+
+/// Seconds since 1970, as in the tokens.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}

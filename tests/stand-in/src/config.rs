@@ -1,0 +1,203 @@
+//! What the stand-in serves: user pools, their app clients and their people.
+//!
+//! Read from JSON, or built in code: `Client { secret: None, ..Client::new("id") }`.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, de::Error as _};
+
+use crate::random;
+
+const DEMO: &str = include_str!("../demo.json");
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub pools: Vec<Pool>,
+    /// Whether the sign-in page names a user and the password, for people who try the demo.
+    #[serde(default)]
+    pub show_hint: bool,
+}
+
+impl Config {
+    pub fn new(pools: Vec<Pool>) -> Self {
+        Self { pools, show_hint: false }
+    }
+
+    pub fn from_json(json: &str) -> serde_json::Result<Self> {
+        let config: Self = serde_json::from_str(json)?;
+        config.check().map_err(serde_json::Error::custom)?;
+        Ok(config)
+    }
+
+    /// The pool of the demo: one confidential client, and two people with the password `The@Password`.
+    pub fn demo() -> Self {
+        Self::from_json(DEMO).expect("the demo's configuration is part of this crate")
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (mut pools, mut clients) = (HashSet::new(), HashSet::new());
+        for pool in &self.pools {
+            if pool.id.is_empty() || pool.id.contains('/') || !pools.insert(&pool.id) {
+                return Err(format!("pool id {:?} is empty, not a path segment or not unique", pool.id));
+            }
+            for client in &pool.clients {
+                if client.id.is_empty() || !clients.insert(&client.id) {
+                    return Err(format!("client id {:?} is empty or not unique", client.id));
+                }
+                if client.rotation.is_some_and(|rotation| rotation.grace_seconds > 60) {
+                    return Err(format!("client {}: the grace of a rotation is 0 to 60 seconds", client.id));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A user pool.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pool {
+    pub id: String,
+    pub clients: Vec<Client>,
+    pub users: Vec<User>,
+}
+
+impl Pool {
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+}
+
+/// An app client, allowed the code grant and refreshing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Client {
+    pub id: String,
+    /// `None` makes it a public client.
+    pub secret: Option<String>,
+    pub callback_urls: Vec<String>,
+    pub logout_urls: Vec<String>,
+    pub scopes: Vec<String>,
+    /// `None` lets it read all attributes. `oidc:profile` stands for all that the scope `profile` names.
+    pub read_attributes: Option<Vec<String>>,
+    pub id_token_seconds: u64,
+    pub access_token_seconds: u64,
+    pub refresh_token_seconds: u64,
+    /// `None` keeps one refresh token for the whole sign-in.
+    pub rotation: Option<Rotation>,
+    /// `EnableTokenRevocation`.
+    pub revocation: bool,
+    /// About how long a refresh token is. AWS promises no size.
+    pub refresh_token_bytes: usize,
+}
+
+impl Client {
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+
+    pub(crate) fn may_return_to(&self, url: &str) -> bool {
+        self.callback_urls.iter().any(|registered| same_url(registered, url))
+    }
+
+    pub(crate) fn may_sign_out_to(&self, url: &str) -> bool {
+        self.logout_urls.iter().any(|registered| same_url(registered, url))
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        let scopes = ["openid", "email", "profile", "phone", "aws.cognito.signin.user.admin"];
+        Self {
+            id: String::new(),
+            secret: None,
+            callback_urls: Vec::new(),
+            logout_urls: Vec::new(),
+            scopes: scopes.map(String::from).to_vec(),
+            read_attributes: None,
+            id_token_seconds: 3600,
+            access_token_seconds: 3600,
+            refresh_token_seconds: 30 * 24 * 3600,
+            rotation: None,
+            revocation: true,
+            refresh_token_bytes: 1800,
+        }
+    }
+}
+
+/// `RefreshTokenRotation`: each refresh replaces the refresh token.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// How long the replaced token still works: 0 to 60.
+    pub grace_seconds: u64,
+}
+
+/// A person of a pool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    pub username: String,
+    pub password: String,
+    #[serde(default = "random::uuid")]
+    pub sub: String,
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// All values are strings, as Cognito stores them: `"email_verified": "true"`.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl User {
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            password: password.into(),
+            sub: random::uuid(),
+            groups: Vec::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// The same person with one more attribute.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// Cognito compares whole strings. Here `*` also stands for the digits of a port.
+fn same_url(registered: &str, url: &str) -> bool {
+    let Some((before, after)) = registered.split_once('*') else { return registered == url };
+    url.strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after))
+        .is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_a_port_and_nothing_else() {
+        let registered = "http://localhost:*/callback";
+        assert!(same_url(registered, "http://localhost:8080/callback"));
+        assert!(!same_url(registered, "http://localhost:/callback"));
+        assert!(!same_url(registered, "http://localhost:80@evil.example:1/callback"));
+        assert!(!same_url(registered, "http://localhost:8080/callback/"));
+        assert!(!same_url("http://localhost:8080/callback", "http://localhost:8081/callback"));
+    }
+
+    #[test]
+    fn a_misspelt_key_and_a_repeated_client_are_refused() {
+        assert!(Config::from_json(r#"{"pools":[{"id":"p","client":[]}]}"#).is_err());
+        let twice = r#"{"pools":[{"id":"p","clients":[{"id":"c"},{"id":"c"}]}]}"#;
+        assert!(Config::from_json(twice).is_err());
+    }
+
+    #[test]
+    fn the_demo_is_valid() {
+        assert_eq!(Config::demo().pools[0].users[0].username, "jsmith");
+    }
+}

@@ -1,0 +1,132 @@
+//! What a client asks of `/oauth2/authorize`, checked.
+
+use std::sync::Arc;
+
+use form_urlencoded::Serializer;
+
+use crate::{
+    Client,
+    cognito::{Cognito, UserPool, grants::SignIn, sessions::Session},
+    http::{answer::Answer, request::Form},
+};
+
+pub struct CodeRequest {
+    pub pool_id: String,
+    pub client: Arc<Client>,
+    scopes: Vec<String>,
+    redirect_uri: String,
+    state: Option<String>,
+    challenge: Option<String>,
+    nonce: Option<String>,
+    /// The words of `prompt`.
+    prompt: Vec<String>,
+}
+
+impl CodeRequest {
+    /// An error redirects to the client once it is known where that is, and to `/error` before.
+    pub fn parse(cognito: &Cognito, query: &Form) -> Result<Self, Answer> {
+        let Some(client_id) = query.get("client_id") else {
+            return Err(error_page(cognito, "Required parameters missing", None));
+        };
+        let Some((pool, client)) = cognito.client(client_id) else {
+            return Err(error_page(cognito, "Client does not exist", Some(client_id)));
+        };
+        let redirect_uri = match (query.get("redirect_uri"), client.callback_urls.as_slice()) {
+            (Some(url), _) => url,
+            (None, [only]) if !only.contains('*') => only,
+            (None, _) => return Err(error_page(cognito, "Required parameters missing", Some(client_id))),
+        };
+        if !client.may_return_to(redirect_uri) {
+            return Err(error_page(cognito, "redirect_mismatch", Some(client_id)));
+        }
+
+        let state = query.get("state");
+        let refuse = |error: &str| Err(redirect(redirect_uri, [("error", Some(error)), ("state", state)]));
+        match query.get("response_type") {
+            Some("code") => {}
+            Some("token") => return refuse("unauthorized_client"),
+            _ => return refuse("invalid_request"),
+        }
+        let challenge = query.get("code_challenge");
+        if query.get("code_challenge_method") != challenge.map(|_| "S256") {
+            return refuse("invalid_request");
+        }
+        let scopes = match scopes(query.get("scope"), pool, &client) {
+            Ok(scopes) => scopes,
+            Err(ScopeError::Unknown) => return refuse("invalid_scope"),
+            // Both this shape and the one above were seen in real traces.
+            Err(ScopeError::Forbidden) => {
+                let description = ("error_description", Some("invalid_scope"));
+                let error = ("error", Some("invalid_request"));
+                return Err(redirect(redirect_uri, [description, ("state", state), error]));
+            }
+        };
+
+        Ok(Self {
+            pool_id: pool.id.clone(),
+            redirect_uri: redirect_uri.into(),
+            scopes,
+            state: state.map(String::from),
+            challenge: challenge.map(String::from),
+            nonce: query.get("nonce").map(String::from),
+            prompt: query.get("prompt").unwrap_or_default().split(' ').map(String::from).collect(),
+            client,
+        })
+    }
+
+    pub fn prompts(&self, prompt: &str) -> bool {
+        self.prompt.iter().any(|asked| asked == prompt)
+    }
+
+    pub fn refused(&self, error: &str) -> Answer {
+        redirect(&self.redirect_uri, [("error", Some(error)), ("state", self.state.as_deref())])
+    }
+
+    /// Sends the browser back with a code.
+    pub fn granted(&self, cognito: &mut Cognito, session: Session) -> Answer {
+        let sign_in = SignIn {
+            pool_id: session.pool_id,
+            client_id: self.client.id.clone(),
+            username: session.username,
+            scopes: self.scopes.clone(),
+            auth_time: session.auth_time,
+        };
+        let (challenge, nonce) = (self.challenge.as_deref(), self.nonce.as_deref());
+        let code = cognito.grants.add_code(sign_in, &self.redirect_uri, challenge, nonce);
+        redirect(&self.redirect_uri, [("code", Some(&code)), ("state", self.state.as_deref())])
+    }
+}
+
+enum ScopeError {
+    /// Exists nowhere, or needs `openid`.
+    Unknown,
+    /// Exists, but not for this client.
+    Forbidden,
+}
+
+fn scopes(asked: Option<&str>, pool: &UserPool, client: &Client) -> Result<Vec<String>, ScopeError> {
+    let Some(asked) = asked else { return Ok(client.scopes.clone()) };
+    let scopes: Vec<String> = asked.split(' ').filter(|scope| !scope.is_empty()).map(String::from).collect();
+    if !scopes.iter().all(|scope| pool.knows_scope(scope)) {
+        return Err(ScopeError::Unknown);
+    }
+    if !scopes.iter().all(|scope| client.scopes.contains(scope)) {
+        return Err(ScopeError::Forbidden);
+    }
+    let has = |name: &str| scopes.iter().any(|scope| scope == name);
+    if ["email", "phone", "profile"].into_iter().any(has) && !has("openid") {
+        return Err(ScopeError::Unknown);
+    }
+    Ok(scopes)
+}
+
+fn error_page(cognito: &Cognito, error: &str, client_id: Option<&str>) -> Answer {
+    redirect(&format!("{}/error", cognito.domain_url), [("error", Some(error)), ("client_id", client_id)])
+}
+
+fn redirect<const N: usize>(to: &str, parameters: [(&str, Option<&str>); N]) -> Answer {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let separator = if to.contains('?') { '&' } else { '?' };
+    Answer::redirect(format!("{to}{separator}{}", query.finish()))
+}

@@ -1,0 +1,89 @@
+//! The pages that people see.
+
+use crate::{User, http::answer::Answer};
+
+const STYLE: &str = include_str!("page.css");
+
+/// `query` is that of the authorize call, which the form passes on.
+pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[User]) -> Answer {
+    let [query, csrf, username] = [query, csrf, username].map(escape);
+    let problem = match problem {
+        "" => String::new(),
+        problem => format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)),
+    };
+    page(
+        200,
+        "Sign in",
+        &format!(
+            r#"<h1>Sign in</h1>
+{problem}<form method="post" action="/login?{query}">
+<input type="hidden" name="_csrf" value="{csrf}">
+<label for="username">Username</label>
+<input id="username" name="username" value="{username}" autocomplete="username" autocapitalize="none" required autofocus>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button>Sign in</button>
+</form>
+{}"#,
+            hint_of(hint)
+        ),
+    )
+}
+
+pub fn error(status: u16, problem: &str) -> Answer {
+    let problem = escape(problem);
+    let text = "An error was encountered with the requested page.";
+    page(status, "Error", &format!("<h1>Error</h1>\n<p>{text}</p>\n<p class=\"problem\">{problem}</p>"))
+}
+
+fn page(status: u16, title: &str, content: &str) -> Answer {
+    let html = format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} – stand-in for Amazon Cognito</title>
+<style>
+{STYLE}</style>
+</head>
+<body>
+<main>
+{content}
+</main>
+<footer>This page stands in for Amazon Cognito on this machine.</footer>
+</body>
+</html>
+"#
+    );
+    Answer::html(status, html).with("cache-control", "no-store").with(
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    )
+}
+
+fn hint_of(users: &[User]) -> String {
+    if users.is_empty() {
+        return String::new();
+    }
+    let row = |user: &User| {
+        format!("<li><kbd>{}</kbd> / <kbd>{}</kbd></li>\n", escape(&user.username), escape(&user.password))
+    };
+    let rows: String = users.iter().map(row).collect();
+    format!("<section aria-label=\"Demo accounts\">\n<p>To try it:</p>\n<ul>\n{rows}</ul>\n</section>")
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

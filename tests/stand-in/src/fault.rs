@@ -1,0 +1,139 @@
+//! Faults on demand: what a client of Cognito must survive, or must not fall for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// Where calls are recorded and faults apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    Authorize,
+    Login,
+    Token,
+    UserInfo,
+    Revoke,
+    Logout,
+    Jwks,
+    GetUser,
+}
+
+/// How often a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    Next(u32),
+    Always,
+}
+
+/// What goes wrong. One that makes no sense at an endpoint, such as a bad nonce at the key set, does nothing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "fault", content = "value", rename_all = "snake_case")]
+pub enum Fault {
+    // Of the HTTP answer, at any endpoint. All but `Slow` answer without doing what was asked.
+    /// The call takes effect at once; its answer comes late. As JSON: milliseconds.
+    #[serde(deserialize_with = "milliseconds")]
+    Slow(Duration),
+    /// 429 and 400 as AWS throttles; any other with a page, as a firewall or a load balancer answers.
+    Status(u16),
+    /// A page with status 200.
+    Html,
+    Empty,
+    /// A JSON array.
+    NotAnObject,
+    /// Closes the connection before all the announced bytes are sent.
+    Truncated,
+    /// 302 to this location. At `Authorize`, it can stand for any answer of an identity provider.
+    Redirect(String),
+    Body {
+        status: u16,
+        content_type: String,
+        body: String,
+    },
+    /// 50 MB.
+    Huge,
+    /// Resets the connection instead of answering.
+    Reset,
+    /// 400 with this `error`.
+    OAuthError(String),
+
+    // Of the ID token in a good answer of the token endpoint.
+    WrongNonce,
+    NoNonce,
+    WrongAudience,
+    WrongIssuer,
+    Expired,
+    IssuedInFuture,
+    NoExp,
+    NoIat,
+    NoSubject,
+    OtherSubject,
+    AlgNone,
+    /// Signed with HMAC, the PEM of the public key being the secret.
+    Hs256WithPublicKey,
+    BadSignature,
+    /// Verifies: the key of the access tokens is in the key set too.
+    SignedWithAccessKey,
+    /// Signed with a key that isn't in the key set.
+    UnknownKid,
+    WrongTokenUse,
+    WrongAtHash,
+    /// About 64 kB of token: 2000 groups and a large claim.
+    HugeToken,
+    NoIdToken,
+    /// Merged into the claims; a null removes one.
+    Claims(Map<String, Value>),
+
+    // Of the key set.
+    EmptyKeys,
+    /// The good keys, and one before them whose modulus is no base64.
+    OneBrokenKey,
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+/// The faults that are still to strike, oldest first.
+#[derive(Default)]
+pub struct Faults(Vec<Planned>);
+
+struct Planned {
+    endpoint: Endpoint,
+    who: String,
+    fault: Fault,
+    times: Times,
+}
+
+impl Faults {
+    /// Queues behind the others of the same endpoint and client, but replaces one that would last forever.
+    pub fn plan(&mut self, endpoint: Endpoint, who: &str, fault: Fault, times: Times) {
+        self.0.retain(|old| !(old.concerns(endpoint, who) && old.times == Times::Always));
+        if times != Times::Next(0) {
+            self.0.push(Planned { endpoint, who: who.into(), fault, times });
+        }
+    }
+
+    pub fn clear(&mut self, who: &str) {
+        self.0.retain(|planned| planned.who != who);
+    }
+
+    pub fn strike(&mut self, endpoint: Endpoint, who: &str) -> Option<Fault> {
+        let index = self.0.iter().position(|planned| planned.concerns(endpoint, who))?;
+        match &mut self.0[index].times {
+            Times::Next(1) => Some(self.0.remove(index).fault),
+            Times::Next(left) => {
+                *left -= 1;
+                Some(self.0[index].fault.clone())
+            }
+            Times::Always => Some(self.0[index].fault.clone()),
+        }
+    }
+}
+
+impl Planned {
+    fn concerns(&self, endpoint: Endpoint, who: &str) -> bool {
+        self.endpoint == endpoint && self.who == who
+    }
+}

@@ -1,0 +1,34 @@
+//! The stand-in as a program: `stand-in [--config FILE] [--domain ADDR] [--idp ADDR]`.
+//!
+//! Without a configuration, it serves the demo's pool. Runs until Ctrl-C.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use stand_in::{Config, StandIn};
+
+const USAGE: &str = "usage: stand-in [--config FILE] [--domain ADDR] [--idp ADDR]";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut config = Config::demo();
+    let mut domain: SocketAddr = ([127, 0, 0, 1], 9230).into();
+    let mut idp: SocketAddr = ([127, 0, 0, 1], 9231).into();
+
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let mut value = || arguments.next().ok_or(USAGE);
+        match name.as_str() {
+            "--config" => config = Config::from_json(&std::fs::read_to_string(value()?)?)?,
+            "--domain" => domain = value()?.parse()?,
+            "--idp" => idp = value()?.parse()?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+
+    let stand_in = StandIn::start_at(config, domain, idp)?;
+    println!("domain {}", stand_in.domain_url());
+    println!("idp    {}", stand_in.idp_url());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(tokio::signal::ctrl_c())?;
+    Ok(())
+}

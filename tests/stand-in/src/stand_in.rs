@@ -1,0 +1,153 @@
+//! The running stand-in, as tests hold it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use tokio::{runtime, sync::oneshot};
+
+use crate::{
+    Call, Config, Endpoint, Fault, Times,
+    cognito::Cognito,
+    domain,
+    http::{self, Shared},
+    idp,
+};
+
+/// Runs on a thread of its own until it is dropped. Naming a pool or a user that isn't there panics.
+pub struct StandIn {
+    cognito: Shared,
+    domain: SocketAddr,
+    idp: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StandIn {
+    /// On free ports of 127.0.0.1.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::start_at(config, anywhere, anywhere)
+    }
+
+    /// On given addresses, for instance to come up after a proxy that already names them.
+    pub fn start_at(config: Config, domain: SocketAddr, idp: SocketAddr) -> io::Result<Self> {
+        config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
+        let (domain_listener, idp_listener) = (TcpListener::bind(domain)?, TcpListener::bind(idp)?);
+        let (domain, idp) = (domain_listener.local_addr()?, idp_listener.local_addr()?);
+        let cognito = Cognito::new(config, url(domain), &url(idp));
+        let cognito = Arc::new(Mutex::new(cognito));
+
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (domain_listener, idp_listener) = {
+            let _inside = runtime.enter();
+            (asynchronous(domain_listener)?, asynchronous(idp_listener)?)
+        };
+        let (stop, stopped) = oneshot::channel();
+        let shared = cognito.clone();
+        let thread = thread::Builder::new().name("stand-in".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = http::serve(domain_listener, domain::ORIGIN, shared.clone()) => {}
+                    _ = http::serve(idp_listener, idp::ORIGIN, shared.clone()) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { cognito, domain, idp, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub fn domain_addr(&self) -> SocketAddr {
+        self.domain
+    }
+
+    pub fn idp_addr(&self) -> SocketAddr {
+        self.idp
+    }
+
+    /// The user pool domain, without a trailing slash.
+    pub fn domain_url(&self) -> String {
+        url(self.domain)
+    }
+
+    /// The host of the issuers, without a trailing slash.
+    pub fn idp_url(&self) -> String {
+        url(self.idp)
+    }
+
+    pub fn issuer(&self, pool_id: &str) -> String {
+        format!("{}/{pool_id}", self.idp_url())
+    }
+
+    /// Plans a fault for the calls of a client (of a pool, at `Jwks`). Faults strike in the order in which
+    /// they were planned; one that was to strike always gives way to the next.
+    pub fn fault(&self, endpoint: Endpoint, who: &str, fault: Fault, times: Times) {
+        self.lock().faults.plan(endpoint, who, fault, times);
+    }
+
+    pub fn clear_faults(&self, who: &str) {
+        self.lock().faults.clear(who);
+    }
+
+    /// Gives a pool two new keys; the old ones leave the key set.
+    pub fn rotate_keys(&self, pool_id: &str) {
+        assert!(self.lock().rotate_keys(pool_id), "no pool {pool_id}");
+    }
+
+    /// The recorded calls of a client (of a pool, at `Jwks`), oldest first.
+    pub fn calls(&self, endpoint: Endpoint, who: &str) -> Vec<Call> {
+        self.lock().journal.calls(endpoint, who)
+    }
+
+    /// Shows in the next tokens and in userInfo. `None` removes the attribute.
+    pub fn set_attribute(&self, pool_id: &str, username: &str, name: &str, value: Option<&str>) {
+        self.with_user(pool_id, username, |user| match value {
+            Some(value) => drop(user.attributes.insert(name.into(), value.into())),
+            None => drop(user.attributes.remove(name)),
+        });
+    }
+
+    /// Shows in the next tokens.
+    pub fn set_groups(&self, pool_id: &str, username: &str, groups: &[&str]) {
+        self.with_user(pool_id, username, |user| {
+            user.groups = groups.iter().copied().map(String::from).collect();
+        });
+    }
+
+    /// Ends all that a user's clients hold, as a global sign-out does. The session of the pages stays.
+    pub fn revoke_all(&self, pool_id: &str, username: &str) {
+        self.lock().grants.revoke_all(pool_id, username);
+    }
+
+    fn with_user(&self, pool_id: &str, username: &str, change: impl FnOnce(&mut crate::User)) {
+        let mut cognito = self.lock();
+        let user = cognito.pool_mut(pool_id).and_then(|pool| pool.user_mut(username));
+        change(user.unwrap_or_else(|| panic!("no user {username} in pool {pool_id}")));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cognito> {
+        http::lock(&self.cognito)
+    }
+}
+
+impl Drop for StandIn {
+    /// Waits for the thread, so that the ports are free again.
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn asynchronous(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
+}

@@ -1,0 +1,13 @@
+//! The stand-in behaves as Amazon Cognito is known to. One file per story.
+
+mod attributes;
+mod authorize;
+mod bench;
+mod control;
+mod faults;
+mod keys;
+mod logout;
+mod refresh;
+mod revoke;
+mod sign_in;
+mod token;
