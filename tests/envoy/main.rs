@@ -1,0 +1,12 @@
+//! The filter as it is shipped, in a real Envoy, against a stand-in for Cognito and a sample app.
+//!
+//! `make test` builds the filter first and fetches Envoy; see [`world`] for where both are looked for.
+
+mod attacks;
+mod callback;
+mod configuration;
+mod faults;
+mod keys;
+mod sign_in;
+mod sign_out;
+mod world;

@@ -1,0 +1,255 @@
+//! What all tests share: one stand-in, one sample app and one Envoy for the whole binary. Every test has
+//! a *site* of its own: a listener with its own configuration, user pool and app client, so that faults
+//! and counts of one test are nobody else's.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{LazyLock, OnceLock};
+
+use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, Response, free_ports};
+use sample_app::SampleApp;
+use serde_json::{Value, json};
+use stand_in::{Call, Client, Config, Endpoint, Pool, StandIn, User};
+
+pub const USER: &str = "jsmith";
+pub const PASSWORD: &str = "The@Password";
+pub const SUBJECT: &str = "55ddc31e-b818-4136-8fb8-84cfb31af537";
+/// Base64 of 32 bytes.
+pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub const CLIENT_SECRET: &str = "top+secret/of=the-client";
+
+/// A site in the making.
+pub struct Plan {
+    /// Merged into the filter's configuration; `null` removes.
+    config: Value,
+    /// Whether the configuration goes as a `google.protobuf.Struct` instead of JSON.
+    as_struct: bool,
+    deny_foreign_functions: bool,
+    public_client: bool,
+}
+
+fn plan(config: Value) -> Plan {
+    Plan { config, as_struct: false, deny_foreign_functions: false, public_client: false }
+}
+
+/// All sites, by name. The name is the host's first label, the client's id and part of the pool's.
+fn plans() -> BTreeMap<&'static str, Plan> {
+    let rules = json!([
+        { "path": "/public/**", "allow": "everyone" },
+        { "path": "/hello", "allow": "optional" },
+        { "path": "/internal/**", "allow": "nobody" },
+    ]);
+    let mut plans = BTreeMap::new();
+    for name in ["signin", "attacks", "signout", "callback", "faults", "rotated", "unknownkid", "burst", "tabs"] {
+        plans.insert(name, plan(json!({ "rules": rules })));
+    }
+    plans.insert("struct", Plan { as_struct: true, ..plan(json!({ "rules": rules })) });
+    plans.insert("portable", Plan { deny_foreign_functions: true, ..plan(json!({})) });
+    plans.insert("public-client", Plan { public_client: true, ..plan(json!({ "client_secret": null })) });
+    plans.insert("strict", plan(json!({ "session": { "cookie": { "same_site": "strict" } } })));
+    plans.insert("domain", plan(json!({ "session": { "cookie": { "domain": "example.test" } } })));
+    plans.insert("proto", plan(json!({ "public_url": null })));
+    plans.insert("lifetime", plan(json!({ "session": { "lifetime": "2s" } })));
+    plans.insert("claims", plan(json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } })));
+    plans.insert(
+        "params",
+        plan(json!({
+            "authorize_params": { "identity_provider": "COGNITO", "lang": "de" },
+            "scopes": ["openid", "email", "profile"],
+        })),
+    );
+    plans.insert("no-cluster", plan(json!({ "clusters": { "domain": "nowhere", "idp": "nowhere" } })));
+    plans
+}
+
+pub struct World {
+    pub cognito: StandIn,
+    pub app: SampleApp,
+    pub envoy: Envoy,
+    ports: BTreeMap<&'static str, u16>,
+}
+
+/// The world, made when it is first asked for. It ends with the process, whatever ends that.
+pub fn world() -> &'static World {
+    static WORLD: LazyLock<World> = LazyLock::new(World::new);
+    &WORLD
+}
+
+impl World {
+    fn new() -> Self {
+        let plans = plans();
+        let cognito = StandIn::start(Config::new(
+            plans.iter().map(|(name, plan)| pool(name, plan.public_client)).collect(),
+        ))
+        .expect("a stand-in");
+        let app = SampleApp::start().expect("a sample app");
+        let free = free_ports(plans.len() + 1);
+        let mut bootstrap = Bootstrap::new(free[0], wasm())
+            .cluster("app", app.addr())
+            .cluster("cognito_domain", cognito.domain_addr())
+            .cluster("cognito_idp", cognito.idp_addr());
+        let mut ports = BTreeMap::new();
+        for ((name, plan), port) in plans.into_iter().zip(&free[1..]) {
+            bootstrap = bootstrap.listener(listener(name, plan, *port, &cognito));
+            ports.insert(name, *port);
+        }
+        let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
+        Self { cognito, app, envoy, ports }
+    }
+
+    pub fn site(&'static self, name: &'static str) -> Site {
+        let port = *self.ports.get(name).unwrap_or_else(|| panic!("no site is called {name}"));
+        Site { world: self, name, addr: ([127, 0, 0, 1], port).into() }
+    }
+}
+
+fn listener(name: &'static str, plan: Plan, port: u16, cognito: &StandIn) -> Listener {
+    let config = merged(config(name, cognito), plan.config);
+    let filter = if plan.as_struct { Filter::Struct(config) } else { Filter::Json(config) };
+    let mut listener = Listener::new(port, filter).env("SESSION_KEY", SESSION_KEY);
+    listener.name = name.to_owned();
+    listener.deny_foreign_functions = plan.deny_foreign_functions;
+    listener
+}
+
+/// The configuration that sites begin with.
+pub fn config(name: &str, cognito: &StandIn) -> Value {
+    config_at(name, &cognito.domain_url(), &cognito.idp_url())
+}
+
+pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
+    json!({
+        "user_pool_id": pool_id(name),
+        "client_id": name,
+        "client_secret": CLIENT_SECRET,
+        "domain": domain.trim_start_matches("http://"),
+        "endpoints": {
+            "issuer": format!("{idp}/{}", pool_id(name)),
+            "authorize": format!("{domain}/oauth2/authorize"),
+            "token": format!("{domain}/oauth2/token"),
+            "revoke": format!("{domain}/oauth2/revoke"),
+            "logout": format!("{domain}/logout"),
+        },
+        "public_url": format!("https://{name}.example.test"),
+        "session": { "keys": ["${SESSION_KEY}"] },
+    })
+}
+
+pub fn pool(name: &str, public_client: bool) -> Pool {
+    let origin = format!("https://{name}.example.test");
+    let client = Client {
+        secret: (!public_client).then(|| CLIENT_SECRET.to_owned()),
+        callback_urls: vec![format!("{origin}/.auth/callback")],
+        logout_urls: vec![format!("{origin}/.auth/signed-out")],
+        ..Client::new(name)
+    };
+    let user = User { sub: SUBJECT.to_owned(), ..User::new(USER, PASSWORD) }
+        .with("name", "John Smith")
+        .with("email", "jsmith@example.com")
+        .with("email_verified", "true")
+        .with("custom:roles", "authp/admin|authp/user")
+        .with("custom:timezone", "America/New_York");
+    Pool { clients: vec![client], users: vec![user], ..Pool::new(pool_id(name)) }
+}
+
+pub fn pool_id(name: &str) -> String {
+    format!("us-east-1_{}", name.replace('-', ""))
+}
+
+/// The filter: `ENVOY_COGNITO_WASM`, or where `make build` puts it.
+pub fn wasm() -> PathBuf {
+    static WASM: OnceLock<PathBuf> = OnceLock::new();
+    let path = WASM.get_or_init(|| {
+        let built = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/envoy_cognito.wasm");
+        std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from)
+    });
+    assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");
+    path.clone()
+}
+
+/// Objects are merged key by key, `null` removes.
+pub fn merged(mut into: Value, from: Value) -> Value {
+    match (&mut into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                if value.is_null() {
+                    into.remove(&key);
+                } else {
+                    let old = into.remove(&key).unwrap_or(Value::Null);
+                    into.insert(key, merged(old, value));
+                }
+            }
+        }
+        (into, from) => *into = from,
+    }
+    into
+}
+
+/// One listener, as its tests see it.
+#[derive(Clone, Copy)]
+pub struct Site {
+    pub world: &'static World,
+    pub name: &'static str,
+    pub addr: SocketAddr,
+}
+
+impl Site {
+    pub fn origin(&self) -> String {
+        format!("https://{}.example.test", self.name)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+
+    /// A browser that knows the way.
+    pub fn browser(&self) -> Browser {
+        Browser::new().route(&self.origin(), self.addr)
+    }
+
+    /// A browser with John Smith's session.
+    pub fn signed_in(&self) -> Browser {
+        let mut browser = self.browser();
+        let visit = browser.sign_in(&self.url("/"), USER, PASSWORD);
+        assert_eq!(visit.status(), 200, "{visit}\n{}", self.world.envoy.log());
+        browser
+    }
+
+    /// Sends a request as it is, with this site's host.
+    pub fn send(&self, request: RawRequest) -> Response {
+        let host = format!("{}.example.test", self.name);
+        rig::send(self.addr, &request.host(&host)).expect("an answer")
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        self.send(RawRequest::get(target))
+    }
+
+    /// A navigation without a session, without following it.
+    pub fn navigate(&self, target: &str) -> Response {
+        self.send(RawRequest::get(target).header("sec-fetch-mode", "navigate"))
+    }
+
+    pub fn calls(&self, endpoint: Endpoint) -> Vec<Call> {
+        self.world.cognito.calls(endpoint, self.name)
+    }
+}
+
+/// What the sample app was sent, out of its JSON answer.
+pub fn header<'a>(json: &'a Value, name: &str) -> Option<&'a str> {
+    let mut values = headers(json, name);
+    assert!(values.len() <= 1, "{name} came {} times", values.len());
+    values.pop()
+}
+
+pub fn headers<'a>(json: &'a Value, name: &str) -> Vec<&'a str> {
+    let all = json["headers"].as_array().expect("headers");
+    all.iter().filter(|pair| pair[0] == name).filter_map(|pair| pair[1].as_str()).collect()
+}
+
+/// A query parameter of a URL.
+pub fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).expect(url);
+    url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}
