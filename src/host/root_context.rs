@@ -45,7 +45,7 @@ impl RootContext for Root {
             Ok(config) => {
                 let worker = Worker::new(self.context_id, config);
                 let Ok(mut slot) = self.worker.try_borrow_mut() else { return false };
-                slot.insert(worker).work();
+                slot.insert(worker).begin();
                 true
             }
             Err(faults) => {

@@ -44,6 +44,15 @@ impl Worker {
         Self { root_id, authenticator, rs256, calls: Vec::new(), parked: Vec::new(), tick: Duration::ZERO }
     }
 
+    /// Has the first tick come at once. No call is made before it: Envoy configures the filter once more
+    /// than it uses it, and a call of the instance that it throws away would never be answered.
+    pub fn begin(&mut self) {
+        let soon = Duration::from_millis(1);
+        if hostcalls::set_tick_period(soon).is_ok() {
+            self.tick = soon;
+        }
+    }
+
     /// Lets the core work with the host's time, randomness and shared data.
     fn core<T>(&mut self, work: impl FnOnce(&mut Authenticator, &mut Surroundings<'_>) -> T) -> T {
         let mut around = Surroundings {

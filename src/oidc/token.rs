@@ -178,6 +178,10 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
         Err(CalloutError::TooLarge) => return Err(TokenError::Nonsense(0)),
     };
     let status = response.status;
+    // Envoy's own answer for a call that took too long.
+    if status == 504 {
+        return Err(TokenError::TimedOut);
+    }
     if status >= 500 || status == 429 {
         return Err(TokenError::Unavailable(status));
     }
@@ -228,10 +232,11 @@ mod tests {
     #[test]
     fn every_other_answer_has_its_own_meaning() {
         let check = |status, body, expected| assert_eq!(parse(status, body).unwrap_err(), expected, "{body}");
-        for status in [500, 502, 503, 504, 429] {
+        for status in [500, 502, 503, 429] {
             check(status, "<html>", TokenError::Unavailable(status));
             check(status, r#"{"id_token":"i","access_token":"a"}"#, TokenError::Unavailable(status));
         }
+        check(504, "", TokenError::TimedOut);
         check(400, r#"{"__type":"TooManyRequestsException"}"#, TokenError::Unavailable(400));
         check(400, r#"{"error":"something_new"}"#, TokenError::Unavailable(400));
         for status in [400, 401, 200] {

@@ -41,12 +41,16 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         { "path": "/internal/**", "allow": "nobody" },
     ]);
     let mut plans = BTreeMap::new();
-    for name in ["signin", "attacks", "signout", "callback", "faults", "rotated", "unknownkid", "burst", "tabs"] {
+    for name in [
+        "signin", "attacks", "signout", "callback", "faults", "tokens", "rotated", "unknownkid", "burst", "tabs",
+        "large", "leaves", "longtokens",
+    ] {
         plans.insert(name, plan(json!({ "rules": rules })));
     }
     plans.insert("struct", Plan { as_struct: true, ..plan(json!({ "rules": rules })) });
     plans.insert("portable", Plan { deny_foreign_functions: true, ..plan(json!({})) });
     plans.insert("public-client", Plan { public_client: true, ..plan(json!({ "client_secret": null })) });
+    plans.insert("slow", plan(json!({ "timeouts": { "token": "1s" } })));
     plans.insert("strict", plan(json!({ "session": { "cookie": { "same_site": "strict" } } })));
     plans.insert("domain", plan(json!({ "session": { "cookie": { "domain": "example.test" } } })));
     plans.insert("proto", plan(json!({ "public_url": null })));
@@ -142,6 +146,7 @@ pub fn pool(name: &str, public_client: bool) -> Pool {
         secret: (!public_client).then(|| CLIENT_SECRET.to_owned()),
         callback_urls: vec![format!("{origin}/.auth/callback")],
         logout_urls: vec![format!("{origin}/.auth/signed-out")],
+        refresh_token_bytes: if name == "longtokens" { 4200 } else { 1800 },
         ..Client::new(name)
     };
     let user = User { sub: SUBJECT.to_owned(), ..User::new(USER, PASSWORD) }
@@ -234,6 +239,27 @@ impl Site {
     pub fn calls(&self, endpoint: Endpoint) -> Vec<Call> {
         self.world.cognito.calls(endpoint, self.name)
     }
+}
+
+/// Signs John Smith in at the hosted UI that `authorize` leads to, and gives the URL that Cognito then
+/// sends the browser to, which nobody visits.
+pub fn callback_of(authorize: &str) -> String {
+    let mut at_cognito = Browser::new();
+    let login = at_cognito.navigate(authorize);
+    let form = rig::Form::all(&login.text()).into_iter().next().expect("a form");
+    let fields: Vec<(&str, &str)> = form
+        .inputs
+        .iter()
+        .map(|(name, value, _)| match name.as_str() {
+            "username" => ("username", USER),
+            "password" => ("password", PASSWORD),
+            name => (name, value.as_str()),
+        })
+        .collect();
+    let action = url::Url::parse(&login.url).and_then(|base| base.join(&form.action)).expect("an action");
+    let submit = rig::Load::form(&login.url, &form.method, action.as_str(), &fields).one_step();
+    let answer = at_cognito.load(submit).expect("an answer").response;
+    answer.location().unwrap_or_else(|| panic!("no callback: {}", answer.text())).to_owned()
 }
 
 /// What the sample app was sent, out of its JSON answer.

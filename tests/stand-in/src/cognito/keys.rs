@@ -1,8 +1,8 @@
 //! The RSA keys of the pools.
 //!
-//! Making a key takes a noticeable part of a second, so a process makes each one once and keeps it on a
-//! shelf. Within one stand-in, a key is never handed out twice; a second stand-in of the process reuses the
-//! same keys under new names.
+//! Making a key takes a noticeable part of a second, so a process makes a few and keeps them on a shelf.
+//! They are handed out in turn, each time under a new name: the two keys of a pool, and those before and
+//! after a rotation, are different ones.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
@@ -25,6 +25,8 @@ use sha2::Sha256;
 use crate::random;
 
 const BITS: usize = 2048;
+/// Even, so that the two keys of a pool always differ.
+const SHELF_SIZE: usize = 8;
 
 static SHELF: Mutex<Vec<SigningKey<Sha256>>> = Mutex::new(Vec::new());
 static STRAY: LazyLock<SigningKey<Sha256>> = LazyLock::new(make);
@@ -82,14 +84,14 @@ pub struct KeyRing {
 
 impl KeyRing {
     pub fn stocked_for(pools: usize) -> Self {
-        stock(2 * pools);
+        stock((2 * pools).min(SHELF_SIZE));
         Self { taken: 0 }
     }
 
     fn take(&mut self) -> Key {
-        let index = self.taken;
+        let index = self.taken % SHELF_SIZE;
         self.taken += 1;
-        Key { kid: new_kid(), secret: stock(self.taken).swap_remove(index) }
+        Key { kid: new_kid(), secret: stock(index + 1).swap_remove(index) }
     }
 }
 
