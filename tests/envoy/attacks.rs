@@ -48,8 +48,16 @@ fn no_spelling_of_a_return_target_leaves_the_host() {
 fn no_spelling_of_the_path_itself_leaves_the_host() {
     let mut browser = site().browser();
     for target in [
-        "//evil.example/", "///evil.example/", "/\\evil.example/", "/.//evil.example/", "/x/..//evil.example",
-        "/@evil.example/", "/%2f%2fevil.example/", "/;/evil.example", "//evil.example/?a=b", "/%5cevil.example",
+        "//evil.example/",
+        "///evil.example/",
+        "/\\evil.example/",
+        "/.//evil.example/",
+        "/x/..//evil.example",
+        "/@evil.example/",
+        "/%2f%2fevil.example/",
+        "/;/evil.example",
+        "//evil.example/?a=b",
+        "/%5cevil.example",
     ] {
         let location = lands_at(&mut browser, target);
         assert!(stays(&site(), &location), "{target} leads to {location}");
@@ -62,8 +70,15 @@ fn paths_that_cannot_be_decided_are_refused() {
     let mut browser = site().signed_in();
     let cookies = browser.cookie_header(&site().url("/"));
     for target in [
-        "/public/%252e%252e/internal", "/public/%zz", "/public/%", "/public/%00", "/public/%0d%0ax",
-        "/public/%c0%ae%c0%ae/internal", "/public/%u002e", "/%09/x", "/public/%ff",
+        "/public/%252e%252e/internal",
+        "/public/%zz",
+        "/public/%",
+        "/public/%00",
+        "/public/%0d%0ax",
+        "/public/%c0%ae%c0%ae/internal",
+        "/public/%u002e",
+        "/%09/x",
+        "/public/%ff",
     ] {
         for request in [RawRequest::get(target), RawRequest::get(target).header("cookie", &cookies)] {
             let response = site().send(request);
@@ -81,10 +96,26 @@ fn paths_that_cannot_be_decided_are_refused() {
 fn no_spelling_of_a_path_opens_a_door() {
     let session = site().signed_in().cookie_header(&site().url("/"));
     for target in [
-        "/internal", "/internal/x", "//internal", "/internal//x", "/internal/", "/./internal", "/x/../internal",
-        "/public/../internal", "/public/%2e%2e/internal", "/public/..%2finternal", "/public/..;/internal",
-        "/public/..\\internal", "/%69nternal", "/internal;x=1", "/internal%2fx", "/%2finternal", "/\\internal",
-        "/%5cinternal", "/public/x/../../internal", "/public/./.././internal",
+        "/internal",
+        "/internal/x",
+        "//internal",
+        "/internal//x",
+        "/internal/",
+        "/./internal",
+        "/x/../internal",
+        "/public/../internal",
+        "/public/%2e%2e/internal",
+        "/public/..%2finternal",
+        "/public/..;/internal",
+        "/public/..\\internal",
+        "/%69nternal",
+        "/internal;x=1",
+        "/internal%2fx",
+        "/%2finternal",
+        "/\\internal",
+        "/%5cinternal",
+        "/public/x/../../internal",
+        "/public/./.././internal",
     ] {
         let anonymous = site().get(target);
         assert!([401, 403].contains(&anonymous.status), "{target}: {}", anonymous.status);
@@ -103,9 +134,17 @@ fn no_spelling_of_a_path_opens_a_door() {
 fn identity_headers_of_the_client_never_arrive() {
     let session = site().signed_in().cookie_header(&site().url("/"));
     let spoofed = |target: &str| {
-        ["X-Auth-User", "x_auth_user", "x-auth_Roles", "X.Auth.Email", "x-auth-subject", "x-auth-subject", "X_AUTH_NAME"]
-            .iter()
-            .fold(RawRequest::get(target), |request, name| request.header(name, "root"))
+        [
+            "X-Auth-User",
+            "x_auth_user",
+            "x-auth_Roles",
+            "X.Auth.Email",
+            "x-auth-subject",
+            "x-auth-subject",
+            "X_AUTH_NAME",
+        ]
+        .iter()
+        .fold(RawRequest::get(target), |request, name| request.header(name, "root"))
     };
     for target in ["/public/json", "/hello/json/../json", "/public/x/json"] {
         let response = site().send(spoofed(target));
@@ -138,7 +177,8 @@ fn a_bent_session_cookie_is_no_session() {
     let good = browser.cookie(&site().origin(), "__Host-auth").expect("a session").value;
     let tokens = browser.cookie(&site().origin(), "__Host-auth-tokens").expect("tokens").value;
     let status = |value: &str| {
-        let request = RawRequest::get("/json").header_bytes("cookie", format!("__Host-auth={value}").as_bytes());
+        let request =
+            RawRequest::get("/json").header_bytes("cookie", format!("__Host-auth={value}").as_bytes());
         site().send(request).status
     };
     assert_eq!(status(&good), 200);

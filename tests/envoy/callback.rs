@@ -16,15 +16,30 @@ fn a_callback_that_is_none_is_refused_without_a_call() {
     let site = world().site("callback");
     let before = site.calls(Endpoint::Token).len();
     for query in [
-        "", "?", "?&&&", "?state=x", "?code=", "?code=x", "?state=&code=x", "?state=x&code=y", "?code=x&state=y.z",
-        "?state=0123456789abcdef.AAAAAAAAAAAAAAAAAAAAAA&code=x", "?state=a&state=b&code=x", "?error=access_denied",
-        "?error=%3Cscript%3E&state=x&error_description=%0d%0aX:%20y", "?code=x&state=%ff%fe",
+        "",
+        "?",
+        "?&&&",
+        "?state=x",
+        "?code=",
+        "?code=x",
+        "?state=&code=x",
+        "?state=x&code=y",
+        "?code=x&state=y.z",
+        "?state=0123456789abcdef.AAAAAAAAAAAAAAAAAAAAAA&code=x",
+        "?state=a&state=b&code=x",
+        "?error=access_denied",
+        "?error=%3Cscript%3E&state=x&error_description=%0d%0aX:%20y",
+        "?code=x&state=%ff%fe",
     ] {
         let response = site.navigate(&format!("/.auth/callback{query}"));
         assert_eq!(response.status, 400, "{query}");
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
-        assert!(response.header("content-security-policy").is_some_and(|csp| csp.contains("frame-ancestors 'none'")));
+        assert!(
+            response
+                .header("content-security-policy")
+                .is_some_and(|csp| csp.contains("frame-ancestors 'none'"))
+        );
         assert!(!response.text().contains("<script"), "{}", response.text());
         assert!(response.set_cookies().is_empty());
         assert_eq!(site.get(&format!("/.auth/callback{query}")).status, 400);
@@ -63,7 +78,8 @@ fn a_flow_cookie_that_is_missing_bent_or_something_else_is_refused() {
         let request = RawRequest::get(&target).header("cookie", &format!("{}={value}", cookie.name));
         assert_eq!(site.send(request.header("sec-fetch-mode", "navigate")).status, 400, "{value}");
     }
-    let twin = RawRequest::get(&target).header("cookie", &format!("auth-flow-{}={}", &cookie.name[17..], cookie.value));
+    let twin = RawRequest::get(&target)
+        .header("cookie", &format!("auth-flow-{}={}", &cookie.name[17..], cookie.value));
     assert_eq!(site.send(twin).status, 400, "a twin without the prefix is ignored");
     assert_eq!(site.calls(Endpoint::Token).len(), before);
 }
@@ -75,12 +91,19 @@ fn a_code_is_redeemed_once_however_often_the_callback_comes() {
     let callback = ready(&site, &mut browser);
     let cookie = browser.cookie_header(&site.url("/.auth/callback"));
     let target = callback.strip_prefix(&site.origin()).unwrap().to_owned();
-    world().cognito.fault(Endpoint::Token, site.name, Fault::Slow(std::time::Duration::from_millis(500)), Times::Always);
+    world().cognito.fault(
+        Endpoint::Token,
+        site.name,
+        Fault::Slow(std::time::Duration::from_millis(500)),
+        Times::Always,
+    );
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let requests: Vec<_> = (0..20)
             .map(|_| {
                 scope.spawn(|| {
-                    let request = RawRequest::get(&target).header("cookie", &cookie).header("sec-fetch-mode", "navigate");
+                    let request = RawRequest::get(&target)
+                        .header("cookie", &cookie)
+                        .header("sec-fetch-mode", "navigate");
                     site.send(request).status
                 })
             })
@@ -91,7 +114,8 @@ fn a_code_is_redeemed_once_however_often_the_callback_comes() {
     assert!(statuses.iter().all(|status| [302, 400].contains(status)), "{statuses:?}");
     world().cognito.clear_faults(site.name);
     assert_eq!(site.calls(Endpoint::Token).len(), 1);
-    let again = site.send(RawRequest::get(&target).header("cookie", &cookie).header("sec-fetch-mode", "navigate"));
+    let again =
+        site.send(RawRequest::get(&target).header("cookie", &cookie).header("sec-fetch-mode", "navigate"));
     assert_eq!(again.status, 400);
     assert!(again.text().contains("finished before"), "{}", again.text());
     assert!(again.set_cookies().iter().all(|cookie| cookie.name != "__Host-auth"));
@@ -141,7 +165,8 @@ fn nothing_secret_is_ever_logged() {
     let browser = site.signed_in();
     let log = world().envoy.log();
     let call = site.calls(Endpoint::Token).pop().expect("a token call");
-    let mut secrets: Vec<String> = ["code", "code_verifier"].iter().filter_map(|name| call.get(name).map(str::to_owned)).collect();
+    let mut secrets: Vec<String> =
+        ["code", "code_verifier"].iter().filter_map(|name| call.get(name).map(str::to_owned)).collect();
     for token in ["id_token", "access_token", "refresh_token"] {
         secrets.push(call.answer[token].as_str().expect(token).to_owned());
     }

@@ -1,16 +1,17 @@
 //! Configurations: the one that is shipped is valid, and a wrong one keeps Envoy from starting.
 
-use rig::{Bootstrap, Envoy, Filter, Listener, Options, free_ports};
+use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use serde_json::json;
 
 use crate::world::{SESSION_KEY, config_at, merged, wasm};
 
 fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     let ports = free_ports(3);
-    let listener = env.iter().fold(Listener::new(ports[1], filter), |listener, (name, value)| listener.env(*name, *value));
-    let bootstrap = Bootstrap::new(ports[0], wasm())
-        .cluster("app", ([127, 0, 0, 1], ports[2]).into())
-        .listener(listener);
+    let listener = env
+        .iter()
+        .fold(Listener::new(ports[1], filter), |listener, (name, value)| listener.env(*name, *value));
+    let bootstrap =
+        Bootstrap::new(ports[0], wasm()).cluster("app", ([127, 0, 0, 1], ports[2]).into()).listener(listener);
     Envoy::validate(&bootstrap.to_string(), &Options::default())
 }
 
@@ -34,12 +35,15 @@ fn a_good_configuration_is_taken_in_every_form() {
 
 #[test]
 fn all_faults_are_reported_at_once_with_their_paths() {
-    let faulty = merged(good(), json!({
-        "client_idd": "x",
-        "domain": "https://myapp.auth.us-east-1.amazoncognito.com",
-        "session": { "keys": ["MDEyMzQ1Njc4OWFiY2RlZg=="], "lifetime": "12 hours" },
-        "rules": [{ "path": "admin" }, { "path": "/x", "allow": "some" }],
-    }));
+    let faulty = merged(
+        good(),
+        json!({
+            "client_idd": "x",
+            "domain": "https://myapp.auth.us-east-1.amazoncognito.com",
+            "session": { "keys": ["MDEyMzQ1Njc4OWFiY2RlZg=="], "lifetime": "12 hours" },
+            "rules": [{ "path": "admin" }, { "path": "/x", "allow": "some" }],
+        }),
+    );
     for filter in [Filter::Json(faulty.clone()), Filter::Struct(faulty)] {
         let error = validate(filter, &[]).unwrap_err();
         for fault in [
@@ -75,19 +79,17 @@ fn the_shipped_configuration_is_valid() {
     let shipped = include_str!("../../envoy/envoy.yaml");
     let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().expect("a path"));
     assert_ne!(here, shipped, "the file names the filter");
+    // Envoy reads the authorities' certificates in validation too, and not every machine has them there.
+    let authority = Scratch::new().expect("a folder");
+    let authorities = authority.path().join("authorities.pem");
+    std::fs::write(&authorities, include_str!("../fixtures/authority.pem")).expect("written");
+    let here = here.replace("/etc/ssl/certs/ca-certificates.crt", authorities.to_str().expect("a path"));
     let options = Options::default()
         .env("COGNITO_US_EAST_1_POOL_ID", "us-east-1_UFeMzbuJe")
         .env("COGNITO_US_EAST_1_CLIENT_ID", "2jvuq8gkhfoh7u4fdfihiditj5")
         .env("COGNITO_US_EAST_1_CLIENT_SECRET", "ldjkr0pn1jmo9lule3ge06ju13rhmsffda1vama1f80frlcvplf")
         .env("SESSION_KEY", SESSION_KEY);
-    let here = with_certificates(&here);
     Envoy::validate(&here, &options).unwrap();
     let error = Envoy::validate(&here, &Options::default()).unwrap_err();
     assert!(error.contains("is not set in the VM"), "secrets come from the environment: {error}");
-}
-
-/// Envoy looks for the certificates of its listener even in validation, so they are left to a file that
-/// is there. The authorities' file is the system's, which not every machine has in the same place.
-fn with_certificates(bootstrap: &str) -> String {
-    bootstrap.to_owned()
 }

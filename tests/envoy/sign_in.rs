@@ -25,7 +25,8 @@ fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
 #[test]
 fn the_authorization_request_has_pkce_state_and_nonce() {
     let site = world().site("signin");
-    let response = site.navigate("/x?redirect_uri=https://evil&scope=admin&client_id=other&state=mine&prompt=none");
+    let response =
+        site.navigate("/x?redirect_uri=https://evil&scope=admin&client_id=other&state=mine&prompt=none");
     assert_eq!(response.status, 302);
     assert_eq!(response.header("cache-control"), Some("no-store"));
     let url = response.location().expect("a location");
@@ -44,7 +45,9 @@ fn the_authorization_request_has_pkce_state_and_nonce() {
     assert_eq!(cookies.len(), 1);
     let cookie = &cookies[0];
     assert!(cookie.name.starts_with("__Host-auth-flow-"), "{cookie:?}");
-    assert!(cookie.secure && cookie.http_only && cookie.path.as_deref() == Some("/") && cookie.domain.is_none());
+    assert!(
+        cookie.secure && cookie.http_only && cookie.path.as_deref() == Some("/") && cookie.domain.is_none()
+    );
     assert_eq!(cookie.same_site.as_deref(), Some("Lax"));
     assert_eq!(cookie.max_age, Some(600));
 }
@@ -297,4 +300,3 @@ fn rules_decide_by_path() {
     let seen = browser.fetch(&site.url("/hello")).status;
     assert_eq!(seen, 200);
 }
-

@@ -81,10 +81,14 @@ fn signing_out_works_with_a_broken_session_and_without_one() {
     let cookie = "__Host-auth=broken; __Host-auth-tokens.1=2.x; __Host-auth-tokens.2=y; other=1";
     let response = site.send(RawRequest::get("/.auth/sign-out").header("cookie", cookie));
     assert_eq!(response.status, 302);
-    let cleared: Vec<String> = response.set_cookies().into_iter().map(|cookie| {
-        assert!(cookie.removes() && cookie.secure && cookie.path.as_deref() == Some("/"), "{cookie:?}");
-        cookie.name
-    }).collect();
+    let cleared: Vec<String> = response
+        .set_cookies()
+        .into_iter()
+        .map(|cookie| {
+            assert!(cookie.removes() && cookie.secure && cookie.path.as_deref() == Some("/"), "{cookie:?}");
+            cookie.name
+        })
+        .collect();
     for name in ["__Host-auth", "__Host-auth-tokens", "__Host-auth-tokens.1", "__Host-auth-tokens.2"] {
         assert!(cleared.iter().any(|cleared| cleared == name), "{name} in {cleared:?}");
     }

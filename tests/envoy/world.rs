@@ -42,8 +42,19 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     ]);
     let mut plans = BTreeMap::new();
     for name in [
-        "signin", "attacks", "signout", "callback", "faults", "tokens", "rotated", "unknownkid", "burst", "tabs",
-        "large", "leaves", "longtokens",
+        "signin",
+        "attacks",
+        "signout",
+        "callback",
+        "faults",
+        "tokens",
+        "rotated",
+        "unknownkid",
+        "burst",
+        "tabs",
+        "large",
+        "leaves",
+        "longtokens",
     ] {
         plans.insert(name, plan(json!({ "rules": rules })));
     }
@@ -55,7 +66,8 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     plans.insert("domain", plan(json!({ "session": { "cookie": { "domain": "example.test" } } })));
     plans.insert("proto", plan(json!({ "public_url": null })));
     plans.insert("lifetime", plan(json!({ "session": { "lifetime": "2s" } })));
-    plans.insert("claims", plan(json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } })));
+    plans
+        .insert("claims", plan(json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } })));
     plans.insert(
         "params",
         plan(json!({
