@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn cookies<'a>(headers: &[&'a str]) -> Cookies<'a> {
-        Cookies::parse(headers.to_vec().into_iter().map(str::as_bytes))
+        Cookies::parse(headers.iter().map(|header| header.as_bytes()))
     }
 
     #[test]

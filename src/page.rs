@@ -124,6 +124,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;back
 main{width:100%;max-width:32rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:2rem;overflow-wrap:anywhere}\
 h1{font-size:1.4rem;line-height:1.25;margin:0 0 1rem}\
 p{margin:0 0 1rem}\
+main>:last-child{margin-bottom:0}\
 dl{margin:0 0 1.5rem;display:grid;grid-template-columns:minmax(6rem,auto) 1fr;gap:.4rem 1.25rem}\
 dt{grid-column:1;color:var(--soft)}\
 dd{grid-column:2;margin:0}\

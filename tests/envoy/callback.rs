@@ -75,11 +75,11 @@ fn a_flow_cookie_that_is_missing_bent_or_something_else_is_refused() {
     let target = callback.strip_prefix(&site.origin()).unwrap().to_owned();
     let before = site.calls(Endpoint::Token).len();
     for value in ["", "x", &cookie.value[1..], &bent, &session] {
-        let request = RawRequest::get(&target).header("cookie", &format!("{}={value}", cookie.name));
+        let request = RawRequest::get(&target).header("cookie", format!("{}={value}", cookie.name));
         assert_eq!(site.send(request.header("sec-fetch-mode", "navigate")).status, 400, "{value}");
     }
     let twin = RawRequest::get(&target)
-        .header("cookie", &format!("auth-flow-{}={}", &cookie.name[17..], cookie.value));
+        .header("cookie", format!("auth-flow-{}={}", &cookie.name[17..], cookie.value));
     assert_eq!(site.send(twin).status, 400, "a twin without the prefix is ignored");
     assert_eq!(site.calls(Endpoint::Token).len(), before);
 }

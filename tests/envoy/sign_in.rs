@@ -276,7 +276,7 @@ fn other_cookies_come_through_byte_for_byte() {
     let browser = site.signed_in();
     let ours = browser.cookie_header(&site.url("/"));
     let request = RawRequest::get("/json")
-        .header("cookie", &format!("a=1;  b=\"x, y\"; {ours}; c==; not-a-pair"))
+        .header("cookie", format!("a=1;  b=\"x, y\"; {ours}; c==; not-a-pair"))
         .header("cookie", "second=line");
     let seen = site.send(request).json();
     assert_eq!(header(&seen, "x-auth-user"), Some(USER));
