@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::calls::{CalloutId, Calls, Purpose};
 use crate::client::Client;
 use crate::config::Config;
-use crate::decision::{Decision, StreamId, Surroundings};
+use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
 use crate::event::{Event, Level};
 use crate::flow::callback::{Arrival, Exchange, Step, arrive, finished_before, refusal};
 use crate::flow::failure::SignInFailure;
 use crate::flow::own_path::{OwnPath, method_not_allowed};
-use crate::flow::{Visit, forbidden, forward, malformed, me, reference, sign_in, sign_out};
+use crate::flow::sign_out::SignOut;
+use crate::flow::{Visit, forbidden, forward, malformed, me, reference, sign_in, sign_out, unavailable};
 use crate::http::{Callout, CalloutResult, Request, Response};
 use crate::keys::{KeyStore, fetch_event};
 use crate::origin::Origin;
@@ -25,25 +27,14 @@ use crate::path::RequestPath;
 use crate::rules::Allow;
 use crate::seal::Binding;
 use crate::secret::{Secret, hex};
-use crate::session::{CookieStore, cookies_of};
+use crate::session::{CookieStore, Session, cookies_of};
+use crate::sessions::{Need, Resolution, Sessions};
 use crate::spent::SpentFlows;
+use crate::time::UnixTime;
 
 /// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
 /// token endpoint that hangs fills no memory.
 const MAX_EXCHANGES: usize = 512;
-/// Revocations that wait to be sent.
-const MAX_REVOCATIONS: usize = 512;
-
-/// Names a call while it is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CalloutId(u64);
-
-/// What a call is made for.
-enum Purpose {
-    Redeem(Box<Exchange>),
-    FetchKeys,
-    Revoke,
-}
 
 /// One worker's authenticator.
 pub struct Authenticator {
@@ -51,15 +42,12 @@ pub struct Authenticator {
     binding: Binding,
     keys: KeyStore,
     spent: SpentFlows,
-    /// Calls that are decided upon and not made yet.
-    to_call: VecDeque<(Purpose, Callout)>,
-    /// Calls that are under way.
-    called: Vec<(CalloutId, Purpose)>,
+    sessions: Sessions,
+    calls: Calls,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<Exchange>,
     decisions: VecDeque<(StreamId, Decision)>,
     events: VecDeque<Event>,
-    next_callout: u64,
 }
 
 impl Authenticator {
@@ -70,13 +58,12 @@ impl Authenticator {
             binding: config.binding(),
             keys: KeyStore::new(&scope, config.pool.timeouts.jwks, around.shared),
             spent: SpentFlows::new(&scope, around.shared),
+            sessions: Sessions::new(&scope, around.shared),
             config,
-            to_call: VecDeque::new(),
-            called: Vec::new(),
+            calls: Calls::default(),
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
             events: VecDeque::new(),
-            next_callout: 0,
         }
     }
 
@@ -87,6 +74,10 @@ impl Authenticator {
         request: &Request,
         around: &mut Surroundings<'_>,
     ) -> Decision {
+        self.decide(Asked { stream, since: around.now, impatient: false }, request, around)
+    }
+
+    fn decide(&mut self, asked: Asked, request: &Request, around: &mut Surroundings<'_>) -> Decision {
         let config = Rc::clone(&self.config);
         let client = Client::of(request);
         let path = match RequestPath::parse(request.target()) {
@@ -107,8 +98,8 @@ impl Authenticator {
             now: around.now,
         };
         match OwnPath::of(&visit) {
-            Some(own) => self.handle_own_path(stream, own, &visit, around),
-            None => self.apply_rules(&visit, around),
+            Some(own) => self.handle_own_path(asked, own, &visit, around),
+            None => self.apply_rules(asked, &visit, around),
         }
     }
 
@@ -119,16 +110,39 @@ impl Authenticator {
         Decision::Respond(malformed(client, &reference))
     }
 
-    fn apply_rules(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+    fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
         let allow = visit.config.rules.allow(&visit.path);
         if allow == Allow::Nobody {
             return Decision::Respond(forbidden(visit.client, &visit.reference()));
         }
-        let session = visit.store.session(&visit.cookies, visit.now);
+        let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
+        let (session, response) = match self.session(asked, need, visit, around) {
+            Ok(found) => found,
+            Err(decision) => return decision,
+        };
         if session.is_none() && allow == Allow::SignedIn {
             return self.respond(sign_in::challenge(visit, around.entropy));
         }
-        Decision::Forward(forward::edits(visit, session.as_ref().map(|session| &session.identity)))
+        let request = forward::edits(visit, session.as_ref().map(|session| &session.identity));
+        Decision::Forward(request, response)
+    }
+
+    /// The session that a request has, or what becomes of the request in its stead.
+    fn session(
+        &mut self,
+        asked: Asked,
+        need: Need,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<(Option<Session>, ResponseEdits), Decision> {
+        match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
+            Resolution::Go(session, response) => Ok((session, response)),
+            Resolution::Wait(session) => {
+                self.sessions.park(asked.stream, visit.request, session, asked.since);
+                Err(Decision::Park)
+            }
+            Resolution::Unavailable => Err(Decision::Respond(unavailable(visit.client, &visit.reference()))),
+        }
     }
 
     fn respond(&mut self, (response, event): (Response, Option<Event>)) -> Decision {
@@ -138,7 +152,7 @@ impl Authenticator {
 
     fn handle_own_path(
         &mut self,
-        stream: StreamId,
+        asked: Asked,
         own: OwnPath,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
@@ -150,19 +164,32 @@ impl Authenticator {
         match own {
             OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
             OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
-            OwnPath::SignOut => {
-                let (response, revoke, event) = sign_out::sign_out(visit);
-                if let Some(callout) = revoke.filter(|_| self.to_call.len() < MAX_REVOCATIONS) {
-                    self.to_call.push_back((Purpose::Revoke, callout));
+            OwnPath::SignOut => self.sign_out(visit, around),
+            OwnPath::Me => match self.session(asked, Need::Known, visit, around) {
+                Ok((Some(session), response)) => {
+                    let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
+                    Decision::Respond(me::me(visit, &session).with_cookies(cookies))
                 }
-                self.respond((response, Some(event)))
-            }
-            OwnPath::Me => match visit.store.session(&visit.cookies, visit.now) {
-                Some(session) => Decision::Respond(me::me(visit, &session)),
-                None => self.respond(sign_in::challenge(visit, around.entropy)),
+                Ok((None, _)) => self.respond(sign_in::challenge(visit, around.entropy)),
+                Err(decision) => decision,
             },
-            OwnPath::Callback => self.handle_callback(stream, visit, around),
+            OwnPath::Callback => self.handle_callback(asked.stream, visit, around),
         }
+    }
+
+    fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
+        let (response, event) = match sign_out::sign_out(visit) {
+            SignOut::Refused(response, event) => (response, event),
+            SignOut::Obeyed(response, revoke, event) => {
+                self.sessions.end(visit, around.shared);
+                if let Some(revoke) = revoke {
+                    // Where the queue is full, the token lives on at Cognito; the person is out here.
+                    self.calls.push(Purpose::Revoke, revoke);
+                }
+                (response, event)
+            }
+        };
+        self.respond((response, Some(event)))
     }
 
     fn handle_callback(
@@ -187,20 +214,14 @@ impl Authenticator {
             return self.respond(finished_before(visit));
         }
         exchange.streams.push(stream);
-        self.to_call.push_back((Purpose::Redeem(exchange), callout));
+        if !self.calls.push(Purpose::Redeem(exchange), callout) {
+            return self.respond(refusal(visit, &SignInFailure::Busy));
+        }
         Decision::Park
     }
 
     fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
-        fn redeeming(purpose: &mut Purpose) -> Option<&mut Exchange> {
-            match purpose {
-                Purpose::Redeem(exchange) => Some(exchange),
-                Purpose::FetchKeys | Purpose::Revoke => None,
-            }
-        }
-        let queued = self.to_call.iter_mut().map(|(purpose, _)| purpose);
-        let called = self.called.iter_mut().map(|(_, purpose)| purpose);
-        queued.chain(called).filter_map(redeeming).chain(&mut self.awaiting_keys)
+        self.calls.exchanges().chain(&mut self.awaiting_keys)
     }
 
     /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
@@ -209,23 +230,19 @@ impl Authenticator {
         for exchange in self.exchanges() {
             exchange.streams.retain(|waiting| *waiting != stream);
         }
+        self.sessions.handle_stream_gone(stream);
         self.decisions.retain(|(decided, _)| *decided != stream);
     }
 
     /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
     /// so does the news that it couldn't be made.
     pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
-        let (purpose, callout) = match self.to_call.pop_front() {
-            Some(next) => next,
-            None if self.keys.poll_fetch(!self.awaiting_keys.is_empty(), around.now, around.shared) => {
-                (Purpose::FetchKeys, self.fetch_keys())
-            }
-            None => return None,
-        };
-        let id = CalloutId(self.next_callout);
-        self.next_callout += 1;
-        self.called.push((id, purpose));
-        Some((id, callout))
+        let awaited = !self.awaiting_keys.is_empty() || self.sessions.awaits_keys();
+        if let Some(next) = self.calls.pop() {
+            return Some(next);
+        }
+        let fetch = self.keys.poll_fetch(awaited, around.now, around.shared);
+        fetch.then(|| (self.calls.begin(Purpose::FetchKeys), self.fetch_keys()))
     }
 
     fn fetch_keys(&self) -> Callout {
@@ -243,19 +260,24 @@ impl Authenticator {
 
     /// Takes the answer of a call.
     pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
-        let Some(at) = self.called.iter().position(|(called, _)| *called == id) else { return };
-        match self.called.swap_remove(at).1 {
-            Purpose::Redeem(exchange) => {
+        match self.calls.end(id) {
+            Some(Purpose::Redeem(exchange)) => {
                 let config = Rc::clone(&self.config);
                 let step = exchange.handle_tokens(result, &config, &self.binding, &mut self.keys, around);
                 self.take(step);
             }
-            Purpose::FetchKeys => {
+            Some(Purpose::Refresh(refresh)) => {
+                let Self { sessions, keys, calls, config, binding, .. } = self;
+                let event = sessions.handle_tokens(refresh, result, config, binding, keys, calls, around);
+                self.events.extend(event);
+                self.settle_waiting(around);
+            }
+            Some(Purpose::FetchKeys) => {
                 let outcome = self.keys.handle_response(result, around.now, around.shared);
                 self.events.push_back(fetch_event(outcome));
                 self.handle_tick(around);
             }
-            Purpose::Revoke => {
+            Some(Purpose::Revoke) => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
                     let status = result.as_ref().map_or(0, |response| response.status);
@@ -263,6 +285,7 @@ impl Authenticator {
                     self.events.push_back(event.with("status", status.to_string()));
                 }
             }
+            None => {}
         }
     }
 
@@ -273,6 +296,25 @@ impl Authenticator {
             let step = Box::new(exchange).verify(&config, &self.binding, &mut self.keys, around);
             self.take(step);
         }
+        let Self { sessions, keys, calls, binding, .. } = self;
+        let events = sessions.handle_tick(&config, binding, keys, calls, around);
+        self.events.extend(events);
+        self.settle_waiting(around);
+    }
+
+    /// Decides again upon the requests whose wait for a refresh is over.
+    fn settle_waiting(&mut self, around: &mut Surroundings<'_>) {
+        for (stream, request, since, impatient) in self.sessions.take_ready(&self.config, around) {
+            match self.decide(Asked { stream, since, impatient }, &request, around) {
+                Decision::Park => {}
+                decision => self.decisions.push_back((stream, decision)),
+            }
+        }
+    }
+
+    /// The cookies that ride on the answer of a forwarded request.
+    pub fn response_cookies(&self, edits: ResponseEdits, around: &Surroundings<'_>) -> Vec<String> {
+        self.sessions.response_cookies(edits, around.now, around.shared)
     }
 
     fn take(&mut self, step: Step) {
@@ -298,8 +340,10 @@ impl Authenticator {
 
     /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
     pub fn next_tick(&self) -> Duration {
-        if !self.to_call.is_empty() {
+        if self.calls.is_waiting() {
             Duration::from_millis(1)
+        } else if self.sessions.is_waiting() {
+            Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
         } else if self.keys.keys().is_none() {
@@ -315,6 +359,14 @@ impl Authenticator {
     }
 }
 
+/// One go at deciding: for which stream, since when that has waited, and whether it has long enough.
+#[derive(Clone, Copy)]
+struct Asked {
+    stream: StreamId,
+    since: UnixTime,
+    impatient: bool,
+}
+
 /// Keeps the shared data of different configurations in one Envoy apart.
 fn scope(config: &Config) -> String {
     let mut hash = Sha256::new();
@@ -327,5 +379,6 @@ fn scope(config: &Config) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
+    hash.update(config.keyring.fingerprint());
     format!("envoy_cognito.{}", hex(hash.finalize().get(..8).unwrap_or_default()))
 }

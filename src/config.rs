@@ -36,6 +36,12 @@ pub struct Config {
     pub keyring: Keyring,
     /// How long a session may last, whatever is refreshed.
     pub lifetime: Duration,
+    /// Sign in again after this long without a request.
+    pub idle: Option<Duration>,
+    /// How long before the tokens expire new ones are asked for.
+    pub refresh_early: Duration,
+    /// How long a session outlives its tokens while Cognito is down.
+    pub stale_if_error: Duration,
     /// Where roles come from.
     pub roles: RoleSettings,
     /// What the app is told.
@@ -116,6 +122,9 @@ impl Config {
             cookies: session.cookies,
             keyring: session.keyring,
             lifetime: session.lifetime,
+            idle: session.idle,
+            refresh_early: session.refresh_early,
+            stale_if_error: session.stale_if_error,
             roles,
             headers,
             rules,

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod forward;
 pub mod me;
 pub mod own_path;
+pub mod refresh;
 pub mod sign_in;
 pub mod sign_out;
 
@@ -75,4 +76,18 @@ pub fn malformed(client: Client, reference: &str) -> Response {
             .into_response();
     }
     Response::json(400, &serde_json::json!({"error": "malformed_request"}))
+}
+
+/// `503` for somebody whose session can't be refreshed because Cognito can't be reached. The session
+/// is kept: they come back in when it can.
+pub fn unavailable(client: Client, reference: &str) -> Response {
+    let response = if client.shows_pages() {
+        Page::new(503, "The sign-in service can't be reached")
+            .text("You are still signed in, but that has to be confirmed and can't be right now. Please try again in a moment.")
+            .reference(reference)
+            .into_response()
+    } else {
+        Response::json(503, &serde_json::json!({"error": "temporarily_unavailable"}))
+    };
+    response.with("retry-after", "5".to_owned())
 }

@@ -73,6 +73,25 @@ fn apply_edits(edits: &RequestEdits) -> Result<(), proxy_wasm::types::Status> {
     Ok(())
 }
 
+/// Headers by which an upstream allows caches to keep an answer. One that carries cookies is for one
+/// browser alone.
+const CACHING: [&str; 5] = ["cache-control", "expires", "cdn-cache-control", "surrogate-control", "pragma"];
+
+/// Lets cookies ride on the answer of the stream whose context is in effect.
+///
+/// # Errors
+/// Where the host refuses.
+fn set_cookies(cookies: &[String]) -> Result<(), proxy_wasm::types::Status> {
+    for name in CACHING {
+        hostcalls::remove_map_value(MapType::HttpResponseHeaders, name)?;
+    }
+    hostcalls::add_map_value(MapType::HttpResponseHeaders, "cache-control", "no-store")?;
+    for cookie in cookies {
+        hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", cookie)?;
+    }
+    Ok(())
+}
+
 /// Answers the stream whose context is in effect.
 fn respond(response: &Response) {
     let headers = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

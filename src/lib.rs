@@ -65,12 +65,17 @@ pub mod return_to;
 pub mod session;
 //
 pub mod keys;
+pub mod renewals;
 pub mod spent;
 
 // Floor 3, policy: the stories, and the core's front door.
 pub mod decision;
 //
 pub mod flow;
+//
+pub mod calls;
+//
+pub mod sessions;
 //
 pub mod authenticator;
 

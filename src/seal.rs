@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::AeadInPlace as _;
 use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
+use sha2::{Digest as _, Sha256};
 
 use crate::secret::{Entropy, NoEntropy, random_bytes};
 
@@ -22,13 +23,22 @@ pub const KEY_LEN: usize = 32;
 #[derive(Clone)]
 pub struct Keyring {
     ciphers: Vec<XChaCha20Poly1305>,
+    fingerprint: [u8; 8],
 }
 
 impl Keyring {
     /// A key ring of `keys`, the sealing one first. One without keys opens nothing and seals nothing
     /// that can be opened; the configuration never makes one.
     pub fn new(keys: &[[u8; KEY_LEN]]) -> Self {
-        Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect() }
+        let hash = keys.iter().fold(Sha256::new_with_prefix("envoy-cognito keyring"), Sha256::chain_update);
+        let mut fingerprint = [0; 8];
+        fingerprint.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect(), fingerprint }
+    }
+
+    /// Tells this key ring from others, and nothing of its keys.
+    pub const fn fingerprint(&self) -> [u8; 8] {
+        self.fingerprint
     }
 
     /// Seals `plaintext` for what `binding` says.

@@ -31,10 +31,25 @@ pub struct Session {
     pub id: SessionId,
     /// When the person signed in.
     pub signed_in_at: UnixTime,
-    /// When the tokens expire that the identity was read from.
+    /// When the tokens were had that the identity was read from.
+    pub renewed_at: UnixTime,
+    /// When they expire.
     pub expires_at: UnixTime,
+    /// When the person was last seen, to within a tenth of `session.idle`.
+    pub seen_at: UnixTime,
     /// Who it is.
     pub identity: Identity,
+}
+
+/// How good a session's tokens still are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Good.
+    Fresh,
+    /// Good, but it is time to have new ones.
+    Due,
+    /// Over. The session needs new ones to go on.
+    Expired,
 }
 
 /// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
@@ -154,12 +169,63 @@ impl<'c> CookieStore<'c> {
         }
     }
 
-    /// The session that a request's cookies hold, if it is still one at `now`.
+    /// The session that a request's cookies hold, if it is still one at `now`. Its tokens may need
+    /// refreshing: see [`CookieStore::freshness`].
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let name = &self.config.cookies.identity;
-        let opened =
-            cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
-        opened.filter(|session| now < self.ends_at(session) && now < session.expires_at)
+        cookies
+            .values(name)
+            .take(MAX_COPIES)
+            .find_map(|sealed| self.open::<Session>(name, sealed))
+            .filter(|session| self.lasts(session, now))
+    }
+
+    /// The session in a `Set-Cookie` value that another worker has sealed.
+    pub fn session_in(&self, set_cookie: &str, now: UnixTime) -> Option<Session> {
+        let (name, rest) = set_cookie.split_once('=')?;
+        let (value, _) = rest.split_once(';')?;
+        let session = self.open::<Session>(name, value.as_bytes())?;
+        (name == self.config.cookies.identity && self.lasts(&session, now)).then_some(session)
+    }
+
+    fn lasts(&self, session: &Session, now: UnixTime) -> bool {
+        let idle = self.config.idle.is_some_and(|idle| now.since(session.seen_at) >= idle);
+        now < self.ends_at(session) && !idle
+    }
+
+    /// How good a session's tokens are. New ones are due `session.refresh_early` before the old expire,
+    /// but not before three quarters of their life; a little later for some sessions than for others,
+    /// so that people who came together don't refresh together.
+    pub fn freshness(&self, session: &Session, now: UnixTime) -> Freshness {
+        if now >= session.expires_at {
+            return Freshness::Expired;
+        }
+        let life = session.expires_at.since(session.renewed_at);
+        let early = self.config.refresh_early.min(life / 4);
+        let spread = early / 4 * u32::from(session.id.first().copied().unwrap_or(0)) / 255;
+        let left = session.expires_at.since(now);
+        if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
+    }
+
+    /// A `Set-Cookie` value that says a person was seen now, when that is worth saying.
+    pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
+        let worth = self.config.idle.is_some_and(|idle| now.since(session.seen_at) >= idle / 10);
+        if !worth {
+            return None;
+        }
+        let seen = Session { seen_at: now, ..session.clone() };
+        self.identity_cookie(&seen, now, entropy).ok()
+    }
+
+    fn identity_cookie(
+        &self,
+        session: &Session,
+        now: UnixTime,
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, NoEntropy> {
+        let CookieSettings { identity, attributes, same_site, .. } = &self.config.cookies;
+        let max_age = self.ends_at(session).since(now).as_secs();
+        Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
     }
 
     /// When signing in again will be needed, whatever is refreshed until then.
@@ -169,12 +235,23 @@ impl<'c> CookieStore<'c> {
 
     /// The refresh token that goes with a session, or with whatever session it is of where none is left.
     pub fn refresh_token(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<RefreshToken> {
-        let name = &self.config.cookies.tokens;
-        let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
-        let tokens: Tokens =
-            whole.chain(joined_parts(cookies, name)).find_map(|sealed| self.open(name, &sealed))?;
+        let tokens = self.tokens(cookies)?;
         let belongs = session.is_none_or(|id| id == tokens.session);
         belongs.then(|| RefreshToken(Secret::new(tokens.refresh_token)))
+    }
+
+    /// Which session the cookies are of, whether it lasts or not.
+    pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
+        let name = &self.config.cookies.identity;
+        let identity =
+            cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
+        identity.map(|session| session.id).or_else(|| self.tokens(cookies).map(|tokens| tokens.session))
+    }
+
+    fn tokens(&self, cookies: &Cookies<'_>) -> Option<Tokens> {
+        let name = &self.config.cookies.tokens;
+        let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
+        whole.chain(joined_parts(cookies, name)).find_map(|sealed| self.open(name, &sealed))
     }
 
     /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
@@ -189,10 +266,10 @@ impl<'c> CookieStore<'c> {
         now: UnixTime,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<String>, NotKept> {
-        let CookieSettings { identity, tokens, attributes, same_site, .. } = &self.config.cookies;
+        let CookieSettings { tokens, attributes, same_site, .. } = &self.config.cookies;
         let max_age = self.ends_at(session).since(now).as_secs();
         let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
-        let cookie = set(identity, &self.seal(identity, session, entropy)?);
+        let cookie = self.identity_cookie(session, now, entropy)?;
         if cookie.len() > MAX_COOKIE {
             return Err(NotKept::IdentityTooLarge(cookie.len()));
         }

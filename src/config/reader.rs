@@ -128,12 +128,17 @@ impl<'n> Section<'n> {
 
     /// A duration (`12h`, `90s`).
     pub fn duration(&self, key: &'static str, default: Duration) -> Duration {
-        let Some(text) = self.text(key) else { return default };
+        self.optional_duration(key).unwrap_or(default)
+    }
+
+    /// A duration, or none.
+    pub fn optional_duration(&self, key: &'static str) -> Option<Duration> {
+        let text = self.text(key)?;
         let duration = parse_duration(&text);
         if duration.is_none() {
             self.fault(key, format!("`{text}` is no duration; write 30s, 5m, 12h or 1h30m"));
         }
-        duration.unwrap_or(default)
+        duration
     }
 
     /// A list of texts; `None` too where a fault makes it unusable.

@@ -16,6 +16,9 @@ pub struct SessionSettings {
     pub cookies: CookieSettings,
     pub keyring: Keyring,
     pub lifetime: Duration,
+    pub idle: Option<Duration>,
+    pub refresh_early: Duration,
+    pub stale_if_error: Duration,
 }
 
 /// Reads the section `session` of the document's root.
@@ -27,11 +30,14 @@ pub fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings 
     if lifetime < Duration::from_secs(1) {
         section.fault("lifetime", "must be at least 1s");
     }
-    for later in ["idle", "refresh_early", "stale_if_error"] {
-        section.not_supported_yet(later);
+    let idle = section.optional_duration("idle");
+    if idle.is_some_and(|idle| idle < Duration::from_secs(10)) {
+        section.fault("idle", "must be at least 10s");
     }
+    let refresh_early = section.duration("refresh_early", Duration::from_secs(5 * 60));
+    let stale_if_error = section.duration("stale_if_error", Duration::from_secs(10 * 60));
     section.finish();
-    SessionSettings { cookies, keyring, lifetime }
+    SessionSettings { cookies, keyring, lifetime, idle, refresh_early, stale_if_error }
 }
 
 fn read_keys(section: &Section<'_>) -> Keyring {

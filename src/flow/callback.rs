@@ -13,7 +13,7 @@ use crate::http::{Callout, CalloutResult, Response};
 use crate::identity::Identity;
 use crate::keys::{KeyStore, Newer};
 use crate::oidc::authorization::{AuthorizationResponse, Outcome};
-use crate::oidc::jwt::{Expected, IdClaims, IdTokenError, LEEWAY, verify_id_token};
+use crate::oidc::jwt::{Expected, IdClaims, IdTokenError, Whose, verify_id_token};
 use crate::oidc::token::{TokenResponse, parse_token_response};
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
@@ -199,7 +199,7 @@ impl Exchange {
         let expected = Expected {
             issuer: &config.pool.issuer,
             client_id: &config.pool.client_id,
-            nonce: &nonce,
+            whose: Whose::Nonce(&nonce),
             access_token: &tokens.access_token,
         };
         let verdict = keys
@@ -240,9 +240,9 @@ impl Exchange {
         let session = Session {
             id: random_bytes(around.entropy)?,
             signed_in_at: around.now,
-            // A token that our clock calls just expired is good for the leeway at least; to end the
-            // session on the spot would send the browser round in circles.
-            expires_at: claims.expires_at().max(around.now.plus(LEEWAY)),
+            renewed_at: around.now,
+            seen_at: around.now,
+            expires_at: claims.good_until(around.now),
             identity: Identity::from_claims(claims, &config.roles, &config.headers.claims()),
         };
         let cookies = store.keep(

@@ -11,8 +11,7 @@ use crate::session::Session;
 
 /// Answers the path for somebody who is signed in.
 pub fn me(visit: &Visit<'_>, session: &Session) -> Response {
-    // Signing in again will be needed at the end of the session, or of its tokens if that is sooner.
-    let ends_at = visit.store.ends_at(session).min(session.expires_at).secs();
+    let ends_at = visit.store.ends_at(session).secs();
     if !visit.client.shows_pages() || wants_json(visit.request) {
         return Response::json(200, &as_json(session, ends_at));
     }

@@ -7,11 +7,19 @@ use crate::flow::Visit;
 use crate::http::{Callout, Response};
 use crate::page::Page;
 
-/// Answers the sign-out path. The call revokes the refresh token; nobody waits for it.
-pub fn sign_out(visit: &Visit<'_>) -> (Response, Option<Callout>, Event) {
+/// What a request to sign out comes to.
+pub enum SignOut {
+    /// It is obeyed. The call revokes the refresh token, where there is one; nobody waits for it.
+    Obeyed(Response, Option<Callout>, Event),
+    /// It isn't the person's own word.
+    Refused(Response, Event),
+}
+
+/// Answers the sign-out path.
+pub fn sign_out(visit: &Visit<'_>) -> SignOut {
     let event = |name| Event::new(Level::Info, name).with("request_id", visit.reference());
     if is_cross_site(visit.request, &visit.origin) || is_prefetch(visit.request) {
-        return (confirm(visit), None, event("sign_out.not_obeyed"));
+        return SignOut::Refused(confirm(visit), event("sign_out.not_obeyed"));
     }
     let config = visit.config;
     let revoke = visit.store.refresh_token(&visit.cookies, None).map(|token| {
@@ -20,7 +28,7 @@ pub fn sign_out(visit: &Visit<'_>) -> (Response, Option<Callout>, Event) {
     let landing = format!("{}{}", visit.origin.url(), config.paths.after_sign_out);
     let response = Response::redirect(config.pool.logout_url(&landing))
         .with_cookies(config.cookies.clear(&visit.cookies));
-    (response, revoke, event("sign_out"))
+    SignOut::Obeyed(response, revoke, event("sign_out"))
 }
 
 /// Another site may ask, but only the person decides.

@@ -6,7 +6,7 @@ use proxy_wasm::types::{Action, MapType};
 
 use crate::decision::{Decision, StreamId};
 use crate::host::root_context::SharedWorker;
-use crate::host::{apply_edits, respond};
+use crate::host::{apply_edits, respond, set_cookies};
 use crate::http::{Request, Response};
 
 /// One request.
@@ -47,8 +47,8 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         match self.decide() {
-            Decision::Forward(edits) if apply_edits(&edits).is_ok() => Action::Continue,
-            Decision::Forward(_) => {
+            Decision::Forward(edits, _) if apply_edits(&edits).is_ok() => Action::Continue,
+            Decision::Forward(..) => {
                 respond(&Response::new(503));
                 Action::Pause
             }
@@ -58,6 +58,20 @@ impl HttpContext for Stream {
             }
             Decision::Park => Action::Pause,
         }
+    }
+
+    fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+        let cookies = match self.worker.try_borrow_mut() {
+            Ok(mut worker) => worker.as_mut().map(|worker| worker.response_cookies(self.id)),
+            Err(_) => None,
+        };
+        let cookies = cookies.unwrap_or_default();
+        if !cookies.is_empty() && set_cookies(&cookies).is_err() {
+            // Half-set cookies on an answer that a cache may keep would be worse than no answer.
+            respond(&Response::new(503));
+            return Action::Pause;
+        }
+        Action::Continue
     }
 
     fn on_http_request_trailers(&mut self, trailers: usize) -> Action {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 
-use crate::authenticator::{Authenticator, CalloutId};
+use crate::authenticator::Authenticator;
+use crate::calls::CalloutId;
 use crate::config::Config;
-use crate::decision::{Decision, StreamId, Surroundings};
+use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
 use crate::host::signatures::HostRs256;
 use crate::host::{HostEntropy, HostSharedData, apply_edits, dispatch, log, now, respond};
 use crate::http::{CalloutError, CalloutResult, Request, Response};
@@ -24,6 +25,8 @@ pub struct Worker {
     /// Calls under way.
     calls: Vec<Call>,
     parked: Vec<StreamId>,
+    /// What is to be done to answers on their way back. Most have nothing here.
+    answers: Vec<(StreamId, ResponseEdits)>,
     tick: Duration,
 }
 
@@ -41,7 +44,15 @@ impl Worker {
         let around =
             Surroundings { now: now(), entropy: &mut HostEntropy, rs256: &rs256, shared: &HostSharedData };
         let authenticator = Authenticator::new(Rc::new(config), &around);
-        Self { root_id, authenticator, rs256, calls: Vec::new(), parked: Vec::new(), tick: Duration::ZERO }
+        Self {
+            root_id,
+            authenticator,
+            rs256,
+            calls: Vec::new(),
+            parked: Vec::new(),
+            answers: Vec::new(),
+            tick: Duration::ZERO,
+        }
     }
 
     /// Has the first tick come at once. No call is made before it: Envoy configures the filter once more
@@ -69,15 +80,33 @@ impl Worker {
     pub fn handle_request(&mut self, stream: StreamId, request: &Request) -> Decision {
         let decision = self.core(|core, around| core.handle_request(stream, request, around));
         self.write_log();
-        if decision == Decision::Park {
-            self.parked.push(stream);
+        match &decision {
+            Decision::Park => self.parked.push(stream),
+            Decision::Forward(_, response) => self.expect_answer(stream, response),
+            Decision::Respond(_) => {}
         }
         self.set_tick();
         decision
     }
 
+    fn expect_answer(&mut self, stream: StreamId, edits: &ResponseEdits) {
+        if !edits.is_empty() {
+            self.answers.push((stream, edits.clone()));
+        }
+    }
+
+    /// The cookies that ride on a stream's answer.
+    pub fn response_cookies(&mut self, stream: StreamId) -> Vec<String> {
+        let Some(at) = self.answers.iter().position(|(waiting, _)| *waiting == stream) else {
+            return Vec::new();
+        };
+        let (_, edits) = self.answers.swap_remove(at);
+        self.core(|core, around| core.response_cookies(edits, around))
+    }
+
     /// A stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
+        self.answers.retain(|(waiting, _)| *waiting != stream);
         if self.unpark(stream) {
             self.authenticator.handle_stream_gone(stream);
         }
@@ -136,7 +165,8 @@ impl Worker {
             elsewhere = true;
             match decision {
                 Decision::Respond(response) => respond(&response),
-                Decision::Forward(edits) => {
+                Decision::Forward(edits, answer) => {
+                    self.expect_answer(stream, &answer);
                     if apply_edits(&edits).is_ok() {
                         // A stream that is gone needs no resuming.
                         let _ = hostcalls::resume_http_request();

@@ -45,10 +45,19 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     /// `aud`.
     pub client_id: &'a str,
-    /// `nonce` of the sign-in.
-    pub nonce: &'a Nonce,
+    /// What ties it to the sign-in, or to the session.
+    pub whose: Whose<'a>,
     /// The access token that came along, for `at_hash`.
     pub access_token: &'a AccessToken,
+}
+
+/// Whose an ID token must be.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// Of the sign-in that had this nonce.
+    Nonce(&'a Nonce),
+    /// Of the person that had this `sub` before (OIDC Core, section 12.2). A refreshed token needs no nonce.
+    Subject(&'a str),
 }
 
 /// The claims of a verified ID token. There is no other way to make one than [`verify_id_token`].
@@ -65,9 +74,10 @@ impl IdClaims {
         &self.subject
     }
 
-    /// `exp`.
-    pub const fn expires_at(&self) -> UnixTime {
-        self.expires_at
+    /// `exp`. A token that our clock calls just expired is good for the leeway at least: to end a session
+    /// on the spot because of clocks that differ would send the browser round in circles.
+    pub fn good_until(&self, now: UnixTime) -> UnixTime {
+        if self.expires_at > now { self.expires_at } else { now.plus(LEEWAY) }
     }
 
     /// Any claim by its name.
@@ -103,7 +113,7 @@ pub enum IdTokenError {
     TokenUse,
     /// The access token that came along isn't the one it was issued with.
     AccessTokenHash,
-    /// No usable `sub`.
+    /// No usable `sub`, or another person's.
     Subject,
 }
 
@@ -167,9 +177,15 @@ pub fn verify_id_token(
     if claims.get("token_use").and_then(Value::as_str) != Some("id") {
         return Err(IdTokenError::TokenUse);
     }
-    let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
-    if !expected.nonce.0.matches(nonce.as_bytes()) {
-        return Err(IdTokenError::Nonce);
+    match expected.whose {
+        Whose::Nonce(expected) => {
+            let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
+            if !expected.0.matches(nonce.as_bytes()) {
+                return Err(IdTokenError::Nonce);
+            }
+        }
+        Whose::Subject(expected) if expected != subject => return Err(IdTokenError::Subject),
+        Whose::Subject(_) => {}
     }
     if !at_hash_matches(claims.get("at_hash"), expected.access_token) {
         return Err(IdTokenError::AccessTokenHash);

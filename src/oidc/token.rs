@@ -70,20 +70,26 @@ impl Caller<'_> {
         )
     }
 
+    /// Asks for new tokens (RFC 6749, section 6).
+    pub fn refresh(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
+        self.post(endpoint, &[("grant_type", "refresh_token"), ("refresh_token", token.0.expose())])
+    }
+
     /// Revokes a refresh token and with it all tokens of its family (RFC 7009, section 2.1).
     pub fn revoke(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
         self.post(endpoint, &[("token", token.0.expose())])
     }
 }
 
-/// The tokens that an authorization code was redeemed for.
+/// The tokens that an authorization code or a refresh token was exchanged for.
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
     /// The ID token, not verified yet.
     pub id_token: IdToken,
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token; Cognito sends one with every code.
+    /// The refresh token. Cognito sends one with every code; for a refresh token only where rotation is
+    /// on, else the old one goes on.
     pub refresh_token: Option<RefreshToken>,
 }
 

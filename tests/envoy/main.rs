@@ -10,6 +10,8 @@ mod callback;
 mod configuration;
 mod faults;
 mod keys;
+mod own;
+mod refresh;
 mod sign_in;
 mod sign_out;
 mod world;

@@ -1,0 +1,204 @@
+//! Which sessions are being refreshed, and what came of it: known to all workers of an Envoy, so that a
+//! refresh token is spent once however many requests arrive together, and every one of them gets the result.
+//!
+//! What is shared are sealed cookies. Entries live for minutes and are bounded in number; to lose one
+//! costs a refresh more.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::{Session, SessionId};
+use crate::shared::{SharedData, Version, prepare};
+use crate::time::UnixTime;
+
+/// Records that sessions are spread over by the first byte of their ids.
+const CELLS: u8 = 64;
+/// Sessions in one record.
+const MAX_ENTRIES: usize = 32;
+/// How long a result is kept for those who still carry the cookies from before it.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// What is known of a session's refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Nothing: whoever wants may begin.
+    Unknown,
+    /// Somebody is at it.
+    UnderWay,
+    /// It is done; these `Set-Cookie` values keep the session, the identity's first.
+    Done(Vec<String>),
+    /// It failed for now.
+    Paused,
+    /// Cognito won't, or the person has signed out.
+    Over,
+}
+
+/// What is shared of one session.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    session: SessionId,
+    /// `renewed_at` of the tokens that this refresh replaces; the far future for a session that has ended.
+    of: UnixTime,
+    at: UnixTime,
+    state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+enum State {
+    Leased { until: UnixTime },
+    Done { cookies: Vec<String> },
+    Paused { until: UnixTime },
+    Over,
+}
+
+/// After everything: `of` of a session that was signed out.
+const ENDED: UnixTime = UnixTime::from_secs(u64::MAX / 1000);
+
+/// The refreshes of one configuration.
+#[derive(Debug)]
+pub struct Renewals {
+    prefix: String,
+}
+
+impl Renewals {
+    /// Looks after the shared records below `scope`.
+    pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
+        let prefix = format!("{scope}.renewals.");
+        for cell in 0..CELLS {
+            prepare(shared, &format!("{prefix}{cell}"));
+        }
+        Self { prefix }
+    }
+
+    /// What is known of the refresh that `session` needs.
+    pub fn look(&self, session: &Session, now: UnixTime, shared: &dyn SharedData) -> Renewal {
+        self.find(session.id, session.renewed_at, now, shared)
+    }
+
+    /// The same by what a response's stream remembers of its session.
+    pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> Renewal {
+        let (entries, _) = self.read(id, now, shared);
+        let entry = entries.into_iter().find(|entry| entry.session == id && entry.of >= of);
+        match entry.map(|entry| entry.state) {
+            None => Renewal::Unknown,
+            Some(State::Leased { until }) if now < until => Renewal::UnderWay,
+            Some(State::Paused { until }) if now < until => Renewal::Paused,
+            Some(State::Leased { .. } | State::Paused { .. }) => Renewal::Unknown,
+            Some(State::Done { cookies }) => Renewal::Done(cookies),
+            Some(State::Over) => Renewal::Over,
+        }
+    }
+
+    /// Takes it upon this worker to refresh `session`, for as long as `hold`. `false` where somebody
+    /// else is faster, or has been.
+    #[must_use]
+    pub fn lease(&self, session: &Session, hold: Duration, now: UnixTime, shared: &dyn SharedData) -> bool {
+        let until = now.plus(hold);
+        self.change(session.id, now, shared, |entries| {
+            let known = entries.iter().find(|entry| entry.session == session.id);
+            let taken = known.is_some_and(|entry| {
+                entry.of >= session.renewed_at
+                    && match entry.state {
+                        State::Leased { until } | State::Paused { until } => now < until,
+                        State::Done { .. } | State::Over => true,
+                    }
+            });
+            if !taken {
+                put(
+                    entries,
+                    Entry {
+                        session: session.id,
+                        of: session.renewed_at,
+                        at: now,
+                        state: State::Leased { until },
+                    },
+                );
+            }
+            !taken
+        })
+    }
+
+    /// Tells what came of a refresh. Sign-out wins: `false` where the session has ended meanwhile.
+    pub fn settle(
+        &self,
+        session: &Session,
+        outcome: &Settled,
+        now: UnixTime,
+        shared: &dyn SharedData,
+    ) -> bool {
+        self.change(session.id, now, shared, |entries| {
+            if entries.iter().any(|entry| entry.session == session.id && entry.of == ENDED) {
+                return false;
+            }
+            let state = match outcome {
+                Settled::Done(cookies) => State::Done { cookies: cookies.clone() },
+                Settled::Paused(until) => State::Paused { until: *until },
+                Settled::Over => State::Over,
+            };
+            put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
+            true
+        })
+    }
+
+    /// A session was signed out: nothing that is still under way may bring it back.
+    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
+        self.change(id, now, shared, |entries| {
+            put(entries, Entry { session: id, of: ENDED, at: now, state: State::Over });
+            true
+        });
+    }
+
+    fn key(&self, id: SessionId) -> String {
+        format!("{}{}", self.prefix, id.first().copied().unwrap_or(0) % CELLS)
+    }
+
+    fn read(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> (Vec<Entry>, Option<Version>) {
+        let found = shared.get(&self.key(id));
+        let version = found.as_ref().map(|(_, version)| *version);
+        let mut entries: Vec<Entry> =
+            found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
+        entries.retain(|entry| now.since(entry.at) < KEPT_FOR);
+        (entries, version)
+    }
+
+    fn change(
+        &self,
+        id: SessionId,
+        now: UnixTime,
+        shared: &dyn SharedData,
+        mut change: impl FnMut(&mut Vec<Entry>) -> bool,
+    ) -> bool {
+        for _ in 0..16 {
+            let (mut entries, version) = self.read(id, now, shared);
+            if !change(&mut entries) {
+                return false;
+            }
+            let Ok(bytes) = postcard::to_allocvec(&entries) else { return false };
+            if shared.set(&self.key(id), &bytes, version).is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// What came of a refresh.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// New cookies.
+    Done(Vec<String>),
+    /// Not before then.
+    Paused(UnixTime),
+    /// Never.
+    Over,
+}
+
+/// One entry a session; where there are too many, the oldest makes room.
+fn put(entries: &mut Vec<Entry>, entry: Entry) {
+    entries.retain(|known| known.session != entry.session);
+    if entries.len() >= MAX_ENTRIES {
+        entries.remove(0);
+    }
+    entries.push(entry);
+}

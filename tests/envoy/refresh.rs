@@ -1,0 +1,227 @@
+//! Refreshing: nobody notices, and a refresh token is spent once.
+
+use std::time::{Duration, Instant};
+
+use rig::RawRequest;
+use serde_json::json;
+use stand_in::{Client, Endpoint, Fault, Rotation, Times};
+
+use crate::own::{NAME, ORIGIN, Own, Wish, wait};
+use crate::world::{header, pool_id};
+
+/// Tokens of some seconds; new ones are due in the last quarter.
+fn tokens_for(client: &mut Client, seconds: u64) {
+    client.id_token_seconds = seconds;
+    client.access_token_seconds = seconds;
+}
+
+fn refreshes(own: &Own) -> usize {
+    let calls = own.cognito().calls(Endpoint::Token, NAME);
+    calls.iter().filter(|call| call.get("grant_type") == Some("refresh_token")).count()
+}
+
+fn identity(browser: &rig::Browser) -> String {
+    browser.cookie(ORIGIN, "__Host-auth").expect("a session").value
+}
+
+#[test]
+fn a_refresh_runs_beside_the_request_and_its_cookies_ride_on_the_next_answer() {
+    let own = Own::new(Wish { client: |client| tokens_for(client, 8), ..Wish::default() });
+    let mut browser = own.signed_in();
+    let before = identity(&browser);
+    browser.fetch(&own.url("/json"));
+    assert_eq!(identity(&browser), before, "nothing is refreshed before it is due");
+    wait(Duration::from_millis(6_700));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(500)), Times::Next(1));
+    let asked = Instant::now();
+    let response = browser.fetch(&own.url("/json"));
+    assert!(asked.elapsed() < Duration::from_millis(400), "the request doesn't wait: {:?}", asked.elapsed());
+    assert_eq!(header(&response.json(), "x-auth-user"), Some("jsmith"));
+    wait(Duration::from_millis(800));
+    let response = browser.fetch(&own.url("/json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_ne!(identity(&browser), before, "the new cookies ride on this answer");
+    assert_eq!(refreshes(&own), 1);
+    wait(Duration::from_secs(2));
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "the old tokens are over, the new ones good");
+    assert_eq!(refreshes(&own), 1);
+}
+
+#[test]
+fn an_expired_session_waits_for_its_refresh_and_is_judged_anew() {
+    for rotation in [None, Some(Rotation { grace_seconds: 0 })] {
+        let own = match rotation {
+            None => Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() }),
+            Some(_) => Own::new(Wish {
+                client: |client| {
+                    tokens_for(client, 3);
+                    client.rotation = Some(Rotation { grace_seconds: 0 });
+                },
+                ..Wish::default()
+            }),
+        };
+        let mut browser = own.signed_in();
+        for round in 1..=2 {
+            wait(Duration::from_millis(3_200));
+            own.cognito().set_attribute(
+                &pool_id(NAME),
+                "jsmith",
+                "custom:roles",
+                Some(&format!("round{round}")),
+            );
+            let seen = browser.fetch(&own.url("/json")).json();
+            assert_eq!(header(&seen, "x-auth-roles"), Some(format!("round{round}").as_str()), "{rotation:?}");
+            assert_eq!(refreshes(&own), round, "{rotation:?}");
+        }
+        assert!(browser.refused_cookies().is_empty());
+    }
+}
+
+#[test]
+fn two_hundred_requests_at_the_moment_of_expiry_are_one_refresh() {
+    let own = Own::new(Wish {
+        client: |client| {
+            tokens_for(client, 3);
+            client.rotation = Some(Rotation { grace_seconds: 0 });
+        },
+        workers: 4,
+        ..Wish::default()
+    });
+    let browser = own.signed_in();
+    let cookies = browser.cookie_header(&own.url("/"));
+    wait(Duration::from_millis(3_100));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(200)), Times::Always);
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..200)
+            .map(|_| scope.spawn(|| own.send(0, RawRequest::get("/json").header("cookie", &cookies))))
+            .collect();
+        requests.into_iter().map(|request| request.join().expect("an answer")).collect()
+    });
+    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    let seen = refreshes(&own);
+    println!("200 requests at once, 4 workers, rotation without grace: {good} served, {seen} refreshes");
+    assert_eq!(good, 200);
+    assert_eq!(seen, 1);
+    assert!(answers.iter().all(|answer| answer.set_cookie("__Host-auth").is_some()), "each gets the cookies");
+    let straggler = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
+    assert_eq!(straggler.status, 200, "cookies from before go on working");
+    assert_eq!(refreshes(&own), 1);
+}
+
+#[test]
+fn cookies_are_delivered_on_every_kind_of_answer() {
+    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let kinds: [(&str, fn() -> RawRequest); 5] = [
+        ("HEAD", || RawRequest::new("HEAD", "/json")),
+        ("304", || RawRequest::get("/json").header("x-sample-status", "304")),
+        ("503", || RawRequest::get("/json").header("x-sample-status", "503")),
+        ("POST", || RawRequest::post("/json", "x=1")),
+        ("gRPC", || RawRequest::post("/svc/Method", "").header("content-type", "application/grpc")),
+    ];
+    let sessions: Vec<String> = kinds.iter().map(|_| own.signed_in().cookie_header(&own.url("/"))).collect();
+    wait(Duration::from_millis(3_100));
+    for ((kind, request), cookies) in kinds.iter().zip(sessions) {
+        let response = own.send(0, request().header("cookie", &cookies));
+        assert!(response.set_cookie("__Host-auth").is_some(), "{kind}: {}", response.status);
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{kind}");
+    }
+}
+
+#[test]
+fn only_invalid_grant_ends_a_session() {
+    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let mut browser = own.signed_in();
+    let mut revoked = own.signed_in();
+    wait(Duration::from_millis(3_100));
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(429),
+        Fault::Status(400),
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Reset,
+        Fault::OAuthError("invalid_client".to_owned()),
+    ] {
+        let what = format!("{fault:?}");
+        own.cognito().fault(Endpoint::Token, NAME, fault, Times::Always);
+        assert_eq!(browser.fetch(&own.url("/json")).status, 200, "{what}: served all the same");
+        own.cognito().clear_faults(NAME);
+        let again = rig::eventually(Duration::from_secs(40), || {
+            browser.fetch(&own.url("/json"));
+            own.envoys[0].log().contains("refresh.failed").then_some(())
+        });
+        assert!(again.is_some(), "{what}");
+    }
+    let recovered = rig::eventually(Duration::from_secs(60), || {
+        browser.fetch(&own.url("/json")).set_cookie("__Host-auth").map(|_| ())
+    });
+    assert!(recovered.is_some(), "it is refreshed when Cognito is well again\n{}", own.envoys[0].log());
+    own.cognito().revoke_all(&pool_id(NAME), "jsmith");
+    wait(Duration::from_millis(3_200));
+    assert_eq!(revoked.fetch(&own.url("/json")).status, 401, "revoked is revoked");
+    assert_eq!(revoked.step(&own.url("/json")).status, 302, "and a navigation signs in again");
+}
+
+#[test]
+fn what_a_refresh_brings_is_verified() {
+    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    for fault in
+        [Fault::OtherSubject, Fault::WrongIssuer, Fault::BadSignature, Fault::AlgNone, Fault::WrongAudience]
+    {
+        let what = format!("{fault:?}");
+        let mut browser = own.signed_in();
+        let before = identity(&browser);
+        wait(Duration::from_millis(3_100));
+        own.cognito().fault(Endpoint::Token, NAME, fault, Times::Next(1));
+        assert_eq!(browser.fetch(&own.url("/json")).status, 401, "{what}");
+        assert_eq!(identity(&browser), before, "{what}: nothing of it is kept");
+    }
+}
+
+#[test]
+fn cognito_may_be_down_and_envoy_restarted_meanwhile() {
+    let config = json!({ "session": { "stale_if_error": "6s" } });
+    let mut own = Own::new(Wish { client: |client| tokens_for(client, 3), config, ..Wish::default() });
+    let mut browser = own.signed_in();
+    own.cognito = None;
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+    wait(Duration::from_millis(3_200));
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "past its tokens' end");
+    own.restart(0, &serde_json::Value::Null);
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "by an Envoy that has never met Cognito");
+    wait(Duration::from_secs(7));
+    let late = browser.fetch(&own.url("/json"));
+    assert_eq!(late.status, 503, "not for ever");
+    assert!(late.header("retry-after").is_some());
+    assert!(browser.cookie(ORIGIN, "__Host-auth").is_some(), "and the session is kept");
+}
+
+#[test]
+fn signing_out_wins_over_a_refresh_under_way() {
+    let own = Own::new(Wish { client: |client| tokens_for(client, 8), ..Wish::default() });
+    let mut browser = own.signed_in();
+    let cookies = browser.cookie_header(&own.url("/"));
+    wait(Duration::from_millis(6_700));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(400)), Times::Next(1));
+    assert_eq!(own.send(0, RawRequest::get("/json").header("cookie", &cookies)).status, 200);
+    browser.navigate(&own.url("/.auth/sign-out"));
+    wait(Duration::from_millis(700));
+    let late = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
+    assert!(late.set_cookies().is_empty(), "nothing sets the cookies again");
+    assert!(browser.cookies(ORIGIN).is_empty());
+}
+
+#[test]
+fn a_session_ends_when_it_is_idle() {
+    let config = json!({ "session": { "idle": "10s" } });
+    let own = Own::new(Wish { config, ..Wish::default() });
+    let mut browser = own.signed_in();
+    let mut idle = browser.clone();
+    let before = identity(&browser);
+    for _ in 0..6 {
+        wait(Duration::from_secs(2));
+        assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+    }
+    assert_ne!(identity(&browser), before, "being seen is written down");
+    assert_eq!(idle.fetch(&own.url("/json")).status, 401);
+}
