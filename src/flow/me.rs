@@ -38,8 +38,10 @@ pub fn me(visit: &Visit<'_>, session: &Session) -> Response {
 
 fn as_json(session: &Session, ends_at: u64) -> Value {
     let identity = &session.identity;
-    let claims: Map<String, Value> =
-        identity.claims.iter().map(|(claim, value)| (claim.clone(), Value::from(value.as_str()))).collect();
+    let mut claims = Map::new();
+    for (claim, value) in &identity.claims {
+        claims.insert(claim.clone(), Value::from(value.as_str()));
+    }
     json!({
         "sub": identity.subject,
         "username": identity.username,

@@ -6,9 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_compact::alg::RsaPublicKey;
 use rsa::BigUint;
-use rsa::pkcs8::EncodePublicKey as _;
 use rsa::traits::PublicKeyParts as _;
-use serde::Deserialize;
+use serde_json::Value;
 
 /// Keys are looked at up to this number; Cognito has two.
 const MAX_KEYS: usize = 32;
@@ -47,24 +46,6 @@ pub struct KeySet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoUsableKey;
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<serde_json::Value>,
-}
-
-/// What is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
-#[derive(Deserialize)]
-struct Member {
-    kid: String,
-    kty: String,
-    n: String,
-    e: String,
-    #[serde(default)]
-    alg: Option<String>,
-    #[serde(default, rename = "use")]
-    usage: Option<String>,
-}
-
 impl KeySet {
     /// Reads a JWKS document. Members that are not RSA keys for RS256 signatures, have no `kid`, or
     /// are broken are passed over, so that a key of a new kind never takes the good ones down.
@@ -72,9 +53,10 @@ impl KeySet {
     /// # Errors
     /// Where nothing usable is left.
     pub fn parse(document: &[u8]) -> Result<Self, NoUsableKey> {
-        let document: Document = serde_json::from_slice(document).map_err(|_| NoUsableKey)?;
+        let document: Value = serde_json::from_slice(document).map_err(|_| NoUsableKey)?;
+        let members = document.get("keys").and_then(Value::as_array).ok_or(NoUsableKey)?;
         let mut keys: Vec<Rc<Key>> = Vec::new();
-        for key in document.keys.into_iter().take(MAX_KEYS).filter_map(parse_key) {
+        for key in members.iter().take(MAX_KEYS).filter_map(parse_key) {
             if !keys.iter().any(|known| known.kid == key.kid) {
                 keys.push(Rc::new(key));
             }
@@ -98,16 +80,94 @@ impl KeySet {
     }
 }
 
-fn parse_key(member: serde_json::Value) -> Option<Key> {
-    let Member { kid, kty, n, e, alg, usage } = Member::deserialize(member).ok()?;
-    if kty != "RSA" || alg.is_some_and(|alg| alg != "RS256") || usage.is_some_and(|usage| usage != "sig") {
+/// Reads what is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
+fn parse_key(member: &Value) -> Option<Key> {
+    let text = |name: &str| member.get(name).and_then(Value::as_str);
+    let is_or_absent = |name: &str, wanted: &str| member.get(name).is_none_or(|found| found == wanted);
+    if text("kty") != Some("RSA") || !is_or_absent("alg", "RS256") || !is_or_absent("use", "sig") {
         return None;
     }
-    let number = |text: String| URL_SAFE_NO_PAD.decode(text).ok().map(|bytes| BigUint::from_bytes_be(&bytes));
-    let public = RsaPublicKey::new(number(n)?, number(e)?).ok()?;
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
+    let (modulus, exponent) = (number("n")?, number("e")?);
+    let public =
+        RsaPublicKey::new(BigUint::from_bytes_be(&modulus), BigUint::from_bytes_be(&exponent)).ok()?;
     if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&public.n().bits()) {
         return None;
     }
-    let spki = public.to_public_key_der().ok()?.into_vec();
-    Some(Key { kid, public, spki })
+    Some(Key { kid: text("kid")?.to_owned(), public, spki: spki(&modulus, &exponent) })
+}
+
+/// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate
+/// could write it as well, for 15 KB of the filter's 600.
+fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    /// `rsaEncryption` (1.2.840.113549.1.1.1) with NULL parameters.
+    const ALGORITHM: [u8; 15] =
+        [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+    let key = der(0x30, &[integer(modulus), integer(exponent)].concat());
+    let bits = der(0x03, &[vec![0], key].concat());
+    der(0x30, &[ALGORITHM.to_vec(), bits].concat())
+}
+
+/// An unsigned INTEGER: no leading zeros, but for one where the number would look negative.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let mut number = bytes.get(zeros..).unwrap_or_default().to_vec();
+    if number.first().is_none_or(|first| *first >= 0x80) {
+        number.insert(0, 0);
+    }
+    der(0x02, &number)
+}
+
+/// One element: tag, length, content.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut element = vec![tag];
+    let len = content.len().to_be_bytes();
+    match content.len() {
+        0..=0x7f => element.extend(len.last()),
+        _ => {
+            let digits = len.iter().skip_while(|byte| **byte == 0);
+            element.push(0x80 | u8::try_from(digits.clone().count()).unwrap_or(0));
+            element.extend(digits);
+        }
+    }
+    element.extend_from_slice(content);
+    element
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsa::pkcs8::EncodePublicKey as _;
+
+    #[test]
+    fn keys_are_written_as_the_der_crate_writes_them() {
+        let (key, ..) = crate::oidc::rfc7515::example().unwrap();
+        assert_eq!(key.spki(), key.public().to_public_key_der().unwrap().as_bytes());
+    }
+
+    #[test]
+    fn members_that_are_no_rsa_keys_are_passed_over() {
+        let good = crate::oidc::rfc7515::KEY_SET;
+        let member = good.strip_prefix(r#"{"keys":["#).unwrap().strip_suffix("]}").unwrap();
+        let other = |from: &str, to: &str| member.replace(from, to);
+        let bad = [
+            other(r#""kty":"RSA""#, r#""kty":"EC""#),
+            other(r#""alg":"RS256""#, r#""alg":"RS512""#),
+            other(r#""use":"sig""#, r#""use":"enc""#),
+            other(r#""kid":"A.2","#, ""),
+            other(r#""kid":"A.2""#, r#""kid":7"#),
+            other(r#""n":"of"#, r#""n":"!!"#),
+            other(r#""e":"AQAB""#, r#""e":"AA""#),
+            "7".to_owned(),
+            "null".to_owned(),
+        ];
+        for bad in &bad {
+            assert_eq!(KeySet::parse(format!(r#"{{"keys":[{bad}]}}"#).as_bytes()).err(), Some(NoUsableKey), "{bad}");
+        }
+        let mixed = format!(r#"{{"keys":[{},{member},{member}]}}"#, bad.join(","));
+        assert_eq!(KeySet::parse(mixed.as_bytes()).unwrap().len(), 1);
+        for document in ["", "{}", "[]", r#"{"keys":[]}"#, r#"{"keys":{}}"#, "<html>"] {
+            assert_eq!(KeySet::parse(document.as_bytes()).err(), Some(NoUsableKey), "{document}");
+        }
+    }
 }
