@@ -162,7 +162,11 @@ mod tests {
             "null".to_owned(),
         ];
         for bad in &bad {
-            assert_eq!(KeySet::parse(format!(r#"{{"keys":[{bad}]}}"#).as_bytes()).err(), Some(NoUsableKey), "{bad}");
+            assert_eq!(
+                KeySet::parse(format!(r#"{{"keys":[{bad}]}}"#).as_bytes()).err(),
+                Some(NoUsableKey),
+                "{bad}"
+            );
         }
         let mixed = format!(r#"{{"keys":[{},{member},{member}]}}"#, bad.join(","));
         assert_eq!(KeySet::parse(mixed.as_bytes()).unwrap().len(), 1);

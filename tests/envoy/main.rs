@@ -7,9 +7,11 @@
 
 mod attacks;
 mod callback;
+mod clients;
 mod configuration;
 mod faults;
 mod keys;
+mod many;
 mod own;
 mod refresh;
 mod sign_in;

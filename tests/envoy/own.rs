@@ -24,11 +24,20 @@ pub struct Wish {
     pub envoys: usize,
     /// Whether Cognito is there from the start.
     pub cognito: bool,
+    /// Stands in the sample app's place.
+    pub upstream: Option<SocketAddr>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { config: serde_json::json!({}), client: |_| {}, workers: 2, envoys: 1, cognito: true }
+        Self {
+            config: serde_json::json!({}),
+            client: |_| {},
+            workers: 2,
+            envoys: 1,
+            cognito: true,
+            upstream: None,
+        }
     }
 }
 
@@ -78,7 +87,7 @@ impl Own {
             config = merged(config, more.clone());
         }
         Bootstrap::new(free_ports(1)[0], wasm())
-            .cluster("app", self.app.addr())
+            .cluster("app", self.wish.upstream.unwrap_or_else(|| self.app.addr()))
             .cluster("cognito_domain", local(self.domain))
             .cluster("cognito_idp", local(self.idp))
             .listener(Listener::new(self.ports[index], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY))
