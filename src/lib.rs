@@ -6,7 +6,8 @@
 //!    has no canonical form is answered with 400.
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
 //! 3. The first rule that matches says whom the path lets in; of the two spellings the stricter counts.
-//! 4. The identity cookie is opened. One that doesn't open, is expired, or belongs elsewhere is no cookie.
+//! 4. The identity cookie is opened. One that doesn't open, is over, or belongs elsewhere is no cookie. Where
+//!    its tokens are about to expire, a refresh is begun beside the request; where they have, it waits.
 //! 5. With a session, the request goes upstream with identity headers; without one, a navigation is sent
 //!    to Cognito with state, nonce and PKCE, and everything else gets a 401 that it understands.
 //! 6. Whatever goes upstream has lost the identity headers that the client made up, and our cookies.
