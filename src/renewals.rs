@@ -12,8 +12,6 @@ use crate::session::{Session, SessionId};
 use crate::shared::{SharedData, Version, prepare};
 use crate::time::UnixTime;
 
-/// Records that sessions are spread over by the first byte of their ids.
-const CELLS: u8 = 64;
 /// Sessions in one record.
 const MAX_ENTRIES: usize = 32;
 /// How long a result is kept for those who still carry the cookies from before it.
@@ -62,10 +60,11 @@ pub struct Renewals {
 }
 
 impl Renewals {
-    /// Looks after the shared records below `scope`.
+    /// Looks after the shared records below `scope`. Sessions are spread over them by the first byte of
+    /// their ids.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.renewals.");
-        for cell in 0..CELLS {
+        for cell in 0..=u8::MAX {
             prepare(shared, &format!("{prefix}{cell}"));
         }
         Self { prefix }
@@ -119,7 +118,8 @@ impl Renewals {
         })
     }
 
-    /// Tells what came of a refresh. Sign-out wins: `false` where the session has ended meanwhile.
+    /// Tells what came of a refresh. `false` where that no longer matters: the session was signed out
+    /// meanwhile, or another refresh of it has succeeded.
     pub fn settle(
         &self,
         session: &Session,
@@ -128,7 +128,13 @@ impl Renewals {
         shared: &dyn SharedData,
     ) -> bool {
         self.change(session.id, now, shared, |entries| {
-            if entries.iter().any(|entry| entry.session == session.id && entry.of == ENDED) {
+            let known = entries.iter().find(|entry| entry.session == session.id);
+            // What has been signed out stays out, and what has succeeded isn't undone by who came second.
+            let final_already = known.is_some_and(|entry| {
+                entry.of == ENDED
+                    || (matches!(entry.state, State::Done { .. }) && entry.of >= session.renewed_at)
+            });
+            if final_already {
                 return false;
             }
             let state = match outcome {
@@ -150,7 +156,7 @@ impl Renewals {
     }
 
     fn key(&self, id: SessionId) -> String {
-        format!("{}{}", self.prefix, id.first().copied().unwrap_or(0) % CELLS)
+        format!("{}{}", self.prefix, id.first().copied().unwrap_or(0))
     }
 
     fn read(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> (Vec<Entry>, Option<Version>) {

@@ -199,10 +199,18 @@ impl Sessions {
     ) -> Vec<(StreamId, Request, UnixTime, bool)> {
         let patience = Refresh::hold(config);
         let mut ready = Vec::new();
+        // Many requests of one session wait together, and to look is to read shared data.
+        let mut looked: Vec<(Watch, bool)> = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
             let impatient = around.now.since(waiting.since) >= patience;
-            let renewal = self.renewals.look(&waiting.session, around.now, around.shared);
-            if renewal == Renewal::UnderWay && !impatient {
+            let watch = Watch { session: waiting.session.id, of: waiting.session.renewed_at };
+            let known = looked.iter().find(|(looked, _)| *looked == watch).map(|(_, under_way)| *under_way);
+            let under_way = known.unwrap_or_else(|| {
+                let renewal = self.renewals.look(&waiting.session, around.now, around.shared);
+                looked.push((watch, renewal == Renewal::UnderWay));
+                renewal == Renewal::UnderWay
+            });
+            if under_way && !impatient {
                 self.waiting.push(waiting);
             } else {
                 ready.push((waiting.stream, waiting.request, waiting.since, impatient));
