@@ -182,10 +182,11 @@ fn is_loopback(url: &Url) -> bool {
 fn read_paths(root: &Section<'_>) -> Paths {
     let section = root.section("paths");
     let path = |key: &'static str, default: String| {
-        let path = section.text(key).unwrap_or(default);
-        let canonical = RequestPath::parse(path.as_bytes())
-            .is_ok_and(|parsed| parsed.canonical() == path && !path.contains('?'));
-        if !canonical || path == "/" && key != "after_sign_out" {
+        let Some(path) = section.text(key) else { return default };
+        // Visible ASCII: browsers would spell anything else in escapes.
+        let plain = path.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'?');
+        let canonical = RequestPath::parse(path.as_bytes()).is_ok_and(|parsed| parsed.canonical() == path);
+        if !plain || !canonical || path == "/" && key != "after_sign_out" {
             section.fault(
                 key,
                 format!("`{path}` must be a plain path such as /.auth, without a trailing slash"),

@@ -93,9 +93,10 @@ impl KeyStore {
         if self.seen.replace(version) == Some(version) {
             return;
         }
-        let Ok((fetched_at, document)) = postcard::take_from_bytes::<UnixTime>(&record) else { return };
-        let newer = self.held.as_ref().is_none_or(|held| fetched_at > held.fetched_at);
-        if let (true, Ok(keys)) = (newer, KeySet::parse(document)) {
+        // What was stored last is the newest, whatever the clocks said at the time.
+        if let Ok((fetched_at, document)) = postcard::take_from_bytes::<UnixTime>(&record)
+            && let Ok(keys) = KeySet::parse(document)
+        {
             self.held = Some(Held { keys, fetched_at });
         }
     }
@@ -125,7 +126,7 @@ impl KeyStore {
     }
 
     fn is_due(&self, now: UnixTime) -> bool {
-        let old = |held: &Held| now.since(held.fetched_at) >= REFRESH_EVERY;
+        let old = |held: &Held| has_passed(held.fetched_at.millis(), REFRESH_EVERY, now);
         self.newer_wanted || self.held.as_ref().is_none_or(old)
     }
 
@@ -206,6 +207,8 @@ impl Lease {
     }
 }
 
+/// Whether it is long enough since. A time ahead of now is one of a clock that has been set back; it
+/// counts as long ago.
 fn has_passed(since: u64, wait: Duration, now: UnixTime) -> bool {
     let since = UnixTime::from_millis(since);
     since > now || now.since(since) >= wait

@@ -125,6 +125,29 @@ fn percent_decode_once(path: &str) -> Result<String, BadPath> {
     String::from_utf8(bytes).map_err(|_| BadPath::BadEscape)
 }
 
+/// Whether there is an escape of any character.
+fn has_escape(text: &[u8]) -> bool {
+    text.windows(3).any(
+        |three| matches!(three, [b'%', high, low] if hex_digit(*high).is_some() && hex_digit(*low).is_some()),
+    )
+}
+
+/// A path segment in the escapes that browsers put into URLs (WHATWG URL, path percent-encode set), and
+/// with `%` itself escaped.
+fn escaped(segment: &str) -> String {
+    let mut escaped = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'"' | b'#' | b'<' | b'>' | b'?' | b'^' | b'`' | b'{' | b'}' | b'%' => {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+            0x21..=0x7e => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
 /// Whether an upstream that decodes twice would find a dot, a slash, a backslash or a control
 /// character that we didn't see.
 fn has_dangerous_escape(decoded: &[u8]) -> bool {
@@ -152,7 +175,12 @@ pub struct Pattern {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
-    Literal(String),
+    Literal {
+        /// As it reads.
+        text: String,
+        /// As a browser spells it, where that differs.
+        escaped: Option<String>,
+    },
     One,
     Any,
 }
@@ -183,14 +211,32 @@ impl Pattern {
                         "`{text}`: `*` and `**` stand for whole segments, not within `{name}`"
                     ));
                 }
-                name => Segment::Literal(name.to_owned()),
+                name if name.contains([';', '\\']) || has_escape(name.as_bytes()) => {
+                    return Err(format!(
+                        "`{text}`: paths are matched decoded and without parameters, so nothing matches `{name}`; write it as it reads"
+                    ));
+                }
+                name => {
+                    let escaped = escaped(name);
+                    Segment::Literal { escaped: (escaped != name).then_some(escaped), text: name.to_owned() }
+                }
             });
         }
         Ok(Self { segments })
     }
 
-    /// Whether the pattern covers `path`, which begins with a slash and doesn't end with one.
+    /// Whether the pattern covers a canonical path.
     pub fn matches(&self, path: &str) -> bool {
+        self.covers(path, |text, _, found| text == found)
+    }
+
+    /// Whether the pattern covers a path as a client spelt it: letter for letter, or in the escapes that
+    /// a browser uses for want of another spelling.
+    pub fn matches_spelling(&self, path: &str) -> bool {
+        self.covers(path, |text, escaped, found| text == found || escaped == Some(found))
+    }
+
+    fn covers(&self, path: &str, is: impl Fn(&str, Option<&str>, &str) -> bool) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
         let names: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
         // The usual wildcard walk: on a mismatch go back to the last `**` and let it take one segment
@@ -206,7 +252,9 @@ impl Pattern {
                     continue;
                 }
                 (Some(Segment::One), Some(found)) => !found.is_empty(),
-                (Some(Segment::Literal(wanted)), Some(found)) => wanted == found,
+                (Some(Segment::Literal { text, escaped }), Some(found)) => {
+                    is(text, escaped.as_deref(), found)
+                }
                 _ => false,
             };
             if advanced {
@@ -319,11 +367,20 @@ mod tests {
         check("/a/**/z", &["/a/z", "/a/b/z", "/a/z/z", "/a/b/c/z"], &["/a", "/a/b", "/a/z/b"]);
         check("/**/x/**/y", &["/x/y", "/a/x/b/y", "/x/x/y/y"], &["/y/x", "/x"]);
         check("/v1.0", &["/v1.0"], &["/v1x0"]);
+        check("/a b", &["/a b"], &["/a%20b"]);
+        let spelt = Pattern::parse("/a b/café/100%").unwrap();
+        assert!(
+            spelt.matches_spelling("/a%20b/caf%C3%A9/100%25") && spelt.matches_spelling("/a b/café/100%")
+        );
+        assert!(!spelt.matches_spelling("/a%20%62/caf%C3%A9/100%25"));
     }
 
     #[test]
     fn patterns_that_cannot_match_are_refused() {
-        for bad in ["", "admin", "/a//b", "/a/../b", "/*.css", "/a?b", "/a#b", "/***", "/a\nb"] {
+        for bad in [
+            "", "admin", "/a//b", "/a/../b", "/*.css", "/a?b", "/a#b", "/***", "/a\nb", "/a%20b", "/a;b",
+            "/a\\b",
+        ] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
         }
     }

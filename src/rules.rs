@@ -39,15 +39,15 @@ impl Rules {
     /// Whom a path lets in. Where the client's spelling isn't the canonical one, each may meet a rule
     /// of its own, and the stricter counts: no spelling opens a door.
     pub fn allow(&self, path: &RequestPath) -> Allow {
-        let canonical = self.first_match(path.canonical());
+        let canonical = self.first(|pattern| pattern.matches(path.canonical()));
         match path.other_spelling() {
             None => canonical,
-            Some(raw) => canonical.max(self.first_match(raw)),
+            Some(raw) => canonical.max(self.first(|pattern| pattern.matches_spelling(raw))),
         }
     }
 
-    fn first_match(&self, path: &str) -> Allow {
-        let covers = |rule: &&Rule| rule.path.as_ref().is_none_or(|pattern| pattern.matches(path));
+    fn first(&self, matches: impl Fn(&Pattern) -> bool) -> Allow {
+        let covers = |rule: &&Rule| rule.path.as_ref().is_none_or(&matches);
         self.0.iter().find(covers).map_or(Allow::SignedIn, |rule| rule.allow)
     }
 }
@@ -105,5 +105,15 @@ mod tests {
         }
         let path = RequestPath::parse(b"/public/%2e%2e/public/x").unwrap();
         assert_eq!(rules().allow(&path), Allow::Everyone, "both spellings are public");
+    }
+
+    #[test]
+    fn a_path_that_can_only_be_spelt_in_escapes_can_be_public() {
+        let path = Some(Pattern::parse("/price list/**").unwrap());
+        let rules = Rules::new(vec![Rule { name: None, path, allow: Allow::Everyone }]);
+        let allow = |target: &[u8]| rules.allow(&RequestPath::parse(target).unwrap());
+        assert_eq!(allow(b"/price%20list/2026"), Allow::Everyone);
+        assert_eq!(allow(b"/price%20%6cist/2026"), Allow::SignedIn, "any other spelling is suspicious");
+        assert_eq!(allow(b"/price%2520list/2026"), Allow::SignedIn);
     }
 }

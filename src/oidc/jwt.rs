@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_compact::alg::Rsa;
 use jwt_compact::{Algorithm as _, AlgorithmSignature as _, UntrustedToken};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -193,6 +194,14 @@ pub fn verify_id_token(
     Ok(IdClaims { subject, expires_at, claims })
 }
 
+/// What matters of a token's header beside what `jwt-compact` reads.
+#[derive(Deserialize)]
+struct Extensions {
+    /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
+    #[serde(default)]
+    crit: Option<Value>,
+}
+
 fn verified_claims(
     text: &str,
     keys: &KeySet,
@@ -201,7 +210,10 @@ fn verified_claims(
     if text.len() > MAX_TOKEN {
         return Err(IdTokenError::Malformed);
     }
-    let token = UntrustedToken::new(text).map_err(|_| IdTokenError::Malformed)?;
+    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| IdTokenError::Malformed)?;
+    if token.header().other_fields.crit.is_some() {
+        return Err(IdTokenError::Malformed);
+    }
     if token.algorithm() != "RS256" {
         return Err(IdTokenError::Algorithm);
     }
