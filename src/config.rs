@@ -7,6 +7,8 @@ mod headers;
 mod pool;
 pub mod reader;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -158,8 +160,11 @@ fn read_public_url(root: &Section<'_>) -> Option<Origin> {
 fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
     let host = url.host_str().unwrap_or_default();
-    if host.is_empty() || !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` must have a host, and neither user, password nor fragment"));
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL with a user or a password in it is not taken".to_owned());
+    }
+    if host.is_empty() || url.fragment().is_some() {
+        return Err(format!("`{text}` must have a host and no fragment"));
     }
     match url.scheme() {
         "https" => Ok(url),
@@ -217,7 +222,7 @@ fn read_paths(root: &Section<'_>) -> Paths {
 fn read_roles(root: &Section<'_>) -> RoleSettings {
     let section = root.section("roles");
     let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
-    let claims = section.texts("claims").unwrap_or_else(default);
+    let claims = section.plain_texts("claims").unwrap_or_else(default);
     let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
     if separator.is_empty() {
         section.fault("separator", "is empty");

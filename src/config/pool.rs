@@ -30,7 +30,13 @@ pub fn read(root: &Section<'_>) -> UserPool {
     });
     let (issuer, endpoints) = read_endpoints(root, derived_issuer);
     let clusters = root.section("clusters");
-    let cluster = |key, default: &str| clusters.text(key).unwrap_or_else(|| default.to_owned());
+    let cluster = |key, default: &str| {
+        let name = clusters.text(key).unwrap_or_else(|| default.to_owned());
+        if name.trim().is_empty() {
+            clusters.fault(key, "is empty");
+        }
+        name
+    };
     let clusters_read =
         Clusters { domain: cluster("domain", "cognito_domain"), idp: cluster("idp", "cognito_idp") };
     clusters.finish();
@@ -67,11 +73,12 @@ fn read_scopes(root: &Section<'_>) -> Vec<String> {
     let Some(scopes) = root.texts("scopes") else { return vec!["openid".to_owned()] };
     // RFC 6749, section 3.3.
     let token = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b'"' | b'\\');
-    for (index, scope) in scopes.iter().enumerate() {
+    for (index, scope) in &scopes {
         if scope.is_empty() || !scope.bytes().all(token) {
             root.fault(&format!("scopes[{index}]"), format!("`{scope}` is no scope"));
         }
     }
+    let scopes: Vec<String> = scopes.into_iter().map(|(_, scope)| scope).collect();
     if !scopes.iter().any(|scope| scope == "openid") {
         root.fault("scopes", "`openid` is missing; without it Cognito sends no ID token");
     }
@@ -140,6 +147,8 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
             root.fault("domain", "is empty");
             return None;
         }
+        // There, but unreadable: that is a fault already.
+        None if root.has("domain") => return None,
         None => {
             root.fault("domain", format!("is missing (for example {example})"));
             return None;

@@ -77,6 +77,15 @@ impl<'n> Section<'n> {
         self.faults.add(self.at(key), message);
     }
 
+    /// Whether a list is there and has anything in it, readable or not.
+    pub fn has_items(&self, key: &str) -> bool {
+        self.entries.iter().any(|(found, node, _)| {
+            *found == key
+                && !matches!(node, Node::Null)
+                && !matches!(node, Node::List(list) if list.is_empty())
+        })
+    }
+
     /// Whether a key is there at all, readable or not.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(found, node, _)| *found == key && **node != Node::Null)
@@ -141,22 +150,27 @@ impl<'n> Section<'n> {
         duration
     }
 
-    /// A list of texts; `None` too where a fault makes it unusable.
-    pub fn texts(&self, key: &'static str) -> Option<Vec<String>> {
+    /// A list of texts, each under its place in the list; `None` where there is no list. What can't be
+    /// read is left out, and a fault of its own.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<(usize, String)>> {
         let list = self.read(key, "a list", |node| match node {
             Node::List(list) => Some(list.clone()),
             _ => None,
         })?;
-        let texts = list.iter().enumerate().map(|(index, node)| match node {
-            Node::Text(text) => Some(text.clone()),
+        let text = |(index, node): (usize, Node)| match node {
+            Node::Text(text) => Some((index, text)),
             Node::Unresolved => None,
             other => {
                 self.fault(&format!("{key}[{index}]"), format!("{} where text is needed", other.kind()));
                 None
             }
-        });
-        // Collected in two steps, so that every item's fault is noted.
-        texts.collect::<Vec<_>>().into_iter().collect()
+        };
+        Some(list.into_iter().enumerate().filter_map(text).collect())
+    }
+
+    /// The same without places, where nothing can be wrong with one of them.
+    pub fn plain_texts(&self, key: &'static str) -> Option<Vec<String>> {
+        Some(self.texts(key)?.into_iter().map(|(_, text)| text).collect())
     }
 
     /// One word of a few.

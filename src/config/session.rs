@@ -41,13 +41,12 @@ pub fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings 
 }
 
 fn read_keys(section: &Section<'_>) -> Keyring {
-    let texts = section.texts("keys");
-    if texts.as_ref().map_or(!section.has("keys"), Vec::is_empty) {
+    let texts = section.texts("keys").unwrap_or_default();
+    if !section.has_items("keys") {
         section.fault("keys", "is missing: at least one key, made with `openssl rand -base64 32`");
     }
-    let texts = texts.unwrap_or_default();
     let mut keys = Vec::with_capacity(texts.len());
-    for (index, text) in texts.iter().enumerate() {
+    for (index, text) in &texts {
         let at = format!("keys[{index}]");
         match decode_key(text) {
             Some(bytes) => match <[u8; KEY_LEN]>::try_from(bytes.as_slice()) {

@@ -1,0 +1,464 @@
+//! One Envoy as the core sees it: workers that share data, a clock that stands still until a test moves
+//! it, randomness that is the same on every run, one browser, and Cognito behind it all.
+//!
+//! Whatever a test is about, every answer and every log line is checked for what must hold always.
+
+mod cognito;
+mod host;
+mod jar;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use envoy_cognito::authenticator::Authenticator;
+use envoy_cognito::calls::CalloutId;
+use envoy_cognito::config::Config;
+use envoy_cognito::decision::{Decision, StreamId, Surroundings};
+use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
+use envoy_cognito::oidc::jwt::PortableRs256;
+use envoy_cognito::time::UnixTime;
+use serde_json::{Value, json};
+
+pub use cognito::{
+    Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, b64, fields, hmac_sha256, public_modulus,
+    sign,
+};
+pub use host::{Counter, Memory};
+pub use jar::Jar;
+
+/// Base64 of 32 bytes.
+pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// Another.
+pub const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+/// Names of the cookies of the default configuration.
+pub const IDENTITY: &str = "__Host-auth";
+pub const TOKENS: &str = "__Host-auth-tokens";
+pub const FLOW: &str = "__Host-auth-flow-";
+
+/// What a browser sends with a click on a link.
+pub const NAVIGATE: [(&str, &str); 2] = [("sec-fetch-mode", "navigate"), ("accept", "text/html")];
+
+/// A moment that is nothing special: 2026-02-03 04:05:06.
+const START: UnixTime = UnixTime::from_secs(1_770_091_506);
+
+/// What became of a request.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    Forwarded(RequestEdits),
+    Answered(Response),
+    Parked(StreamId),
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn answered(self) -> Response {
+        match self {
+            Self::Answered(response) => response,
+            other => panic!("not answered: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn forwarded(self) -> RequestEdits {
+        match self {
+            Self::Forwarded(edits) => edits,
+            other => panic!("not forwarded: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn parked(self) -> StreamId {
+        match self {
+            Self::Parked(stream) => stream,
+            other => panic!("not parked: {other:?}"),
+        }
+    }
+
+    pub fn is_forwarded(&self) -> bool {
+        matches!(self, Self::Forwarded(_))
+    }
+}
+
+/// The value of a header that goes upstream, where it is set exactly once.
+pub fn upstream<'e>(edits: &'e RequestEdits, name: &str) -> Option<&'e str> {
+    let mut values = edits.set.iter().filter(|(set, _)| set == name);
+    let (_, value) = values.next()?;
+    assert!(values.next().is_none(), "{name} is set twice");
+    std::str::from_utf8(value).ok()
+}
+
+/// The names of the cookies that an answer sets (not deletes).
+pub fn cookies_set(response: &Response) -> Vec<&str> {
+    set_cookies(response).filter(|cookie| !cookie.contains("; Max-Age=0")).map(cookie_name).collect()
+}
+
+/// The names of the cookies that an answer deletes.
+pub fn cookies_deleted(response: &Response) -> Vec<&str> {
+    set_cookies(response).filter(|cookie| cookie.contains("; Max-Age=0")).map(cookie_name).collect()
+}
+
+/// All `Set-Cookie` values.
+pub fn set_cookies(response: &Response) -> impl Iterator<Item = &str> {
+    response.headers.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value.as_str())
+}
+
+fn cookie_name(cookie: &str) -> &str {
+    cookie.split_once('=').map_or(cookie, |(name, _)| name)
+}
+
+/// One Envoy, one browser, one user pool.
+pub struct Harness {
+    pub config: Rc<Config>,
+    pub cognito: Cognito,
+    pub jar: Jar,
+    pub shared: Memory,
+    pub entropy: Counter,
+    /// Which worker the next request comes to.
+    pub worker: usize,
+    /// What the browser's address bar says.
+    pub scheme: &'static str,
+    pub authority: String,
+    /// How far the machine's clock is off the world's, in milliseconds.
+    pub clock_off_by: i64,
+    /// The number of the next stream.
+    pub next_stream: u32,
+    workers: Vec<Authenticator>,
+    time: UnixTime,
+    held: Vec<(usize, CalloutId, Callout)>,
+    decisions: Vec<(StreamId, Decision)>,
+    log: Vec<String>,
+}
+
+impl Harness {
+    /// One worker under the default configuration.
+    pub fn new() -> Self {
+        Self::with(json!({}))
+    }
+
+    /// One worker under the default configuration with `patch` merged into it.
+    pub fn with(patch: Value) -> Self {
+        Self::of_workers(1, patch)
+    }
+
+    /// Several workers of one Envoy.
+    pub fn of_workers(count: usize, patch: Value) -> Self {
+        let mut harness = Self::asleep(count, patch);
+        harness.settle();
+        harness
+    }
+
+    /// The same before the first tick, so that a test can say what that meets.
+    pub fn asleep(count: usize, patch: Value) -> Self {
+        let mut harness = Self {
+            config: Rc::new(config(&patch)),
+            cognito: Cognito::new(START),
+            jar: Jar::default(),
+            shared: Memory::default(),
+            entropy: Counter::default(),
+            worker: 0,
+            scheme: "https",
+            authority: "app.example.com".to_owned(),
+            clock_off_by: 0,
+            next_stream: 1,
+            workers: Vec::new(),
+            time: START,
+            held: Vec::new(),
+            decisions: Vec::new(),
+            log: Vec::new(),
+        };
+        harness.start_workers(count);
+        harness
+    }
+
+    fn start_workers(&mut self, count: usize) {
+        self.workers.clear();
+        for _ in 0..count {
+            let now = self.now();
+            let around =
+                Surroundings { now, entropy: &mut self.entropy, rs256: &PortableRs256, shared: &self.shared };
+            self.workers.push(Authenticator::new(Rc::clone(&self.config), &around));
+        }
+    }
+
+    /// The same Envoy under another configuration, as after a change by the operator. The browser keeps
+    /// its cookies.
+    pub fn reconfigure(&mut self, patch: Value) {
+        self.config = Rc::new(config(&patch));
+        self.start_workers(self.workers.len());
+        self.settle();
+    }
+
+    /// What the machine's clock says. Like the host, it never says anything before 1970.
+    pub fn now(&self) -> UnixTime {
+        UnixTime::from_millis(self.time.millis().saturating_add_signed(self.clock_off_by))
+    }
+
+    /// Lets time pass, and the workers notice.
+    pub fn advance(&mut self, by: Duration) {
+        self.time = self.time.plus(by);
+        self.cognito.time = self.time;
+        self.settle();
+    }
+
+    /// [`Harness::advance`] in steps of the tick, for what depends on the moments in between.
+    pub fn pass(&mut self, span: Duration) {
+        let step = Duration::from_millis(250);
+        for _ in 0..span.as_millis() / step.as_millis() {
+            self.advance(step);
+        }
+    }
+
+    fn on<T>(
+        &mut self,
+        worker: usize,
+        work: impl FnOnce(&mut Authenticator, &mut Surroundings<'_>) -> T,
+    ) -> T {
+        let now = self.now();
+        let mut around =
+            Surroundings { now, entropy: &mut self.entropy, rs256: &PortableRs256, shared: &self.shared };
+        work(&mut self.workers[worker], &mut around)
+    }
+
+    /// Has every worker tick, make its calls and take their answers until nothing more happens.
+    pub fn settle(&mut self) {
+        let mut calls = 0;
+        loop {
+            let before = calls;
+            for worker in 0..self.workers.len() {
+                self.on(worker, Authenticator::handle_tick);
+                while let Some((id, callout)) = self.on(worker, Authenticator::poll_callout) {
+                    calls += 1;
+                    assert!(calls < 1_000, "the workers don't come to rest");
+                    self.call(worker, id, callout);
+                }
+                self.collect(worker);
+            }
+            if calls == before {
+                return;
+            }
+        }
+    }
+
+    fn call(&mut self, worker: usize, id: CalloutId, callout: Callout) {
+        match self.cognito.answer(&callout, &self.config) {
+            Some(result) => self.on(worker, |core, around| core.handle_callout(id, &result, around)),
+            None => self.held.push((worker, id, callout)),
+        }
+    }
+
+    fn collect(&mut self, worker: usize) {
+        while let Some(event) = self.workers[worker].poll_event() {
+            let line = event.to_string();
+            self.cognito.assert_no_secret_in(&line);
+            self.jar.assert_no_value_in(&line);
+            self.log.push(line);
+        }
+        while let Some(decision) = self.workers[worker].poll_decision() {
+            self.decisions.push(decision);
+        }
+    }
+
+    /// Answers the calls that were held back, as Cognito is set now.
+    pub fn release(&mut self) {
+        for (worker, id, callout) in std::mem::take(&mut self.held) {
+            let result = self.cognito.late_answer(&callout, &self.config);
+            self.on(worker, |core, around| core.handle_callout(id, &result, around));
+            self.collect(worker);
+        }
+        self.settle();
+    }
+
+    /// How many calls are held back.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The log since it was last read.
+    pub fn log(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.log).join("\n");
+        text.push('\n');
+        text
+    }
+
+    /// A request with the browser's cookies.
+    pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Outcome {
+        let mut all = headers.to_vec();
+        let cookies = self.jar.header();
+        if !cookies.is_empty() {
+            all.push(("cookie", &cookies));
+        }
+        self.bare_request(method, target, &all)
+    }
+
+    /// A request with just these headers beside the pseudo-headers.
+    pub fn bare_request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Outcome {
+        let bytes: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        self.raw_request(method, target.as_bytes(), &bytes)
+    }
+
+    /// A request of any bytes.
+    pub fn raw_request(&mut self, method: &str, target: &[u8], headers: &[(&str, &[u8])]) -> Outcome {
+        let stream = StreamId(self.next_stream);
+        self.next_stream += 1;
+        let id = format!("request-{}", stream.0);
+        let pseudo: [(&str, &[u8]); 5] = [
+            (":method", method.as_bytes()),
+            (":path", target),
+            (":authority", self.authority.as_bytes()),
+            (":scheme", self.scheme.as_bytes()),
+            ("x-request-id", id.as_bytes()),
+        ];
+        let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        let request = Request::new(all.collect());
+        let worker = self.worker;
+        let decision = self.on(worker, |core, around| core.handle_request(stream, &request, around));
+        self.settle();
+        match decision {
+            Decision::Park => self.outcome(stream).unwrap_or(Outcome::Parked(stream)),
+            decision => self.carry_out(decision),
+        }
+    }
+
+    /// What has become of a parked stream meanwhile.
+    pub fn outcome(&mut self, stream: StreamId) -> Option<Outcome> {
+        let at = self.decisions.iter().position(|(decided, _)| *decided == stream)?;
+        let (_, decision) = self.decisions.remove(at);
+        Some(self.carry_out(decision))
+    }
+
+    /// The answer that a parked stream has had meanwhile.
+    pub fn decision(&mut self, stream: StreamId) -> Option<Response> {
+        self.outcome(stream).map(Outcome::answered)
+    }
+
+    fn carry_out(&mut self, decision: Decision) -> Outcome {
+        match decision {
+            Decision::Forward(edits, answer) => {
+                let worker = self.worker;
+                let cookies = self.on(worker, |core, around| core.response_cookies(answer, around));
+                for cookie in cookies {
+                    assert!(cookie.len() <= 4096, "a cookie of {} bytes", cookie.len());
+                    self.jar.take(&cookie);
+                }
+                Outcome::Forwarded(edits)
+            }
+            Decision::Respond(response) => Outcome::Answered(self.receive(response)),
+            Decision::Park => panic!("a parked stream is parked"),
+        }
+    }
+
+    /// How many decisions about parked streams nobody has taken.
+    pub fn decisions(&self) -> usize {
+        self.decisions.len()
+    }
+
+    /// A stream of the current worker has ended.
+    pub fn gone(&mut self, stream: StreamId) {
+        self.workers[self.worker].handle_stream_gone(stream);
+    }
+
+    /// The browser takes an answer; what must hold of every one is checked.
+    fn receive(&mut self, response: Response) -> Response {
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
+        self.cognito.assert_no_secret_in(&response.body);
+        self.jar.assert_no_value_in(&response.body);
+        for (name, value) in &response.headers {
+            assert!(!value.chars().any(char::is_control), "{name}: {value:?}");
+        }
+        if response.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+            let policy = response.header("content-security-policy").unwrap();
+            assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+            assert!(response.body.len() < 10_240, "a page of {} bytes", response.body.len());
+        }
+        for cookie in set_cookies(&response) {
+            assert!(cookie.len() <= 4096, "a cookie of {} bytes", cookie.len());
+            self.jar.take(cookie);
+        }
+        response
+    }
+
+    /// A script's request.
+    pub fn get(&mut self, target: &str) -> Outcome {
+        self.request("GET", target, &[("accept", "*/*")])
+    }
+
+    /// A click on a link.
+    pub fn navigate(&mut self, target: &str) -> Outcome {
+        self.request("GET", target, &NAVIGATE)
+    }
+
+    /// A click that must lead to Cognito; gives the address there.
+    #[track_caller]
+    pub fn start(&mut self, target: &str) -> String {
+        let response = self.navigate(target).answered();
+        let location = response.header("location").unwrap_or_default().to_owned();
+        assert_eq!(response.status, 302, "{response:?}");
+        assert!(location.starts_with(&self.config.pool.endpoints.authorize.url), "{location}");
+        location
+    }
+
+    /// Signs in at Cognito; gives the target of the callback.
+    pub fn authorize(&mut self, location: &str) -> String {
+        self.cognito.authorize(location)
+    }
+
+    /// A whole sign-in, up to what the callback is answered with.
+    #[track_caller]
+    pub fn sign_in(&mut self, target: &str) -> Response {
+        let location = self.start(target);
+        let callback = self.authorize(&location);
+        self.navigate(&callback).answered()
+    }
+
+    /// A whole sign-in that must work, also for somebody who is signed in already.
+    #[track_caller]
+    pub fn signed_in(&mut self) {
+        let response = self.sign_in("/.auth/sign-in");
+        assert_eq!(response.status, 302, "{response:?}");
+        assert!(self.is_signed_in());
+    }
+
+    /// Whether the browser has a session.
+    pub fn is_signed_in(&mut self) -> bool {
+        match self.get("/.auth/me").answered().status {
+            200 => true,
+            401 => false,
+            status => panic!("me answers {status}"),
+        }
+    }
+}
+
+/// The default configuration with `patch` merged into it.
+fn config(patch: &Value) -> Config {
+    let mut document = json!({
+        "user_pool_id": "us-east-1_UFeMzbuJe",
+        "client_id": "2jvuq8gkhfoh7u4fdfihiditj5",
+        "client_secret": CLIENT_SECRET,
+        "domain": "myapp.auth.us-east-1.amazoncognito.com",
+        "session": {"keys": [SESSION_KEY]},
+        "headers": {"claims": {"x-auth-timezone": "custom:timezone"}},
+    });
+    merge(&mut document, patch);
+    Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
+}
+
+/// JSON merge patch (RFC 7396).
+fn merge(document: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *document = patch.clone();
+        return;
+    };
+    if !document.is_object() {
+        *document = json!({});
+    }
+    let Value::Object(document) = document else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            document.remove(key);
+        } else {
+            merge(document.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}

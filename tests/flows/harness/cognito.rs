@@ -1,0 +1,441 @@
+//! A user pool in memory: it hands out codes, redeems each once, and signs ID tokens. It is as strict as
+//! Cognito where strictness can show a mistake of the filter's.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use envoy_cognito::config::Config;
+use envoy_cognito::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use envoy_cognito::time::UnixTime;
+use rsa::rand_core::{CryptoRng, Error, RngCore};
+use rsa::traits::PublicKeyParts as _;
+use rsa::{Pkcs1v15Sign, RsaPrivateKey};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+use url::form_urlencoded;
+
+/// It has characters that a wrong encoding would change.
+pub const CLIENT_SECRET: &str = "top+secret/of=the-client&%:";
+
+/// The one key of this process. What goes by another `kid` is signed with it too; what is signed wrongly
+/// is bent afterwards.
+static KEY: LazyLock<RsaPrivateKey> =
+    LazyLock::new(|| RsaPrivateKey::new(&mut FixedRandomness(0), 2048).unwrap());
+
+/// A key that is the same on every run, so that a failing run can be repeated.
+struct FixedRandomness(u64);
+
+impl RngCore for FixedRandomness {
+    fn next_u32(&mut self) -> u32 {
+        self.next_u64() as u32
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0 += 1;
+        let digest = Sha256::digest(self.0.to_le_bytes());
+        u64::from_le_bytes(digest[..8].try_into().unwrap())
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            let bytes = self.next_u64().to_le_bytes();
+            chunk.copy_from_slice(&bytes[..chunk.len()]);
+        }
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for FixedRandomness {}
+
+/// Base64url without padding.
+pub fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The parameters of a query or form, by name; none may come twice.
+pub fn fields(query: &str) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+        assert!(fields.insert(name.clone(), value).is_none(), "{name} comes twice in {query}");
+    }
+    fields
+}
+
+/// The modulus of the key, as a JWK has it.
+pub fn public_modulus() -> String {
+    b64(KEY.n().to_bytes_be())
+}
+
+/// HMAC (RFC 2104), for tokens that are signed with what everybody knows.
+pub fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
+    let key = if key.len() > 64 { Sha256::digest(key).to_vec() } else { key.to_vec() };
+    let pad = |with: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect() };
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
+/// A token in the making, for tests that want it another way.
+#[derive(Clone, Debug)]
+pub struct Token {
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
+}
+
+impl Token {
+    /// Sets a claim, or takes it out where the value is `null`.
+    pub fn claim(&mut self, name: &str, value: impl Into<Value>) {
+        match value.into() {
+            Value::Null => self.claims.remove(name),
+            value => self.claims.insert(name.to_owned(), value),
+        };
+    }
+
+    /// Header and claims, ready to be signed.
+    pub fn signing_input(&self) -> String {
+        let part = |part: &Map<String, Value>| b64(Value::Object(part.clone()).to_string());
+        format!("{}.{}", part(&self.header), part(&self.claims))
+    }
+
+    /// The token in compact form.
+    pub fn signed(&self) -> String {
+        sign(&self.signing_input())
+    }
+}
+
+/// Appends a good RS256 signature.
+pub fn sign(signing_input: &str) -> String {
+    let digest = Sha256::digest(signing_input);
+    let signature = KEY.sign(Pkcs1v15Sign::new::<Sha256>(), &digest).unwrap();
+    format!("{signing_input}.{}", b64(signature))
+}
+
+/// An endpoint that the filter calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Token,
+    Keys,
+    Revoke,
+}
+
+/// How an endpoint answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// As it should.
+    Good,
+    /// With this.
+    Says(u16, String),
+    /// Not at all.
+    Fails(CalloutError),
+    /// Not yet: the test releases the call later.
+    Held,
+}
+
+impl Answer {
+    /// An answer of that status and body.
+    pub fn says(status: u16, body: &str) -> Self {
+        Self::Says(status, body.to_owned())
+    }
+}
+
+struct Grant {
+    nonce: String,
+    challenge: String,
+    redirect_uri: String,
+}
+
+/// What becomes of a refresh token that is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refreshing {
+    /// It is refused: sessions end with their tokens.
+    Refused,
+    /// It brings tokens, and goes on.
+    Kept,
+    /// It brings tokens and another in its place, and is dead at once.
+    Rotated,
+}
+
+type Tamper = Box<dyn Fn(&mut Token)>;
+type Mangle = Box<dyn Fn(&Token) -> String>;
+
+/// The user pool.
+pub struct Cognito {
+    /// The world's time; its clock is right.
+    pub time: UnixTime,
+    /// The claims of whoever signs in next.
+    pub user: Value,
+    /// How long ID tokens are good for, in seconds.
+    pub token_seconds: u64,
+    /// The ids of the keys that the key set has.
+    pub published: Vec<String>,
+    /// The id of the key that tokens are signed with.
+    pub signs_with: String,
+    pub token: Answer,
+    pub keys: Answer,
+    pub revoke: Answer,
+    /// How long refresh tokens are. AWS promises nothing.
+    pub refresh_token_len: usize,
+    pub sends_refresh_token: bool,
+    pub refreshing: Refreshing,
+    pub sends_at_hash: bool,
+    pub checks_pkce: bool,
+    /// Changes each ID token before it is signed.
+    pub tamper: Option<Tamper>,
+    /// Signs each ID token in another way.
+    pub mangle: Option<Mangle>,
+    /// Every refresh token that was handed out and not revoked.
+    pub refresh_tokens: Vec<String>,
+    grants: BTreeMap<String, Grant>,
+    calls: Vec<(Endpoint, UnixTime)>,
+    secrets: Vec<String>,
+    serial: u64,
+}
+
+impl Cognito {
+    pub fn new(time: UnixTime) -> Self {
+        Self {
+            time,
+            user: json!({
+                "sub": "55ddc31e-b818-4136-8fb8-84cfb31af537",
+                "cognito:username": "jsmith",
+                "email": "jsmith@example.com",
+                "email_verified": true,
+                "name": "John Smith",
+                "custom:roles": "authp/admin|authp/user",
+                "custom:timezone": "America/New_York",
+            }),
+            token_seconds: 3600,
+            published: vec!["first+key/of=the pool".to_owned()],
+            signs_with: "first+key/of=the pool".to_owned(),
+            token: Answer::Good,
+            keys: Answer::Good,
+            revoke: Answer::Good,
+            refresh_token_len: 1800,
+            sends_refresh_token: true,
+            refreshing: Refreshing::Refused,
+            sends_at_hash: true,
+            checks_pkce: true,
+            tamper: None,
+            mangle: None,
+            refresh_tokens: Vec::new(),
+            grants: BTreeMap::new(),
+            calls: Vec::new(),
+            secrets: vec![CLIENT_SECRET.to_owned()],
+            serial: 0,
+        }
+    }
+
+    /// New keys, the old ones gone.
+    pub fn rotate_keys(&mut self, kid: &str) {
+        self.published = vec![kid.to_owned()];
+        kid.clone_into(&mut self.signs_with);
+    }
+
+    /// How often an endpoint was called.
+    pub fn calls(&self, endpoint: Endpoint) -> usize {
+        self.called_at(endpoint).len()
+    }
+
+    /// When an endpoint was called.
+    pub fn called_at(&self, endpoint: Endpoint) -> Vec<UnixTime> {
+        self.calls.iter().filter(|(called, _)| *called == endpoint).map(|(_, at)| *at).collect()
+    }
+
+    /// Nothing that was handed out in confidence may be printed.
+    pub fn assert_no_secret_in(&self, text: &str) {
+        // The latest are those that a mistake would print, and a test may hand out thousands.
+        for secret in self.secrets.iter().rev().take(40).chain(self.secrets.first()) {
+            assert!(!text.contains(secret.as_str()), "a secret stands in {text}");
+        }
+    }
+
+    fn secret(&mut self, kind: &str) -> String {
+        self.serial += 1;
+        let secret = format!("{kind}-{}", b64(Sha256::digest(format!("{kind} {}", self.serial))));
+        self.secrets.push(secret.clone());
+        secret
+    }
+
+    /// Somebody signs in at the authorization endpoint; gives path and query of the callback.
+    pub fn authorize(&mut self, location: &str) -> String {
+        let url = Url::parse(location).unwrap();
+        let query = fields(url.query().unwrap());
+        assert_eq!(query["response_type"], "code");
+        assert_eq!(query["code_challenge_method"], "S256");
+        let redirect_uri = Url::parse(&query["redirect_uri"]).unwrap();
+        let code = self.secret("code");
+        let grant = Grant {
+            nonce: query["nonce"].clone(),
+            challenge: query["code_challenge"].clone(),
+            redirect_uri: query["redirect_uri"].clone(),
+        };
+        self.grants.insert(code.clone(), grant);
+        format!("{}?code={code}&state={}", redirect_uri.path(), query["state"])
+    }
+
+    /// Answers a call, or holds it back.
+    pub fn answer(&mut self, callout: &Callout, config: &Config) -> Option<CalloutResult> {
+        let endpoint = self.endpoint(callout, config);
+        self.calls.push((endpoint, self.time));
+        let answer = match endpoint {
+            Endpoint::Token => &self.token,
+            Endpoint::Keys => &self.keys,
+            Endpoint::Revoke => &self.revoke,
+        };
+        match answer.clone() {
+            Answer::Held => None,
+            Answer::Fails(error) => Some(Err(error)),
+            Answer::Says(status, body) => Some(Ok(CalloutResponse { status, body: body.into_bytes() })),
+            Answer::Good => Some(Ok(self.good_answer(endpoint, callout, config))),
+        }
+    }
+
+    /// Answers a call that was held back; it was counted then.
+    pub fn late_answer(&mut self, callout: &Callout, config: &Config) -> CalloutResult {
+        let result = self.answer(callout, config);
+        self.calls.pop();
+        result.expect("it is held back for good")
+    }
+
+    /// Checks what every call must be like.
+    fn endpoint(&self, callout: &Callout, config: &Config) -> Endpoint {
+        let (pool, url) = (&config.pool, &callout.endpoint.url);
+        let (endpoint, cluster, method, timeout) = if *url == pool.endpoints.token.url {
+            (Endpoint::Token, &pool.clusters.domain, "POST", pool.timeouts.token)
+        } else if *url == pool.endpoints.jwks.url {
+            (Endpoint::Keys, &pool.clusters.idp, "GET", pool.timeouts.jwks)
+        } else if *url == pool.endpoints.revoke.url {
+            (Endpoint::Revoke, &pool.clusters.domain, "POST", pool.timeouts.revoke)
+        } else {
+            panic!("nobody answers at {url}");
+        };
+        assert_eq!((&callout.cluster, callout.method, callout.timeout), (cluster, method, timeout));
+        self.assert_no_secret_in(&format!("{callout:?}"));
+        if endpoint != Endpoint::Keys {
+            let sent = callout.headers.iter().find(|(name, _)| *name == "authorization");
+            let sent = sent.map(|(_, value)| value.expose().clone());
+            let id_and_secret = format!("{}:{CLIENT_SECRET}", pool.client_id);
+            let confidential = pool.client_secret.is_some();
+            let expected = confidential.then(|| format!("Basic {}", STANDARD.encode(id_and_secret)));
+            assert_eq!(sent, expected);
+        }
+        endpoint
+    }
+
+    fn good_answer(&mut self, endpoint: Endpoint, callout: &Callout, config: &Config) -> CalloutResponse {
+        let form = fields(std::str::from_utf8(callout.body.expose()).unwrap());
+        match endpoint {
+            Endpoint::Token if form["grant_type"] == "refresh_token" => self.refresh(&form, config),
+            Endpoint::Token => self.redeem(&form, config),
+            Endpoint::Keys => respond(200, &self.key_set()),
+            Endpoint::Revoke => {
+                let before = self.refresh_tokens.len();
+                self.refresh_tokens.retain(|token| *token != form["token"]);
+                assert!(self.refresh_tokens.len() < before, "an unknown token is revoked");
+                respond(200, &Value::Null)
+            }
+        }
+    }
+
+    /// The document at the JWKS endpoint. A key of another kind stands beside ours.
+    pub fn key_set(&self) -> Value {
+        let mut keys = vec![json!({"kty": "EC", "kid": "elliptic", "crv": "P-256", "x": "AA", "y": "AA"})];
+        keys.extend(self.published.iter().map(|kid| {
+            let (n, e) = (public_modulus(), b64(KEY.e().to_bytes_be()));
+            json!({"kty": "RSA", "kid": kid, "alg": "RS256", "use": "sig", "n": n, "e": e})
+        }));
+        json!({ "keys": keys })
+    }
+
+    fn redeem(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
+        assert_eq!(form["grant_type"], "authorization_code");
+        assert_eq!(form["client_id"], config.pool.client_id);
+        let verifier = form["code_verifier"].clone();
+        assert!((43..=128).contains(&verifier.len()), "RFC 7636, section 4.1");
+        self.secrets.push(verifier.clone());
+        let Some(grant) = self.grants.remove(&form["code"]) else { return refuse("invalid_grant") };
+        let pkce_ok = b64(Sha256::digest(verifier)) == grant.challenge;
+        if grant.redirect_uri != form["redirect_uri"] || self.checks_pkce && !pkce_ok {
+            return refuse("invalid_grant");
+        }
+        self.hand_out(Some(&grant.nonce), self.sends_refresh_token, config)
+    }
+
+    fn refresh(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
+        assert_eq!(form["client_id"], config.pool.client_id);
+        let known = self.refresh_tokens.iter().position(|token| *token == form["refresh_token"]);
+        let (Some(known), true) = (known, self.refreshing != Refreshing::Refused) else {
+            return refuse("invalid_grant");
+        };
+        let rotated = self.refreshing == Refreshing::Rotated;
+        if rotated {
+            self.refresh_tokens.remove(known);
+        }
+        self.hand_out(None, rotated, config)
+    }
+
+    fn hand_out(
+        &mut self,
+        nonce: Option<&str>,
+        with_refresh_token: bool,
+        config: &Config,
+    ) -> CalloutResponse {
+        let access_token = self.secret("access");
+        let id_token = self.id_token(nonce, &access_token, config);
+        if id_token.len() > 100 {
+            // A test may have left nothing of it that anybody could recognise.
+            self.secrets.push(id_token.clone());
+        }
+        let mut tokens = json!({"id_token": id_token, "access_token": access_token, "expires_in": 3600});
+        if with_refresh_token {
+            let mut refresh_token = self.secret("refresh");
+            let missing = self.refresh_token_len.saturating_sub(refresh_token.len());
+            refresh_token.push_str(&"r".repeat(missing));
+            tokens["refresh_token"] = json!(refresh_token);
+            self.refresh_tokens.push(refresh_token);
+        }
+        respond(200, &tokens)
+    }
+
+    fn id_token(&self, nonce: Option<&str>, access_token: &str, config: &Config) -> String {
+        let (Value::Object(header), Value::Object(mut claims)) =
+            (json!({"alg": "RS256", "kid": self.signs_with}), self.user.clone())
+        else {
+            panic!("no objects");
+        };
+        let now = self.time.secs();
+        let mut own = json!({
+            "iss": config.pool.issuer, "aud": config.pool.client_id, "token_use": "id",
+            "iat": now, "auth_time": now, "exp": now + self.token_seconds,
+        });
+        if let Some(nonce) = nonce {
+            own["nonce"] = json!(nonce);
+        }
+        if self.sends_at_hash {
+            own["at_hash"] = json!(b64(&Sha256::digest(access_token)[..16]));
+        }
+        claims.extend(own.as_object().unwrap().clone());
+        let mut token = Token { header, claims };
+        if let Some(tamper) = &self.tamper {
+            tamper(&mut token);
+        }
+        match &self.mangle {
+            Some(mangle) => mangle(&token),
+            None => token.signed(),
+        }
+    }
+}
+
+fn respond(status: u16, body: &Value) -> CalloutResponse {
+    CalloutResponse { status, body: body.to_string().into_bytes() }
+}
+
+fn refuse(error: &str) -> CalloutResponse {
+    respond(400, &json!({ "error": error }))
+}

@@ -1,0 +1,54 @@
+//! The cookies of one browser at one site. It obeys deletions and nothing else: a client need not honour
+//! `Max-Age`, so the filter mustn't rely on it. (The jar in `tests/rig` is a faithful one.)
+
+/// Names and values.
+#[derive(Clone, Debug, Default)]
+pub struct Jar(Vec<(String, String)>);
+
+impl Jar {
+    /// Obeys a `Set-Cookie`.
+    pub fn take(&mut self, set_cookie: &str) {
+        let (pair, attributes) = set_cookie.split_once(';').unwrap();
+        let (name, value) = pair.split_once('=').unwrap();
+        if attributes.contains("Max-Age=0;") {
+            self.remove(name);
+        } else {
+            self.put(name, value);
+        }
+    }
+
+    /// Sets a cookie to whatever a client likes.
+    pub fn put(&mut self, name: &str, value: &str) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Forgets a cookie.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
+    /// The value of a cookie.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The names that begin with `prefix`, oldest first.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let ours = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        ours.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The `Cookie` header.
+    pub fn header(&self) -> String {
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
+    /// No cookie's value may ever be printed.
+    pub fn assert_no_value_in(&self, text: &str) {
+        for (name, value) in self.0.iter().filter(|(_, value)| value.len() > 30) {
+            assert!(!text.contains(value.as_str()), "the value of {name} stands in {text}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The core, story by story, against a small Cognito in memory: no Envoy, no network, no clock but the
+//! one that each test moves. The same stories run in a real Envoy in `tests/envoy`.
+
+// A test that can't go on may panic; the lints are for the filter.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod harness;
+
+mod sign_in;
+
+mod callback;
+
+mod refresh;
+mod session;
+
+mod sign_out;
+
+mod rules;
+
+mod keys;
+
+mod clock;
+
+mod tokens;
+
+mod limits;

@@ -1,0 +1,273 @@
+//! Which paths need a session: the filter against a model of the rules that is too simple to be wrong,
+//! over many generated paths.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Harness, Outcome};
+
+/// What becomes of somebody without a session, strictest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Public,
+    SignedIn,
+    Nobody,
+    Malformed,
+}
+
+#[test]
+fn every_spelling_of_every_path_gets_what_the_model_says() {
+    let mut random = Xorshift(0x5eed_1234_abcd_0001);
+    let (mut seen, mut spelt_otherwise) = ([0_u32; 4], 0_u32);
+    for _ in 0..150 {
+        let rules = generate_rules(&mut random);
+        let document: Vec<Value> =
+            rules.iter().map(|(pattern, allow)| json!({"path": pattern, "allow": allow})).collect();
+        let mut harness = Harness::with(json!({ "rules": document }));
+        for _ in 0..150 {
+            let path = generate_path(&mut random);
+            let query = random.pick(&["", "", "?", "?x=/admin/../a", "?%zz", "?a;b//c"]);
+            let expected = model(&rules, &path);
+            let outcome = harness.get(&format!("{path}{query}"));
+            assert_eq!(verdict(outcome), expected, "{path}{query} under {document:?}");
+            seen[expected as usize] += 1;
+            spelt_otherwise += u32::from(canonical(&path).is_some_and(|canonical| canonical != raw(&path)));
+        }
+    }
+    // A generator that never gets anywhere would prove nothing.
+    assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
+    assert!(spelt_otherwise > 2_000, "{spelt_otherwise}");
+}
+
+#[test]
+fn whoever_is_signed_in_is_kept_out_by_nobody_rules_alone() {
+    let mut random = Xorshift(0x5eed_1234_abcd_0002);
+    for _ in 0..20 {
+        let rules = generate_rules(&mut random);
+        let document: Vec<Value> =
+            rules.iter().map(|(pattern, allow)| json!({"path": pattern, "allow": allow})).collect();
+        let mut harness = Harness::with(json!({ "rules": document }));
+        harness.signed_in();
+        for _ in 0..100 {
+            let path = generate_path(&mut random);
+            let expected = match model(&rules, &path) {
+                Verdict::SignedIn => Verdict::Public,
+                other => other,
+            };
+            assert_eq!(verdict(harness.get(&path)), expected, "{path} under {document:?}");
+        }
+    }
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let rules = json!([
+        {"path": "/a/secret", "allow": "nobody"},
+        {"path": "/a/**", "allow": "everyone"},
+        {"path": "/a/*/late", "allow": "nobody"},
+        {"name": "the rest", "allow": "optional"},
+    ]);
+    let mut harness = Harness::with(json!({ "rules": rules }));
+    let mut check =
+        |path: &str, expected: Verdict| assert_eq!(verdict(harness.get(path)), expected, "{path}");
+    check("/a/secret", Verdict::Nobody);
+    check("/a/x/late", Verdict::Public);
+    check("/a", Verdict::Public);
+    check("/anything", Verdict::Public);
+}
+
+#[test]
+fn what_is_public_needs_no_sign_in_and_knows_who_has_a_session() {
+    for allow in ["everyone", "optional"] {
+        let mut harness = Harness::with(json!({"rules": [{"path": "/hello", "allow": allow}]}));
+        let edits = harness.navigate("/hello").forwarded();
+        assert!(edits.set.is_empty(), "{allow}: {edits:?}");
+        harness.signed_in();
+        let edits = harness.navigate("/hello").forwarded();
+        assert!(edits.set.iter().any(|(name, _)| name == "x-auth-user"), "{allow}");
+    }
+}
+
+#[test]
+fn a_forbidden_path_says_so_to_people_and_to_programs() {
+    let mut harness = Harness::with(json!({"rules": [{"path": "/internal/**", "allow": "nobody"}]}));
+    let page = harness.navigate("/internal/x").answered();
+    assert_eq!((page.status, page.header("content-type")), (403, Some("text/html; charset=utf-8")));
+    let json = harness.get("/internal/x").answered();
+    assert_eq!((json.status, json.body.as_str()), (403, r#"{"error":"forbidden"}"#));
+}
+
+#[test]
+fn a_rule_cant_take_over_one_of_our_own_paths() {
+    let mut harness = Harness::with(json!({"rules": [{"path": "/**", "allow": "nobody"}]}));
+    assert_eq!(harness.navigate("/.auth/sign-in").answered().status, 302);
+    assert_eq!(harness.navigate("/.auth/signed-out").answered().status, 200);
+    harness.reconfigure(json!({"rules": [{"path": "/**", "allow": "everyone"}]}));
+    assert_eq!(harness.get("/.auth/me").answered().status, 401);
+    // What only resembles one is the app's.
+    assert!(harness.get("/.auth/mee").is_forwarded());
+    assert!(harness.get("/.auth/me/x").is_forwarded());
+    assert!(harness.get("/.AUTH/me").is_forwarded());
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Forwarded(_) => Verdict::Public,
+        Outcome::Answered(response) => match response.status {
+            401 => Verdict::SignedIn,
+            403 => Verdict::Nobody,
+            400 => Verdict::Malformed,
+            other => panic!("{other}"),
+        },
+        Outcome::Parked(_) => panic!("parked"),
+    }
+}
+
+/// The model: the stricter of what both spellings get.
+fn model(rules: &[(String, &str)], path: &str) -> Verdict {
+    let Some(canonical) = canonical(path) else { return Verdict::Malformed };
+    first_match(rules, &canonical).max(first_match(rules, raw(path)))
+}
+
+fn first_match(rules: &[(String, &str)], path: &str) -> Verdict {
+    let names: Vec<&str> = path.split('/').skip(1).collect();
+    let names = if names == [""] { &[][..] } else { &names[..] };
+    for (pattern, allow) in rules {
+        let wanted: Vec<&str> = pattern.split('/').skip(1).collect();
+        if covers(if wanted == [""] { &[] } else { &wanted }, names) {
+            return match *allow {
+                "everyone" | "optional" => Verdict::Public,
+                "nobody" => Verdict::Nobody,
+                _ => Verdict::SignedIn,
+            };
+        }
+    }
+    Verdict::SignedIn
+}
+
+fn covers(wanted: &[&str], names: &[&str]) -> bool {
+    match (wanted, names) {
+        ([], []) => true,
+        (["**", rest @ ..], _) => (0..=names.len()).any(|taken| covers(rest, &names[taken..])),
+        (["*", rest @ ..], [name, names @ ..]) => !name.is_empty() && covers(rest, names),
+        ([wanted, rest @ ..], [name, names @ ..]) => wanted == name && covers(rest, names),
+        _ => false,
+    }
+}
+
+/// The client's spelling, but for one trailing slash.
+fn raw(path: &str) -> &str {
+    if path == "/" { path } else { path.strip_suffix('/').unwrap_or(path) }
+}
+
+/// The canonical path, step by step as the contract has it.
+fn canonical(path: &str) -> Option<String> {
+    let decoded = decode(path)?;
+    let twice = decode_where_possible(&decoded);
+    let hidden = |c: char| matches!(c, '.' | '/' | '\\') || c.is_control();
+    let count = |text: &str| text.chars().filter(|c| hidden(*c)).count();
+    if decoded.chars().any(char::is_control) || count(&twice) > count(&decoded) || path.contains('#') {
+        return None;
+    }
+    let mut names: Vec<&str> = Vec::new();
+    let slashes = decoded.replace('\\', "/");
+    for segment in slashes.split('/') {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    Some(format!("/{}", names.join("/")))
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        let digits = rest.get(at + 1..at + 3).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = &rest[at + 3..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+/// What somebody who decodes once more would see; `%` without digits stays.
+fn decode_where_possible(text: &str) -> String {
+    let mut decoded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        decoded.push_str(&rest[..at]);
+        let digits = rest.get(at + 1..at + 3).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                decoded.push(char::from(byte));
+                rest = &rest[at + 3..];
+            }
+            None => {
+                decoded.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    decoded + rest
+}
+
+fn generate_rules(random: &mut Xorshift) -> Vec<(String, &'static str)> {
+    let count = 1 + random.below(7);
+    (0..count)
+        .map(|_| {
+            let segments = random.below(4);
+            let mut pattern = String::new();
+            for _ in 0..segments {
+                pattern.push('/');
+                pattern.push_str(random.pick(&["a", "b", "admin", "public", "*", "**", "A"]));
+            }
+            if pattern.is_empty() {
+                pattern.push('/');
+            }
+            (pattern, random.pick(&["everyone", "optional", "signed_in", "nobody", "nobody"]))
+        })
+        .collect()
+}
+
+fn generate_path(random: &mut Xorshift) -> String {
+    let plain = ["a", "b", "admin", "public", "A", "c", "administrator"];
+    let odd = [
+        ".", "..", "", "%2e%2e", "%2E", "..;x=1", "a;v=1", ";", "%61dmin", "adm%69n", "a%2fb", "a%5Cb",
+        "a\\b", "..\\", "%2f..", "%25", "%2525", "a%3bx", "é", "%C3%A9", "a b", "~", "*", "**", ".a", "a.",
+    ];
+    let bad =
+        ["%", "%2", "%zz", "%00", "%0a", "%7f", "%252e", "%255c", "%252F", "%c0%ae", "%C2%85", "#", "\t"];
+    let mut path = String::new();
+    for _ in 0..=random.below(5) {
+        path.push_str(if random.below(12) == 0 { "//" } else { "/" });
+        path.push_str(match random.below(40) {
+            0..=25 => random.pick(&plain),
+            26..=38 => random.pick(&odd),
+            _ => random.pick(&bad),
+        });
+    }
+    if random.below(6) == 0 {
+        path.push('/');
+    }
+    path
+}
+
+/// Xorshift64*: the same paths on every run.
+struct Xorshift(u64);
+
+impl Xorshift {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let mixed = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(mixed).unwrap() % bound
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
