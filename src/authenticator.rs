@@ -8,10 +8,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::calls::{CalloutId, Calls, Purpose};
-use crate::client::Client;
+use crate::client::{Client, wants_json};
 use crate::config::Config;
 use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
 use crate::event::{Event, Level};
@@ -26,7 +24,7 @@ use crate::origin::Origin;
 use crate::path::RequestPath;
 use crate::rules::Allow;
 use crate::seal::Binding;
-use crate::secret::{Secret, hex};
+use crate::secret::Secret;
 use crate::session::{CookieStore, Session, cookies_of};
 use crate::sessions::{Need, Resolution, Sessions};
 use crate::spent::SpentFlows;
@@ -34,7 +32,9 @@ use crate::time::UnixTime;
 
 /// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
 /// token endpoint that hangs fills no memory.
-const MAX_EXCHANGES: usize = 512;
+const MAX_EXCHANGES: usize = 256;
+/// Requests that wait for one sign-in: the first, and a few impatient reloads.
+const MAX_RELOADS: usize = 8;
 
 /// One worker's authenticator.
 pub struct Authenticator {
@@ -53,7 +53,12 @@ pub struct Authenticator {
 impl Authenticator {
     /// An authenticator for a checked configuration.
     pub fn new(config: Rc<Config>, around: &Surroundings<'_>) -> Self {
-        let scope = scope(&config);
+        let scope = config.scope();
+        let mut events = VecDeque::new();
+        if !config.cookies.attributes.secure && config.public_url.is_none() {
+            let hint = "`session.cookie.secure: false` is for http://localhost only";
+            events.push_back(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
+        }
         Self {
             binding: config.binding(),
             keys: KeyStore::new(&scope, config.pool.timeouts.jwks, around.shared),
@@ -63,7 +68,7 @@ impl Authenticator {
             calls: Calls::default(),
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
-            events: VecDeque::new(),
+            events,
         }
     }
 
@@ -170,6 +175,9 @@ impl Authenticator {
                     let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
                     Decision::Respond(me::me(visit, &session).with_cookies(cookies))
                 }
+                Ok((None, _)) if wants_json(visit.request) => {
+                    Decision::Respond(sign_in::unauthenticated(visit))
+                }
                 Ok((None, _)) => self.respond(sign_in::challenge(visit, around.entropy)),
                 Err(decision) => decision,
             },
@@ -181,9 +189,9 @@ impl Authenticator {
         let (response, event) = match sign_out::sign_out(visit) {
             SignOut::Refused(response, event) => (response, event),
             SignOut::Obeyed(response, revoke, event) => {
-                self.sessions.end(visit, around.shared);
-                if let Some(revoke) = revoke {
-                    // Where the queue is full, the token lives on at Cognito; the person is out here.
+                // A session is revoked once, however often its cookie is shown here. Where too much is under
+                // way, the token lives on at Cognito; the person is out here.
+                if let (true, Some(revoke)) = (self.sessions.end(visit, around.shared), revoke) {
                     self.calls.push(Purpose::Revoke, revoke);
                 }
                 (response, event)
@@ -202,10 +210,19 @@ impl Authenticator {
             Arrival::Done(response, event) => return self.respond((response, event)),
             Arrival::Redeem(exchange, callout) => (exchange, callout),
         };
-        if let Some(under_way) = self.exchanges().find(|other| other.id() == exchange.id()) {
+        let under_way = self.exchanges().find(|other| other.id() == exchange.id());
+        let joined = under_way.map(|under_way| {
+            let room = under_way.streams.len() < MAX_RELOADS;
+            if room {
+                under_way.streams.push(stream);
+            }
+            room
+        });
+        match joined {
             // A reload while the first request still waits: both get the one answer.
-            under_way.streams.push(stream);
-            return Decision::Park;
+            Some(true) => return Decision::Park,
+            Some(false) => return self.respond(refusal(visit, &SignInFailure::Busy)),
+            None => {}
         }
         if self.exchanges().count() >= MAX_EXCHANGES {
             return self.respond(refusal(visit, &SignInFailure::Busy));
@@ -340,7 +357,7 @@ impl Authenticator {
 
     /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
     pub fn next_tick(&self) -> Duration {
-        if self.calls.is_waiting() {
+        if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
         } else if self.sessions.is_waiting() {
             Duration::from_millis(10)
@@ -365,20 +382,4 @@ struct Asked {
     stream: StreamId,
     since: UnixTime,
     impatient: bool,
-}
-
-/// Keeps the shared data of different configurations in one Envoy apart.
-fn scope(config: &Config) -> String {
-    let mut hash = Sha256::new();
-    for part in [
-        &config.pool.issuer,
-        &config.pool.client_id,
-        &config.pool.endpoints.jwks.url,
-        &config.cookies.identity,
-    ] {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    hash.update(config.keyring.fingerprint());
-    format!("envoy_cognito.{}", hex(hash.finalize().get(..8).unwrap_or_default()))
 }

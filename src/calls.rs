@@ -6,10 +6,14 @@ use crate::flow::callback::Exchange;
 use crate::flow::refresh::Refresh;
 use crate::http::Callout;
 
-/// Refreshes that one worker has under way at a time. When ten thousand sessions come due in one
-/// second, the rest waits its turn.
+/// Calls that one worker has under way at a time. Envoy's circuit breakers let a cluster have 1,024 of all
+/// workers together, and what is beyond that fails at once; here it waits its turn.
+const MAX_UNDER_WAY: usize = 128;
+/// Refreshes among them. When ten thousand sessions come due in one second, people still sign in.
 const MAX_REFRESHES: usize = 64;
-/// Calls that wait to be made. Revocations beyond it are dropped.
+/// Revocations that wait or are under way. They are nobody's loss; beyond it they are dropped.
+const MAX_REVOCATIONS: usize = 32;
+/// Calls that wait to be made.
 const MAX_QUEUED: usize = 4096;
 
 /// Names a call while it is under way.
@@ -39,20 +43,34 @@ pub struct Calls {
 impl Calls {
     /// Puts a call in the queue. `false` where that is full.
     pub fn push(&mut self, purpose: Purpose, callout: Callout) -> bool {
-        let room = self.queued.len() < MAX_QUEUED;
+        let is_revocation = |purpose: &Purpose| matches!(purpose, Purpose::Revoke);
+        let revocations = self.all().filter(|purpose| is_revocation(purpose)).count();
+        let room =
+            self.queued.len() < MAX_QUEUED && !(is_revocation(&purpose) && revocations >= MAX_REVOCATIONS);
         if room {
             self.queued.push_back((purpose, callout));
         }
         room
     }
 
-    /// The next call to make: in order, but for refreshes beyond their number.
-    pub fn pop(&mut self) -> Option<(CalloutId, Callout)> {
+    fn all(&self) -> impl Iterator<Item = &Purpose> {
+        let queued = self.queued.iter().map(|(purpose, _)| purpose);
+        queued.chain(self.under_way.iter().map(|(_, purpose)| purpose))
+    }
+
+    /// Which of the queued calls may be made: in order, but for refreshes beyond their number.
+    fn next(&self) -> Option<usize> {
+        if self.under_way.len() >= MAX_UNDER_WAY {
+            return None;
+        }
         let is_refresh = |purpose: &Purpose| matches!(purpose, Purpose::Refresh(_));
         let refreshes = self.under_way.iter().filter(|(_, purpose)| is_refresh(purpose)).count();
-        let next =
-            self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))?;
-        let (purpose, callout) = self.queued.remove(next)?;
+        self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))
+    }
+
+    /// The next call to make.
+    pub fn pop(&mut self) -> Option<(CalloutId, Callout)> {
+        let (purpose, callout) = self.queued.remove(self.next()?)?;
         Some((self.begin(purpose), callout))
     }
 
@@ -70,9 +88,9 @@ impl Calls {
         Some(self.under_way.swap_remove(at).1)
     }
 
-    /// Whether calls wait to be made that could be made.
+    /// Whether a call waits that may be made.
     pub fn is_waiting(&self) -> bool {
-        !self.queued.is_empty()
+        self.next().is_some()
     }
 
     /// The sign-ins whose codes are being redeemed.

@@ -23,7 +23,7 @@ impl Client {
         if request.text("content-type").is_some_and(|kind| kind.starts_with("application/grpc")) {
             return Self::Grpc;
         }
-        if !is_navigation(request) || is_prefetch(request) {
+        if request.has("upgrade") || !is_navigation(request) || is_prefetch(request) {
             return Self::Other;
         }
         match request.method() {
@@ -61,8 +61,10 @@ pub fn is_prefetch(request: &Request) -> bool {
 /// nothing of where they come from are not browsers that could be tricked.
 pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
     let cross_site = request.values("sec-fetch-site").any(|site| site == b"cross-site");
-    let foreign = request.values("origin").any(|from| from != origin.url().as_bytes());
-    cross_site || foreign
+    // A page with `Referrer-Policy: no-referrer` sends its own forms from `null`.
+    let same_origin = request.text("sec-fetch-site") == Some("same-origin");
+    let foreign = |from: &[u8]| from != origin.url().as_bytes() && !(from == b"null" && same_origin);
+    cross_site || request.values("origin").any(foreign)
 }
 
 /// Whether the client asks for JSON rather than for a page.

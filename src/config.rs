@@ -12,6 +12,7 @@ mod tests;
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
 use crate::cognito::UserPool;
@@ -22,6 +23,7 @@ use crate::origin::Origin;
 use crate::path::{Pattern, RequestPath};
 use crate::rules::{Allow, Rule, Rules};
 use crate::seal::{Binding, Keyring};
+use crate::secret::hex;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -133,6 +135,18 @@ impl Config {
         }
     }
 
+    /// Keeps the shared data of different configurations in one Envoy apart.
+    pub fn scope(&self) -> String {
+        let mut hash = Sha256::new();
+        let pool = &self.pool;
+        for part in [&pool.issuer, &pool.client_id, &pool.endpoints.jwks.url, &self.cookies.identity] {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.update(self.keyring.fingerprint());
+        format!("envoy_cognito.{}", hex(hash.finalize().get(..8).unwrap_or_default()))
+    }
+
     /// What every sealed cookie of this configuration is bound to: another pool's, client's or format's
     /// doesn't open here.
     pub fn binding(&self) -> Binding {
@@ -150,7 +164,7 @@ fn read_public_url(root: &Section<'_>) -> Option<Origin> {
             return None;
         }
     };
-    if url.path() != "/" || url.query().is_some() {
+    if url.path() != "/" || url.query().is_some() || url.host_str().is_some_and(|host| host.contains('*')) {
         root.fault("public_url", "must be scheme and host alone, as in https://app.example.com");
     }
     Origin::parse(&url.origin().ascii_serialization())
@@ -212,7 +226,7 @@ fn read_paths(root: &Section<'_>) -> Paths {
     if own.contains(&&paths.callback) {
         section.fault("callback", format!("`{}` is another of the filter's own paths", paths.callback));
     }
-    if [&paths.sign_in, &paths.sign_out, &paths.callback].contains(&&paths.after_sign_out) {
+    if [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.me].contains(&&paths.after_sign_out) {
         section.fault("after_sign_out", format!("`{}` would never come to rest", paths.after_sign_out));
     }
     section.finish();
@@ -227,6 +241,9 @@ fn read_roles(root: &Section<'_>) -> RoleSettings {
     if separator.is_empty() {
         section.fault("separator", "is empty");
     }
+    if claims.iter().any(|claim| claim.trim().is_empty()) {
+        section.fault("claims", "has an empty name in it");
+    }
     if section.text("attributes_from").is_some_and(|from| from != "id_token") {
         section.fault("attributes_from", "only `id_token` is supported yet");
     }
@@ -237,6 +254,9 @@ fn read_roles(root: &Section<'_>) -> RoleSettings {
 fn read_rules(root: &Section<'_>) -> Rules {
     let mut rules = Vec::new();
     for section in root.sections("rules") {
+        if section.is_empty() {
+            section.fault_here("says nothing: a rule has a path, or whom it allows");
+        }
         let path = section.text("path").and_then(|text| match Pattern::parse(&text) {
             Ok(pattern) => Some(pattern),
             Err(message) => {
@@ -270,7 +290,11 @@ fn read_later_settings(root: &Section<'_>) {
     if bearer.flag("enabled", false) {
         bearer.fault("enabled", "not supported yet");
     }
-    bearer.not_supported_yet("client_ids");
-    bearer.not_supported_yet("token_use");
+    if bearer.plain_texts("client_ids").is_some_and(|ids| !ids.is_empty()) {
+        bearer.fault("client_ids", "not supported yet");
+    }
+    if bearer.plain_texts("token_use").is_some_and(|uses| uses != ["access"]) {
+        bearer.fault("token_use", "not supported yet");
+    }
     bearer.finish();
 }

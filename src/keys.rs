@@ -29,6 +29,8 @@ pub struct KeyStore {
     lease_key: String,
     timeout: Duration,
     held: Option<Held>,
+    /// How many sets there have been.
+    generation: u32,
     /// The version of the shared set that was last looked at.
     seen: Option<Version>,
     /// A call of this worker's is under way.
@@ -79,12 +81,31 @@ impl KeyStore {
         let (set_key, lease_key) = (format!("{scope}.jwks"), format!("{scope}.jwks_lease"));
         prepare(shared, &set_key);
         prepare(shared, &lease_key);
-        Self { set_key, lease_key, timeout, held: None, seen: None, fetching: false, newer_wanted: false }
+        Self {
+            set_key,
+            lease_key,
+            timeout,
+            held: None,
+            generation: 0,
+            seen: None,
+            fetching: false,
+            newer_wanted: false,
+        }
     }
 
     /// The keys at hand.
     pub fn keys(&self) -> Option<&KeySet> {
         self.held.as_ref().map(|held| &held.keys)
+    }
+
+    fn hold(&mut self, keys: KeySet, fetched_at: UnixTime) {
+        self.held = Some(Held { keys, fetched_at });
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Tells one set from the next: what a set doesn't know, it needn't be asked for again.
+    pub const fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// Takes over what another worker has fetched since.
@@ -97,7 +118,7 @@ impl KeyStore {
         if let Ok((fetched_at, document)) = postcard::take_from_bytes::<UnixTime>(&record)
             && let Ok(keys) = KeySet::parse(document)
         {
-            self.held = Some(Held { keys, fetched_at });
+            self.hold(keys, fetched_at);
         }
     }
 
@@ -156,7 +177,7 @@ impl KeyStore {
             let version = shared.get(&self.set_key).map(|(_, version)| version);
             let _ = shared.set(&self.set_key, &record, version);
         }
-        self.held = Some(Held { keys, fetched_at: now });
+        self.hold(keys, now);
         Ok(count)
     }
 
@@ -232,9 +253,10 @@ pub fn fetch_event(outcome: Result<usize, FetchError>) -> Event {
     let failed = |reason: &str| Event::new(Level::Warn, "jwks.failed").with("reason", reason);
     match outcome {
         Ok(keys) => Event::new(Level::Info, "jwks.fetched").with("keys", keys.to_string()),
-        Err(FetchError::Callout(CalloutError::NotDispatched)) => {
-            failed("cluster_missing").with("hint", "Envoy has no cluster of the name in `clusters.idp`")
-        }
+        Err(FetchError::Callout(CalloutError::NotDispatched)) => failed("cluster_missing").with(
+            "hint",
+            "Envoy has no cluster of the name in `clusters.idp`, or its circuit breaker is open",
+        ),
         Err(FetchError::Callout(CalloutError::TimedOut)) => failed("timeout"),
         Err(FetchError::Callout(CalloutError::Broken)) => failed("broken_off"),
         Err(FetchError::Callout(CalloutError::TooLarge)) => failed("too_large"),

@@ -25,7 +25,11 @@ impl Origin {
             return None;
         }
         let scheme = request.text("x-forwarded-proto").or_else(|| request.text(":scheme")).unwrap_or("http");
-        Some(Self { secure: scheme.eq_ignore_ascii_case("https"), authority: authority.to_ascii_lowercase() })
+        let secure = scheme.eq_ignore_ascii_case("https");
+        // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
+        let own_port = if secure { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(own_port).unwrap_or(authority).to_ascii_lowercase();
+        Some(Self { secure, authority })
     }
 
     /// From a serialized origin (`https://app.example.com`).

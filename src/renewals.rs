@@ -147,12 +147,16 @@ impl Renewals {
         })
     }
 
-    /// A session was signed out: nothing that is still under way may bring it back.
-    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
+    /// A session was signed out: nothing that is still under way may bring it back. `false` where it had
+    /// ended before.
+    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
         self.change(id, now, shared, |entries| {
+            if entries.iter().any(|entry| entry.session == id && entry.of == ENDED) {
+                return false;
+            }
             put(entries, Entry { session: id, of: ENDED, at: now, state: State::Over });
             true
-        });
+        })
     }
 
     fn key(&self, id: SessionId) -> String {

@@ -17,7 +17,7 @@ use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
 use crate::time::UnixTime;
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
-const MAX_COPIES: usize = 4;
+pub const MAX_COPIES: usize = 4;
 /// Parts that a token cookie is split into at most: 16 KB of refresh token.
 const MAX_PARTS: usize = 4;
 
@@ -176,8 +176,8 @@ impl<'c> CookieStore<'c> {
         cookies
             .values(name)
             .take(MAX_COPIES)
-            .find_map(|sealed| self.open::<Session>(name, sealed))
-            .filter(|session| self.lasts(session, now))
+            .filter_map(|sealed| self.open::<Session>(name, sealed))
+            .find(|session| self.lasts(session, now))
     }
 
     /// The session in a `Set-Cookie` value that another worker has sealed.
@@ -235,9 +235,8 @@ impl<'c> CookieStore<'c> {
 
     /// The refresh token that goes with a session, or with whatever session it is of where none is left.
     pub fn refresh_token(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<RefreshToken> {
-        let tokens = self.tokens(cookies)?;
-        let belongs = session.is_none_or(|id| id == tokens.session);
-        belongs.then(|| RefreshToken(Secret::new(tokens.refresh_token)))
+        let tokens = self.tokens(cookies, session)?;
+        Some(RefreshToken(Secret::new(tokens.refresh_token)))
     }
 
     /// Which session the cookies are of, whether it lasts or not.
@@ -245,13 +244,17 @@ impl<'c> CookieStore<'c> {
         let name = &self.config.cookies.identity;
         let identity =
             cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
-        identity.map(|session| session.id).or_else(|| self.tokens(cookies).map(|tokens| tokens.session))
+        identity.map(|session| session.id).or_else(|| self.tokens(cookies, None).map(|tokens| tokens.session))
     }
 
-    fn tokens(&self, cookies: &Cookies<'_>) -> Option<Tokens> {
+    /// The token cookie of a session, or of any. What is left of another one in front of it doesn't hide it.
+    fn tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<Tokens> {
         let name = &self.config.cookies.tokens;
         let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
-        whole.chain(joined_parts(cookies, name)).find_map(|sealed| self.open(name, &sealed))
+        whole
+            .chain(joined_parts(cookies, name))
+            .filter_map(|sealed| self.open::<Tokens>(name, &sealed))
+            .find(|tokens| session.is_none_or(|id| id == tokens.session))
     }
 
     /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
@@ -367,7 +370,13 @@ impl CookieSettings {
             let id = std::str::from_utf8(name.strip_prefix(self.flow.as_bytes())?).ok()?;
             FlowId::parse(id).map(|id| self.flow_name(&id))
         };
-        cookies.iter().filter_map(|(name, _)| id(name)).take(20).collect()
+        let mut names: Vec<String> = Vec::new();
+        for name in cookies.iter().filter_map(|(name, _)| id(name)) {
+            if names.len() < 20 && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The name of a flow's cookie.

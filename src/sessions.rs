@@ -286,11 +286,11 @@ impl Sessions {
         Some(event)
     }
 
-    /// A session was signed out; no refresh that is still under way may bring it back.
-    pub fn end(&self, visit: &Visit<'_>, shared: &dyn SharedData) {
-        if let Some(id) = visit.store.session_id(&visit.cookies) {
-            self.renewals.end(id, visit.now, shared);
-        }
+    /// A session was signed out; no refresh that is still under way may bring it back. `false` where
+    /// there is none, or it had ended before.
+    pub fn end(&self, visit: &Visit<'_>, shared: &dyn SharedData) -> bool {
+        let id = visit.store.session_id(&visit.cookies);
+        id.is_some_and(|id| self.renewals.end(id, visit.now, shared))
     }
 
     /// The cookies that ride on a response: those known when its request came, or those of a refresh that

@@ -4,14 +4,16 @@ use crate::config::reader::Section;
 use crate::identity::{IdentityHeaders, Source, X_AUTH, same_when_folded};
 
 /// Headers that carry the request itself; a claim in their place would bend it.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 24] = [
     "host",
     "cookie",
     "set-cookie",
     "content-length",
     "content-type",
+    "content-encoding",
     "transfer-encoding",
     "connection",
+    "proxy-connection",
     "te",
     "trailer",
     "upgrade",
@@ -19,6 +21,14 @@ const RESERVED: [&str; 14] = [
     "authorization",
     "proxy-authorization",
     "keep-alive",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-client-cert",
+    "x-request-id",
+    "x-real-ip",
 ];
 
 /// Reads the section `headers` of the document's root.
@@ -67,10 +77,6 @@ fn bad_name(name: &str) -> Option<String> {
         return Some(format!("`{name}` is no header name of letters, digits, `-`, `_` and `.`"));
     }
     let reserved = RESERVED.iter().any(|reserved| same_when_folded(reserved, name));
-    let envoys = name.starts_with("x-envoy-")
-        || name == "x-request-id"
-        || name == "x-forwarded-for"
-        || name == "x-forwarded-proto"
-        || name == "x-forwarded-host";
+    let envoys = name.get(..8).is_some_and(|start| same_when_folded(start, "x-envoy-"));
     (reserved || envoys).then(|| format!("`{name}` carries the request itself and can't be set from a claim"))
 }

@@ -65,6 +65,8 @@ fn read_client_secret(root: &Section<'_>) -> Option<ClientSecret> {
     let secret = root.text("client_secret")?;
     if secret.trim().is_empty() {
         root.fault("client_secret", "is empty; leave it out for a public client");
+    } else if secret.contains(char::is_whitespace) {
+        root.fault("client_secret", "has white space in it, perhaps a line break at its end");
     }
     Some(ClientSecret(Secret::new(secret)))
 }
@@ -109,14 +111,25 @@ fn read_endpoints(root: &Section<'_>, derived_issuer: String) -> (String, Endpoi
         }
     };
     // The issuer is compared byte for byte, so it stays as it was written.
-    let issuer = given("issuer").map_or(derived_issuer, |(_, text)| text);
+    let issuer = given("issuer").map_or(derived_issuer, |(url, text)| {
+        if url.query().is_some() {
+            section.fault("issuer", "must have no query");
+        }
+        text
+    });
     let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url)).or_else(|| {
         let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
         Url::parse(&url).ok().map(|url| Endpoint::new(&url))
     });
     let overridden = ["authorize", "token", "revoke", "logout"].map(|key| {
-        let url = given(key).map(|(url, _)| Endpoint::new(&url));
-        (key, url)
+        let url = given(key).map(|(url, _)| url);
+        if key == "authorize"
+            && let Some(url) = &url
+            && url.query_pairs().any(|(name, _)| is_own_parameter(&name))
+        {
+            section.fault(key, "has a parameter that the filter sets itself");
+        }
+        (key, url.as_ref().map(Endpoint::new))
     });
     // Checked here, called once attributes are read from there.
     let _ = (given("userinfo"), given("api"));
@@ -132,6 +145,21 @@ fn read_endpoints(root: &Section<'_>, derived_issuer: String) -> (String, Endpoi
     (issuer, Endpoints { authorize, token, revoke, logout, jwks: jwks.unwrap_or_else(nowhere) })
 }
 
+/// Whether a parameter of the authorization request is the filter's to set.
+fn is_own_parameter(name: &str) -> bool {
+    [
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+    ]
+    .contains(&name)
+}
+
 /// Stands where a fault has been noted, so that reading can go on and find the next.
 fn nowhere() -> Endpoint {
     Endpoint { url: String::new(), scheme: String::new(), authority: String::new(), target: String::new() }
@@ -142,7 +170,7 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
     let example = "myapp.auth.us-east-1.amazoncognito.com";
     let domain = match root.text("domain") {
         None if all_overridden => return None,
-        Some(domain) if !domain.trim().is_empty() => domain,
+        Some(domain) if !domain.trim().is_empty() => domain.to_ascii_lowercase(),
         Some(_) => {
             root.fault("domain", "is empty");
             return None;

@@ -47,6 +47,8 @@ impl Faults {
 pub struct Section<'n> {
     path: String,
     entries: Vec<(&'n str, &'n Node, Cell<bool>)>,
+    /// Whether it is an object, or absent.
+    readable: bool,
     known: RefCell<Vec<&'static str>>,
     faults: &'n Faults,
 }
@@ -64,12 +66,23 @@ impl<'n> Section<'n> {
                 Vec::new()
             }
         };
-        Self { path, entries, known: RefCell::default(), faults }
+        let readable = matches!(node, None | Some(Node::Null | Node::Map(_)));
+        Self { path, entries, readable, known: RefCell::default(), faults }
     }
 
     /// The path of one of its keys.
     pub fn at(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.readable
+    }
+
+    /// Notes a fault of the section as a whole.
+    pub fn fault_here(&self, message: impl Into<String>) {
+        self.faults.add(self.path.as_str(), message);
     }
 
     /// Notes a fault of one of its keys.

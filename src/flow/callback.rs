@@ -1,5 +1,6 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::client::Client;
@@ -9,7 +10,7 @@ use crate::decision::{StreamId, Surroundings};
 use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::flow::failure::SignInFailure;
-use crate::http::{Callout, CalloutResult, Response};
+use crate::http::{Callout, CalloutResult, Response, parse_query};
 use crate::identity::Identity;
 use crate::keys::{KeyStore, Newer};
 use crate::oidc::authorization::{AuthorizationResponse, Outcome};
@@ -55,7 +56,12 @@ pub struct Exchange {
 
 enum Stage {
     Redeeming,
-    AwaitingKeys { tokens: TokenResponse, deadline: UnixTime },
+    /// `unknown_to` is the generation of a key set that lacks the token's key.
+    AwaitingKeys {
+        tokens: TokenResponse,
+        deadline: UnixTime,
+        unknown_to: Cell<Option<u32>>,
+    },
 }
 
 /// Where an exchange has got to.
@@ -123,7 +129,16 @@ pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<
     } else {
         failure.json()
     };
-    (response, Some(failure.event(&reference)))
+    // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
+    let query = parse_query(visit.request.query());
+    let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
+        "error" => Some(("error", value)),
+        "error_description" => Some(("description", value)),
+        _ => None,
+    });
+    let event =
+        errors.take(2).fold(failure.event(&reference), |event, (name, value)| event.with(name, value));
+    (response, Some(event))
 }
 
 fn find_flow(visit: &Visit<'_>, state: &Secret<String>) -> Option<(FlowId, Flow)> {
@@ -178,7 +193,11 @@ impl Exchange {
     ) -> Step {
         match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys { tokens, deadline: around.now.plus(KEYS_PATIENCE) };
+                self.stage = Stage::AwaitingKeys {
+                    tokens,
+                    deadline: around.now.plus(KEYS_PATIENCE),
+                    unknown_to: Cell::default(),
+                };
                 self.verify(config, binding, keys, around)
             }
             Err(error) => self.fail(config, &SignInFailure::Token(error)),
@@ -193,7 +212,9 @@ impl Exchange {
         keys: &mut KeyStore,
         around: &mut Surroundings<'_>,
     ) -> Step {
-        let Stage::AwaitingKeys { tokens, deadline } = &self.stage else { return Step::Wait(self) };
+        let Stage::AwaitingKeys { tokens, deadline, unknown_to } = &self.stage else {
+            return Step::Wait(self);
+        };
         keys.adopt(around.shared);
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
         let expected = Expected {
@@ -202,9 +223,12 @@ impl Exchange {
             whose: Whose::Nonce(&nonce),
             access_token: &tokens.access_token,
         };
-        let verdict = keys
-            .keys()
-            .map(|keys| verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256));
+        let generation = keys.generation();
+        let verdict = keys.keys().map(|keys| match unknown_to.get() {
+            Some(unknown_to) if unknown_to == generation => Err(IdTokenError::UnknownKey),
+            _ => verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256),
+        });
+        unknown_to.set(matches!(verdict, Some(Err(IdTokenError::UnknownKey))).then_some(generation));
         let out_of_patience = around.now >= *deadline;
         match verdict {
             None if out_of_patience => self.fail(config, &SignInFailure::KeysMissing),

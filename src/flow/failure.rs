@@ -60,12 +60,14 @@ impl SignInFailure {
             .action("Try again", &sign_in_link(&config.paths.sign_in, return_to))
             .reference(reference)
             .into_response();
-        if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
+        with_retry_after(status, response)
     }
 
     /// The same for a client that shows no pages.
     pub fn json(&self) -> Response {
-        Response::json(self.words().status, &json!({"error": "sign_in_failed", "reason": self.reason()}))
+        let status = self.words().status;
+        let body = json!({"error": "sign_in_failed", "reason": self.reason()});
+        with_retry_after(status, Response::json(status, &body))
     }
 
     fn words(&self) -> Words {
@@ -214,7 +216,9 @@ impl SignInFailure {
                 TokenError::Unavailable(503) => {
                     "Envoy answers 503 itself where the cluster `clusters.domain` has no healthy host; check its address, TLS and SNI"
                 }
-                TokenError::NotDispatched => "Envoy has no cluster of the name in `clusters.domain`",
+                TokenError::NotDispatched => {
+                    "Envoy has no cluster of the name in `clusters.domain`, or its circuit breaker is open"
+                }
                 TokenError::Nonsense(_) => "does `clusters.domain` lead to the user pool's domain?",
                 _ => return None,
             },
@@ -233,4 +237,8 @@ impl SignInFailure {
             _ => return None,
         })
     }
+}
+
+fn with_retry_after(status: u16, response: Response) -> Response {
+    if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
 }

@@ -1,5 +1,6 @@
 //! Refreshing a session: one call, one verification like that of a sign-in, new cookies.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::config::Config;
@@ -31,7 +32,12 @@ pub struct Refresh {
 
 enum Stage {
     Asking,
-    AwaitingKeys { tokens: TokenResponse, deadline: UnixTime },
+    /// `unknown_to` is the generation of a key set that lacks the token's key.
+    AwaitingKeys {
+        tokens: TokenResponse,
+        deadline: UnixTime,
+        unknown_to: Cell<Option<u32>>,
+    },
 }
 
 /// Where a refresh has got to.
@@ -90,7 +96,11 @@ impl Refresh {
     ) -> Progress {
         let ending = match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys { tokens, deadline: around.now.plus(KEYS_PATIENCE) };
+                self.stage = Stage::AwaitingKeys {
+                    tokens,
+                    deadline: around.now.plus(KEYS_PATIENCE),
+                    unknown_to: Cell::default(),
+                };
                 return self.verify(config, binding, keys, around);
             }
             Err(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
@@ -114,7 +124,9 @@ impl Refresh {
         keys: &mut KeyStore,
         around: &mut Surroundings<'_>,
     ) -> Progress {
-        let Stage::AwaitingKeys { tokens, deadline } = &self.stage else { return Progress::Wait(self) };
+        let Stage::AwaitingKeys { tokens, deadline, unknown_to } = &self.stage else {
+            return Progress::Wait(self);
+        };
         keys.adopt(around.shared);
         let expected = Expected {
             issuer: &config.pool.issuer,
@@ -122,9 +134,12 @@ impl Refresh {
             whose: Whose::Subject(&self.session.identity.subject),
             access_token: &tokens.access_token,
         };
-        let verdict = keys
-            .keys()
-            .map(|keys| verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256));
+        let generation = keys.generation();
+        let verdict = keys.keys().map(|keys| match unknown_to.get() {
+            Some(unknown_to) if unknown_to == generation => Err(IdTokenError::UnknownKey),
+            _ => verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256),
+        });
+        unknown_to.set(matches!(verdict, Some(Err(IdTokenError::UnknownKey))).then_some(generation));
         let out_of_patience = around.now >= *deadline;
         let ending = match verdict {
             None if !out_of_patience => return Progress::Wait(self),

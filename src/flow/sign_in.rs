@@ -12,7 +12,7 @@ use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
 use crate::return_to::ReturnTo;
 use crate::secret::{Entropy, NoEntropy, random_bytes};
-use crate::session::{Flow, FlowId};
+use crate::session::{Flow, FlowId, MAX_COPIES};
 
 /// Sign-ins under way that one browser may have; the oldest makes room.
 const MAX_FLOWS: usize = 5;
@@ -67,15 +67,7 @@ pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
 
 fn begin(visit: &Visit<'_>, return_to: ReturnTo, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
     if visit.config.cookies.attributes.secure && !visit.origin.is_secure() {
-        // Browsers would not keep the flow cookie of a plain http page, nor should they.
-        let target = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-        let own = visit.path.canonical() == visit.config.paths.sign_in;
-        let target = match target {
-            Some(target) => target.as_str().to_owned(),
-            None if own => sign_in_link(&visit.config.paths.sign_in, &return_to),
-            None => "/".to_owned(),
-        };
-        return (Response::redirect(format!("{}{target}", visit.origin.https_url())), None);
+        return to_https(visit);
     }
     match redirect_to_cognito(visit, return_to, entropy) {
         Ok(response) => {
@@ -88,6 +80,25 @@ fn begin(visit: &Visit<'_>, return_to: ReturnTo, entropy: &mut dyn Entropy) -> (
             (failure.page(visit.config, &visit.reference(), &again), Some(failure.event(&visit.reference())))
         }
     }
+}
+
+/// No sign-in begins over plain http: browsers would not keep the flow cookie, nor should they.
+fn to_https(visit: &Visit<'_>) -> (Response, Option<Event>) {
+    if visit.client != Client::Navigation {
+        return (unauthenticated(visit), None);
+    }
+    let mut url = visit.origin.https_url();
+    for byte in visit.request.target() {
+        match byte {
+            0x21..=0x7e => url.push(char::from(*byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    let event = Event::new(Level::Info, "sign_in.to_https").with("request_id", visit.reference()).with(
+        "hint",
+        "if browsers come by https already, have Envoy believe X-Forwarded-Proto (xff_num_trusted_hops) or set `public_url`",
+    );
+    (Response::redirect(url), Some(event))
 }
 
 fn redirect_to_cognito(
@@ -146,16 +157,19 @@ fn flow_cookie(
     Ok(cookie)
 }
 
-/// `Set-Cookie` values that delete flow cookies, so that the new one is at most the fifth: what doesn't
-/// open, what is over, and then the oldest.
+/// `Set-Cookie` values that delete flow cookies, so that the new one is at most the fifth: what is over
+/// or doesn't open, and then the oldest. Where cookies are shared over a domain, those that don't open may
+/// be another app's, and are left to expire.
 fn make_room(visit: &Visit<'_>) -> Vec<String> {
     let cookies = &visit.config.cookies;
     let (mut alive, mut gone) = (Vec::new(), Vec::new());
     for name in cookies.flow_names(&visit.cookies) {
-        let flow = visit.cookies.values(&name).find_map(|sealed| visit.store.open::<Flow>(&name, sealed));
-        match flow.filter(|flow| flow.is_alive(visit.now)) {
-            Some(flow) => alive.push((flow.started_at, name)),
-            None => gone.push(name),
+        let copies = visit.cookies.values(&name).take(MAX_COPIES);
+        let flow = copies.filter_map(|sealed| visit.store.open::<Flow>(&name, sealed)).next();
+        match flow {
+            Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, name)),
+            None if cookies.attributes.domain.is_some() => {}
+            _ => gone.push(name),
         }
     }
     while alive.len() >= MAX_FLOWS {

@@ -17,6 +17,10 @@ use crate::time::UnixTime;
 /// Calls that are made in one go at most; the rest waits for the next tick.
 const CALLS_AT_ONCE: usize = 64;
 
+/// Streams that are answered or resumed in one go at most. Envoy does that within the call that it is
+/// in, one inside the other, and some three hundred would exhaust the stack.
+const ANSWERS_AT_ONCE: usize = 16;
+
 /// One worker of Envoy.
 pub struct Worker {
     root_id: u32,
@@ -158,7 +162,8 @@ impl Worker {
 
     fn settle_parked(&mut self) {
         let mut elsewhere = false;
-        while let Some((stream, decision)) = self.authenticator.poll_decision() {
+        for _ in 0..ANSWERS_AT_ONCE {
+            let Some((stream, decision)) = self.authenticator.poll_decision() else { break };
             if !self.unpark(stream) || hostcalls::set_effective_context(stream.0).is_err() {
                 continue;
             }

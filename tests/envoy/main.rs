@@ -10,6 +10,7 @@ mod callback;
 mod clients;
 mod configuration;
 mod faults;
+mod floods;
 mod keys;
 mod many;
 mod own;

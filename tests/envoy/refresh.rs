@@ -111,7 +111,8 @@ fn two_hundred_requests_at_the_moment_of_expiry_are_one_refresh() {
 #[test]
 fn cookies_are_delivered_on_every_kind_of_answer() {
     let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
-    let kinds: [(&str, fn() -> RawRequest); 5] = [
+    type Kind = (&'static str, fn() -> RawRequest);
+    let kinds: [Kind; 5] = [
         ("HEAD", || RawRequest::new("HEAD", "/json")),
         ("304", || RawRequest::get("/json").header("x-sample-status", "304")),
         ("503", || RawRequest::get("/json").header("x-sample-status", "503")),

@@ -50,7 +50,7 @@ fn another_site_cannot_sign_anybody_out() {
         Load::form(evil, "POST", &url, &[]).one_step(),
         Load::fetch(evil, &url).one_step(),
         Load::typed(&url).header("sec-purpose", "prefetch").one_step(),
-        Load::fetch(&site.origin(), &url).header("origin", "null").one_step(),
+        Load::fetch(evil, &url).header("origin", "null").one_step(),
     ] {
         let visit = browser.load(load).unwrap();
         assert_eq!(visit.status(), 403, "{visit}");

@@ -205,8 +205,8 @@ fn no_sign_in_begins_over_plain_http() {
         assert_eq!(set_cookies(&response).count(), 0, "{target}");
     };
     check(&mut harness, "/a?b=c", "https://app.example.com/a?b=c");
-    check(&mut harness, "/.auth/sign-in?return=/a", "https://app.example.com/.auth/sign-in?return=%2Fa");
-    check(&mut harness, "//evil.example/", "https://app.example.com/");
+    check(&mut harness, "/.auth/sign-in?return=/a", "https://app.example.com/.auth/sign-in?return=/a");
+    check(&mut harness, "//evil.example/", "https://app.example.com//evil.example/");
     assert_eq!(harness.get("/a").answered().status, 401);
 }
 
