@@ -204,8 +204,17 @@ fn read_paths(root: &Section<'_>) -> Paths {
         let Some(path) = section.text(key) else { return default };
         // Visible ASCII: browsers would spell anything else in escapes.
         let plain = path.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'?');
-        let canonical = RequestPath::parse(path.as_bytes()).is_ok_and(|parsed| parsed.canonical() == path);
-        if !plain || !canonical || path == "/" && key != "after_sign_out" {
+        let parsed = RequestPath::parse(path.as_bytes()).ok();
+        let good = parsed.is_some_and(|parsed| match key {
+            // It may be anything that is registered at Cognito already, and is taken letter for letter: as
+            // browsers leave it.
+            "callback" => Url::parse("https://host.invalid")
+                .and_then(|base| base.join(&path))
+                .is_ok_and(|url| url.path() == path),
+            "prefix" => path != "/" && parsed.canonical() == path,
+            _ => parsed.canonical() == path,
+        });
+        if !plain || !good {
             section.fault(
                 key,
                 format!("`{path}` must be a plain path such as /.auth, without a trailing slash"),
@@ -226,7 +235,8 @@ fn read_paths(root: &Section<'_>) -> Paths {
     if own.contains(&&paths.callback) {
         section.fault("callback", format!("`{}` is another of the filter's own paths", paths.callback));
     }
-    if [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.me].contains(&&paths.after_sign_out) {
+    let restless = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.me];
+    if paths.after_sign_out != "/" && restless.contains(&&paths.after_sign_out) {
         section.fault("after_sign_out", format!("`{}` would never come to rest", paths.after_sign_out));
     }
     section.finish();

@@ -5,6 +5,7 @@ pub mod callback;
 pub mod failure;
 pub mod forward;
 pub mod me;
+pub mod new_tokens;
 pub mod own_path;
 pub mod refresh;
 pub mod sign_in;

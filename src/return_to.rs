@@ -38,7 +38,8 @@ impl ReturnTo {
         }
         let canonical = RequestPath::parse(path).ok()?;
         let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
-        if own.iter().any(|own| own.as_str() == canonical.canonical()) {
+        let asks_for = |own: &str| own == canonical.canonical() || own.as_bytes() == path;
+        if own.iter().any(|own| own.as_str() != "/" && asks_for(own)) {
             return None;
         }
         stays_on_host(&text).then_some(Self(text))

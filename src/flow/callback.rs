@@ -1,8 +1,5 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
-use std::cell::Cell;
-use std::time::Duration;
-
 use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::SameSite;
@@ -10,11 +7,12 @@ use crate::decision::{StreamId, Surroundings};
 use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::flow::failure::SignInFailure;
+use crate::flow::new_tokens::{NewTokens, Verdict};
 use crate::http::{Callout, CalloutResult, Response, parse_query};
 use crate::identity::Identity;
-use crate::keys::{KeyStore, Newer};
+use crate::keys::KeyStore;
 use crate::oidc::authorization::{AuthorizationResponse, Outcome};
-use crate::oidc::jwt::{Expected, IdClaims, IdTokenError, Whose, verify_id_token};
+use crate::oidc::jwt::{IdClaims, Whose};
 use crate::oidc::token::{TokenResponse, parse_token_response};
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
@@ -22,10 +20,6 @@ use crate::return_to::ReturnTo;
 use crate::seal::Binding;
 use crate::secret::{Secret, random_bytes};
 use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
-use crate::time::UnixTime;
-
-/// How long a sign-in whose code is redeemed waits for the key set at most.
-const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a callback needs of the request that brought it, once that is gone from view.
 #[derive(Clone, Debug)]
@@ -56,12 +50,7 @@ pub struct Exchange {
 
 enum Stage {
     Redeeming,
-    /// `unknown_to` is the generation of a key set that lacks the token's key.
-    AwaitingKeys {
-        tokens: TokenResponse,
-        deadline: UnixTime,
-        unknown_to: Cell<Option<u32>>,
-    },
+    AwaitingKeys(NewTokens),
 }
 
 /// Where an exchange has got to.
@@ -179,7 +168,7 @@ impl Exchange {
 
     /// Whether its tokens are there and only keys are missing.
     pub const fn awaits_keys(&self) -> bool {
-        matches!(self.stage, Stage::AwaitingKeys { .. })
+        matches!(self.stage, Stage::AwaitingKeys(_))
     }
 
     /// Takes the token endpoint's answer.
@@ -193,11 +182,7 @@ impl Exchange {
     ) -> Step {
         match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys {
-                    tokens,
-                    deadline: around.now.plus(KEYS_PATIENCE),
-                    unknown_to: Cell::default(),
-                };
+                self.stage = Stage::AwaitingKeys(NewTokens::new(tokens, around.now));
                 self.verify(config, binding, keys, around)
             }
             Err(error) => self.fail(config, &SignInFailure::Token(error)),
@@ -212,43 +197,22 @@ impl Exchange {
         keys: &mut KeyStore,
         around: &mut Surroundings<'_>,
     ) -> Step {
-        let Stage::AwaitingKeys { tokens, deadline, unknown_to } = &self.stage else {
-            return Step::Wait(self);
-        };
-        keys.adopt(around.shared);
+        let Stage::AwaitingKeys(new) = &self.stage else { return Step::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
-        let expected = Expected {
-            issuer: &config.pool.issuer,
-            client_id: &config.pool.client_id,
-            whose: Whose::Nonce(&nonce),
-            access_token: &tokens.access_token,
+        let claims = match new.verify(Whose::Nonce(&nonce), &config.pool, keys, around) {
+            Verdict::Wait => return Step::Wait(self),
+            Verdict::KeysMissing => return self.fail(config, &SignInFailure::KeysMissing),
+            Verdict::Bad(error) => return self.fail(config, &SignInFailure::IdToken(error)),
+            Verdict::Good(claims) => claims,
         };
-        let generation = keys.generation();
-        let verdict = keys.keys().map(|keys| match unknown_to.get() {
-            Some(unknown_to) if unknown_to == generation => Err(IdTokenError::UnknownKey),
-            _ => verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256),
-        });
-        unknown_to.set(matches!(verdict, Some(Err(IdTokenError::UnknownKey))).then_some(generation));
-        let out_of_patience = around.now >= *deadline;
-        match verdict {
-            None if out_of_patience => self.fail(config, &SignInFailure::KeysMissing),
-            None => Step::Wait(self),
-            Some(Err(IdTokenError::UnknownKey)) if !out_of_patience => {
-                match keys.ask_for_newer(around.now, around.shared) {
-                    Newer::Coming => Step::Wait(self),
-                    Newer::Throttled => self.fail(config, &SignInFailure::IdToken(IdTokenError::UnknownKey)),
-                }
+        match self.open_session(&claims, &new.tokens, config, binding, around) {
+            Ok(response) => {
+                let event = Event::new(Level::Info, "sign_in.completed")
+                    .with("request_id", self.visitor.reference.as_str())
+                    .with("subject", claims.subject());
+                Step::Done(self.streams, response, event)
             }
-            Some(Err(error)) => self.fail(config, &SignInFailure::IdToken(error)),
-            Some(Ok(claims)) => match self.open_session(&claims, tokens, config, binding, around) {
-                Ok(response) => {
-                    let event = Event::new(Level::Info, "sign_in.completed")
-                        .with("request_id", self.visitor.reference.as_str())
-                        .with("subject", claims.subject());
-                    Step::Done(self.streams, response, event)
-                }
-                Err(error) => self.fail(config, &SignInFailure::NotKept(error)),
-            },
+            Err(error) => self.fail(config, &SignInFailure::NotKept(error)),
         }
     }
 

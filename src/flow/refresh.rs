@@ -1,6 +1,5 @@
 //! Refreshing a session: one call, one verification like that of a sign-in, new cookies.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use crate::config::Config;
@@ -8,18 +7,15 @@ use crate::cookie::Cookies;
 use crate::decision::Surroundings;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
+use crate::flow::new_tokens::{KEYS_PATIENCE, NewTokens, Verdict};
 use crate::http::{Callout, CalloutResult};
 use crate::identity::Identity;
-use crate::keys::{KeyStore, Newer};
+use crate::keys::KeyStore;
 use crate::oidc::RefreshToken;
-use crate::oidc::jwt::{Expected, IdClaims, IdTokenError, Whose, verify_id_token};
+use crate::oidc::jwt::{IdClaims, IdTokenError, Whose};
 use crate::oidc::token::{OAuthError, TokenError, TokenResponse, parse_token_response};
 use crate::seal::Binding;
 use crate::session::{CookieStore, NotKept, Session};
-use crate::time::UnixTime;
-
-/// How long new tokens wait for the key set at most.
-const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session whose tokens are being replaced.
 pub struct Refresh {
@@ -32,12 +28,7 @@ pub struct Refresh {
 
 enum Stage {
     Asking,
-    /// `unknown_to` is the generation of a key set that lacks the token's key.
-    AwaitingKeys {
-        tokens: TokenResponse,
-        deadline: UnixTime,
-        unknown_to: Cell<Option<u32>>,
-    },
+    AwaitingKeys(NewTokens),
 }
 
 /// Where a refresh has got to.
@@ -96,11 +87,7 @@ impl Refresh {
     ) -> Progress {
         let ending = match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys {
-                    tokens,
-                    deadline: around.now.plus(KEYS_PATIENCE),
-                    unknown_to: Cell::default(),
-                };
+                self.stage = Stage::AwaitingKeys(NewTokens::new(tokens, around.now));
                 return self.verify(config, binding, keys, around);
             }
             Err(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
@@ -124,34 +111,15 @@ impl Refresh {
         keys: &mut KeyStore,
         around: &mut Surroundings<'_>,
     ) -> Progress {
-        let Stage::AwaitingKeys { tokens, deadline, unknown_to } = &self.stage else {
-            return Progress::Wait(self);
-        };
-        keys.adopt(around.shared);
-        let expected = Expected {
-            issuer: &config.pool.issuer,
-            client_id: &config.pool.client_id,
-            whose: Whose::Subject(&self.session.identity.subject),
-            access_token: &tokens.access_token,
-        };
-        let generation = keys.generation();
-        let verdict = keys.keys().map(|keys| match unknown_to.get() {
-            Some(unknown_to) if unknown_to == generation => Err(IdTokenError::UnknownKey),
-            _ => verify_id_token(&tokens.id_token, keys, &expected, around.now, around.rs256),
-        });
-        unknown_to.set(matches!(verdict, Some(Err(IdTokenError::UnknownKey))).then_some(generation));
-        let out_of_patience = around.now >= *deadline;
-        let ending = match verdict {
-            None if !out_of_patience => return Progress::Wait(self),
-            None => Ending::Outage("keys_missing"),
-            Some(Err(IdTokenError::UnknownKey)) if !out_of_patience => {
-                match keys.ask_for_newer(around.now, around.shared) {
-                    Newer::Coming => return Progress::Wait(self),
-                    Newer::Throttled => Ending::Refused(IdTokenError::UnknownKey.reason()),
-                }
-            }
-            Some(Err(error)) => Ending::Refused(error.reason()),
-            Some(Ok(claims)) => self.renewed(&claims, tokens, config, binding, around),
+        let Stage::AwaitingKeys(new) = &self.stage else { return Progress::Wait(self) };
+        let whose = Whose::Subject(&self.session.identity.subject);
+        let ending = match new.verify(whose, &config.pool, keys, around) {
+            Verdict::Wait => return Progress::Wait(self),
+            Verdict::KeysMissing => Ending::Outage("keys_missing"),
+            // That says nothing against the session: a newer key set may know the key.
+            Verdict::Bad(error @ IdTokenError::UnknownKey) => Ending::Outage(error.reason()),
+            Verdict::Bad(error) => Ending::Refused(error.reason()),
+            Verdict::Good(claims) => self.renewed(&claims, &new.tokens, config, binding, around),
         };
         Progress::Ended(Box::new(self.session), ending)
     }

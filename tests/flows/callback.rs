@@ -450,3 +450,23 @@ fn a_flow_of_another_host_doesnt_open_here() {
     assert_eq!(harness.navigate(&callback).answered().status, 400);
     assert_eq!(harness.cognito.calls(Endpoint::Token), 0);
 }
+
+#[test]
+fn a_callback_may_be_any_path_that_is_registered() {
+    for path in ["/", "/cb/", "/oauth2/idpresponse", "/a%20b"] {
+        let mut harness = Harness::with(json!({"paths": {"callback": path}}));
+        let location = harness.start("/wanted");
+        assert!(
+            location.contains(&format!(
+                "redirect_uri=https%3A%2F%2Fapp.example.com{}&",
+                path.replace('%', "%25").replace('/', "%2F")
+            )),
+            "{location}"
+        );
+        let callback = harness.authorize(&location);
+        assert!(callback.starts_with(&format!("{path}?code=")), "{callback}");
+        assert_eq!(harness.navigate(&callback).answered().header("location"), Some("/wanted"), "{path}");
+        assert!(harness.is_signed_in());
+        assert!(harness.navigate("/").is_forwarded(), "{path}: the start page is the app's");
+    }
+}
