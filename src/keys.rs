@@ -255,7 +255,7 @@ pub fn fetch_event(outcome: Result<usize, FetchError>) -> Event {
         Ok(keys) => Event::new(Level::Info, "jwks.fetched").with("keys", keys.to_string()),
         Err(FetchError::Callout(CalloutError::NotDispatched)) => failed("cluster_missing").with(
             "hint",
-            "Envoy has no cluster of the name in `clusters.idp`, or its circuit breaker is open",
+            "the cluster in `clusters.idp` is missing, has no hosts, or its circuit breaker is open",
         ),
         Err(FetchError::Callout(CalloutError::TimedOut)) => failed("timeout"),
         Err(FetchError::Callout(CalloutError::Broken)) => failed("broken_off"),

@@ -217,7 +217,7 @@ impl SignInFailure {
                     "Envoy answers 503 itself where the cluster `clusters.domain` has no healthy host; check its address, TLS and SNI"
                 }
                 TokenError::NotDispatched => {
-                    "Envoy has no cluster of the name in `clusters.domain`, or its circuit breaker is open"
+                    "the cluster in `clusters.domain` is missing, has no hosts, or its circuit breaker is open"
                 }
                 TokenError::Nonsense(_) => "does `clusters.domain` lead to the user pool's domain?",
                 _ => return None,

@@ -111,7 +111,7 @@ fn a_code_is_redeemed_once_however_often_the_callback_comes() {
         requests.into_iter().map(|request| request.join().unwrap()).collect()
     });
     assert!(statuses.contains(&302), "{statuses:?}");
-    assert!(statuses.iter().all(|status| [302, 400].contains(status)), "{statuses:?}");
+    assert!(statuses.iter().all(|status| [302, 400, 503].contains(status)), "{statuses:?}");
     world().cognito.clear_faults(site.name);
     assert_eq!(site.calls(Endpoint::Token).len(), 1);
     let again =

@@ -54,8 +54,8 @@ fn envoys_that_share_a_key_share_sessions() {
 fn a_race_between_envoys_signs_nobody_out() {
     let own = Own::new(Wish {
         client: |client| {
-            client.id_token_seconds = 8;
-            client.access_token_seconds = 8;
+            client.id_token_seconds = 16;
+            client.access_token_seconds = 16;
             client.rotation = Some(Rotation { grace_seconds: 0 });
         },
         envoys: 2,
@@ -63,7 +63,7 @@ fn a_race_between_envoys_signs_nobody_out() {
     });
     let browser = own.signed_in();
     let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(6_600));
+    wait(Duration::from_millis(13_300));
     for index in [0, 1] {
         let answer = own.send(index, RawRequest::get("/json").header("cookie", &cookies));
         assert_eq!(answer.status, 200);
@@ -174,6 +174,22 @@ fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
     reloading.reload(&bootstrap);
     let visit = parked.join().expect("an answer");
     assert_eq!(visit.url, own.url("/again"), "{visit}");
+}
+
+#[test]
+fn an_envoy_that_drains_finishes_what_is_under_way() {
+    let own = Own::new(Wish::default());
+    let mut browser = own.browser();
+    let start = browser.step(&own.url("/wanted"));
+    let callback = callback_of(start.location().expect("a redirect"));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(600)), Times::Next(1));
+    let parked = std::thread::spawn(move || browser.step(&callback));
+    wait(Duration::from_millis(200));
+    let drained = own.envoys[0].admin("POST", "/drain_listeners?graceful&skip_exit").expect("an answer");
+    assert_eq!(drained.status, 200, "{}", drained.text());
+    let answer = parked.join().expect("an answer");
+    assert_eq!(answer.status, 302);
+    assert!(answer.set_cookie("__Host-auth").is_some());
 }
 
 #[test]

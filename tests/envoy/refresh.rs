@@ -26,18 +26,22 @@ fn identity(browser: &rig::Browser) -> String {
 
 #[test]
 fn a_refresh_runs_beside_the_request_and_its_cookies_ride_on_the_next_answer() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 8), ..Wish::default() });
+    let own = Own::new(Wish { client: |client| tokens_for(client, 16), ..Wish::default() });
     let mut browser = own.signed_in();
     let before = identity(&browser);
     browser.fetch(&own.url("/json"));
     assert_eq!(identity(&browser), before, "nothing is refreshed before it is due");
-    wait(Duration::from_millis(6_700));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(500)), Times::Next(1));
+    wait(Duration::from_millis(13_300));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(1_500)), Times::Next(1));
     let asked = Instant::now();
     let response = browser.fetch(&own.url("/json"));
-    assert!(asked.elapsed() < Duration::from_millis(400), "the request doesn't wait: {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_millis(1_400),
+        "the request doesn't wait: {:?}",
+        asked.elapsed()
+    );
     assert_eq!(header(&response.json(), "x-auth-user"), Some("jsmith"));
-    wait(Duration::from_millis(800));
+    wait(Duration::from_millis(1_800));
     let response = browser.fetch(&own.url("/json"));
     assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_ne!(identity(&browser), before, "the new cookies ride on this answer");
@@ -199,10 +203,10 @@ fn cognito_may_be_down_and_envoy_restarted_meanwhile() {
 
 #[test]
 fn signing_out_wins_over_a_refresh_under_way() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 8), ..Wish::default() });
+    let own = Own::new(Wish { client: |client| tokens_for(client, 16), ..Wish::default() });
     let mut browser = own.signed_in();
     let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(6_700));
+    wait(Duration::from_millis(13_300));
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(400)), Times::Next(1));
     assert_eq!(own.send(0, RawRequest::get("/json").header("cookie", &cookies)).status, 200);
     browser.navigate(&own.url("/.auth/sign-out"));
@@ -225,4 +229,40 @@ fn a_session_ends_when_it_is_idle() {
     }
     assert_ne!(identity(&browser), before, "being seen is written down");
     assert_eq!(idle.fetch(&own.url("/json")).status, 401);
+}
+
+#[test]
+fn a_slow_token_endpoint_holds_nobody_up_for_long() {
+    let config = json!({ "timeouts": { "token": "1s" } });
+    let own = Own::new(Wish { client: |client| tokens_for(client, 3), config, ..Wish::default() });
+    let mut browser = own.signed_in();
+    wait(Duration::from_millis(3_100));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_secs(20)), Times::Always);
+    let asked = Instant::now();
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+    let first = asked.elapsed();
+    assert!(first < Duration::from_secs(15), "{first:?}");
+    let asked = Instant::now();
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+    assert!(asked.elapsed() < first, "the next one isn't held up: {:?}", asked.elapsed());
+    assert!(own.envoys[0].log_line("refresh.failed reason=token_timeout").is_some());
+}
+
+#[test]
+fn a_cluster_without_hosts_signs_nobody_out() {
+    let mut own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let mut browser = own.signed_in();
+    own.envoys.remove(0).stop();
+    let mut bootstrap = own.bootstrap(0, &serde_json::Value::Null).to_json();
+    for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters") {
+        if cluster["name"] != "app" {
+            cluster["load_assignment"]["endpoints"] = json!([]);
+        }
+    }
+    own.envoys.push(rig::Envoy::start(&bootstrap.to_string(), &rig::Options::default()));
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+    wait(Duration::from_millis(3_100));
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "{}", own.envoys[0].log());
+    assert!(own.envoys[0].log_line("refresh.failed reason=cluster_missing").is_some());
+    assert!(!own.envoys[0].log().contains("panicked"), "{}", own.envoys[0].log());
 }

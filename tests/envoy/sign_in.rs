@@ -236,7 +236,7 @@ fn a_session_ends_with_its_lifetime() {
     let site = world().site("lifetime");
     let mut browser = site.signed_in();
     assert_eq!(browser.fetch(&site.url("/json")).status, 200);
-    let ended = rig::eventually(std::time::Duration::from_secs(10), || {
+    let ended = rig::eventually(std::time::Duration::from_secs(20), || {
         (browser.fetch(&site.url("/json")).status == 401).then_some(())
     });
     assert!(ended.is_some());

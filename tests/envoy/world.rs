@@ -65,7 +65,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     plans.insert("strict", plan(json!({ "session": { "cookie": { "same_site": "strict" } } })));
     plans.insert("domain", plan(json!({ "session": { "cookie": { "domain": "example.test" } } })));
     plans.insert("proto", plan(json!({ "public_url": null })));
-    plans.insert("lifetime", plan(json!({ "session": { "lifetime": "2s" } })));
+    plans.insert("lifetime", plan(json!({ "session": { "lifetime": "4s" } })));
     plans
         .insert("claims", plan(json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } })));
     plans.insert(
