@@ -1,6 +1,5 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
-use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::SameSite;
 use crate::decision::{StreamId, Surroundings};
@@ -25,7 +24,6 @@ use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
 #[derive(Clone, Debug)]
 pub struct Visitor {
     host: String,
-    client: Client,
     reference: String,
     token_parts: Vec<String>,
 }
@@ -110,14 +108,10 @@ pub fn finished_before(visit: &Visit<'_>) -> (Response, Option<Event>) {
     }
 }
 
-/// A page (or JSON) for a callback that ends before its flow is known.
+/// The page for a callback that ends before its flow is known.
 pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
     let reference = visit.reference();
-    let response = if visit.client.shows_pages() {
-        failure.page(visit.config, &reference, &ReturnTo::start_page())
-    } else {
-        failure.json()
-    };
+    let response = failure.page(visit.config, &reference, &ReturnTo::start_page());
     // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
     let query = parse_query(visit.request.query());
     let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
@@ -143,7 +137,6 @@ fn find_flow(visit: &Visit<'_>, state: &Secret<String>) -> Option<(FlowId, Flow)
 fn visitor(visit: &Visit<'_>) -> Visitor {
     Visitor {
         host: visit.origin.host().to_owned(),
-        client: visit.client,
         reference: visit.reference(),
         token_parts: visit.config.cookies.token_parts(&visit.cookies),
     }
@@ -152,11 +145,7 @@ fn visitor(visit: &Visit<'_>) -> Visitor {
 fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, flow: &Flow) -> (Response, Event) {
     let again =
         ReturnTo::parse(flow.return_to.as_bytes(), &config.paths).unwrap_or_else(ReturnTo::start_page);
-    let response = if visitor.client.shows_pages() {
-        failure.page(config, &visitor.reference, &again)
-    } else {
-        failure.json()
-    };
+    let response = failure.page(config, &visitor.reference, &again);
     (response, failure.event(&visitor.reference))
 }
 

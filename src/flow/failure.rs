@@ -1,8 +1,6 @@
 //! Sign-ins that fail: what the person reads, what the operator finds in the log, and which status it is.
 //! Every failure of a callback comes through here, and each ends on a page: never in a redirect.
 
-use serde_json::json;
-
 use crate::config::Config;
 use crate::event::{Event, Level};
 use crate::flow::sign_in::sign_in_link;
@@ -60,14 +58,7 @@ impl SignInFailure {
             .action("Try again", &sign_in_link(&config.paths.sign_in, return_to))
             .reference(reference)
             .into_response();
-        with_retry_after(status, response)
-    }
-
-    /// The same for a client that shows no pages.
-    pub fn json(&self) -> Response {
-        let status = self.words().status;
-        let body = json!({"error": "sign_in_failed", "reason": self.reason()});
-        with_retry_after(status, Response::json(status, &body))
+        if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
     }
 
     fn words(&self) -> Words {
@@ -237,8 +228,4 @@ impl SignInFailure {
             _ => return None,
         })
     }
-}
-
-fn with_retry_after(status: u16, response: Response) -> Response {
-    if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
 }

@@ -307,14 +307,15 @@ fn whatever_is_wrong_at_the_token_endpoint_ends_on_a_page_in_one_step() {
 }
 
 #[test]
-fn a_script_at_the_callback_gets_json() {
+fn a_callback_ends_on_a_page_whatever_a_client_says_of_itself() {
     let mut harness = Harness::new();
     let location = harness.start("/");
     let callback = harness.authorize(&location);
     harness.cognito.token = Answer::says(500, "");
     let response = harness.get(&callback).answered();
     assert_eq!(response.status, 503);
-    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.body.contains("Try again"), "{}", response.body);
 }
 
 #[test]
