@@ -1,5 +1,6 @@
 //! What the workers of one Envoy know together: small values under names, with compare-and-swap.
-//! Losing all of it costs a few calls to Cognito, never a session.
+//! What is lost of it (Envoy restarted) is fetched or refreshed anew. Without it nothing is: a fetch and a
+//! refresh need a lease, and what can't be leased waits.
 
 /// The version of a shared value, for compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub trait SharedData {
 /// workers, so what is prepared at configuration is there before two can race for it.
 pub fn prepare(shared: &dyn SharedData, key: &str) {
     if shared.get(key).is_none() {
-        // A host without shared data works too, with a few calls more.
+        // Where this fails, so will the lease that was to be had here, and says "not now".
         let _ = shared.set(key, &[], None);
     }
 }
