@@ -8,41 +8,38 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::bearers::{Bearers, Judgement};
 use crate::calls::{CalloutId, Calls, Purpose};
-use crate::client::{Client, wants_json};
+use crate::client::{Client, is_preflight};
 use crate::config::Config;
 use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
 use crate::event::{Event, Level};
-use crate::flow::callback::{Arrival, Exchange, Step, arrive, finished_before, refusal};
-use crate::flow::failure::SignInFailure;
-use crate::flow::own_path::{OwnPath, method_not_allowed};
-use crate::flow::sign_out::SignOut;
-use crate::flow::{Visit, forbidden, forward, malformed, me, reference, sign_in, sign_out, unavailable};
+use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
+use crate::flow::callback::{Exchange, Step};
+use crate::flow::new_tokens::Bench;
+use crate::flow::own_path::OwnPath;
+use crate::flow::{Person, Visit, forbidden, forward, malformed, reference, sign_in, unavailable};
 use crate::http::{Callout, CalloutResult, Request, Response};
-use crate::keys::{KeyStore, fetch_event};
+use crate::keys::{KeyStores, fetch_event};
 use crate::origin::Origin;
 use crate::path::RequestPath;
-use crate::rules::Allow;
-use crate::seal::Binding;
+use crate::pool::Pool;
+use crate::rules::{Allow, Target, Verdict};
 use crate::secret::Secret;
-use crate::session::{CookieStore, Session, cookies_of};
+use crate::session::cookies_of;
 use crate::sessions::{Need, Resolution, Sessions};
 use crate::spent::SpentFlows;
 use crate::time::UnixTime;
 
-/// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
-/// token endpoint that hangs fills no memory.
-const MAX_EXCHANGES: usize = 256;
-/// Requests that wait for one sign-in: the first, and a few impatient reloads.
-const MAX_RELOADS: usize = 8;
+mod own_paths;
 
 /// One worker's authenticator.
 pub struct Authenticator {
     config: Rc<Config>,
-    binding: Binding,
-    keys: KeyStore,
+    keys: KeyStores,
     spent: SpentFlows,
     sessions: Sessions,
+    bearers: Bearers,
     calls: Calls,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<Exchange>,
@@ -55,15 +52,16 @@ impl Authenticator {
     pub fn new(config: Rc<Config>, around: &Surroundings<'_>) -> Self {
         let scope = config.scope();
         let mut events = VecDeque::new();
-        if !config.cookies.attributes.secure && config.public_url.is_none() {
+        let insecure = config.pools.iter().any(|pool| !pool.cookies.attributes.secure);
+        if insecure && config.public_url.is_none() {
             let hint = "`session.cookie.secure: false` is for http://localhost only";
             events.push_back(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
         }
         Self {
-            binding: config.binding(),
-            keys: KeyStore::new(&scope, config.pool.timeouts.jwks, around.shared),
+            keys: KeyStores::new(&config.pools, config.keyring.fingerprint(), around.shared),
             spent: SpentFlows::new(&scope, around.shared),
-            sessions: Sessions::new(&scope, around.shared),
+            sessions: Sessions::new(&scope, config.pools.len(), around.shared),
+            bearers: Bearers::default(),
             config,
             calls: Calls::default(),
             awaiting_keys: Vec::new(),
@@ -97,7 +95,7 @@ impl Authenticator {
             request,
             path,
             cookies: cookies_of(request),
-            store: CookieStore::new(&config, &self.binding, origin.host()),
+            pools: config.pools.at(origin.host()),
             origin,
             client,
             now: around.now,
@@ -112,133 +110,114 @@ impl Authenticator {
         let reference = reference(request);
         let event = Event::new(Level::Info, "request.refused").with("reason", reason);
         self.events.push_back(event.with("request_id", reference.as_str()));
-        Decision::Respond(malformed(client, &reference))
+        Decision::Respond(malformed(&self.config.pages, client, &reference))
     }
 
     fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let allow = visit.config.rules.allow(&visit.path);
-        if allow == Allow::Nobody {
-            return Decision::Respond(forbidden(visit.client, &visit.reference()));
+        let host = visit.request.text(":authority").unwrap_or_default();
+        let target = Target { path: &visit.path, method: visit.request.method(), host };
+        let ruling = visit.config.rules.find(&target);
+        let allow = ruling.allow();
+        if allow != Allow::Nobody && visit.config.preflights_pass && is_preflight(visit.request) {
+            return Decision::Forward(forward::edits(visit, None), ResponseEdits::default());
         }
-        let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
-        let (session, response) = match self.session(asked, need, visit, around) {
+        let found = match allow {
+            Allow::Nobody => Ok((None, ResponseEdits::default())),
+            _ => self.find_person(asked, allow, visit, around),
+        };
+        let (person, response) = match found {
             Ok(found) => found,
             Err(decision) => return decision,
         };
-        if session.is_none() && allow == Allow::SignedIn {
-            return self.respond(sign_in::challenge(visit, around.entropy));
+        let verdict = ruling.verdict(person.as_ref().map(Person::as_seen_by_rules));
+        if !matches!(verdict, Verdict::SignIn(_))
+            && let Some(rule) = ruling.shadow(person.as_ref().map(Person::as_seen_by_rules))
+        {
+            self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_ref());
         }
-        let request = forward::edits(visit, session.as_ref().map(|session| &session.identity));
-        Decision::Forward(request, response)
+        match verdict {
+            Verdict::Pass => Decision::Forward(forward::edits(visit, person.as_ref()), response),
+            Verdict::SignIn(rule) => {
+                let (how, pools) = (rule.unauthenticated, rule.pools.as_slice());
+                self.respond(sign_in::challenge(visit, how, pools, around.entropy))
+            }
+            Verdict::Forbidden(rule) => {
+                self.log_denial("authz.denied", &rule.label(), visit, person.as_ref());
+                let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
+                Decision::Respond(forbidden(visit, person.as_ref()).with_cookies(cookies))
+            }
+        }
     }
 
-    /// The session that a request has, or what becomes of the request in its stead.
-    fn session(
+    fn log_denial(&mut self, name: &'static str, rule: &str, visit: &Visit<'_>, person: Option<&Person>) {
+        let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", visit.reference());
+        self.events.push_back(match person {
+            Some(person) => event.with("subject", person.identity.subject.as_str()),
+            None => event,
+        });
+    }
+
+    /// Who it is that sends a request, or what becomes of the request in their stead. A bearer token, where
+    /// they are taken, alone decides; else it is the session.
+    fn find_person(
         &mut self,
         asked: Asked,
-        need: Need,
+        allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Session>, ResponseEdits), Decision> {
-        match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
-            Resolution::Go(session, response) => Ok((session, response)),
-            Resolution::Wait(session) => {
-                self.sessions.park(asked.stream, visit.request, session, asked.since);
+    ) -> Result<(Option<Person>, ResponseEdits), Decision> {
+        let nobody = || Ok((None, ResponseEdits::default()));
+        let bearer = match &visit.config.bearer {
+            Some(_) => bearer_of(visit.request),
+            None => Bearer::Absent,
+        };
+        let token = match bearer {
+            Bearer::Absent => return self.find_session(asked, allow, visit, around),
+            Bearer::Malformed if allow <= Allow::Optional => return nobody(),
+            Bearer::Malformed => return Err(self.refuse_token(visit, "malformed")),
+            Bearer::Token(token) => token,
+        };
+        let Self { bearers, keys, .. } = self;
+        match bearers.judge(visit, token, asked.impatient, keys, around) {
+            Judgement::Good(person) => Ok((Some(*person), ResponseEdits::default())),
+            Judgement::Wait(pool) if allow != Allow::Everyone => {
+                bearers.park(asked.stream, visit.request, pool, keys, asked.since);
                 Err(Decision::Park)
             }
-            Resolution::Unavailable => Err(Decision::Respond(unavailable(visit.client, &visit.reference()))),
+            _ if allow <= Allow::Optional => nobody(),
+            Judgement::Bad(reason) => Err(self.refuse_token(visit, reason)),
+            Judgement::Wait(_) | Judgement::KeysMissing => Err(Decision::Respond(unavailable(visit))),
+        }
+    }
+
+    fn refuse_token(&mut self, visit: &Visit<'_>, reason: &'static str) -> Decision {
+        let (response, event) = invalid_token(visit, reason);
+        self.respond((response, Some(event)))
+    }
+
+    fn find_session(
+        &mut self,
+        asked: Asked,
+        allow: Allow,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<(Option<Person>, ResponseEdits), Decision> {
+        let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
+        match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
+            Resolution::Go(person, response) => Ok((person, response)),
+            Resolution::Wait(pool, session) => {
+                self.sessions.park(asked.stream, visit.request, (pool, session), asked.since);
+                Err(Decision::Park)
+            }
+            Resolution::Unavailable(cookies) => {
+                Err(Decision::Respond(unavailable(visit).with_cookies(cookies)))
+            }
         }
     }
 
     fn respond(&mut self, (response, event): (Response, Option<Event>)) -> Decision {
         self.events.extend(event);
         Decision::Respond(response)
-    }
-
-    fn handle_own_path(
-        &mut self,
-        asked: Asked,
-        own: OwnPath,
-        visit: &Visit<'_>,
-        around: &mut Surroundings<'_>,
-    ) -> Decision {
-        let allowed = own.methods();
-        if !allowed.split(", ").any(|method| method == visit.request.method()) {
-            return Decision::Respond(method_not_allowed(allowed));
-        }
-        match own {
-            OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
-            OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
-            OwnPath::SignOut => self.sign_out(visit, around),
-            OwnPath::Me => match self.session(asked, Need::Known, visit, around) {
-                Ok((Some(session), response)) => {
-                    let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
-                    Decision::Respond(me::me(visit, &session).with_cookies(cookies))
-                }
-                Ok((None, _)) if wants_json(visit.request) => {
-                    Decision::Respond(sign_in::unauthenticated(visit))
-                }
-                Ok((None, _)) => self.respond(sign_in::challenge(visit, around.entropy)),
-                Err(decision) => decision,
-            },
-            OwnPath::Callback => self.handle_callback(asked.stream, visit, around),
-        }
-    }
-
-    fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
-        let (response, event) = match sign_out::sign_out(visit) {
-            SignOut::Refused(response, event) => (response, event),
-            SignOut::Obeyed(response, revoke, event) => {
-                // A session is revoked once, however often its cookie is shown here. Where too much is under
-                // way, the token lives on at Cognito; the person is out here.
-                if let (true, Some(revoke)) = (self.sessions.end(visit, around.shared), revoke) {
-                    self.calls.push(Purpose::Revoke, revoke);
-                }
-                (response, event)
-            }
-        };
-        self.respond((response, Some(event)))
-    }
-
-    fn handle_callback(
-        &mut self,
-        stream: StreamId,
-        visit: &Visit<'_>,
-        around: &mut Surroundings<'_>,
-    ) -> Decision {
-        let (mut exchange, callout) = match arrive(visit) {
-            Arrival::Done(response, event) => return self.respond((response, event)),
-            Arrival::Redeem(exchange, callout) => (exchange, callout),
-        };
-        let under_way = self.exchanges().find(|other| other.id() == exchange.id());
-        let joined = under_way.map(|under_way| {
-            let room = under_way.streams.len() < MAX_RELOADS;
-            if room {
-                under_way.streams.push(stream);
-            }
-            room
-        });
-        match joined {
-            // A reload while the first request still waits: both get the one answer.
-            Some(true) => return Decision::Park,
-            Some(false) => return self.respond(refusal(visit, &SignInFailure::Busy)),
-            None => {}
-        }
-        if self.exchanges().count() >= MAX_EXCHANGES {
-            return self.respond(refusal(visit, &SignInFailure::Busy));
-        }
-        if !self.spent.spend(exchange.id(), around.now, around.shared) {
-            return self.respond(finished_before(visit));
-        }
-        exchange.streams.push(stream);
-        if !self.calls.push(Purpose::Redeem(exchange), callout) {
-            return self.respond(refusal(visit, &SignInFailure::Busy));
-        }
-        Decision::Park
-    }
-
-    fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
-        self.calls.exchanges().chain(&mut self.awaiting_keys)
     }
 
     /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
@@ -248,53 +227,50 @@ impl Authenticator {
             exchange.streams.retain(|waiting| *waiting != stream);
         }
         self.sessions.handle_stream_gone(stream);
+        self.bearers.handle_stream_gone(stream);
         self.decisions.retain(|(decided, _)| *decided != stream);
     }
 
     /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
     /// so does the news that it couldn't be made.
     pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
-        let awaited = !self.awaiting_keys.is_empty() || self.sessions.awaits_keys();
         if let Some(next) = self.calls.pop() {
             return Some(next);
         }
-        let fetch = self.keys.poll_fetch(awaited, around.now, around.shared);
-        fetch.then(|| (self.calls.begin(Purpose::FetchKeys), self.fetch_keys()))
-    }
-
-    fn fetch_keys(&self) -> Callout {
-        let pool = &self.config.pool;
-        let header = |value: &str| Secret::new(value.to_owned());
-        Callout {
-            cluster: pool.clusters.idp.clone(),
-            method: "GET",
-            endpoint: pool.endpoints.jwks.clone(),
-            headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
-            body: Secret::new(Vec::new()),
-            timeout: pool.timeouts.jwks,
-        }
+        let config = Rc::clone(&self.config);
+        let due = config.pools.iter().find(|pool| {
+            let awaited = self.awaiting_keys.iter().any(|exchange| exchange.pool().number == pool.number)
+                || self.sessions.await_keys_of(pool)
+                || self.bearers.await_keys_of(pool);
+            let keys = self.keys.of(pool);
+            keys.is_some_and(|keys| keys.poll_fetch(awaited, around.now, around.shared))
+        })?;
+        Some((self.calls.begin(Purpose::FetchKeys(Rc::clone(due))), fetch_keys(due)))
     }
 
     /// Takes the answer of a call.
     pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
-        match self.calls.end(id) {
-            Some(Purpose::Redeem(exchange)) => {
-                let config = Rc::clone(&self.config);
-                let step = exchange.handle_tokens(result, &config, &self.binding, &mut self.keys, around);
+        let config = Rc::clone(&self.config);
+        let Some(purpose) = self.calls.end(id) else { return };
+        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+        match purpose {
+            Purpose::SignIn(exchange) => {
+                let step = exchange.handle_answer(result, &mut bench);
                 self.take(step);
             }
-            Some(Purpose::Refresh(refresh)) => {
-                let Self { sessions, keys, calls, config, binding, .. } = self;
-                let event = sessions.handle_tokens(refresh, result, config, binding, keys, calls, around);
+            Purpose::Refresh(refresh) => {
+                let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut bench);
                 self.events.extend(event);
                 self.settle_waiting(around);
             }
-            Some(Purpose::FetchKeys) => {
-                let outcome = self.keys.handle_response(result, around.now, around.shared);
-                self.events.push_back(fetch_event(outcome));
+            Purpose::FetchKeys(pool) => {
+                if let Some(keys) = self.keys.of(&pool) {
+                    let outcome = keys.handle_response(result, around.now, around.shared);
+                    self.events.push_back(fetch_event(outcome, &pool.name));
+                }
                 self.handle_tick(around);
             }
-            Some(Purpose::Revoke) => {
+            Purpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
                     let status = result.as_ref().map_or(0, |response| response.status);
@@ -302,26 +278,32 @@ impl Authenticator {
                     self.events.push_back(event.with("status", status.to_string()));
                 }
             }
-            None => {}
         }
     }
 
     /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
     pub fn handle_tick(&mut self, around: &mut Surroundings<'_>) {
         let config = Rc::clone(&self.config);
+        if config.bearer.is_some() {
+            // A withdrawn key is to be noticed though no token asks for another.
+            self.keys.adopt_all(around.shared);
+        }
         for exchange in std::mem::take(&mut self.awaiting_keys) {
-            let step = Box::new(exchange).verify(&config, &self.binding, &mut self.keys, around);
+            let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+            let step = Box::new(exchange).verify(&mut bench);
             self.take(step);
         }
-        let Self { sessions, keys, calls, binding, .. } = self;
-        let events = sessions.handle_tick(&config, binding, keys, calls, around);
+        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+        let events = self.sessions.handle_tick(&mut self.calls, &mut bench);
         self.events.extend(events);
         self.settle_waiting(around);
     }
 
-    /// Decides again upon the requests whose wait for a refresh is over.
+    /// Decides again upon the requests whose wait for a refresh or for keys is over.
     fn settle_waiting(&mut self, around: &mut Surroundings<'_>) {
-        for (stream, request, since, impatient) in self.sessions.take_ready(&self.config, around) {
+        let mut ready = self.sessions.take_ready(around);
+        ready.extend(self.bearers.take_ready(&mut self.keys, around));
+        for (stream, request, since, impatient) in ready {
             match self.decide(Asked { stream, since, impatient }, &request, around) {
                 Decision::Park => {}
                 decision => self.decisions.push_back((stream, decision)),
@@ -337,6 +319,7 @@ impl Authenticator {
     fn take(&mut self, step: Step) {
         match step {
             Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
+            Step::Call(exchange, callout) => self.calls.go_on(Purpose::SignIn(exchange), callout),
             Step::Done(streams, response, event) => {
                 self.events.push_back(event);
                 let answer = |stream| (stream, Decision::Respond(response.clone()));
@@ -359,11 +342,11 @@ impl Authenticator {
     pub fn next_tick(&self) -> Duration {
         if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
-        } else if self.sessions.is_waiting() {
+        } else if self.sessions.is_waiting() || self.bearers.is_waiting() {
             Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
-        } else if self.keys.keys().is_none() {
+        } else if self.keys.are_incomplete() {
             Duration::from_millis(250)
         } else {
             Duration::from_secs(10)
@@ -382,4 +365,17 @@ struct Asked {
     stream: StreamId,
     since: UnixTime,
     impatient: bool,
+}
+
+fn fetch_keys(pool: &Pool) -> Callout {
+    let cognito = &pool.cognito;
+    let header = |value: &str| Secret::new(value.to_owned());
+    Callout {
+        cluster: cognito.clusters.idp.clone(),
+        method: "GET",
+        endpoint: cognito.endpoints.jwks.clone(),
+        headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
+        body: Secret::new(Vec::new()),
+        timeout: cognito.timeouts.jwks,
+    }
 }

@@ -1,10 +1,12 @@
 //! Calls to Cognito: those that are decided upon, and those that are under way.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::flow::callback::Exchange;
 use crate::flow::refresh::Refresh;
 use crate::http::Callout;
+use crate::pool::Pool;
 
 /// Calls that one worker has under way at a time. Envoy's circuit breakers let a cluster have 1,024 of all
 /// workers together, and what is beyond that fails at once; here it waits its turn.
@@ -22,12 +24,12 @@ pub struct CalloutId(u64);
 
 /// What a call is made for.
 pub enum Purpose {
-    /// To redeem a code.
-    Redeem(Box<Exchange>),
-    /// To refresh a session.
+    /// To sign somebody in: to redeem a code, or to ask for attributes.
+    SignIn(Box<Exchange>),
+    /// To refresh a session: to redeem a refresh token, or to ask for attributes.
     Refresh(Box<Refresh>),
-    /// To fetch the key set.
-    FetchKeys,
+    /// To fetch a pool's key set.
+    FetchKeys(Rc<Pool>),
     /// To revoke a refresh token.
     Revoke,
 }
@@ -51,6 +53,12 @@ impl Calls {
             self.queued.push_back((purpose, callout));
         }
         room
+    }
+
+    /// Puts a call at the head of the queue that goes on with what another has begun. It takes that one's
+    /// place, so there is always room.
+    pub fn go_on(&mut self, purpose: Purpose, callout: Callout) {
+        self.queued.push_front((purpose, callout));
     }
 
     fn all(&self) -> impl Iterator<Item = &Purpose> {
@@ -93,12 +101,12 @@ impl Calls {
         self.next().is_some()
     }
 
-    /// The sign-ins whose codes are being redeemed.
+    /// The sign-ins whose calls wait or are under way.
     pub fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
         fn redeeming(purpose: &mut Purpose) -> Option<&mut Exchange> {
             match purpose {
-                Purpose::Redeem(exchange) => Some(exchange),
-                Purpose::Refresh(_) | Purpose::FetchKeys | Purpose::Revoke => None,
+                Purpose::SignIn(exchange) => Some(exchange),
+                Purpose::Refresh(_) | Purpose::FetchKeys(_) | Purpose::Revoke => None,
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);

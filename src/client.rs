@@ -57,6 +57,12 @@ pub fn is_prefetch(request: &Request) -> bool {
     })
 }
 
+/// Whether a browser asks for a page of another origin what it may send (Fetch, section 3.2: CORS-preflight
+/// request).
+pub fn is_preflight(request: &Request) -> bool {
+    request.method() == "OPTIONS" && request.has("origin") && request.has("access-control-request-method")
+}
+
 /// Whether another site sends this request: a link, an image, a form over there. Clients that say
 /// nothing of where they come from are not browsers that could be tricked.
 pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {

@@ -26,6 +26,20 @@ pub struct UserPool {
     pub clusters: Clusters,
     /// How long calls may take.
     pub timeouts: Timeouts,
+    /// Where attributes come from that the ID token may lack.
+    pub attributes_from: AttributesFrom,
+}
+
+/// Where attributes are read from. An ID token has those that the app client may read; with some
+/// scopes, or after a change of the schema, fewer than one would think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributesFrom {
+    /// The ID token alone.
+    IdToken,
+    /// `userInfo` as well.
+    UserInfo,
+    /// `GetUser` of the user pools API as well.
+    GetUser,
 }
 
 /// Cognito's endpoints.
@@ -35,12 +49,16 @@ pub struct Endpoints {
     pub authorize: Endpoint,
     /// Where codes and refresh tokens are exchanged for tokens.
     pub token: Endpoint,
+    /// Where attributes are asked for by OpenID Connect (`/oauth2/userInfo`).
+    pub userinfo: Endpoint,
     /// Where refresh tokens are revoked.
     pub revoke: Endpoint,
     /// Where browsers sign out. Not OIDC's RP-initiated logout: it wants `client_id` and `logout_uri`.
     pub logout: Endpoint,
     /// The key set.
     pub jwks: Endpoint,
+    /// The user pools API, for `GetUser`.
+    pub api: Endpoint,
 }
 
 /// Names of Envoy clusters.
@@ -59,6 +77,8 @@ pub struct Timeouts {
     pub token: Duration,
     /// The key set.
     pub jwks: Duration,
+    /// `userInfo` or `GetUser`.
+    pub userinfo: Duration,
     /// Revocation.
     pub revoke: Duration,
 }
@@ -67,12 +87,17 @@ impl UserPool {
     /// The issuer that follows from a pool's id, of Cognito's original and still usual kind; `None`
     /// where the id is none. The region is what stands before the underscore.
     pub fn issuer_of(user_pool_id: &str) -> Option<String> {
+        Some(format!("{}/{user_pool_id}", Self::api_of(user_pool_id)?))
+    }
+
+    /// The origin of the user pools API in the pool's region.
+    pub fn api_of(user_pool_id: &str) -> Option<String> {
         let (region, name) = user_pool_id.split_once('_')?;
         let region_ok = !region.is_empty()
             && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         let name_ok = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         (region_ok && name_ok && user_pool_id.len() <= 55)
-            .then(|| format!("https://cognito-idp.{region}.amazonaws.com/{user_pool_id}"))
+            .then(|| format!("https://cognito-idp.{region}.amazonaws.com"))
     }
 
     /// Who calls the token and the revocation endpoint, with the timeout that goes with it.

@@ -6,6 +6,7 @@ pub mod environment;
 mod headers;
 mod pool;
 pub mod reader;
+mod rules;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -15,27 +16,26 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
-use crate::cognito::UserPool;
 use crate::config::reader::{Fault, Faults, Section};
-use crate::cookie::{Attributes, SameSite};
-use crate::identity::{IdentityHeaders, RoleSettings};
+use crate::identity::IdentityHeaders;
+use crate::oidc::jwt::TokenUse;
 use crate::origin::Origin;
-use crate::path::{Pattern, RequestPath};
-use crate::rules::{Allow, Rule, Rules};
-use crate::seal::{Binding, Keyring};
+use crate::page::{Accent, Design};
+use crate::path::RequestPath;
+use crate::pool::Pools;
+use crate::rules::Rules;
+use crate::seal::Keyring;
 use crate::secret::hex;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The user pool people sign in at.
-    pub pool: UserPool,
+    /// The user pools that people sign in at.
+    pub pools: Pools,
     /// Scheme and authority that browsers see, where it isn't the request's own.
     pub public_url: Option<Origin>,
     /// Our own paths.
     pub paths: Paths,
-    /// The cookies.
-    pub cookies: CookieSettings,
     /// What cookies are sealed under.
     pub keyring: Keyring,
     /// How long a session may last, whatever is refreshed.
@@ -46,12 +46,25 @@ pub struct Config {
     pub refresh_early: Duration,
     /// How long a session outlives its tokens while Cognito is down.
     pub stale_if_error: Duration,
-    /// Where roles come from.
-    pub roles: RoleSettings,
     /// What the app is told.
     pub headers: IdentityHeaders,
     /// Who may see what.
     pub rules: Rules,
+    /// Which bearer tokens are taken; none where it is absent.
+    pub bearer: Option<BearerSettings>,
+    /// Whether CORS preflights go upstream, whoever sends them. They carry no credentials by design.
+    pub preflights_pass: bool,
+    /// What the pages look like.
+    pub pages: Design,
+}
+
+/// Which bearer tokens are taken.
+#[derive(Clone, Debug)]
+pub struct BearerSettings {
+    /// The app clients whose tokens they may be; each pool's own where it is empty.
+    pub client_ids: Vec<String>,
+    /// The kinds of token.
+    pub uses: Vec<TokenUse>,
 }
 
 /// The paths that the filter answers itself.
@@ -69,21 +82,6 @@ pub struct Paths {
     pub signed_out: String,
     /// Where Cognito's logout leads to.
     pub after_sign_out: String,
-}
-
-/// Names and attributes of the cookies.
-#[derive(Clone, Debug)]
-pub struct CookieSettings {
-    /// Name of the identity cookie, prefix and all.
-    pub identity: String,
-    /// Name of the token cookie.
-    pub tokens: String,
-    /// What names of flow cookies begin with.
-    pub flow: String,
-    /// `Domain` and `Secure`.
-    pub attributes: Attributes,
-    /// `SameSite` of identity and tokens.
-    pub same_site: SameSite,
 }
 
 impl Config {
@@ -110,48 +108,38 @@ impl Config {
     }
 
     fn read(root: &Section<'_>) -> Self {
-        let pool = pool::read(root);
         let public_url = read_public_url(root);
         let paths = read_paths(root);
         let session = session::read(root, public_url.as_ref());
-        let roles = read_roles(root);
+        let pools = pool::read(root, &session.cookies);
         let headers = headers::read(root);
-        let rules = read_rules(root);
-        read_later_settings(root);
+        let rules = rules::read(root, &pools);
+        let bearer = read_bearer(root);
+        let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
+        let pages = read_pages(root);
         root.finish();
         Self {
-            pool,
+            pools,
             public_url,
             paths,
-            cookies: session.cookies,
             keyring: session.keyring,
             lifetime: session.lifetime,
             idle: session.idle,
             refresh_early: session.refresh_early,
             stale_if_error: session.stale_if_error,
-            roles,
             headers,
             rules,
+            bearer,
+            preflights_pass,
+            pages,
         }
     }
 
     /// Keeps the shared data of different configurations in one Envoy apart.
     pub fn scope(&self) -> String {
-        let mut hash = Sha256::new();
-        let pool = &self.pool;
-        for part in [&pool.issuer, &pool.client_id, &pool.endpoints.jwks.url, &self.cookies.identity] {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        hash.update(self.keyring.fingerprint());
-        format!("envoy_cognito.{}", hex(hash.finalize().get(..8).unwrap_or_default()))
-    }
-
-    /// What every sealed cookie of this configuration is bound to: another pool's, client's or format's
-    /// doesn't open here.
-    pub fn binding(&self) -> Binding {
-        let pool = &self.pool;
-        Binding::new(&[b"envoy-cognito/1", pool.issuer.as_bytes(), pool.client_id.as_bytes()])
+        let scopes = self.pools.iter().map(|pool| pool.scope(self.keyring.fingerprint()));
+        let hash = scopes.fold(Sha256::new(), Sha256::chain_update).finalize();
+        format!("envoy_cognito.{}", hex(hash.get(..8).unwrap_or_default()))
     }
 }
 
@@ -243,68 +231,57 @@ fn read_paths(root: &Section<'_>) -> Paths {
     paths
 }
 
-fn read_roles(root: &Section<'_>) -> RoleSettings {
-    let section = root.section("roles");
-    let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
-    let claims = section.plain_texts("claims").unwrap_or_else(default);
-    let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
-    if separator.is_empty() {
-        section.fault("separator", "is empty");
+fn read_bearer(root: &Section<'_>) -> Option<BearerSettings> {
+    let section = root.section("bearer");
+    let enabled = section.flag("enabled", false);
+    let client_ids = section.plain_texts("client_ids").unwrap_or_default();
+    if client_ids.iter().any(|id| id.trim().is_empty()) {
+        section.fault("client_ids", "has an empty id in it");
     }
-    if claims.iter().any(|claim| claim.trim().is_empty()) {
-        section.fault("claims", "has an empty name in it");
+    let uses = section.texts("token_use").unwrap_or_else(|| vec![(0, "access".to_owned())]);
+    if uses.is_empty() {
+        section.fault("token_use", "is empty: `access`, `id`, or both");
     }
-    if section.text("attributes_from").is_some_and(|from| from != "id_token") {
-        section.fault("attributes_from", "only `id_token` is supported yet");
-    }
+    let token_use = |(index, text): (usize, String)| match text.as_str() {
+        "access" => Some(TokenUse::Access),
+        "id" => Some(TokenUse::Id),
+        _ => {
+            section.fault(&format!("token_use[{index}]"), format!("`{text}` is not one of access, id"));
+            None
+        }
+    };
+    let uses = uses.into_iter().filter_map(token_use).collect();
     section.finish();
-    RoleSettings { claims, separator }
+    enabled.then_some(BearerSettings { client_ids, uses })
 }
 
-fn read_rules(root: &Section<'_>) -> Rules {
-    let mut rules = Vec::new();
-    for section in root.sections("rules") {
-        if section.is_empty() {
-            section.fault_here("says nothing: a rule has a path, or whom it allows");
+fn read_pages(root: &Section<'_>) -> Design {
+    let section = root.section("pages");
+    let title = section.text("title");
+    if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {
+        section.fault("title", "must be a name of 80 characters at most");
+    }
+    let logo = section.text("logo");
+    if let Some(logo) = &logo {
+        let is_path = logo.starts_with('/') && !logo.starts_with("//") && !logo.contains('\\');
+        let fault = match parse_url(logo) {
+            _ if is_path => None,
+            Ok(_) => None,
+            Err(message) => Some(message),
+        };
+        if let Some(message) = fault.filter(|_| logo.len() <= 500) {
+            section.fault("logo", format!("{message}; or write a path of this host"));
+        } else if logo.len() > 500 {
+            section.fault("logo", "must be an address of 500 characters at most");
         }
-        let path = section.text("path").and_then(|text| match Pattern::parse(&text) {
-            Ok(pattern) => Some(pattern),
-            Err(message) => {
-                section.fault("path", message);
-                None
-            }
-        });
-        let choices = [
-            ("everyone", Allow::Everyone),
-            ("optional", Allow::Optional),
-            ("signed_in", Allow::SignedIn),
-            ("nobody", Allow::Nobody),
-        ];
-        let allow = section.choice("allow", &choices, Allow::SignedIn);
-        for later in ["methods", "hosts", "roles_any", "roles_all", "unauthenticated", "mode"] {
-            section.not_supported_yet(later);
+    }
+    let accent = section.text("accent").and_then(|text| {
+        let accent = Accent::parse(&text);
+        if accent.is_none() {
+            section.fault("accent", format!("`{text}` is no colour; write #0b57d0"));
         }
-        rules.push(Rule { name: section.text("name"), path, allow });
-        section.finish();
-    }
-    Rules::new(rules)
-}
-
-/// Settings of the contract whose work is still to come. Their defaults may be spelt out.
-fn read_later_settings(root: &Section<'_>) {
-    root.not_supported_yet("pools");
-    if root.text("cors_preflight").is_some_and(|choice| choice != "deny") {
-        root.fault("cors_preflight", "only `deny` is supported yet");
-    }
-    let bearer = root.section("bearer");
-    if bearer.flag("enabled", false) {
-        bearer.fault("enabled", "not supported yet");
-    }
-    if bearer.plain_texts("client_ids").is_some_and(|ids| !ids.is_empty()) {
-        bearer.fault("client_ids", "not supported yet");
-    }
-    if bearer.plain_texts("token_use").is_some_and(|uses| uses != ["access"]) {
-        bearer.fault("token_use", "not supported yet");
-    }
-    bearer.finish();
+        accent
+    });
+    section.finish();
+    Design::new(title, logo, accent)
 }

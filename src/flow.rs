@@ -1,6 +1,7 @@
 //! The stories: what happens to a request beyond letting it through. Each takes values and gives
 //! values; [`crate::authenticator`] calls them.
 
+pub mod bearer;
 pub mod callback;
 pub mod failure;
 pub mod forward;
@@ -11,14 +12,23 @@ pub mod refresh;
 pub mod sign_in;
 pub mod sign_out;
 
+use std::rc::Rc;
+
+use serde_json::json;
+
 use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::http::{Request, Response};
+use crate::identity::Identity;
+use crate::oidc::SessionTokens;
 use crate::origin::Origin;
-use crate::page::Page;
+use crate::page::{Design, Page};
 use crate::path::RequestPath;
-use crate::session::CookieStore;
+use crate::pool::Pool;
+use crate::rules::Who;
+use crate::session::{CookieStore, Session};
+use crate::texts;
 use crate::time::UnixTime;
 
 /// A request, and what is known of it before any story begins.
@@ -31,20 +41,71 @@ pub struct Visit<'a> {
     pub path: RequestPath,
     /// Its cookies.
     pub cookies: Cookies<'a>,
-    /// What opens and seals cookies for its host.
-    pub store: CookieStore<'a>,
     /// The origin that the browser sees.
     pub origin: Origin,
+    /// The pools that may be signed in at under this origin's host; one at least.
+    pub pools: &'a [Rc<Pool>],
     /// What the client can make of an answer.
     pub client: Client,
     /// The time.
     pub now: UnixTime,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
     /// Names this request in the log and on pages: Envoy's request id.
     pub fn reference(&self) -> String {
         reference(self.request)
+    }
+
+    /// What opens and seals a pool's cookies for this origin's host.
+    pub fn store(&self, pool: &'a Pool) -> CookieStore<'a> {
+        CookieStore::new(self.config, pool, self.origin.host())
+    }
+
+    /// The session that the request carries. Where it carries one of each of several pools, the latest.
+    pub fn session(&self) -> Option<(&'a Rc<Pool>, Session)> {
+        let sessions = self.pools.iter().filter_map(|pool| {
+            let session = self.store(pool).session(&self.cookies, self.now)?;
+            Some((pool, session))
+        });
+        sessions.max_by_key(|(_, session)| session.signed_in_at)
+    }
+
+    /// `Set-Cookie` values that delete what the request carries of pools other than `pool`: whoever signs
+    /// in at one is no longer signed in at another.
+    pub fn without_others(&self, pool: &Pool) -> Vec<String> {
+        let others = self.pools.iter().filter(|other| other.number != pool.number);
+        let of = |other: &Rc<Pool>| {
+            let cookies = &other.cookies;
+            let mut names = cookies.token_parts(&self.cookies);
+            if self.cookies.values(&cookies.identity).next().is_some() {
+                names.push(cookies.identity.clone());
+            }
+            names.into_iter().map(|name| cookies.attributes.delete(&name)).collect::<Vec<_>>()
+        };
+        others.flat_map(of).collect()
+    }
+}
+
+/// Somebody who is signed in, or an API client with a good token.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Where they have their account.
+    pub pool: Rc<Pool>,
+    /// Who they are.
+    pub identity: Identity,
+    /// Tokens that go upstream.
+    pub tokens: SessionTokens,
+    /// When they will need to sign in again, or have another token.
+    pub until: UnixTime,
+    /// Whether a bearer token says so, rather than a session.
+    pub by_bearer_token: bool,
+}
+
+impl Person {
+    /// What rules ask of a person.
+    pub fn as_seen_by_rules(&self) -> Who<'_> {
+        Who { roles: &self.identity.roles, pool: &self.pool.name }
     }
 }
 
@@ -57,38 +118,48 @@ pub fn reference(request: &Request) -> String {
     request.text("x-request-id").filter(ok).unwrap_or("-").to_owned()
 }
 
-/// `403` for somebody whom signing in again wouldn't help.
-pub fn forbidden(client: Client, reference: &str) -> Response {
-    match client {
-        Client::Navigation | Client::FormNavigation => Page::new(403, "No access")
-            .text("This page is not open to you.")
-            .reference(reference)
-            .into_response(),
-        Client::Grpc | Client::Other => Response::json(403, &serde_json::json!({"error": "forbidden"})),
+/// `403` for somebody whom signing in again wouldn't help; `person` is who it is, where that matters.
+pub fn forbidden(visit: &Visit<'_>, person: Option<&Person>) -> Response {
+    if !visit.client.shows_pages() {
+        let response = Response::json(403, &json!({"error": "forbidden"}));
+        return match person {
+            // RFC 6750, section 3.1.
+            Some(person) if person.by_bearer_token => {
+                response.with("www-authenticate", "Bearer error=\"insufficient_scope\"".to_owned())
+            }
+            _ => response,
+        };
     }
+    let words = if person.is_some() { texts::FORBIDDEN } else { texts::CLOSED };
+    let page = Page::saying(&visit.config.pages, 403, words);
+    let page = match person {
+        Some(Person { identity, .. }) => {
+            let name = identity.username.as_deref().or(identity.email.as_deref());
+            page.text(&texts::signed_in_as(name.unwrap_or(&identity.subject)))
+                .action(texts::WHO_AM_I, &visit.config.paths.me)
+                .link(texts::SIGN_OUT, &visit.config.paths.sign_out)
+        }
+        None => page,
+    };
+    page.reference(&visit.reference()).into_response()
 }
 
 /// `400` for a request whose path or host can't be decided upon.
-pub fn malformed(client: Client, reference: &str) -> Response {
+pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
     if client.shows_pages() {
-        return Page::new(400, "This address can't be read")
-            .text("The address has characters in it that don't belong there. Please check the link.")
-            .reference(reference)
-            .into_response();
+        return Page::saying(design, 400, texts::MALFORMED).reference(reference).into_response();
     }
-    Response::json(400, &serde_json::json!({"error": "malformed_request"}))
+    Response::json(400, &json!({"error": "malformed_request"}))
 }
 
-/// `503` for somebody whose session can't be refreshed because Cognito can't be reached. The session
-/// is kept: they come back in when it can.
-pub fn unavailable(client: Client, reference: &str) -> Response {
-    let response = if client.shows_pages() {
-        Page::new(503, "The sign-in service can't be reached")
-            .text("You are still signed in, but that has to be confirmed and can't be right now. Please try again in a moment.")
-            .reference(reference)
-            .into_response()
+/// `503` for somebody whom Cognito can't vouch for now because it can't be reached. A session is kept:
+/// they come back in when it can.
+pub fn unavailable(visit: &Visit<'_>) -> Response {
+    let response = if visit.client.shows_pages() {
+        let page = Page::saying(&visit.config.pages, 503, texts::UNAVAILABLE);
+        page.reference(&visit.reference()).into_response()
     } else {
-        Response::json(503, &serde_json::json!({"error": "temporarily_unavailable"}))
+        Response::json(503, &json!({"error": "temporarily_unavailable"}))
     };
     response.with("retry-after", "5".to_owned())
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::oidc::jwt::IdClaims;
+use crate::attributes::Attributes;
+use crate::oidc::SessionTokens;
+use crate::oidc::jwt::Claims;
 
 /// A signed-in person. What the identity cookie carries of the tokens, and nothing more of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,37 +33,78 @@ pub struct RoleSettings {
     pub separator: String,
 }
 
+/// The prefix of roles that stand for an access token's scopes.
+const SCOPE: &str = "scope:";
+
 impl Identity {
-    /// The identity that verified claims tell of.
-    pub fn from_claims(claims: &IdClaims, roles: &RoleSettings, wanted: &[String]) -> Self {
-        let text = |name: &str| claims.get(name).and_then(claim_text);
+    /// The identity that an ID token tells of, and attributes that it lacks.
+    pub fn of_id_token(
+        claims: &Claims,
+        attributes: Option<&Attributes>,
+        settings: &RoleSettings,
+        wanted: &[String],
+    ) -> Self {
+        let claim = |name: &str| claims.get(name).or_else(|| attributes?.get(name));
+        let text = |name: &str| claim(name).and_then(claim_text);
+        let mut roles = Roles::default();
+        for value in settings.claims.iter().filter_map(|name| claim(name)) {
+            roles.add_claim(value, &settings.separator);
+        }
         Self {
             subject: claims.subject().to_owned(),
             username: text("cognito:username"),
             email: text("email"),
             name: text("name"),
-            roles: roles.read(claims),
+            roles: roles.0,
+            claims: wanted.iter().filter_map(|name| Some((name.clone(), text(name)?))).collect(),
+        }
+    }
+
+    /// The identity that a bearer's access token tells of: its groups are its roles, and so are its scopes,
+    /// under a prefix of their own.
+    pub fn of_access_token(claims: &Claims, wanted: &[String]) -> Self {
+        let text = |name: &str| claims.get(name).and_then(claim_text);
+        let mut roles = Roles::default();
+        if let Some(groups @ Value::Array(_)) = claims.get("cognito:groups") {
+            roles.add_claim(groups, "");
+        }
+        let scopes = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+        scopes.split_ascii_whitespace().for_each(|scope| roles.add(format!("{SCOPE}{scope}")));
+        Self {
+            subject: claims.subject().to_owned(),
+            username: text("username"),
+            email: text("email"),
+            name: text("name"),
+            roles: roles.0,
             claims: wanted.iter().filter_map(|name| Some((name.clone(), text(name)?))).collect(),
         }
     }
 }
 
-impl RoleSettings {
-    fn read(&self, claims: &IdClaims) -> Vec<String> {
-        let mut roles: Vec<String> = Vec::new();
+/// Roles in the making: in order, without repeats.
+#[derive(Default)]
+struct Roles(Vec<String>);
+
+impl Roles {
+    fn add(&mut self, role: String) {
+        if !self.0.contains(&role) {
+            self.0.push(role);
+        }
+    }
+
+    /// Adds a claim's roles: a list, or a text to split. What looks like a scope is left out: a group or an
+    /// attribute of that name would open what is meant for an access token's scope alone.
+    fn add_claim(&mut self, claim: &Value, separator: &str) {
         let mut add = |role: &str| {
-            if !role.is_empty() && !roles.iter().any(|known| known == role) {
-                roles.push(role.to_owned());
+            if !role.is_empty() && !role.starts_with(SCOPE) {
+                self.add(role.to_owned());
             }
         };
-        for claim in self.claims.iter().filter_map(|name| claims.get(name)) {
-            match claim {
-                Value::String(text) => text.split(&self.separator).for_each(|role| add(role.trim())),
-                Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(&mut add),
-                _ => {}
-            }
+        match claim {
+            Value::String(text) => text.split(separator).for_each(|role| add(role.trim())),
+            Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(add),
+            _ => {}
         }
-        roles
     }
 }
 
@@ -94,6 +137,10 @@ pub enum Source {
     Roles(char),
     /// A claim by its name.
     Claim(String),
+    /// The raw ID token.
+    IdToken,
+    /// The raw access token.
+    AccessToken,
 }
 
 /// The header names of a preset.
@@ -106,6 +153,30 @@ pub const X_AUTH: Preset = &[
     ("x-auth-email", Source::Email),
     ("x-auth-name", Source::Name),
     ("x-auth-roles", Source::Roles(',')),
+];
+
+/// The names of oauth2-proxy as an authorization service (`--set-xauthrequest`).
+pub const X_AUTH_REQUEST: Preset = &[
+    ("x-auth-request-user", Source::Subject),
+    ("x-auth-request-email", Source::Email),
+    ("x-auth-request-preferred-username", Source::Username),
+    ("x-auth-request-groups", Source::Roles(',')),
+];
+
+/// The names of oauth2-proxy as a proxy (`--pass-user-headers`).
+pub const X_FORWARDED: Preset = &[
+    ("x-forwarded-user", Source::Subject),
+    ("x-forwarded-email", Source::Email),
+    ("x-forwarded-preferred-username", Source::Username),
+    ("x-forwarded-groups", Source::Roles(',')),
+];
+
+/// The names of AuthCrunch (`inject headers with claims`).
+pub const X_TOKEN: Preset = &[
+    ("x-token-subject", Source::Subject),
+    ("x-token-user-name", Source::Name),
+    ("x-token-user-email", Source::Email),
+    ("x-token-user-roles", Source::Roles(' ')),
 ];
 
 /// The identity headers of one configuration.
@@ -132,6 +203,16 @@ impl IdentityHeaders {
         claims
     }
 
+    /// Whether raw tokens go upstream.
+    pub fn forwards_tokens(&self) -> bool {
+        self.forwards(&Source::IdToken) || self.forwards(&Source::AccessToken)
+    }
+
+    /// Whether a header is filled from that source.
+    pub fn forwards(&self, wanted: &Source) -> bool {
+        self.headers.iter().any(|(_, source)| source == wanted)
+    }
+
     /// Whether an upstream could take a header of that name for one of ours. WSGI and CGI fold `-` and `_`
     /// together, many servers `.` as well, some everything that is neither letter nor digit.
     pub fn is_ours(&self, name: &str) -> bool {
@@ -140,8 +221,17 @@ impl IdentityHeaders {
 
     /// The headers that say who `identity` is. What is unknown has no header: an empty one could be
     /// read as somebody's name.
-    pub fn render<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
-        self.headers.iter().filter_map(|(name, source)| {
+    pub fn render<'a>(
+        &'a self,
+        identity: &'a Identity,
+        tokens: &'a SessionTokens,
+    ) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        // As a credential a token stands behind its scheme (RFC 6750, section 2.1); alone it is just itself.
+        let token = |name: &str, token: &str| match name {
+            "authorization" => format!("Bearer {}", header_value(token)),
+            _ => header_value(token),
+        };
+        self.headers.iter().filter_map(move |(name, source)| {
             let value = match source {
                 Source::Subject => header_value(&identity.subject),
                 Source::Username => header_value(identity.username.as_deref()?),
@@ -152,6 +242,8 @@ impl IdentityHeaders {
                     let (_, value) = identity.claims.iter().find(|(claim, _)| claim == wanted)?;
                     header_value(value)
                 }
+                Source::IdToken => token(name, tokens.id.as_ref()?.0.expose()),
+                Source::AccessToken => token(name, tokens.access.as_ref()?.0.expose()),
             };
             (!value.is_empty()).then(|| (name.as_str(), value.into_bytes()))
         })
@@ -175,9 +267,9 @@ fn header_value(text: &str) -> String {
     clean.trim().to_owned()
 }
 
-/// Roles in one header. What could be mistaken for the separator or for the escape itself, control
-/// characters, everything beyond ASCII and spaces at either end are percent-encoded, so that splitting
-/// at the separator and decoding gives back exactly the roles that went in.
+/// Roles in one header. Commas, the separator, the escape itself, control characters, everything beyond
+/// ASCII and spaces at either end are percent-encoded, so that splitting at the separator and decoding
+/// gives back exactly the roles that went in.
 pub fn join_roles(roles: &[String], separator: char) -> String {
     let mut joined = String::new();
     for (index, role) in roles.iter().enumerate() {
@@ -187,7 +279,8 @@ pub fn join_roles(roles: &[String], separator: char) -> String {
         let last = role.len().saturating_sub(1);
         for (at, byte) in role.bytes().enumerate() {
             let at_the_edge = byte == b' ' && (at == 0 || at == last);
-            if byte == b'%' || char::from(byte) == separator || !(0x20..0x7f).contains(&byte) || at_the_edge {
+            let special = matches!(byte, b'%' | b',') || char::from(byte) == separator;
+            if special || !(0x20..0x7f).contains(&byte) || at_the_edge {
                 push_escaped(&mut joined, byte);
             } else {
                 joined.push(char::from(byte));
@@ -234,8 +327,9 @@ mod tests {
             email: Some(" ".into()),
             ..Identity::default()
         };
+        let tokens = SessionTokens::default();
         let rendered: Vec<(&str, String)> = headers
-            .render(&identity)
+            .render(&identity, &tokens)
             .map(|(name, value)| (name, String::from_utf8(value).unwrap()))
             .collect();
         assert_eq!(

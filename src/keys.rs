@@ -1,6 +1,7 @@
 //! The key set in a worker's hands: when to fetch it, whose turn it is, and what to keep when a fetch
 //! fails. All workers of an Envoy share what one of them fetched.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, Level};
 use crate::http::{CalloutError, CalloutResult};
 use crate::oidc::jwks::{KeySet, NoUsableKey};
+use crate::pool::Pool;
 use crate::shared::{SharedData, Version, prepare};
 use crate::time::UnixTime;
 
@@ -21,6 +23,33 @@ const RETRY_WHEN_AWAITED: Duration = Duration::from_secs(1);
 const RETRY_FROM: Duration = Duration::from_secs(1);
 /// … up to here.
 const RETRY_UP_TO: Duration = Duration::from_secs(60);
+
+/// The key sets of all pools, as one worker knows them.
+#[derive(Debug)]
+pub struct KeyStores(Vec<KeyStore>);
+
+impl KeyStores {
+    /// Empty stores for these pools. `keyring` keeps the shared data of different configurations apart.
+    pub fn new(pools: &[Rc<Pool>], keyring: [u8; 8], shared: &dyn SharedData) -> Self {
+        let store = |pool: &Rc<Pool>| KeyStore::new(&pool.scope(keyring), pool.cognito.timeouts.jwks, shared);
+        Self(pools.iter().map(store).collect())
+    }
+
+    /// The key set of a pool.
+    pub fn of(&mut self, pool: &Pool) -> Option<&mut KeyStore> {
+        self.0.get_mut(pool.number)
+    }
+
+    /// Takes over what other workers have fetched since.
+    pub fn adopt_all(&mut self, shared: &dyn SharedData) {
+        self.0.iter_mut().for_each(|store| store.adopt(shared));
+    }
+
+    /// Whether any pool has none yet.
+    pub fn are_incomplete(&self) -> bool {
+        self.0.iter().any(|store| store.held.is_none())
+    }
+}
 
 /// The key set of one pool, as one worker knows it.
 #[derive(Debug)]
@@ -201,14 +230,23 @@ impl KeyStore {
         if self.newer_wanted || under_way { Newer::Coming } else { Newer::Throttled }
     }
 
+    /// Whether a fetch is about to be made or under way, at whatever worker.
+    pub fn is_coming(&self, now: UnixTime, shared: &dyn SharedData) -> bool {
+        let hold = self.timeout + Duration::from_secs(1);
+        self.fetching || self.newer_wanted || self.read_lease(shared).0.is_under_way(now, hold)
+    }
+
+    fn read_lease(&self, shared: &dyn SharedData) -> (Lease, Option<Version>) {
+        let found = shared.get(&self.lease_key);
+        let version = found.as_ref().map(|(_, version)| *version);
+        (found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default(), version)
+    }
+
     /// Changes the lease if `change` says so and no other worker is faster. What can't be decided
     /// counts as "not now", so that a store in trouble never means unguarded fetches.
     fn update_lease(&self, shared: &dyn SharedData, mut change: impl FnMut(&mut Lease) -> bool) -> bool {
         for _ in 0..4 {
-            let found = shared.get(&self.lease_key);
-            let version = found.as_ref().map(|(_, version)| *version);
-            let mut lease: Lease =
-                found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
+            let (mut lease, version) = self.read_lease(shared);
             if !change(&mut lease) {
                 return false;
             }
@@ -249,7 +287,12 @@ fn read_answer(result: &CalloutResult) -> Result<(KeySet, &[u8]), FetchError> {
 }
 
 /// The log line of a fetch.
-pub fn fetch_event(outcome: Result<usize, FetchError>) -> Event {
+pub fn fetch_event(outcome: Result<usize, FetchError>, pool: &str) -> Event {
+    let event = outcome_event(outcome);
+    if pool.is_empty() { event } else { event.with("pool", pool) }
+}
+
+fn outcome_event(outcome: Result<usize, FetchError>) -> Event {
     let failed = |reason: &str| Event::new(Level::Warn, "jwks.failed").with("reason", reason);
     match outcome {
         Ok(keys) => Event::new(Level::Info, "jwks.fetched").with("keys", keys.to_string()),

@@ -43,6 +43,7 @@ pub mod http;
 //
 pub mod cookie;
 pub mod event;
+pub mod hostname;
 pub mod origin;
 pub mod path;
 pub mod protobuf;
@@ -50,6 +51,8 @@ pub mod seal;
 pub mod shared;
 //
 pub mod client;
+pub mod texts;
+//
 pub mod page;
 
 // Floor 1, standards: OAuth 2.0, OpenID Connect and JOSE.
@@ -57,8 +60,13 @@ pub mod oidc;
 
 // Floor 2, product: Cognito, configuration, identities, sessions.
 pub mod cognito;
+//
+pub mod attributes;
+//
 pub mod identity;
 pub mod rules;
+//
+pub mod pool;
 //
 pub mod config;
 //
@@ -77,6 +85,10 @@ pub mod flow;
 pub mod calls;
 //
 pub mod sessions;
+//
+pub mod remembered;
+//
+pub mod bearers;
 //
 pub mod authenticator;
 

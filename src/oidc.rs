@@ -25,6 +25,17 @@ pub struct AccessToken(pub Secret<String>);
 #[derive(Clone, Debug)]
 pub struct RefreshToken(pub Secret<String>);
 
+/// The tokens that a session keeps, or an API client has sent, beside what is known of the person.
+#[derive(Clone, Debug, Default)]
+pub struct SessionTokens {
+    /// What new tokens are had for.
+    pub refresh: Option<RefreshToken>,
+    /// The ID token, where it goes upstream.
+    pub id: Option<IdToken>,
+    /// The access token, where it goes upstream.
+    pub access: Option<AccessToken>,
+}
+
 /// The secret of the app client.
 #[derive(Clone, Debug)]
 pub struct ClientSecret(pub Secret<String>);

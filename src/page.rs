@@ -1,64 +1,94 @@
 //! The filter's own pages: small, readable without CSS, without script. All values are escaped here
 //! and nowhere else.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-
 use crate::http::Response;
+use crate::texts::{self, Words};
+
+mod design;
+
+pub use design::{Accent, Design};
 
 /// A page in the making.
 #[derive(Debug)]
-pub struct Page {
+pub struct Page<'d> {
+    design: &'d Design,
     status: u16,
     title: String,
     main: String,
     refresh: Option<String>,
 }
 
-impl Page {
+impl<'d> Page<'d> {
     /// A page under a heading, which is its title too.
-    pub fn new(status: u16, title: &str) -> Self {
-        Self { status, title: escape(title), main: format!("<h1>{}</h1>\n", escape(title)), refresh: None }
+    pub fn new(design: &'d Design, status: u16, title: &str) -> Self {
+        let title = escape(title);
+        let main = format!("<h1>{title}</h1>\n");
+        Self { design, status, title, main, refresh: None }
+    }
+
+    /// A page that says something.
+    pub fn saying(design: &'d Design, status: u16, words: Words) -> Self {
+        Self::new(design, status, words.title).text(words.text)
+    }
+
+    fn push(mut self, html: std::fmt::Arguments<'_>) -> Self {
+        // Writing into a `String` doesn't fail.
+        let _ = std::fmt::Write::write_fmt(&mut self.main, html);
+        self
     }
 
     /// A paragraph more.
     #[must_use]
-    pub fn text(mut self, text: &str) -> Self {
-        self.main.push_str(&format!("<p>{}</p>\n", escape(text)));
-        self
+    pub fn text(self, text: &str) -> Self {
+        self.push(format_args!("<p>{}</p>\n", escape(text)))
     }
 
     /// A link that is the thing to do next. `target` must be a path or URL of ours.
     #[must_use]
-    pub fn action(mut self, label: &str, target: &str) -> Self {
-        self.main.push_str(&format!(
-            "<p><a class=\"act\" href=\"{}\">{}</a></p>\n",
-            escape(target),
-            escape(label)
-        ));
-        self
+    pub fn action(self, label: &str, target: &str) -> Self {
+        self.push(format_args!("<p><a class=\"act\" href=\"{}\">{}</a></p>\n", escape(target), escape(label)))
+    }
+
+    /// A link that some may want to follow. `target` must be a path or URL of ours.
+    #[must_use]
+    pub fn link(self, label: &str, target: &str) -> Self {
+        self.push(format_args!("<p><a href=\"{}\">{}</a></p>\n", escape(target), escape(label)))
+    }
+
+    /// Links of which one is to be followed: labels and targets of ours. `lead` stands in front of each for
+    /// those who don't see that they belong together.
+    #[must_use]
+    pub fn choices<'a>(self, lead: &str, choices: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let lead = escape(lead);
+        let item = |page: Self, (label, target): (&str, String)| {
+            page.push(format_args!(
+                "<li><a class=\"act\" href=\"{}\"><span class=\"aside\">{lead} </span>{}</a></li>\n",
+                escape(&target),
+                escape(label)
+            ))
+        };
+        let page = self.push(format_args!("<ul>\n"));
+        choices.into_iter().fold(page, item).push(format_args!("</ul>\n"))
     }
 
     /// Terms and what there is to say of each.
     #[must_use]
-    pub fn facts<'a>(mut self, facts: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
-        self.main.push_str("<dl>\n");
+    pub fn facts<'a>(self, facts: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
+        let mut page = self.push(format_args!("<dl>\n"));
         for (term, values) in facts {
-            self.main.push_str(&format!("<dt>{}</dt>\n", escape(term)));
+            page = page.push(format_args!("<dt>{}</dt>\n", escape(term)));
             for value in values {
-                self.main.push_str(&format!("<dd>{}</dd>\n", escape(&value)));
+                page = page.push(format_args!("<dd>{}</dd>\n", escape(&value)));
             }
         }
-        self.main.push_str("</dl>\n");
-        self
+        page.push(format_args!("</dl>\n"))
     }
 
     /// What to quote when asking for help; it stands in the log as well.
     #[must_use]
-    pub fn reference(mut self, reference: &str) -> Self {
-        self.main.push_str(&format!("<p class=\"ref\">Reference: <code>{}</code></p>\n", escape(reference)));
-        self
+    pub fn reference(self, reference: &str) -> Self {
+        let (label, reference) = (escape(texts::REFERENCE), escape(reference));
+        self.push(format_args!("<p class=\"ref\">{label} <code>{reference}</code></p>\n"))
     }
 
     /// Moves on to a path of ours by itself.
@@ -70,34 +100,39 @@ impl Page {
 
     /// The page as an answer.
     pub fn into_response(self) -> Response {
+        let Self { design, status, title, main, refresh } = self;
         let refresh =
-            self.refresh.map(|target| format!("<meta http-equiv=\"refresh\" content=\"0;url={target}\">\n"));
-        let mut response = Response::new(self.status)
+            refresh.map(|target| format!("<meta http-equiv=\"refresh\" content=\"0;url={target}\">\n"));
+        let site = design.title().map(|site| format!(" – {}", escape(site)));
+        let mut response = Response::new(status)
             .with("content-type", "text/html; charset=utf-8".to_owned())
-            .with("content-security-policy", content_security_policy())
+            .with("content-security-policy", design.content_security_policy().to_owned())
             .with("x-content-type-options", "nosniff".to_owned())
             .with("x-frame-options", "DENY".to_owned())
             .with("referrer-policy", "no-referrer".to_owned());
         response.body = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n{}<title>{}</title>\n\
-             <style>{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
+             <meta name=\"color-scheme\" content=\"light dark\">\n{}<title>{title}{}</title>\n\
+             <style>{}</style>\n</head>\n<body>\n{}<main>\n{main}</main>\n</body>\n</html>\n",
+            texts::LANGUAGE,
             refresh.unwrap_or_default(),
-            self.title,
-            self.main,
+            site.unwrap_or_default(),
+            design.style(),
+            brand(design),
         );
         response
     }
 }
 
-/// Nothing may be loaded, framed or submitted; of styles, this one.
-fn content_security_policy() -> String {
-    let style = STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
+/// The site's own name and logo, where it has told us.
+fn brand(design: &Design) -> String {
+    let name = escape(design.title().unwrap_or_default());
+    let logo = design.logo().map(|url| format!("<img src=\"{}\" alt=\"\">", escape(url)));
+    match (logo, name.as_str()) {
+        (None, "") => String::new(),
+        (logo, name) => format!("<header>{}<span>{name}</span></header>\n", logo.unwrap_or_default()),
+    }
 }
 
 fn escape(text: &str) -> String {
@@ -116,41 +151,38 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#f6f7f9;--card:#fff;--line:#d8dee4;--act:#0b57d0;--on:#fff}\
-@media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#9aa4af;--paper:#111418;--card:#1a1e24;--line:#333b45;--act:#8ab4f8;--on:#0b1526}}\
-*{box-sizing:border-box}\
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}\
-main{width:100%;max-width:32rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:2rem;overflow-wrap:anywhere}\
-h1{font-size:1.4rem;line-height:1.25;margin:0 0 1rem}\
-p{margin:0 0 1rem}\
-main>:last-child{margin-bottom:0}\
-dl{margin:0 0 1.5rem;display:grid;grid-template-columns:minmax(6rem,auto) 1fr;gap:.4rem 1.25rem}\
-dt{grid-column:1;color:var(--soft)}\
-dd{grid-column:2;margin:0}\
-a.act{display:inline-block;background:var(--act);color:var(--on);padding:.6rem 1.1rem;border-radius:.5rem;text-decoration:none;font-weight:600}\
-a.act:focus-visible{outline:3px solid var(--ink);outline-offset:2px}\
-.ref{color:var(--soft);font-size:.85rem;margin:0}\
-@media(max-width:26rem){main{padding:1.25rem}dl{display:block}dd{margin:0 0 .5rem}}";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_escaped_and_the_page_is_locked_down() {
-        let response = Page::new(400, "<script>alert(1)</script>")
+        let design = Design::new(Some("<b>".to_owned()), Some("/logo\"'><script>".to_owned()), None);
+        let response = Page::new(&design, 400, "<script>alert(1)</script>")
             .text("a & b \"c\" 'd'")
             .action("go", "/x?a=1&b=\"2")
+            .link("<l>", "\"><script>")
+            .choices("<lead>", [("<c>", "/\"><script>".to_owned())])
             .facts([("<t>", vec!["<v>".to_owned()])])
             .reference("<r>")
             .moving_on_to("/\"><script>")
             .into_response();
-        assert!(!response.body.contains("<script"), "{}", response.body);
-        assert!(!response.body.contains("<v>") && !response.body.contains("<r>"));
+        for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>"] {
+            assert!(!response.body.contains(raw), "{raw}: {}", response.body);
+        }
         assert!(response.body.len() < 10_000);
         let csp = response.header("content-security-policy").unwrap();
         assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"));
         assert_eq!(response.header("cache-control"), Some("no-store"));
+    }
+
+    #[test]
+    fn a_page_without_a_brand_has_none() {
+        let response = Page::new(&Design::default(), 200, "Hello").into_response();
+        assert!(!response.body.contains("<header>") && !response.body.contains("<img"));
+        assert!(response.body.contains("<title>Hello</title>"));
+        let design = Design::new(Some("Example".to_owned()), None, None);
+        let response = Page::new(&design, 200, "Hello").into_response();
+        assert!(response.body.contains("<title>Hello – Example</title>"));
     }
 }

@@ -125,6 +125,19 @@ fn percent_decode_once(path: &str) -> Result<String, BadPath> {
     String::from_utf8(bytes).map_err(|_| BadPath::BadEscape)
 }
 
+/// The segments of a path, canonical or as a client spelt it.
+pub fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split('/').take(if path.is_empty() { 0 } else { usize::MAX })
+}
+
+/// What a segment in a browser's own escapes reads as. `None` for any other spelling: whoever escapes what
+/// needs no escape has something in mind.
+pub fn unescaped(segment: &str) -> Option<String> {
+    let text = segment.contains('%').then(|| percent_decode_once(segment).ok()).flatten()?;
+    (escaped(&text) == segment).then_some(text)
+}
+
 /// Whether there is an escape of any character.
 fn has_escape(text: &[u8]) -> bool {
     text.windows(3).any(
@@ -173,15 +186,19 @@ pub struct Pattern {
     segments: Vec<Segment>,
 }
 
+/// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub enum Segment {
+    /// Itself.
     Literal {
         /// As it reads.
         text: String,
         /// As a browser spells it, where that differs.
         escaped: Option<String>,
     },
+    /// Any one segment.
     One,
+    /// Any number of segments.
     Any,
 }
 
@@ -223,6 +240,11 @@ impl Pattern {
             });
         }
         Ok(Self { segments })
+    }
+
+    /// Its segments, in order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// Whether the pattern covers a canonical path.

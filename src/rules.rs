@@ -1,6 +1,15 @@
-//! Rules: who may see which path. The first that matches decides; where none does, one must be signed in.
+//! Rules: who may see what. The first that matches decides; where none does, one must be signed in.
+//!
+//! All rules together are compiled into one automaton at load ([`automaton`]), which reads a request's host,
+//! path and method once, whatever the number of rules.
 
+mod automaton;
+#[cfg(test)]
+mod tests;
+
+use crate::hostname::{HostPattern, normalized};
 use crate::path::{Pattern, RequestPath};
+use crate::rules::automaton::Automaton;
 
 /// Whom a rule lets in, most liberal first: the order is what "stricter" means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,111 +18,229 @@ pub enum Allow {
     Everyone,
     /// Anybody, and who is signed in matters.
     Optional,
-    /// Whoever is signed in.
+    /// Whoever is signed in, and has the roles that the rule names.
     SignedIn,
     /// Not a soul.
     Nobody,
 }
 
-/// One rule.
+/// What somebody without a session gets where a rule wants one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// A navigation is sent to sign in, everything else is told so.
+    Auto,
+    /// Every `GET` is sent to sign in.
+    Redirect,
+    /// Nobody is sent anywhere.
+    Reject,
+}
+
+/// What a rule says, once it is found.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The name that the operator gave it.
     pub name: Option<String>,
-    /// Which paths; all where it is absent.
-    pub path: Option<Pattern>,
+    /// Its place in the document, from 0.
+    pub number: usize,
     /// Whom it lets in.
     pub allow: Allow,
+    /// One of these roles is needed, where there are any.
+    pub roles_any: Vec<String>,
+    /// All of these roles are needed.
+    pub roles_all: Vec<String>,
+    /// The account must be in one of these pools, where there are any.
+    pub pools: Vec<String>,
+    /// What somebody without a session gets.
+    pub unauthenticated: Unauthenticated,
 }
 
-/// All rules, in order.
+/// The rule behind all others.
+static DEFAULT: Rule = Rule {
+    name: None,
+    number: usize::MAX,
+    allow: Allow::SignedIn,
+    roles_any: Vec::new(),
+    roles_all: Vec::new(),
+    pools: Vec::new(),
+    unauthenticated: Unauthenticated::Auto,
+};
+
+impl Rule {
+    /// What logs call it: its name, else its number in the document, from 0.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None if self.number == usize::MAX => "default".to_owned(),
+            None => self.number.to_string(),
+        }
+    }
+
+    fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'_> {
+        match (self.allow, who) {
+            (Allow::Everyone | Allow::Optional, _) => Verdict::Pass,
+            (Allow::Nobody, _) => Verdict::Forbidden(self),
+            (Allow::SignedIn, None) => Verdict::SignIn(self),
+            (Allow::SignedIn, Some(who)) if self.is_met_by(who) => Verdict::Pass,
+            (Allow::SignedIn, Some(_)) => Verdict::Forbidden(self),
+        }
+    }
+
+    fn is_met_by(&self, who: Who<'_>) -> bool {
+        let has = |role: &String| who.roles.contains(role);
+        (self.roles_any.is_empty() || self.roles_any.iter().any(has))
+            && self.roles_all.iter().all(has)
+            && (self.pools.is_empty() || self.pools.iter().any(|pool| pool == who.pool))
+    }
+}
+
+/// Which requests a rule is for.
 #[derive(Clone, Debug, Default)]
-pub struct Rules(Vec<Rule>);
+pub struct Matches {
+    /// Which paths; all where it is absent.
+    pub path: Option<Pattern>,
+    /// Which methods, byte for byte; all where there are none.
+    pub methods: Vec<String>,
+    /// Which hosts; all where there are none.
+    pub hosts: Vec<HostPattern>,
+}
+
+/// A rule that is not compiled yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it says.
+    pub rule: Rule,
+    /// Which requests it is for.
+    pub matches: Matches,
+    /// Whether it decides nothing and only tells what it would.
+    pub shadow: bool,
+}
+
+/// A rule that no request ever meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeverMatches {
+    /// Its place among the drafts.
+    pub rule: usize,
+    /// The place of an earlier one that takes its requests, or the first of several that share them.
+    pub behind: usize,
+}
+
+/// Somebody who is signed in, as far as rules care.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The roles they hold.
+    pub roles: &'a [String],
+    /// The name of their pool.
+    pub pool: &'a str,
+}
+
+/// What rules look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The path.
+    pub path: &'a RequestPath,
+    /// The method, byte for byte.
+    pub method: &'a str,
+    /// The host, as the request's `:authority` spells it.
+    pub host: &'a str,
+}
+
+/// What rules say of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict<'r> {
+    /// It may pass.
+    Pass,
+    /// This rule wants to know who is there.
+    SignIn(&'r Rule),
+    /// This rule doesn't let them in.
+    Forbidden(&'r Rule),
+}
+
+/// All rules, compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    rules: Vec<(Rule, bool)>,
+    /// Finds the first rule that decides.
+    enforced: Automaton,
+    /// Finds the first rule of all, as if those in shadow mode decided too; where there are such.
+    all: Option<Automaton>,
+}
 
 impl Rules {
-    /// Rules in the order in which they are tried.
-    pub const fn new(rules: Vec<Rule>) -> Self {
-        Self(rules)
-    }
-
-    /// Whom a path lets in. Where the client's spelling isn't the canonical one, each may meet a rule
-    /// of its own, and the stricter counts: no spelling opens a door.
-    pub fn allow(&self, path: &RequestPath) -> Allow {
-        let canonical = self.first(|pattern| pattern.matches(path.canonical()));
-        match path.other_spelling() {
-            None => canonical,
-            Some(raw) => canonical.max(self.first(|pattern| pattern.matches_spelling(raw))),
+    /// Compiles rules in the order in which they are tried. Gives those as well that can never match.
+    pub fn compile(drafts: Vec<Draft>) -> (Self, Vec<NeverMatches>) {
+        let hosts = drafts.iter().any(|draft| !draft.matches.hosts.is_empty());
+        let methods = drafts.iter().any(|draft| !draft.matches.methods.is_empty());
+        let mut enforced = Automaton::new(hosts, methods);
+        let mut all = drafts.iter().any(|draft| draft.shadow).then(|| enforced.clone());
+        let mut never = Vec::new();
+        let mut rules = Vec::with_capacity(drafts.len());
+        for (place, Draft { rule, matches, shadow }) in drafts.into_iter().enumerate() {
+            let automaton = all.as_mut().filter(|_| shadow).unwrap_or(&mut enforced);
+            if let Some(behind) = automaton.add(&matches, place) {
+                never.push(NeverMatches { rule: place, behind });
+            }
+            if let Some(all) = all.as_mut().filter(|_| !shadow) {
+                // Rules in shadow mode take nothing away from those that decide.
+                let _ = all.add(&matches, place);
+            }
+            rules.push((rule, shadow));
         }
+        (Self { rules, enforced, all }, never)
     }
 
-    fn first(&self, matches: impl Fn(&Pattern) -> bool) -> Allow {
-        let covers = |rule: &&Rule| rule.path.as_ref().is_none_or(&matches);
-        self.0.iter().find(covers).map_or(Allow::SignedIn, |rule| rule.allow)
+    /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
+    /// may meet a rule of its own, and both must let the request pass: no spelling opens a door.
+    pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
+        let host = if self.enforced.reads_hosts() { normalized(target.host) } else { String::new() };
+        let first = |automaton: &Automaton, path: &str, as_spelt: bool| {
+            let place = automaton.first(&host, path, as_spelt, target.method)?;
+            self.rules.get(place)
+        };
+        let decides = |path: &str, as_spelt: bool| {
+            first(&self.enforced, path, as_spelt).map_or(&DEFAULT, |(rule, _)| rule)
+        };
+        let tells = |path: &str, as_spelt: bool| {
+            let (rule, shadow) = first(self.all.as_ref()?, path, as_spelt)?;
+            shadow.then_some(rule)
+        };
+        let (canonical, spelt) = (target.path.canonical(), target.path.other_spelling());
+        Ruling {
+            canonical: decides(canonical, false),
+            spelling: spelt.map(|path| decides(path, true)),
+            shadow: [tells(canonical, false), spelt.and_then(|path| tells(path, true))],
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The rules that a request has met.
+#[derive(Clone, Copy, Debug)]
+pub struct Ruling<'r> {
+    canonical: &'r Rule,
+    spelling: Option<&'r Rule>,
+    shadow: [Option<&'r Rule>; 2],
+}
 
-    fn rules() -> Rules {
-        let rule = |path: &str, allow| Rule { name: None, path: Some(Pattern::parse(path).unwrap()), allow };
-        Rules::new(vec![
-            rule("/public/secret", Allow::Nobody),
-            rule("/public/**", Allow::Everyone),
-            rule("/hello", Allow::Optional),
-            rule("/internal/**", Allow::Nobody),
-        ])
+impl<'r> Ruling<'r> {
+    /// Whom the stricter of the rules lets in, roles left aside: what there is to know before it is known
+    /// who is there.
+    pub fn allow(&self) -> Allow {
+        self.spelling.map_or(self.canonical.allow, |other| other.allow.max(self.canonical.allow))
     }
 
-    #[test]
-    fn the_first_match_decides_and_the_default_is_signed_in() {
-        let check = |path: &str, allow| {
-            let path = RequestPath::parse(path.as_bytes()).unwrap();
-            assert_eq!(rules().allow(&path), allow, "{path:?}");
-        };
-        check("/public/a/b", Allow::Everyone);
-        check("/public", Allow::Everyone);
-        check("/public/secret", Allow::Nobody);
-        check("/publicity", Allow::SignedIn);
-        check("/hello", Allow::Optional);
-        check("/hello/", Allow::Optional);
-        check("/hello/x", Allow::SignedIn);
-        check("/", Allow::SignedIn);
-    }
-
-    #[test]
-    fn no_spelling_opens_a_door() {
-        for spelling in [
-            "/public/../internal",
-            "/public/%2e%2e/internal",
-            "/public/..%2finternal",
-            "/public/..;/internal",
-            "/public/..\\internal",
-            "//internal",
-            "/%69nternal",
-            "/internal;x=1",
-            "/public/./../internal/x",
-            "/internal/../public/../internal",
-        ] {
-            let path = RequestPath::parse(spelling.as_bytes()).unwrap();
-            assert_eq!(rules().allow(&path), Allow::Nobody, "{spelling}");
+    /// Whether the request may pass. Every rule that it has met must let it.
+    pub fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'r> {
+        let canonical = self.canonical.verdict(who);
+        let Some(spelling) = self.spelling else { return canonical };
+        match (canonical, spelling.verdict(who)) {
+            (forbidden @ Verdict::Forbidden(_), _) | (_, forbidden @ Verdict::Forbidden(_)) => forbidden,
+            (sign_in @ Verdict::SignIn(_), _) | (_, sign_in @ Verdict::SignIn(_)) => sign_in,
+            (Verdict::Pass, Verdict::Pass) => Verdict::Pass,
         }
-        for spelling in ["/internal/../public", "//public", "/%70ublic", "/public;x"] {
-            let path = RequestPath::parse(spelling.as_bytes()).unwrap();
-            assert!(rules().allow(&path) >= Allow::SignedIn, "{spelling}");
-        }
-        let path = RequestPath::parse(b"/public/%2e%2e/public/x").unwrap();
-        assert_eq!(rules().allow(&path), Allow::Everyone, "both spellings are public");
     }
 
-    #[test]
-    fn a_path_that_can_only_be_spelt_in_escapes_can_be_public() {
-        let path = Some(Pattern::parse("/price list/**").unwrap());
-        let rules = Rules::new(vec![Rule { name: None, path, allow: Allow::Everyone }]);
-        let allow = |target: &[u8]| rules.allow(&RequestPath::parse(target).unwrap());
-        assert_eq!(allow(b"/price%20list/2026"), Allow::Everyone);
-        assert_eq!(allow(b"/price%20%6cist/2026"), Allow::SignedIn, "any other spelling is suspicious");
-        assert_eq!(allow(b"/price%2520list/2026"), Allow::SignedIn);
+    /// The rule in shadow mode that wouldn't have let the request pass, were it in force.
+    pub fn shadow(&self, who: Option<Who<'_>>) -> Option<&'r Rule> {
+        let denies = |rule: &&Rule| !matches!(rule.verdict(who), Verdict::Pass);
+        self.shadow.into_iter().flatten().find(denies)
     }
 }

@@ -1,5 +1,8 @@
 //! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
 
+mod names;
+mod parts;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,19 +10,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, CookieSettings};
-use crate::cookie::{Cookies, MAX_COOKIE, SameSite};
+use crate::config::Config;
+use crate::cookie::{Cookies, MAX_COOKIE};
 use crate::http::Request;
 use crate::identity::Identity;
-use crate::oidc::RefreshToken;
+use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
+use crate::pool::{CookieSettings, Pool};
 use crate::seal::Binding;
 use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
+use crate::session::parts::{MAX_PARTS, joined_parts, split_into_parts};
 use crate::time::UnixTime;
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
 pub const MAX_COPIES: usize = 4;
-/// Parts that a token cookie is split into at most: 16 KB of refresh token.
-const MAX_PARTS: usize = 4;
 
 /// What ties the identity cookie and the token cookie of one sign-in together.
 pub type SessionId = [u8; 16];
@@ -114,7 +117,9 @@ impl Flow {
 #[derive(Serialize, Deserialize)]
 struct Tokens {
     session: SessionId,
-    refresh_token: String,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+    access_token: Option<String>,
 }
 
 /// Why a session can't be kept.
@@ -122,7 +127,7 @@ struct Tokens {
 pub enum NotKept {
     /// The identity would make a cookie of that many bytes, which browsers drop.
     IdentityTooLarge(usize),
-    /// The refresh token would need more parts than are taken.
+    /// The tokens would need more parts than are taken.
     TokensTooLarge(usize),
     /// No randomness.
     NoEntropy,
@@ -134,19 +139,20 @@ impl From<NoEntropy> for NotKept {
     }
 }
 
-/// The cookies of one browser at one host: what they are sealed for, and how they are spelt.
+/// One pool's cookies of one browser at one host: what they are sealed for, and how they are spelt.
 #[derive(Debug)]
 pub struct CookieStore<'c> {
     config: &'c Config,
+    pool: &'c Pool,
     binding: Binding,
 }
 
 impl<'c> CookieStore<'c> {
     /// The cookies for `host`. A cookie without `Domain` is the host's own, and is sealed as such; with
     /// one it is shared by all hosts below.
-    pub fn new(config: &'c Config, binding: &Binding, host: &str) -> Self {
-        let owner = config.cookies.attributes.domain.as_deref().unwrap_or(host);
-        Self { config, binding: binding.and(&[owner.as_bytes()]) }
+    pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
+        let owner = pool.cookies.attributes.domain.as_deref().unwrap_or(host);
+        Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
     }
 
     /// Seals a value into a cookie of that name.
@@ -172,7 +178,7 @@ impl<'c> CookieStore<'c> {
     /// The session that a request's cookies hold, if it is still one at `now`. Its tokens may need
     /// refreshing: see [`CookieStore::freshness`].
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
-        let name = &self.config.cookies.identity;
+        let name = &self.pool.cookies.identity;
         cookies
             .values(name)
             .take(MAX_COPIES)
@@ -185,7 +191,7 @@ impl<'c> CookieStore<'c> {
         let (name, rest) = set_cookie.split_once('=')?;
         let (value, _) = rest.split_once(';')?;
         let session = self.open::<Session>(name, value.as_bytes())?;
-        (name == self.config.cookies.identity && self.lasts(&session, now)).then_some(session)
+        (name == self.pool.cookies.identity && self.lasts(&session, now)).then_some(session)
     }
 
     fn lasts(&self, session: &Session, now: UnixTime) -> bool {
@@ -223,7 +229,7 @@ impl<'c> CookieStore<'c> {
         now: UnixTime,
         entropy: &mut dyn Entropy,
     ) -> Result<String, NoEntropy> {
-        let CookieSettings { identity, attributes, same_site, .. } = &self.config.cookies;
+        let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = self.ends_at(session).since(now).as_secs();
         Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
     }
@@ -233,15 +239,19 @@ impl<'c> CookieStore<'c> {
         session.signed_in_at.plus(self.config.lifetime)
     }
 
-    /// The refresh token that goes with a session, or with whatever session it is of where none is left.
-    pub fn refresh_token(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<RefreshToken> {
+    /// The tokens that go with a session, or with whatever session they are of where none is left.
+    pub fn session_tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<SessionTokens> {
         let tokens = self.tokens(cookies, session)?;
-        Some(RefreshToken(Secret::new(tokens.refresh_token)))
+        Some(SessionTokens {
+            refresh: tokens.refresh_token.map(|token| RefreshToken(Secret::new(token))),
+            id: tokens.id_token.map(|token| IdToken(Secret::new(token))),
+            access: tokens.access_token.map(|token| AccessToken(Secret::new(token))),
+        })
     }
 
     /// Which session the cookies are of, whether it lasts or not.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
-        let name = &self.config.cookies.identity;
+        let name = &self.pool.cookies.identity;
         let identity =
             cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
         identity.map(|session| session.id).or_else(|| self.tokens(cookies, None).map(|tokens| tokens.session))
@@ -249,7 +259,7 @@ impl<'c> CookieStore<'c> {
 
     /// The token cookie of a session, or of any. What is left of another one in front of it doesn't hide it.
     fn tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<Tokens> {
-        let name = &self.config.cookies.tokens;
+        let name = &self.pool.cookies.tokens;
         let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
         whole
             .chain(joined_parts(cookies, name))
@@ -264,12 +274,12 @@ impl<'c> CookieStore<'c> {
     pub fn keep(
         &self,
         session: &Session,
-        refresh_token: Option<&RefreshToken>,
+        session_tokens: &SessionTokens,
         present: &[String],
         now: UnixTime,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<String>, NotKept> {
-        let CookieSettings { tokens, attributes, same_site, .. } = &self.config.cookies;
+        let CookieSettings { tokens, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = self.ends_at(session).since(now).as_secs();
         let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
         let cookie = self.identity_cookie(session, now, entropy)?;
@@ -278,8 +288,13 @@ impl<'c> CookieStore<'c> {
         }
         let mut cookies = vec![cookie];
         let mut kept: Vec<String> = Vec::new();
-        if let Some(token) = refresh_token {
-            let value = Tokens { session: session.id, refresh_token: token.0.expose().clone() };
+        let value = Tokens {
+            session: session.id,
+            refresh_token: session_tokens.refresh.as_ref().map(|token| token.0.expose().clone()),
+            id_token: session_tokens.id.as_ref().map(|token| token.0.expose().clone()),
+            access_token: session_tokens.access.as_ref().map(|token| token.0.expose().clone()),
+        };
+        if value.refresh_token.is_some() || value.id_token.is_some() || value.access_token.is_some() {
             let sealed = self.seal(tokens, &value, entropy)?;
             for (name, part) in
                 split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len()))
@@ -294,99 +309,6 @@ impl<'c> CookieStore<'c> {
         let stale = present.iter().filter(|name| !kept.contains(name));
         cookies.extend(stale.map(|name| attributes.delete(name)));
         Ok(cookies)
-    }
-}
-
-/// A value in one cookie, or in `name.1`, `name.2`, … where it is too long for one. The first part tells
-/// how many there are, so that a part left over from a longer value is never taken for one of these.
-fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, String)> {
-    if name.len() + value.len() <= room {
-        return vec![(name.to_owned(), value.to_owned())];
-    }
-    // Two characters for the part's number, two for the count; both stay single digits.
-    let each = room.saturating_sub(name.len() + 4).max(1);
-    let pieces: Vec<&str> =
-        value.as_bytes().chunks(each).filter_map(|piece| std::str::from_utf8(piece).ok()).collect();
-    let count = pieces.len();
-    let part = |(index, piece): (usize, &&str)| {
-        let text = if index == 0 { format!("{count}.{piece}") } else { (*piece).to_owned() };
-        (format!("{name}.{}", index + 1), text)
-    };
-    pieces.iter().enumerate().map(part).collect()
-}
-
-fn joined_parts(cookies: &Cookies<'_>, name: &str) -> Option<Vec<u8>> {
-    let first = cookies.values(&format!("{name}.1")).next()?;
-    let (count, head) = (first.first()?, first.get(2..)?);
-    let count = usize::from(count.checked_sub(b'0')?);
-    if first.get(1) != Some(&b'.') || !(1..=MAX_PARTS).contains(&count) {
-        return None;
-    }
-    let mut joined = head.to_vec();
-    for index in 2..=count {
-        joined.extend_from_slice(cookies.values(&format!("{name}.{index}")).next()?);
-    }
-    Some(joined)
-}
-
-impl CookieSettings {
-    /// Whether a cookie is one of the filter's, and so none of the app's business.
-    pub fn is_ours(&self, name: &[u8]) -> bool {
-        name == self.identity.as_bytes() || self.is_token_part(name) || name.starts_with(self.flow.as_bytes())
-    }
-
-    fn is_token_part(&self, name: &[u8]) -> bool {
-        name.strip_prefix(self.tokens.as_bytes()).is_some_and(|rest| {
-            rest.is_empty() || matches!(rest, [b'.', digits @ ..] if digits.len() <= 2 && digits.iter().all(u8::is_ascii_digit) && !digits.is_empty())
-        })
-    }
-
-    /// The names of the token cookies in a request, to be able to delete them.
-    pub fn token_parts(&self, cookies: &Cookies<'_>) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (name, _) in cookies.iter().filter(|(name, _)| self.is_token_part(name)) {
-            let name = String::from_utf8_lossy(name).into_owned();
-            if !names.contains(&name) && names.len() < 2 * MAX_PARTS {
-                names.push(name);
-            }
-        }
-        names
-    }
-
-    /// `Set-Cookie` values that delete every cookie of ours in a request.
-    pub fn clear(&self, cookies: &Cookies<'_>) -> Vec<String> {
-        let mut names = vec![self.identity.clone(), self.tokens.clone()];
-        for name in self.token_parts(cookies).into_iter().chain(self.flow_names(cookies)) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names.iter().map(|name| self.attributes.delete(name)).collect()
-    }
-
-    /// The names of the flow cookies in a request, in order, up to a number that no browser reaches.
-    pub fn flow_names(&self, cookies: &Cookies<'_>) -> Vec<String> {
-        let id = |name: &[u8]| -> Option<String> {
-            let id = std::str::from_utf8(name.strip_prefix(self.flow.as_bytes())?).ok()?;
-            FlowId::parse(id).map(|id| self.flow_name(&id))
-        };
-        let mut names: Vec<String> = Vec::new();
-        for name in cookies.iter().filter_map(|(name, _)| id(name)) {
-            if names.len() < 20 && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    }
-
-    /// The name of a flow's cookie.
-    pub fn flow_name(&self, id: &FlowId) -> String {
-        format!("{}{}", self.flow, id.0)
-    }
-
-    /// `SameSite` of flow cookies: the browser comes back from Cognito's site with them.
-    pub const fn flow_same_site(&self) -> SameSite {
-        SameSite::Lax
     }
 }
 

@@ -1,20 +1,21 @@
 //! Sessions in a worker's hands: which a request has, when its tokens are refreshed, who waits for that,
 //! and what happens while Cognito is down.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::calls::{Calls, Purpose};
 use crate::client::is_prefetch;
-use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::decision::{ResponseEdits, StreamId, Surroundings, Watch};
 use crate::event::Event;
-use crate::flow::Visit;
+use crate::flow::new_tokens::Bench;
 use crate::flow::refresh::{Ending, Progress, Refresh};
+use crate::flow::{Person, Visit};
 use crate::http::{CalloutResult, Request};
-use crate::keys::KeyStore;
+use crate::oidc::SessionTokens;
+use crate::pool::Pool;
 use crate::renewals::{Renewal, Renewals, Settled};
-use crate::seal::Binding;
 use crate::secret::random_bytes;
 use crate::session::{Freshness, Session};
 use crate::shared::SharedData;
@@ -38,18 +39,27 @@ pub enum Need {
 
 /// What is to be done about a request's session.
 pub enum Resolution {
-    /// It goes on, with this session or without one.
-    Go(Option<Session>, ResponseEdits),
+    /// It goes on, with this person or without one.
+    Go(Option<Person>, ResponseEdits),
     /// It waits for the refresh of this session.
-    Wait(Session),
-    /// Its session can't be refreshed now, and is too old to be served without.
-    Unavailable,
+    Wait(Rc<Pool>, Session),
+    /// Its session can't be refreshed now, and is too old to be served without. These cookies ride on the
+    /// answer.
+    Unavailable(Vec<String>),
+}
+
+/// A session as its cookies hold it.
+struct Held<'a, 'c> {
+    pool: &'a Rc<Pool>,
+    session: Session,
+    cookies: &'c Cookies<'c>,
 }
 
 /// A parked request.
 struct Waiting {
     stream: StreamId,
     request: Request,
+    pool: Rc<Pool>,
     session: Session,
     since: UnixTime,
 }
@@ -59,11 +69,12 @@ pub struct Sessions {
     renewals: Renewals,
     awaiting_keys: Vec<Refresh>,
     waiting: Vec<Waiting>,
-    outage: Outage,
+    /// By the numbers of the pools.
+    outages: Vec<Outage>,
 }
 
-/// How Cognito fares at refreshing, as far as this worker knows.
-#[derive(Default)]
+/// How Cognito fares at refreshing sessions of one pool, as far as this worker knows.
+#[derive(Clone, Default)]
 struct Outage {
     failures: u32,
     until: UnixTime,
@@ -71,12 +82,12 @@ struct Outage {
 
 impl Sessions {
     /// No sessions yet. `scope` keeps the shared data of different configurations apart.
-    pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
+    pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
             renewals: Renewals::new(scope, shared),
             awaiting_keys: Vec::new(),
             waiting: Vec::new(),
-            outage: Outage::default(),
+            outages: vec![Outage::default(); pools],
         }
     }
 
@@ -89,69 +100,74 @@ impl Sessions {
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
-        let none = ResponseEdits::default;
-        let Some(session) = visit.store.session(&visit.cookies, visit.now) else {
-            return Resolution::Go(None, none());
+        let Some((pool, session)) = visit.session() else {
+            return Resolution::Go(None, ResponseEdits::default());
         };
-        if visit.store.freshness(&session, visit.now) == Freshness::Fresh {
-            let touched = visit.store.touch(&session, visit.now, around.entropy);
+        let store = visit.store(pool);
+        if store.freshness(&session, visit.now) == Freshness::Fresh {
+            let touched = store.touch(&session, visit.now, around.entropy);
             let response = ResponseEdits { cookies: touched.into_iter().collect(), watch: None };
-            return Resolution::Go(Some(session), response);
+            let held = Held { pool, session, cookies: &visit.cookies };
+            return Resolution::Go(Some(held.person(visit)), response);
         }
         if let Renewal::Done(cookies) = self.renewals.look(&session, visit.now, around.shared)
-            && let Some(renewed) = cookies.first().and_then(|first| visit.store.session_in(first, visit.now))
+            && let Some(renewed) = cookies.first().and_then(|first| store.session_in(first, visit.now))
         {
             // Somebody has refreshed it since; the browser just doesn't know yet.
             let jar: Vec<&[u8]> =
                 cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next()).collect();
             let jar = Cookies::parse(jar.into_iter());
-            let mut resolution = self.refresh_if_due(visit, renewed, &jar, need, impatient, calls, around);
-            if let Resolution::Go(Some(_), response) = &mut resolution {
-                response.cookies.clone_from(&cookies);
+            let held = Held { pool, session: renewed, cookies: &jar };
+            let mut resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
+            match &mut resolution {
+                Resolution::Go(Some(_), ResponseEdits { cookies: riding, .. })
+                | Resolution::Unavailable(riding) => riding.clone_from(&cookies),
+                Resolution::Go(None, _) | Resolution::Wait(..) => {}
             }
             return resolution;
         }
-        self.refresh_if_due(visit, session, &visit.cookies, need, impatient, calls, around)
+        let held = Held { pool, session, cookies: &visit.cookies };
+        self.refresh_if_due(visit, held, need, impatient, calls, around)
     }
 
-    #[allow(clippy::too_many_arguments)] // All of it is what the request, its cookies and the worker are.
     fn refresh_if_due(
         &mut self,
         visit: &Visit<'_>,
-        session: Session,
-        cookies: &Cookies<'_>,
+        held: Held<'_, '_>,
         need: Need,
         impatient: bool,
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
-        let freshness = visit.store.freshness(&session, visit.now);
-        let renewal = match self.renewals.look(&session, visit.now, around.shared) {
+        let session = &held.session;
+        let freshness = visit.store(held.pool).freshness(session, visit.now);
+        let renewal = match self.renewals.look(session, visit.now, around.shared) {
             Renewal::Unknown if freshness == Freshness::Fresh => Renewal::Paused,
             Renewal::Unknown if need == Need::AsItIs || is_prefetch(visit.request) => Renewal::Over,
-            Renewal::Unknown => self.begin(visit, &session, cookies, calls, around),
+            Renewal::Unknown => self.begin(visit, &held, calls, around),
             Renewal::UnderWay if impatient => Renewal::Paused,
             known => known,
         };
         let watch = Watch { session: session.id, of: session.renewed_at };
+        let stale_until = session.expires_at.plus(visit.config.stale_if_error);
+        let go = |held: Held<'_, '_>, response| Resolution::Go(Some(held.person(visit)), response);
         match (freshness, renewal) {
             (Freshness::Fresh | Freshness::Due, Renewal::UnderWay) => {
-                Resolution::Go(Some(session), ResponseEdits { cookies: Vec::new(), watch: Some(watch) })
+                go(held, ResponseEdits { cookies: Vec::new(), watch: Some(watch) })
             }
-            (Freshness::Fresh | Freshness::Due, _) => Resolution::Go(Some(session), ResponseEdits::default()),
+            (Freshness::Fresh | Freshness::Due, _) => go(held, ResponseEdits::default()),
             (Freshness::Expired, Renewal::UnderWay) if need == Need::Known => {
                 if self.waiting.len() < MAX_WAITING {
-                    Resolution::Wait(session)
+                    Resolution::Wait(Rc::clone(held.pool), held.session)
                 } else {
-                    Resolution::Unavailable
+                    Resolution::Unavailable(Vec::new())
                 }
             }
             (Freshness::Expired, Renewal::Paused) if need == Need::Known => {
-                let stale_until = session.expires_at.plus(visit.config.stale_if_error);
                 if visit.now < stale_until {
-                    Resolution::Go(Some(session), ResponseEdits::default())
+                    go(held, ResponseEdits::default())
                 } else {
-                    Resolution::Unavailable
+                    Resolution::Unavailable(Vec::new())
                 }
             }
             (Freshness::Expired, _) => Resolution::Go(None, ResponseEdits::default()),
@@ -162,17 +178,18 @@ impl Sessions {
     fn begin(
         &mut self,
         visit: &Visit<'_>,
-        session: &Session,
-        cookies: &Cookies<'_>,
+        held: &Held<'_, '_>,
         calls: &mut Calls,
         around: &Surroundings<'_>,
     ) -> Renewal {
-        if self.outage.lasts(visit.now) {
+        if self.outages.get(held.pool.number).is_some_and(|outage| outage.lasts(visit.now)) {
             return Renewal::Paused;
         }
-        let Some((refresh, callout)) = Refresh::begin(visit, session, cookies) else { return Renewal::Over };
-        let hold = Refresh::hold(visit.config);
-        if self.renewals.lease(session, hold, visit.now, around.shared)
+        let Some((refresh, callout)) = Refresh::begin(visit, held.pool, &held.session, held.cookies) else {
+            return Renewal::Over;
+        };
+        let hold = Refresh::hold(held.pool);
+        if self.renewals.lease(&held.session, hold, visit.now, around.shared)
             && !calls.push(Purpose::Refresh(Box::new(refresh)), callout)
         {
             return Renewal::Paused;
@@ -181,8 +198,14 @@ impl Sessions {
     }
 
     /// Parks a request until its session is refreshed.
-    pub fn park(&mut self, stream: StreamId, request: &Request, session: Session, since: UnixTime) {
-        self.waiting.push(Waiting { stream, request: request.clone(), session, since });
+    pub fn park(
+        &mut self,
+        stream: StreamId,
+        request: &Request,
+        (pool, session): (Rc<Pool>, Session),
+        since: UnixTime,
+    ) {
+        self.waiting.push(Waiting { stream, request: request.clone(), pool, session, since });
     }
 
     /// A parked stream is gone.
@@ -192,17 +215,12 @@ impl Sessions {
 
     /// The parked requests whose wait is over, with the time since which each has waited and whether
     /// that was long enough. They are to be decided upon again.
-    pub fn take_ready(
-        &mut self,
-        config: &Config,
-        around: &Surroundings<'_>,
-    ) -> Vec<(StreamId, Request, UnixTime, bool)> {
-        let patience = Refresh::hold(config);
+    pub fn take_ready(&mut self, around: &Surroundings<'_>) -> Vec<(StreamId, Request, UnixTime, bool)> {
         let mut ready = Vec::new();
         // Many requests of one session wait together, and to look is to read shared data.
         let mut looked: Vec<(Watch, bool)> = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
-            let impatient = around.now.since(waiting.since) >= patience;
+            let impatient = around.now.since(waiting.since) >= Refresh::hold(&waiting.pool);
             let watch = Watch { session: waiting.session.id, of: waiting.session.renewed_at };
             let known = looked.iter().find(|(looked, _)| *looked == watch).map(|(_, under_way)| *under_way);
             let under_way = known.unwrap_or_else(|| {
@@ -220,35 +238,24 @@ impl Sessions {
     }
 
     /// Takes the answer of a refresh's call.
-    #[allow(clippy::too_many_arguments)] // What `Refresh::handle_tokens` takes, and where its end is noted.
-    pub fn handle_tokens(
+    pub fn handle_answer(
         &mut self,
         refresh: Box<Refresh>,
         result: &CalloutResult,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
         calls: &mut Calls,
-        around: &mut Surroundings<'_>,
+        bench: &mut Bench<'_, '_>,
     ) -> Option<Event> {
-        let progress = refresh.handle_tokens(result, config, binding, keys, around);
-        self.take(progress, config, calls, around)
+        let progress = refresh.handle_answer(result, bench);
+        self.take(progress, calls, bench.around)
     }
 
     /// Time has passed: sees whether keys have come that new tokens waited for.
-    pub fn handle_tick(
-        &mut self,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
-        calls: &mut Calls,
-        around: &mut Surroundings<'_>,
-    ) -> Vec<Event> {
+    pub fn handle_tick(&mut self, calls: &mut Calls, bench: &mut Bench<'_, '_>) -> Vec<Event> {
         let refreshes = std::mem::take(&mut self.awaiting_keys);
         let mut events = Vec::new();
         for refresh in refreshes {
-            let progress = Box::new(refresh).verify(config, binding, keys, around);
-            events.extend(self.take(progress, config, calls, around));
+            let progress = Box::new(refresh).verify(bench);
+            events.extend(self.take(progress, calls, bench.around));
         }
         events
     }
@@ -256,41 +263,57 @@ impl Sessions {
     fn take(
         &mut self,
         progress: Progress,
-        config: &Config,
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Option<Event> {
-        let (session, ending) = match progress {
+        let (pool, session, ending) = match progress {
             Progress::Wait(refresh) => {
                 self.awaiting_keys.push(*refresh);
                 return None;
             }
-            Progress::Ended(session, ending) => (session, ending),
-        };
-        let settled = match &ending {
-            Ending::Renewed { cookies, .. } => {
-                self.outage = Outage::default();
-                Settled::Done(cookies.clone())
+            Progress::Call(refresh, callout) => {
+                calls.go_on(Purpose::Refresh(refresh), callout);
+                return None;
             }
-            Ending::Refused(_) => Settled::Over,
-            Ending::Outage(_) => Settled::Paused(self.outage.fail(around)),
+            Progress::Ended(pool, session, ending) => (pool, session, ending),
         };
+        let settled = self.settled(&pool, &ending, around);
         let event = ending.event(&session.identity.subject);
         let kept = self.renewals.settle(&session, &settled, around.now, around.shared);
         if let (false, Ending::Renewed { refresh_token, .. }) = (kept, ending) {
             // The person has signed out meanwhile; what came too late is worth nothing to anybody.
-            let pool = &config.pool;
-            let callout = pool.caller(pool.timeouts.revoke).revoke(&pool.endpoints.revoke, &refresh_token);
-            calls.push(Purpose::Revoke, callout);
+            let cognito = &pool.cognito;
+            let caller = cognito.caller(cognito.timeouts.revoke);
+            calls.push(Purpose::Revoke, caller.revoke(&cognito.endpoints.revoke, &refresh_token));
         }
         Some(event)
+    }
+
+    /// What the other workers are to know of a refresh's end; and what it says of Cognito.
+    fn settled(&mut self, pool: &Pool, ending: &Ending, around: &mut Surroundings<'_>) -> Settled {
+        let mut nowhere = Outage::default();
+        let outage = self.outages.get_mut(pool.number).unwrap_or(&mut nowhere);
+        match ending {
+            Ending::Renewed { cookies, trouble, .. } => {
+                match trouble {
+                    None => *outage = Outage::default(),
+                    Some(_) => {
+                        outage.fail(around);
+                    }
+                }
+                Settled::Done(cookies.clone())
+            }
+            Ending::Refused(_) => Settled::Over,
+            Ending::Outage(_) => Settled::Paused(outage.fail(around)),
+        }
     }
 
     /// A session was signed out; no refresh that is still under way may bring it back. `false` where
     /// there is none, or it had ended before.
     pub fn end(&self, visit: &Visit<'_>, shared: &dyn SharedData) -> bool {
-        let id = visit.store.session_id(&visit.cookies);
-        id.is_some_and(|id| self.renewals.end(id, visit.now, shared))
+        let ids = visit.pools.iter().filter_map(|pool| visit.store(pool).session_id(&visit.cookies));
+        // All of them end, so no short cut.
+        ids.filter(|id| self.renewals.end(*id, visit.now, shared)).count() > 0
     }
 
     /// The cookies that ride on a response: those known when its request came, or those of a refresh that
@@ -315,9 +338,28 @@ impl Sessions {
         !self.waiting.is_empty() || !self.awaiting_keys.is_empty()
     }
 
-    /// Whether tokens are here that only lack keys to be verified with.
-    pub fn awaits_keys(&self) -> bool {
-        !self.awaiting_keys.is_empty()
+    /// Whether tokens of a pool are here that only lack keys to be verified with.
+    pub fn await_keys_of(&self, pool: &Pool) -> bool {
+        self.awaiting_keys.iter().any(|refresh| refresh.pool().number == pool.number)
+    }
+}
+
+impl Held<'_, '_> {
+    /// Who it is, with the tokens that go upstream. The token cookie is opened for those alone.
+    fn person(self, visit: &Visit<'_>) -> Person {
+        let store = visit.store(self.pool);
+        let tokens = visit
+            .config
+            .headers
+            .forwards_tokens()
+            .then(|| store.session_tokens(self.cookies, Some(self.session.id)));
+        Person {
+            pool: Rc::clone(self.pool),
+            until: store.ends_at(&self.session),
+            identity: self.session.identity,
+            tokens: SessionTokens { refresh: None, ..tokens.flatten().unwrap_or_default() },
+            by_bearer_token: false,
+        }
     }
 }
 

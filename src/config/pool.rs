@@ -1,14 +1,19 @@
-//! The settings of the user pool.
+//! The settings of the user pools: one whose settings stand at the document's root, or several under
+//! `pools`.
 
 use std::time::Duration;
 
 use url::Url;
 
-use crate::cognito::{Clusters, Endpoints, Timeouts, UserPool};
+use crate::cognito::{AttributesFrom, Clusters, Endpoints, Timeouts, UserPool};
 use crate::config::parse_url;
 use crate::config::reader::Section;
+use crate::config::session::CookieNames;
+use crate::hostname::HostPattern;
 use crate::http::Endpoint;
+use crate::identity::RoleSettings;
 use crate::oidc::ClientSecret;
+use crate::pool::{Pool, Pools};
 use crate::secret::Secret;
 
 /// What may be added to the authorization request. Anything else would be a typing error or would
@@ -16,10 +21,100 @@ use crate::secret::Secret;
 const AUTHORIZE_PARAMS: [&str; 6] =
     ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
 
-/// Reads the settings of the pool out of the document's root.
-pub fn read(root: &Section<'_>) -> UserPool {
+/// The settings that a pool has of its own.
+const OWN_SETTINGS: [&str; 9] = [
+    "user_pool_id",
+    "client_id",
+    "client_secret",
+    "domain",
+    "scopes",
+    "clusters",
+    "endpoints",
+    "authorize_params",
+    "roles",
+];
+
+/// What Cognito calls the scope that the user pools API wants to see in an access token.
+const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
+
+/// Reads the pools out of the document's root.
+pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
+    let timeouts = read_timeouts(root);
+    if !root.has("pools") {
+        root.optional("pools");
+        let (cognito, roles) = read_pool(root, timeouts);
+        let (name, label) = (String::new(), String::new());
+        let cookies = cookies.of_pool(&name);
+        return Pools::new(vec![Pool { number: 0, name, label, hosts: Vec::new(), cognito, roles, cookies }]);
+    }
+    for key in OWN_SETTINGS {
+        if root.optional(key) {
+            root.fault(key, "stands beside `pools`; each pool has its own");
+        }
+    }
+    let mut pools: Vec<Pool> = Vec::new();
+    for (number, section) in root.sections("pools").into_iter().enumerate() {
+        let name = read_name(&section, &pools);
+        let label = section.text("label").filter(|label| !label.trim().is_empty());
+        let hosts = read_hosts(&section, &pools);
+        let (cognito, roles) = read_pool(&section, timeouts);
+        let cookies = cookies.of_pool(&name);
+        let label = label.unwrap_or_else(|| name.clone());
+        pools.push(Pool { number, name, label, hosts, cognito, roles, cookies });
+        section.finish();
+    }
+    if pools.is_empty() && !root.has_items("pools") {
+        root.fault("pools", "is empty: there must be one at least");
+    }
+    Pools::new(pools)
+}
+
+/// The name, which stands in addresses and in the names of cookies.
+fn read_name(section: &Section<'_>, before: &[Pool]) -> String {
+    let name = section.required_text("name", "us");
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    // `auth-x-tokens` is the token cookie of pool `x`; it can't be the identity cookie of another.
+    let like_a_cookie = name.ends_with("-tokens") || name.contains("-flow-");
+    if name.len() > 32 || !name.bytes().all(plain) {
+        section.fault("name", format!("`{name}` must be a short name of a-z, 0-9, `-` and `_`"));
+    } else if like_a_cookie {
+        section.fault(
+            "name",
+            format!(
+                "`{name}` would be confused with another pool's cookies; do without `-tokens` and `-flow-`"
+            ),
+        );
+    } else if before.iter().any(|other| other.name == name) && !name.is_empty() {
+        section.fault("name", format!("`{name}` is the name of an earlier pool"));
+    }
+    name
+}
+
+fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
+    let mut hosts: Vec<HostPattern> = Vec::new();
+    if section.has("hosts") && !section.has_items("hosts") {
+        section.fault("hosts", "is empty; leave it out where the host doesn't tell");
+    }
+    for (index, text) in section.texts("hosts").unwrap_or_default() {
+        match HostPattern::parse(&text) {
+            Ok(host) => {
+                let earlier = before.iter().find(|pool| pool.hosts.iter().any(|other| other.covers(&host)));
+                if let Some(pool) = earlier {
+                    let message = format!("`{text}` belongs to the pool `{}` already", pool.name);
+                    section.fault(&format!("hosts[{index}]"), message);
+                }
+                hosts.push(host);
+            }
+            Err(message) => section.fault(&format!("hosts[{index}]"), message),
+        }
+    }
+    hosts
+}
+
+/// Reads what every pool has: the pool at Cognito, and where its roles come from.
+fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings) {
     let pool_id = root.required_text("user_pool_id", "us-east-1_UFeMzbuJe");
-    let derived_issuer = UserPool::issuer_of(&pool_id).unwrap_or_else(|| {
+    let api = UserPool::api_of(&pool_id).unwrap_or_else(|| {
         if !pool_id.is_empty() {
             root.fault(
                 "user_pool_id",
@@ -28,7 +123,7 @@ pub fn read(root: &Section<'_>) -> UserPool {
         }
         "https://invalid.invalid".to_owned()
     });
-    let (issuer, endpoints) = read_endpoints(root, derived_issuer);
+    let (issuer, endpoints) = read_endpoints(root, &pool_id, &api);
     let clusters = root.section("clusters");
     let cluster = |key, default: &str| {
         let name = clusters.text(key).unwrap_or_else(|| default.to_owned());
@@ -40,16 +135,48 @@ pub fn read(root: &Section<'_>) -> UserPool {
     let clusters_read =
         Clusters { domain: cluster("domain", "cognito_domain"), idp: cluster("idp", "cognito_idp") };
     clusters.finish();
-    UserPool {
+    let scopes = read_scopes(root);
+    let (roles, attributes_from) = read_roles(root, &scopes);
+    if attributes_from == AttributesFrom::UserInfo && endpoints.userinfo.url.is_empty() && !root.has("domain")
+    {
+        root.fault("endpoints.userinfo", "is missing, as is `domain`; userInfo must be somewhere");
+    }
+    let cognito = UserPool {
         issuer,
         client_id: read_client_id(root),
         client_secret: read_client_secret(root),
-        scopes: read_scopes(root),
+        scopes,
         authorize_params: read_authorize_params(root),
         endpoints,
         clusters: clusters_read,
-        timeouts: read_timeouts(root),
+        timeouts,
+        attributes_from,
+    };
+    (cognito, roles)
+}
+
+fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, AttributesFrom) {
+    let section = root.section("roles");
+    let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
+    let claims = section.plain_texts("claims").unwrap_or_else(default);
+    let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
+    if separator.is_empty() {
+        section.fault("separator", "is empty");
     }
+    if claims.iter().any(|claim| claim.trim().is_empty()) {
+        section.fault("claims", "has an empty name in it");
+    }
+    let choices = [
+        ("id_token", AttributesFrom::IdToken),
+        ("userinfo", AttributesFrom::UserInfo),
+        ("get_user", AttributesFrom::GetUser),
+    ];
+    let attributes_from = section.choice("attributes_from", &choices, AttributesFrom::IdToken);
+    if attributes_from == AttributesFrom::GetUser && !scopes.iter().any(|scope| scope == ADMIN_SCOPE) {
+        section.fault("attributes_from", format!("GetUser needs `{ADMIN_SCOPE}` among the `scopes`"));
+    }
+    section.finish();
+    (RoleSettings { claims, separator }, attributes_from)
 }
 
 fn read_client_id(root: &Section<'_>) -> String {
@@ -98,7 +225,7 @@ fn read_authorize_params(root: &Section<'_>) -> Vec<(String, String)> {
     params
 }
 
-fn read_endpoints(root: &Section<'_>, derived_issuer: String) -> (String, Endpoints) {
+fn read_endpoints(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
     let section = root.section("endpoints");
     let given = |key: &'static str| {
         let text = section.text(key)?;
@@ -111,17 +238,20 @@ fn read_endpoints(root: &Section<'_>, derived_issuer: String) -> (String, Endpoi
         }
     };
     // The issuer is compared byte for byte, so it stays as it was written.
-    let issuer = given("issuer").map_or(derived_issuer, |(url, text)| {
-        if url.query().is_some() {
-            section.fault("issuer", "must have no query");
-        }
-        text
-    });
+    let issuer = given("issuer").map_or_else(
+        || format!("{api}/{pool_id}"),
+        |(url, text)| {
+            if url.query().is_some() {
+                section.fault("issuer", "must have no query");
+            }
+            text
+        },
+    );
     let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url)).or_else(|| {
         let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
         Url::parse(&url).ok().map(|url| Endpoint::new(&url))
     });
-    let overridden = ["authorize", "token", "revoke", "logout"].map(|key| {
+    let overridden = ["authorize", "token", "userinfo", "revoke", "logout"].map(|key| {
         let url = given(key).map(|(url, _)| url);
         if key == "authorize"
             && let Some(url) = &url
@@ -131,18 +261,24 @@ fn read_endpoints(root: &Section<'_>, derived_issuer: String) -> (String, Endpoi
         }
         (key, url.as_ref().map(Endpoint::new))
     });
-    // Checked here, called once attributes are read from there.
-    let _ = (given("userinfo"), given("api"));
-    let domain = read_domain(root, overridden.iter().all(|(_, url)| url.is_some()));
-    let [authorize, token, revoke, logout] = overridden.map(|(key, url)| {
-        let path = if key == "logout" { "/logout".to_owned() } else { format!("/oauth2/{key}") };
+    let api = given("api").map(|(url, _)| url).or_else(|| Url::parse(api).ok());
+    let api = api.as_ref().map_or_else(nowhere, Endpoint::new);
+    let all = overridden.iter().all(|(key, url)| url.is_some() || *key == "userinfo");
+    let domain = read_domain(root, all);
+    let [authorize, token, userinfo, revoke, logout] = overridden.map(|(key, url)| {
+        let path = match key {
+            "logout" => "/logout".to_owned(),
+            "userinfo" => "/oauth2/userInfo".to_owned(),
+            _ => format!("/oauth2/{key}"),
+        };
         url.unwrap_or_else(|| {
             let url = domain.as_ref().and_then(|domain| domain.join(&path).ok());
             url.as_ref().map_or_else(nowhere, Endpoint::new)
         })
     });
     section.finish();
-    (issuer, Endpoints { authorize, token, revoke, logout, jwks: jwks.unwrap_or_else(nowhere) })
+    let jwks = jwks.unwrap_or_else(nowhere);
+    (issuer, Endpoints { authorize, token, userinfo, revoke, logout, jwks, api })
 }
 
 /// Whether a parameter of the authorization request is the filter's to set.
@@ -206,10 +342,15 @@ fn read_timeouts(root: &Section<'_>) -> Timeouts {
         }
         timeout
     };
-    let timeouts =
-        Timeouts { token: timeout("token", 5), jwks: timeout("jwks", 5), revoke: timeout("revoke", 2) };
-    // Checked here, used once attributes are read from userInfo.
-    timeout("userinfo", 5);
+    let timeouts = Timeouts {
+        token: timeout("token", 5),
+        jwks: timeout("jwks", 5),
+        userinfo: timeout("userinfo", 5),
+        revoke: timeout("revoke", 2),
+    };
     section.finish();
     timeouts
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,12 +235,9 @@ impl<'n> Section<'n> {
         pairs
     }
 
-    /// A setting that is part of the contract and doesn't work yet. To take it and do nothing would
-    /// be worse than to refuse it.
-    pub fn not_supported_yet(&self, key: &'static str) {
-        if self.node(key).is_some() {
-            self.fault(key, "not supported yet");
-        }
+    /// Marks a key as known whose value matters elsewhere, or not at all. Whether it is there.
+    pub fn optional(&self, key: &'static str) -> bool {
+        self.node(key).is_some()
     }
 
     /// Reports the keys that nobody asked for, each with the nearest that somebody did.

@@ -5,20 +5,43 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::config::CookieSettings;
 use crate::config::reader::Section;
 use crate::cookie::{Attributes, SameSite};
 use crate::origin::Origin;
+use crate::pool::CookieSettings;
 use crate::seal::{KEY_LEN, Keyring};
 
 /// What the section `session` says.
 pub struct SessionSettings {
-    pub cookies: CookieSettings,
+    pub cookies: CookieNames,
     pub keyring: Keyring,
     pub lifetime: Duration,
     pub idle: Option<Duration>,
     pub refresh_early: Duration,
     pub stale_if_error: Duration,
+}
+
+/// What the cookies of all pools share.
+pub struct CookieNames {
+    prefix: &'static str,
+    name: String,
+    attributes: Attributes,
+    same_site: SameSite,
+}
+
+impl CookieNames {
+    /// The cookies of a pool; those of one without a name go by the common name alone.
+    pub fn of_pool(&self, pool: &str) -> CookieSettings {
+        let dash = if pool.is_empty() { "" } else { "-" };
+        let identity = format!("{}{}{dash}{pool}", self.prefix, self.name);
+        CookieSettings {
+            tokens: format!("{identity}-tokens"),
+            flow: format!("{identity}-flow-"),
+            identity,
+            attributes: self.attributes.clone(),
+            same_site: self.same_site,
+        }
+    }
 }
 
 /// Reads the section `session` of the document's root.
@@ -66,7 +89,7 @@ fn decode_key(text: &str) -> Option<Vec<u8>> {
     STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()
 }
 
-fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieSettings {
+fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieNames {
     let section = session.section("cookie");
     let name = section.text("name").unwrap_or_else(|| "auth".to_owned());
     let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -88,13 +111,7 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieSett
         (true, Some(_)) => "__Secure-",
         (false, _) => "",
     };
-    CookieSettings {
-        identity: format!("{prefix}{name}"),
-        tokens: format!("{prefix}{name}-tokens"),
-        flow: format!("{prefix}{name}-flow-"),
-        attributes: Attributes { domain, secure },
-        same_site,
-    }
+    CookieNames { prefix, name, attributes: Attributes { domain, secure }, same_site }
 }
 
 fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&Origin>) {

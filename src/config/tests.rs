@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cookie::SameSite;
+use crate::identity::Identity;
+use crate::oidc::SessionTokens;
 use crate::protobuf::Message;
+use crate::rules::{Allow, Target};
 use crate::secret::{Entropy, NoEntropy};
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -67,10 +71,16 @@ fn check(patch: Value, expected: &[&str]) {
     assert_eq!(faults(patch.clone()), expected, "{patch}");
 }
 
+/// Whom a path lets in.
+fn allow(config: &Config, path: &str) -> Allow {
+    let path = RequestPath::parse(path.as_bytes()).unwrap();
+    config.rules.find(&Target { path: &path, method: "GET", host: "app.example.com" }).allow()
+}
+
 #[test]
 fn the_smallest_configuration_has_the_defaults_of_the_contract() {
     let config = accepted(json!({}));
-    let pool = &config.pool;
+    let pool = &config.pools[0].cognito;
     assert_eq!(pool.issuer, "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe");
     assert_eq!(pool.scopes, ["openid"]);
     assert!(pool.client_secret.is_none() && pool.authorize_params.is_empty());
@@ -95,20 +105,19 @@ fn the_smallest_configuration_has_the_defaults_of_the_contract() {
     assert_eq!(paths.me, "/.auth/me");
     assert_eq!(paths.signed_out, "/.auth/signed-out");
     assert_eq!(paths.after_sign_out, "/.auth/signed-out");
-    let cookies = &config.cookies;
+    let cookies = &config.pools[0].cookies;
     assert_eq!(cookies.identity, "__Host-auth");
     assert_eq!(cookies.tokens, "__Host-auth-tokens");
     assert_eq!(cookies.flow, "__Host-auth-flow-");
     assert!(cookies.attributes.secure && cookies.attributes.domain.is_none());
     assert_eq!(cookies.same_site, SameSite::Lax);
     assert_eq!(config.lifetime, Duration::from_secs(12 * 3600));
-    assert_eq!(config.roles.claims, ["cognito:groups", "custom:roles"]);
-    assert_eq!(config.roles.separator, "|");
+    assert_eq!(config.pools[0].roles.claims, ["cognito:groups", "custom:roles"]);
+    assert_eq!(config.pools[0].roles.separator, "|");
     for ours in ["x-auth-user", "x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-roles"] {
         assert!(config.headers.is_ours(ours), "{ours}");
     }
-    let anywhere = RequestPath::parse(b"/anywhere").unwrap();
-    assert_eq!(config.rules.allow(&anywhere), Allow::SignedIn);
+    assert_eq!(allow(&config, "/anywhere"), Allow::SignedIn);
 }
 
 #[test]
@@ -123,7 +132,7 @@ fn null_is_as_good_as_absent() {
     document["session"]["idle"] = Value::Null;
     document["session"]["cookie"] = json!({"domain": null, "same_site": null});
     let config = Config::parse(document.to_string().as_bytes(), &environment).unwrap();
-    assert_eq!(config.cookies.identity, "__Host-auth");
+    assert_eq!(config.pools[0].cookies.identity, "__Host-auth");
     document["client_id"] = Value::Null;
     let faults = Config::parse(document.to_string().as_bytes(), &environment).unwrap_err();
     assert_eq!(faults[0].to_string(), "client_id: is missing (for example 2jvuq8gkhfoh7u4fdfihiditj5)");
@@ -148,22 +157,24 @@ fn what_the_operator_writes_is_what_is_meant() {
         "rules": [{"name": "open", "path": "/open/**", "allow": "everyone"}],
         "timeouts": {"token": "500ms", "jwks": "60s"},
     }));
-    assert_eq!(config.pool.clusters.domain, "outbound|443||x");
-    assert_eq!(config.pool.issuer, "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/");
+    assert_eq!(config.pools[0].cognito.clusters.domain, "outbound|443||x");
+    assert_eq!(
+        config.pools[0].cognito.issuer,
+        "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/"
+    );
     let jwks = "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/.well-known/jwks.json";
-    assert_eq!(config.pool.endpoints.jwks.url, jwks);
+    assert_eq!(config.pools[0].cognito.endpoints.jwks.url, jwks);
     assert_eq!(config.public_url.as_ref().map(Origin::url).as_deref(), Some("https://app.example.com"));
     assert_eq!(config.paths.sign_in, "/oauth/sign-in");
     assert_eq!((config.paths.callback.as_str(), config.paths.after_sign_out.as_str()), ("/done", "/"));
-    assert_eq!(config.cookies.identity, "__Secure-sid");
-    assert_eq!(config.cookies.attributes.domain.as_deref(), Some("example.com"));
-    assert_eq!(config.cookies.same_site, SameSite::Strict);
+    assert_eq!(config.pools[0].cookies.identity, "__Secure-sid");
+    assert_eq!(config.pools[0].cookies.attributes.domain.as_deref(), Some("example.com"));
+    assert_eq!(config.pools[0].cookies.same_site, SameSite::Strict);
     assert_eq!(config.lifetime, Duration::from_secs(5400));
-    assert_eq!(config.pool.timeouts.token, Duration::from_millis(500));
+    assert_eq!(config.pools[0].cognito.timeouts.token, Duration::from_millis(500));
     assert_eq!(config.headers.claims(), ["custom:tenant"]);
     assert!(!config.headers.is_ours("x-auth-user"));
-    let open = RequestPath::parse(b"/open/x").unwrap();
-    assert_eq!(config.rules.allow(&open), Allow::Everyone);
+    assert_eq!(allow(&config, "/open/x"), Allow::Everyone);
 }
 
 #[test]
@@ -207,8 +218,11 @@ fn a_struct_says_the_same_as_json() {
         .with(1, &entry("domain", text("d.example.com")))
         .with(1, &entry("session", session.into_bytes()));
     let config = Config::parse(&document.into_bytes(), &environment).unwrap();
-    assert_eq!(config.pool.issuer, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FromEnv");
-    assert_eq!(config.pool.endpoints.token.url, "https://d.example.com/oauth2/token");
+    assert_eq!(
+        config.pools[0].cognito.issuer,
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FromEnv"
+    );
+    assert_eq!(config.pools[0].cognito.endpoints.token.url, "https://d.example.com/oauth2/token");
 }
 
 #[test]
@@ -354,7 +368,7 @@ fn a_domain_is_a_host_alone() {
         check(json!({"domain": bad}), &[format!("domain: `{bad}` is no host name {example}").as_str()]);
     }
     let config = accepted(json!({"domain": "localhost:8443"}));
-    assert_eq!(config.pool.endpoints.token.authority, "localhost:8443");
+    assert_eq!(config.pools[0].cognito.endpoints.token.authority, "localhost:8443");
 }
 
 #[test]
@@ -398,7 +412,7 @@ fn endpoints_are_https_or_on_the_machine_itself() {
 fn with_every_endpoint_spelt_out_no_domain_is_needed() {
     let url = "https://x.example.com/y";
     let all = json!({"authorize": url, "token": url, "revoke": url, "logout": url});
-    assert_eq!(accepted(json!({"domain": null, "endpoints": all})).pool.endpoints.token.url, url);
+    assert_eq!(accepted(json!({"domain": null, "endpoints": all})).pools[0].cognito.endpoints.token.url, url);
     let most = json!({"authorize": url, "token": url, "revoke": url});
     check(
         json!({"domain": null, "endpoints": most}),
@@ -473,7 +487,7 @@ fn session_keys_come_in_both_alphabets_padded_or_not() {
     let standard = "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=";
     let sealed = {
         let config = accepted(json!({"session": {"keys": [standard]}}));
-        config.keyring.seal(&config.binding(), b"text", &mut Zeros).unwrap()
+        config.keyring.seal(&config.pools[0].binding(), b"text", &mut Zeros).unwrap()
     };
     let url_safe = standard.replace('+', "-").replace('/', "_");
     let unpadded = standard.trim_end_matches('=');
@@ -486,7 +500,7 @@ fn session_keys_come_in_both_alphabets_padded_or_not() {
     ];
     for form in forms {
         let config = accepted(json!({"session": {"keys": [form]}}));
-        let opened = config.keyring.open(&config.binding(), sealed.as_bytes());
+        let opened = config.keyring.open(&config.pools[0].binding(), sealed.as_bytes());
         assert_eq!(opened.as_deref(), Some(b"text".as_slice()), "{form:?}");
     }
 }
@@ -587,9 +601,9 @@ fn cookies_that_browsers_would_drop_are_refused() {
 fn the_cookies_prefix_follows_from_its_attributes() {
     let check = |cookie: Value, expected: &str| {
         let config = accepted(json!({"session": {"cookie": cookie}}));
-        assert_eq!(config.cookies.identity, expected);
-        assert_eq!(config.cookies.tokens, format!("{expected}-tokens"));
-        assert_eq!(config.cookies.flow, format!("{expected}-flow-"));
+        assert_eq!(config.pools[0].cookies.identity, expected);
+        assert_eq!(config.pools[0].cookies.tokens, format!("{expected}-tokens"));
+        assert_eq!(config.pools[0].cookies.flow, format!("{expected}-flow-"));
     };
     check(json!({}), "__Host-auth");
     check(json!({"name": "sid"}), "__Host-sid");
@@ -674,36 +688,148 @@ fn roles_need_a_separator() {
 }
 
 #[test]
-fn what_doesnt_work_yet_is_refused_and_not_ignored() {
-    let not_yet = |patch: Value, path: &str| check(patch, &[format!("{path}: not supported yet").as_str()]);
-    not_yet(json!({"pools": []}), "pools");
-    for preset in ["x-auth-request", "x-forwarded", "x-token"] {
-        not_yet(json!({"headers": {"preset": preset}}), "headers.preset");
-    }
-    not_yet(json!({"headers": {"forward_id_token": "x-id"}}), "headers.forward_id_token");
-    not_yet(json!({"headers": {"forward_access_token": "authorization"}}), "headers.forward_access_token");
-    for key in ["methods", "hosts", "roles_any", "roles_all", "unauthenticated", "mode"] {
-        not_yet(json!({"rules": [{key: "x"}]}), &format!("rules[0].{key}"));
-    }
-    not_yet(json!({"bearer": {"enabled": true}}), "bearer.enabled");
-    not_yet(json!({"bearer": {"client_ids": ["x"]}}), "bearer.client_ids");
-    not_yet(json!({"bearer": {"token_use": ["id"]}}), "bearer.token_use");
+fn get_user_needs_its_scope_and_user_info_a_place() {
+    let scopes = json!(["openid", "aws.cognito.signin.user.admin"]);
+    let config = accepted(json!({"roles": {"attributes_from": "get_user"}, "scopes": scopes}));
+    let api = &config.pools[0].cognito.endpoints.api.url;
+    assert_eq!(api, "https://cognito-idp.us-east-1.amazonaws.com/");
     check(
-        json!({"roles": {"attributes_from": "userinfo"}}),
-        &["roles.attributes_from: only `id_token` is supported yet"],
+        json!({"roles": {"attributes_from": "get_user"}}),
+        &["roles.attributes_from: GetUser needs `aws.cognito.signin.user.admin` among the `scopes`"],
     );
-    check(json!({"cors_preflight": "pass"}), &["cors_preflight: only `deny` is supported yet"]);
+    let config = accepted(json!({"roles": {"attributes_from": "userinfo"}, "timeouts": {"userinfo": "3s"}}));
+    let cognito = &config.pools[0].cognito;
+    assert_eq!(
+        cognito.endpoints.userinfo.url,
+        "https://myapp.auth.us-east-1.amazoncognito.com/oauth2/userInfo"
+    );
+    assert_eq!(cognito.timeouts.userinfo, Duration::from_secs(3));
+    let url = "https://login.example.com/x";
+    let others = json!({"authorize": url, "token": url, "revoke": url, "logout": url});
+    accepted(json!({"domain": null, "endpoints": others}));
+    check(
+        json!({"domain": null, "endpoints": others, "roles": {"attributes_from": "userinfo"}}),
+        &["endpoints.userinfo: is missing, as is `domain`; userInfo must be somewhere"],
+    );
 }
 
 #[test]
-fn a_default_of_what_doesnt_work_yet_may_be_spelt_out() {
-    accepted(json!({
-        "roles": {"attributes_from": "id_token"},
-        "cors_preflight": "deny",
-        "bearer": {"enabled": false},
-        "headers": {"preset": "x-auth"},
-        "timeouts": {"userinfo": "5s"},
-    }));
+fn every_preset_has_its_names() {
+    let names = |preset: &str| {
+        let config = accepted(json!({"headers": {"preset": preset}}));
+        let identity = Identity {
+            subject: "sub".to_owned(),
+            username: Some("user".to_owned()),
+            email: Some("email".to_owned()),
+            name: Some("name".to_owned()),
+            roles: vec!["a b".to_owned(), "c,d".to_owned()],
+            claims: Vec::new(),
+        };
+        let tokens = SessionTokens::default();
+        let pairs = config.headers.render(&identity, &tokens);
+        let text = |(name, value): (&str, Vec<u8>)| format!("{name}: {}", String::from_utf8(value).unwrap());
+        pairs.map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("x-auth-request"),
+        [
+            "x-auth-request-user: sub",
+            "x-auth-request-email: email",
+            "x-auth-request-preferred-username: user",
+            "x-auth-request-groups: a b,c%2Cd"
+        ]
+    );
+    assert_eq!(
+        names("x-forwarded"),
+        [
+            "x-forwarded-user: sub",
+            "x-forwarded-email: email",
+            "x-forwarded-preferred-username: user",
+            "x-forwarded-groups: a b,c%2Cd"
+        ]
+    );
+    assert_eq!(
+        names("x-token"),
+        [
+            "x-token-subject: sub",
+            "x-token-user-name: name",
+            "x-token-user-email: email",
+            "x-token-user-roles: a%20b c%2Cd"
+        ]
+    );
+    assert_eq!(names("none"), [""; 0]);
+    check(
+        json!({"headers": {"preset": "x-user"}}),
+        &["headers.preset: `x-user` is not one of x-auth, x-auth-request, x-forwarded, x-token, none"],
+    );
+}
+
+#[test]
+fn tokens_go_under_a_name_of_their_own() {
+    let config = accepted(json!({"headers": {
+        "forward_id_token": "X-Id-Token", "forward_access_token": "authorization",
+    }}));
+    assert!(config.headers.is_ours("x_id_token") && config.headers.is_ours("Authorization"));
+    check(
+        json!({"headers": {"forward_id_token": "authorization", "forward_access_token": "Authorization"}}),
+        &["headers.forward_access_token: `authorization` is set by another setting already"],
+    );
+    check(
+        json!({"headers": {"forward_id_token": "x-auth-user", "forward_access_token": "cookie"}}),
+        &[
+            "headers.forward_id_token: `x-auth-user` is set by another setting already",
+            "headers.forward_access_token: `cookie` carries the request itself and can't be set from a token",
+        ],
+    );
+}
+
+#[test]
+fn bearer_tokens_are_off_until_they_are_asked_for() {
+    assert!(accepted(json!({})).bearer.is_none());
+    assert!(accepted(json!({"bearer": {"client_ids": ["a"]}})).bearer.is_none());
+    let bearer = accepted(json!({"bearer": {"enabled": true}})).bearer.unwrap();
+    assert_eq!((bearer.client_ids.len(), bearer.uses), (0, vec![TokenUse::Access]));
+    let both = json!({"enabled": true, "client_ids": ["a", "b"], "token_use": ["id", "access"]});
+    let bearer = accepted(json!({ "bearer": both })).bearer.unwrap();
+    assert_eq!((bearer.client_ids.len(), bearer.uses), (2, vec![TokenUse::Id, TokenUse::Access]));
+    check(
+        json!({"bearer": {"enabled": true, "client_ids": [""], "token_use": ["refresh"]}}),
+        &[
+            "bearer.client_ids: has an empty id in it",
+            "bearer.token_use[0]: `refresh` is not one of access, id",
+        ],
+    );
+    check(json!({"bearer": {"token_use": []}}), &["bearer.token_use: is empty: `access`, `id`, or both"]);
+}
+
+#[test]
+fn preflights_pass_only_where_it_says_so() {
+    assert!(!accepted(json!({})).preflights_pass);
+    assert!(accepted(json!({"cors_preflight": "pass"})).preflights_pass);
+    check(json!({"cors_preflight": "yes"}), &["cors_preflight: `yes` is not one of deny, pass"]);
+}
+
+#[test]
+fn pages_have_the_sites_name_logo_and_colour() {
+    let pages = json!({"title": "Example", "logo": "https://cdn.example.com/l.svg", "accent": "#c00"});
+    let design = accepted(json!({ "pages": pages })).pages;
+    assert_eq!((design.title(), design.logo()), (Some("Example"), Some("https://cdn.example.com/l.svg")));
+    assert!(design.style().contains("--act:#cc0000;--on:#fff"));
+    accepted(json!({"pages": {"logo": "/assets/logo.png"}}));
+    check(
+        json!({"pages": {"title": " ", "logo": "//cdn.example.com/l.svg", "accent": "red"}}),
+        &[
+            "pages.title: must be a name of 80 characters at most",
+            "pages.logo: `//cdn.example.com/l.svg` is no URL: relative URL without a base; or write a path of this host",
+            "pages.accent: `red` is no colour; write #0b57d0",
+        ],
+    );
+    check(
+        json!({"pages": {"logo": "http://cdn.example.com/l.svg"}}),
+        &[
+            "pages.logo: `http://cdn.example.com/l.svg` is http; only localhost may be; or write a path of this host",
+        ],
+    );
 }
 
 #[test]
@@ -715,11 +841,14 @@ fn environment_variables_stand_in_any_text() {
         "client_secret": "${NESTED}",
         "authorize_params": {"login_hint": "$${POOL} costs $5 and $$"},
     }));
-    assert_eq!(config.pool.issuer, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FromEnv");
+    assert_eq!(
+        config.pools[0].cognito.issuer,
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FromEnv"
+    );
     assert_eq!(config.paths.callback, "/login/login/done");
-    let secret = config.pool.client_secret.unwrap();
+    let secret = config.pools[0].cognito.client_secret.clone().unwrap();
     assert_eq!(secret.0.expose(), "${POOL}", "what a variable holds is not read once more");
-    assert_eq!(config.pool.authorize_params[0].1, "${POOL} costs $5 and $$");
+    assert_eq!(config.pools[0].cognito.authorize_params[0].1, "${POOL} costs $5 and $$");
 }
 
 #[test]

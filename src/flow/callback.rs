@@ -1,31 +1,35 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
+use std::rc::Rc;
+
 use crate::config::Config;
 use crate::cookie::SameSite;
-use crate::decision::{StreamId, Surroundings};
+use crate::decision::StreamId;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::flow::failure::SignInFailure;
-use crate::flow::new_tokens::{NewTokens, Verdict};
+use crate::flow::new_tokens::{Bench, NewTokens, News, Verdict};
 use crate::http::{Callout, CalloutResult, Response, parse_query};
-use crate::identity::Identity;
-use crate::keys::KeyStore;
-use crate::oidc::authorization::{AuthorizationResponse, Outcome};
-use crate::oidc::jwt::{IdClaims, Whose};
-use crate::oidc::token::{TokenResponse, parse_token_response};
+use crate::oidc::authorization::{AuthorizationResponse, NoAuthorizationResponse, Outcome};
+use crate::oidc::jwt::Whose;
+use crate::oidc::token::parse_token_response;
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
+use crate::pool::Pool;
 use crate::return_to::ReturnTo;
-use crate::seal::Binding;
 use crate::secret::{Secret, random_bytes};
 use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
+use crate::texts;
 
 /// What a callback needs of the request that brought it, once that is gone from view.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     host: String,
     reference: String,
+    /// Names of token cookies of an earlier session of this pool.
     token_parts: Vec<String>,
+    /// `Set-Cookie` values that end sessions of other pools.
+    without_others: Vec<String>,
 }
 
 /// A callback, as far as it can be judged at once.
@@ -38,6 +42,7 @@ pub enum Arrival {
 
 /// A sign-in whose code is being redeemed.
 pub struct Exchange {
+    pool: Rc<Pool>,
     id: FlowId,
     flow: Flow,
     visitor: Visitor,
@@ -48,13 +53,15 @@ pub struct Exchange {
 
 enum Stage {
     Redeeming,
-    AwaitingKeys(NewTokens),
+    Verifying(NewTokens),
 }
 
 /// Where an exchange has got to.
 pub enum Step {
-    /// It goes on waiting.
+    /// It goes on waiting for keys.
     Wait(Box<Exchange>),
+    /// It goes on with this call.
+    Call(Box<Exchange>, Callout),
     /// All who wait get this.
     Done(Vec<StreamId>, Response, Event),
 }
@@ -65,36 +72,42 @@ pub fn arrive(visit: &Visit<'_>) -> Arrival {
         let (response, event) = refusal(visit, &failure);
         Arrival::Done(response, event)
     };
-    let issuer = &visit.config.pool.issuer;
-    let response = match AuthorizationResponse::parse(visit.request.query(), issuer) {
+    let response = match AuthorizationResponse::parse(visit.request.query()) {
         Ok(response) => response,
         Err(error) => return refuse(SignInFailure::BadCallback(error)),
     };
-    let Some((id, flow)) = find_flow(visit, &response.state) else {
+    let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);
+    if !visit.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
+        return refuse(other_issuer());
+    }
+    let Some((pool, id, flow)) = find_flow(visit, &response.state) else {
         // A reload, or the back button: whoever is signed in needn't be told off.
-        return match visit.store.session(&visit.cookies, visit.now) {
+        return match visit.session() {
             Some(_) => Arrival::Done(Response::redirect("/".to_owned()), None),
             None => refuse(SignInFailure::FlowUnknown),
         };
     };
+    if !response.may_be_from(&pool.cognito.issuer) {
+        return refuse(other_issuer());
+    }
     match response.outcome {
         Outcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
-            let (page, event) = failed(visit.config, &failure, &visitor(visit), &flow);
-            let gone = visit.config.cookies.attributes.delete(&visit.config.cookies.flow_name(&id));
+            let (page, event) = failed(visit.config, &failure, &visitor(visit, pool), &flow);
+            let gone = pool.cookies.attributes.delete(&pool.cookies.flow_name(&id));
             Arrival::Done(page.with_cookies([gone]), Some(event))
         }
         Outcome::Code(code) => {
-            let pool = &visit.config.pool;
+            let cognito = &pool.cognito;
             let verifier = CodeVerifier(Secret::new(flow.code_verifier.clone()));
-            let callout = pool.caller(pool.timeouts.token).redeem(
-                &pool.endpoints.token,
+            let callout = cognito.caller(cognito.timeouts.token).redeem(
+                &cognito.endpoints.token,
                 &code,
                 &flow.redirect_uri,
                 &verifier,
             );
-            let visitor = visitor(visit);
-            let exchange = Exchange { id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
+            let (visitor, pool) = (visitor(visit, pool), Rc::clone(pool));
+            let exchange = Exchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
             Arrival::Redeem(Box::new(exchange), callout)
         }
     }
@@ -102,7 +115,7 @@ pub fn arrive(visit: &Visit<'_>) -> Arrival {
 
 /// A callback whose code was redeemed before: on to the app for whoever has a session from it.
 pub fn finished_before(visit: &Visit<'_>) -> (Response, Option<Event>) {
-    match visit.store.session(&visit.cookies, visit.now) {
+    match visit.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),
         None => refusal(visit, &SignInFailure::AlreadyFinished),
     }
@@ -124,21 +137,27 @@ pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<
     (response, Some(event))
 }
 
-fn find_flow(visit: &Visit<'_>, state: &Secret<String>) -> Option<(FlowId, Flow)> {
+/// The flow of a state, and the pool that it was begun at.
+fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Pool>, FlowId, Flow)> {
     let (id, _) = state.expose().split_once('.')?;
     let id = FlowId::parse(id)?;
-    let name = visit.config.cookies.flow_name(&id);
-    let flow =
-        visit.cookies.values(&name).take(4).find_map(|sealed| visit.store.open::<Flow>(&name, sealed))?;
-    let ours = flow.state(&id).matches(state.expose().as_bytes());
-    (ours && flow.is_alive(visit.now)).then_some((id, flow))
+    let of = |pool: &'a Rc<Pool>| {
+        let (name, store) = (pool.cookies.flow_name(&id), visit.store(pool));
+        let flow =
+            visit.cookies.values(&name).take(4).find_map(|sealed| store.open::<Flow>(&name, sealed))?;
+        let ours = flow.state(&id).matches(state.expose().as_bytes());
+        (ours && flow.is_alive(visit.now)).then_some((pool, flow))
+    };
+    let (pool, flow) = visit.pools.iter().find_map(of)?;
+    Some((pool, id, flow))
 }
 
-fn visitor(visit: &Visit<'_>) -> Visitor {
+fn visitor(visit: &Visit<'_>, pool: &Pool) -> Visitor {
     Visitor {
         host: visit.origin.host().to_owned(),
         reference: visit.reference(),
-        token_parts: visit.config.cookies.token_parts(&visit.cookies),
+        token_parts: pool.cookies.token_parts(&visit.cookies),
+        without_others: visit.without_others(pool),
     }
 }
 
@@ -150,107 +169,100 @@ fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, flow: &Fl
 }
 
 impl Exchange {
+    /// The pool that it signs in at.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// The flow this exchange finishes.
     pub const fn id(&self) -> &FlowId {
         &self.id
     }
 
-    /// Whether its tokens are there and only keys are missing.
-    pub const fn awaits_keys(&self) -> bool {
-        matches!(self.stage, Stage::AwaitingKeys(_))
-    }
-
-    /// Takes the token endpoint's answer.
-    pub fn handle_tokens(
-        mut self: Box<Self>,
-        result: &CalloutResult,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
-        around: &mut Surroundings<'_>,
-    ) -> Step {
-        match parse_token_response(result) {
-            Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys(NewTokens::new(tokens, around.now));
-                self.verify(config, binding, keys, around)
-            }
-            Err(error) => self.fail(config, &SignInFailure::Token(error)),
+    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Step {
+        match &self.stage {
+            Stage::Redeeming => match parse_token_response(result) {
+                Ok(tokens) => {
+                    self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
+                    self.verify(bench)
+                }
+                Err(error) => self.fail(bench.config, &SignInFailure::Token(error)),
+            },
+            Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, bench) {
+                Ok(news) => self.finish(news, bench),
+                Err(error) => self.fail(bench.config, &SignInFailure::Attributes(error)),
+            },
         }
     }
 
-    /// Verifies the ID token and opens the session, if the keys are there; else waits for them.
-    pub fn verify(
-        self: Box<Self>,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
-        around: &mut Surroundings<'_>,
-    ) -> Step {
-        let Stage::AwaitingKeys(new) = &self.stage else { return Step::Wait(self) };
+    /// Verifies the ID token, if the keys are there; else waits for them.
+    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Step {
+        let Stage::Verifying(new) = &mut self.stage else { return Step::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
-        let claims = match new.verify(Whose::Nonce(&nonce), &config.pool, keys, around) {
+        let failure = match new.verify(Whose::Nonce(&nonce), &self.pool, bench) {
             Verdict::Wait => return Step::Wait(self),
-            Verdict::KeysMissing => return self.fail(config, &SignInFailure::KeysMissing),
-            Verdict::Bad(error) => return self.fail(config, &SignInFailure::IdToken(error)),
-            Verdict::Good(claims) => claims,
+            Verdict::Ask(callout) => return Step::Call(self, callout),
+            Verdict::Good(news) => return self.finish(*news, bench),
+            Verdict::KeysMissing => SignInFailure::KeysMissing,
+            Verdict::Bad(error) => SignInFailure::IdToken(error),
         };
-        match self.open_session(&claims, &new.tokens, config, binding, around) {
-            Ok(response) => {
-                let event = Event::new(Level::Info, "sign_in.completed")
-                    .with("request_id", self.visitor.reference.as_str())
-                    .with("subject", claims.subject());
-                Step::Done(self.streams, response, event)
-            }
-            Err(error) => self.fail(config, &SignInFailure::NotKept(error)),
+        self.fail(bench.config, &failure)
+    }
+
+    fn finish(self, news: News, bench: &mut Bench<'_, '_>) -> Step {
+        let event = Event::new(Level::Info, "sign_in.completed")
+            .with("request_id", self.visitor.reference.as_str())
+            .with("subject", news.identity.subject.as_str());
+        match self.open_session(news, bench) {
+            Ok(response) => Step::Done(self.streams, response, event),
+            Err(error) => self.fail(bench.config, &SignInFailure::NotKept(error)),
         }
     }
 
-    fn open_session(
-        &self,
-        claims: &IdClaims,
-        tokens: &TokenResponse,
-        config: &Config,
-        binding: &Binding,
-        around: &mut Surroundings<'_>,
-    ) -> Result<Response, NotKept> {
-        let store = CookieStore::new(config, binding, &self.visitor.host);
+    fn open_session(&self, news: News, bench: &mut Bench<'_, '_>) -> Result<Response, NotKept> {
+        let Bench { config, around, .. } = bench;
+        let store = CookieStore::new(config, &self.pool, &self.visitor.host);
         let session = Session {
             id: random_bytes(around.entropy)?,
             signed_in_at: around.now,
             renewed_at: around.now,
             seen_at: around.now,
-            expires_at: claims.good_until(around.now),
-            identity: Identity::from_claims(claims, &config.roles, &config.headers.claims()),
+            expires_at: news.expires_at,
+            identity: news.identity,
         };
-        let cookies = store.keep(
-            &session,
-            tokens.refresh_token.as_ref(),
-            &self.visitor.token_parts,
-            around.now,
-            around.entropy,
-        )?;
+        let present = &self.visitor.token_parts;
+        let cookies = store.keep(&session, &news.tokens, present, around.now, around.entropy)?;
         let return_to = ReturnTo::parse(self.flow.return_to.as_bytes(), &config.paths)
             .unwrap_or_else(ReturnTo::start_page);
-        let flow_cookie = config.cookies.attributes.delete(&config.cookies.flow_name(&self.id));
-        Ok(leave(config, &return_to).with_cookies(cookies).with_cookies([flow_cookie]))
+        Ok(leave(config, &self.pool, &return_to)
+            .with_cookies(cookies)
+            .with_cookies(self.visitor.without_others.iter().cloned())
+            .with_cookies([self.flow_cookie_gone()]))
     }
 
-    /// Ends the exchange on a page. The flow is spent, so its cookie goes.
+    /// The flow is spent, so its cookie goes.
+    fn flow_cookie_gone(&self) -> String {
+        let cookies = &self.pool.cookies;
+        cookies.attributes.delete(&cookies.flow_name(&self.id))
+    }
+
+    /// Ends the exchange on a page.
     pub fn fail(self, config: &Config, failure: &SignInFailure) -> Step {
         let (response, event) = failed(config, failure, &self.visitor, &self.flow);
-        let flow_cookie = config.cookies.attributes.delete(&config.cookies.flow_name(&self.id));
+        let flow_cookie = self.flow_cookie_gone();
         Step::Done(self.streams, response.with_cookies([flow_cookie]), event)
     }
 }
 
 /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
 /// cookies along its chain, so with those a page of this site has to take the last step.
-fn leave(config: &Config, return_to: &ReturnTo) -> Response {
-    if config.cookies.same_site != SameSite::Strict {
+fn leave(config: &Config, pool: &Pool, return_to: &ReturnTo) -> Response {
+    if pool.cookies.same_site != SameSite::Strict {
         return Response::redirect(return_to.as_str().to_owned());
     }
-    Page::new(200, "You are signed in")
-        .action("Continue", return_to.as_str())
+    Page::saying(&config.pages, 200, texts::SIGNED_IN)
+        .action(texts::CONTINUE, return_to.as_str())
         .moving_on_to(return_to.as_str())
         .into_response()
 }

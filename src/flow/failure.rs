@@ -1,16 +1,18 @@
 //! Sign-ins that fail: what the person reads, what the operator finds in the log, and which status it is.
 //! Every failure of a callback comes through here, and each ends on a page: never in a redirect.
 
+use crate::attributes::AttributesError;
 use crate::config::Config;
 use crate::event::{Event, Level};
 use crate::flow::sign_in::sign_in_link;
 use crate::http::Response;
 use crate::oidc::authorization::NoAuthorizationResponse;
-use crate::oidc::jwt::IdTokenError;
+use crate::oidc::jwt::TokenFault;
 use crate::oidc::token::{OAuthError, TokenError};
 use crate::page::Page;
 use crate::return_to::ReturnTo;
 use crate::session::NotKept;
+use crate::texts::{self, Words};
 
 /// Why a sign-in failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +33,9 @@ pub enum SignInFailure {
     /// The token endpoint gave no tokens.
     Token(TokenError),
     /// The ID token isn't good.
-    IdToken(IdTokenError),
+    IdToken(TokenFault),
+    /// The attributes that the ID token lacks can't be had.
+    Attributes(AttributesError),
     /// There is no key set to verify it with, and none came in time.
     KeysMissing,
     /// Browsers wouldn't keep the session.
@@ -42,82 +46,43 @@ pub enum SignInFailure {
     NoEntropy,
 }
 
-/// What a person reads.
-struct Words {
-    status: u16,
-    title: &'static str,
-    text: &'static str,
-}
-
 impl SignInFailure {
     /// The page: in plain words, with a reference and a way to try again.
     pub fn page(&self, config: &Config, reference: &str, return_to: &ReturnTo) -> Response {
-        let Words { status, title, text } = self.words();
-        let response = Page::new(status, title)
-            .text(text)
-            .action("Try again", &sign_in_link(&config.paths.sign_in, return_to))
+        let (status, words) = self.words();
+        let response = Page::saying(&config.pages, status, words)
+            .action(texts::TRY_AGAIN, &sign_in_link(&config.paths.sign_in, return_to))
             .reference(reference)
             .into_response();
         if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
     }
 
-    fn words(&self) -> Words {
-        let words = |status, title, text| Words { status, title, text };
+    fn words(&self) -> (u16, Words) {
         match self {
-            Self::BadCallback(_) => words(
-                400,
-                "This link doesn't lead anywhere",
-                "It looks like the end of a sign-in, but something is missing from it.",
-            ),
-            Self::FlowUnknown => words(
-                400,
-                "This sign-in can't be finished here",
-                "It was started in another browser, or more than ten minutes ago, or your browser doesn't keep cookies for this site.",
-            ),
-            Self::AlreadyFinished => words(
-                400,
-                "This sign-in was finished before",
-                "A sign-in can be used once only. If the page was reloaded, simply sign in again.",
-            ),
-            Self::Provider { .. } => words(
-                401,
-                "You were not signed in",
-                "The sign-in service turned the sign-in down or it was cancelled.",
-            ),
-            Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => words(
-                401,
-                "This sign-in has expired",
-                "The sign-in service no longer accepts it. Please sign in again.",
-            ),
-            Self::Token(TokenError::TimedOut) => words(
-                504,
-                "The sign-in service is slow",
-                "It didn't answer in time. You have done nothing wrong; please try again in a moment.",
-            ),
-            Self::Token(TokenError::Unavailable(_)) | Self::KeysMissing => words(
-                503,
-                "The sign-in service can't be reached",
-                "You have done nothing wrong; please try again in a moment.",
-            ),
-            Self::Token(TokenError::NotDispatched) | Self::Busy | Self::NoEntropy => words(
-                503,
-                "Signing in isn't possible right now",
-                "You have done nothing wrong; please try again in a moment.",
-            ),
-            Self::Token(TokenError::Refused { .. } | TokenError::Nonsense(_)) => words(
-                502,
-                "Signing in doesn't work here at the moment",
-                "Something is set up wrongly between this site and its sign-in service. Its operators need to mend it.",
-            ),
-            Self::IdToken(_) => {
-                words(401, "You were not signed in", "The sign-in service's answer could not be trusted.")
+            Self::BadCallback(_) => (400, texts::BAD_CALLBACK),
+            Self::FlowUnknown => (400, texts::FLOW_UNKNOWN),
+            Self::AlreadyFinished => (400, texts::ALREADY_FINISHED),
+            Self::Provider { .. } => (401, texts::TURNED_DOWN),
+            Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
+                (401, texts::SIGN_IN_EXPIRED)
             }
-            Self::NotKept(NotKept::NoEntropy) => Self::NoEntropy.words(),
-            Self::NotKept(_) => words(
-                431,
-                "Your account carries too much data",
-                "There is more in it than a browser can keep, perhaps too many groups. Signing in again won't help; please ask the site's operators.",
-            ),
+            Self::Token(TokenError::TimedOut) | Self::Attributes(AttributesError::TimedOut) => {
+                (504, texts::SERVICE_SLOW)
+            }
+            Self::Token(TokenError::Unavailable(_))
+            | Self::Attributes(AttributesError::Unavailable(_))
+            | Self::KeysMissing => (503, texts::SERVICE_AWAY),
+            Self::Token(TokenError::NotDispatched)
+            | Self::Attributes(AttributesError::NotDispatched)
+            | Self::NotKept(NotKept::NoEntropy)
+            | Self::Busy
+            | Self::NoEntropy => (503, texts::NOT_NOW),
+            Self::Token(TokenError::Refused { .. } | TokenError::Nonsense(_))
+            | Self::Attributes(AttributesError::Refused(_) | AttributesError::Nonsense(_)) => {
+                (502, texts::SET_UP_WRONGLY)
+            }
+            Self::IdToken(_) | Self::Attributes(AttributesError::Subject) => (401, texts::NOT_TRUSTED),
+            Self::NotKept(_) => (431, texts::TOO_MUCH_DATA),
         }
     }
 
@@ -137,6 +102,7 @@ impl SignInFailure {
             Self::Token(TokenError::NotDispatched) => "cluster_missing",
             Self::Token(TokenError::Nonsense(_)) => "token_nonsense",
             Self::IdToken(error) => error.reason(),
+            Self::Attributes(error) => error.reason(),
             Self::KeysMissing => "keys_missing",
             Self::NotKept(NotKept::NoEntropy) | Self::NoEntropy => "no_entropy",
             Self::NotKept(NotKept::IdentityTooLarge(_)) => "identity_too_large",
@@ -160,6 +126,13 @@ impl SignInFailure {
             Self::Token(TokenError::Unavailable(status) | TokenError::Nonsense(status)) => {
                 event = event.with("status", status.to_string());
             }
+            Self::Attributes(
+                AttributesError::Unavailable(status)
+                | AttributesError::Refused(status)
+                | AttributesError::Nonsense(status),
+            ) => {
+                event = event.with("status", status.to_string());
+            }
             Self::NotKept(NotKept::IdentityTooLarge(size) | NotKept::TokensTooLarge(size)) => {
                 event = event.with("bytes", size.to_string());
             }
@@ -175,9 +148,9 @@ impl SignInFailure {
         match self {
             Self::BadCallback(_) | Self::FlowUnknown | Self::AlreadyFinished => Level::Info,
             Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => Level::Warn,
-            Self::Token(TokenError::Refused { .. } | TokenError::NotDispatched) | Self::NoEntropy => {
-                Level::Error
-            }
+            Self::Token(TokenError::Refused { .. } | TokenError::NotDispatched)
+            | Self::Attributes(AttributesError::Refused(_) | AttributesError::NotDispatched)
+            | Self::NoEntropy => Level::Error,
             _ => Level::Warn,
         }
     }
@@ -213,14 +186,23 @@ impl SignInFailure {
                 TokenError::Nonsense(_) => "does `clusters.domain` lead to the user pool's domain?",
                 _ => return None,
             },
-            Self::IdToken(IdTokenError::Expired | IdTokenError::NotYetValid) => {
+            Self::IdToken(TokenFault::Expired | TokenFault::NotYetValid) => {
                 "a clock is off by more than a minute: this machine's, most likely"
             }
-            Self::IdToken(IdTokenError::Issuer) => {
+            Self::IdToken(TokenFault::Issuer) => {
                 "does `user_pool_id` fit the domain? With an updated issuer, set `endpoints.issuer`"
             }
-            Self::IdToken(IdTokenError::Audience) => "the tokens are for another app client than `client_id`",
-            Self::IdToken(IdTokenError::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
+            Self::IdToken(TokenFault::Audience) => "the tokens are for another app client than `client_id`",
+            Self::IdToken(TokenFault::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
+            Self::Attributes(AttributesError::Refused(_)) => {
+                "Cognito doesn't take the access token; for `attributes_from: get_user` the app client must allow the scope aws.cognito.signin.user.admin"
+            }
+            Self::Attributes(AttributesError::NotDispatched) => {
+                "userInfo is called through the cluster in `clusters.domain`, GetUser through that in `clusters.idp`; one is missing, has no hosts, or its circuit breaker is open"
+            }
+            Self::Attributes(AttributesError::Nonsense(_)) => {
+                "does the cluster that attributes are asked through lead to Cognito?"
+            }
             Self::KeysMissing => "the key set can't be fetched; check the cluster in `clusters.idp`",
             Self::NotKept(NotKept::IdentityTooLarge(_)) => {
                 "the identity needs more than a browser's 4,096 bytes; drop roles or `headers.claims`"

@@ -1,17 +1,17 @@
 //! Letting a request through: identity headers in, whatever the client claims to be out, our cookies out.
 
 use crate::cookie;
-use crate::flow::Visit;
+use crate::flow::{Person, Visit};
 use crate::http::RequestEdits;
-use crate::identity::{Identity, IdentityHeaders};
+use crate::identity::IdentityHeaders;
 
 /// How a request is changed before it goes upstream.
-pub fn edits(visit: &Visit<'_>, identity: Option<&Identity>) -> RequestEdits {
+pub fn edits(visit: &Visit<'_>, person: Option<&Person>) -> RequestEdits {
     let mut edits =
         RequestEdits { remove: spoofed(visit.request.names(), &visit.config.headers), set: Vec::new() };
     strip_cookies(visit, &mut edits);
-    if let Some(identity) = identity {
-        let headers = visit.config.headers.render(identity);
+    if let Some(Person { identity, tokens, .. }) = person {
+        let headers = visit.config.headers.render(identity, tokens);
         edits.set.extend(headers.map(|(name, value)| (name.to_owned(), value)));
     }
     edits
@@ -30,7 +30,8 @@ pub fn spoofed<'a>(names: impl Iterator<Item = &'a str>, ours: &IdentityHeaders)
 
 /// Takes our cookies out of every `cookie` header; the other cookies stay byte for byte.
 fn strip_cookies(visit: &Visit<'_>, edits: &mut RequestEdits) {
-    let ours = |name: &[u8]| visit.config.cookies.is_ours(name);
+    // Those of pools of other hosts too: a client may have made them up.
+    let ours = |name: &[u8]| visit.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
     let headers: Vec<&[u8]> = visit.request.values("cookie").collect();
     let stripped: Vec<Option<Vec<u8>>> = headers.iter().map(|header| cookie::without(header, ours)).collect();
     if stripped.iter().all(Option::is_none) {

@@ -4,40 +4,41 @@ use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde_json::{Map, Value, json};
 
 use crate::client::wants_json;
-use crate::flow::Visit;
+use crate::flow::{Person, Visit};
 use crate::http::Response;
 use crate::page::Page;
-use crate::session::Session;
+use crate::texts;
 
 /// Answers the path for somebody who is signed in.
-pub fn me(visit: &Visit<'_>, session: &Session) -> Response {
-    let ends_at = visit.store.ends_at(session).secs();
+pub fn me(visit: &Visit<'_>, person: &Person) -> Response {
     if !visit.client.shows_pages() || wants_json(visit.request) {
-        return Response::json(200, &as_json(session, ends_at));
+        return Response::json(200, &as_json(person));
     }
-    let identity = &session.identity;
+    let identity = &person.identity;
     let mut facts: Vec<(&str, Vec<String>)> = Vec::new();
     let mut fact = |term, values: Vec<String>| {
         if !values.is_empty() {
             facts.push((term, values));
         }
     };
-    fact("Name", identity.name.iter().cloned().collect());
-    fact("User name", identity.username.iter().cloned().collect());
-    fact("Email", identity.email.iter().cloned().collect());
-    fact("Roles", identity.roles.clone());
+    fact(texts::NAME, identity.name.iter().cloned().collect());
+    fact(texts::USER_NAME, identity.username.iter().cloned().collect());
+    fact(texts::EMAIL, identity.email.iter().cloned().collect());
+    fact(texts::ROLES, identity.roles.clone());
     for (claim, value) in &identity.claims {
         fact(claim, vec![value.clone()]);
     }
-    fact("Signed in until", vec![format_utc(ends_at)]);
-    Page::new(200, "My Identity")
+    let label = &person.pool.label;
+    fact(texts::SIGNED_IN_WITH, (!label.is_empty()).then(|| label.clone()).into_iter().collect());
+    fact(texts::SIGNED_IN_UNTIL, vec![format_utc(person.until.secs())]);
+    Page::new(&visit.config.pages, 200, texts::MY_IDENTITY)
         .facts(facts)
-        .action("Sign out", &visit.config.paths.sign_out)
+        .action(texts::SIGN_OUT, &visit.config.paths.sign_out)
         .into_response()
 }
 
-fn as_json(session: &Session, ends_at: u64) -> Value {
-    let identity = &session.identity;
+fn as_json(person: &Person) -> Value {
+    let identity = &person.identity;
     let mut claims = Map::new();
     for (claim, value) in &identity.claims {
         claims.insert(claim.clone(), Value::from(value.as_str()));
@@ -49,7 +50,7 @@ fn as_json(session: &Session, ends_at: u64) -> Value {
         "name": identity.name,
         "roles": identity.roles,
         "claims": claims,
-        "expires_at": ends_at,
+        "expires_at": person.until.secs(),
     })
 }
 

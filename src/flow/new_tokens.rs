@@ -1,81 +1,178 @@
-//! Tokens that have just come, of a sign-in or of a refresh, and whose ID token is yet to be verified: that
-//! may take a key set that is yet to come.
+//! Tokens that have just come, of a sign-in or of a refresh. Before they are a session, the ID token is
+//! verified, which may take a key set that is yet to come, and the attributes it lacks are asked for, where
+//! the configuration wants them.
 
-use std::cell::Cell;
 use std::time::Duration;
 
-use crate::cognito::UserPool;
+use crate::attributes::{Attributes, AttributesError};
+use crate::config::Config;
 use crate::decision::Surroundings;
-use crate::keys::{KeyStore, Newer};
-use crate::oidc::jwt::{Expected, IdClaims, IdTokenError, Whose, verify_id_token};
+use crate::http::{Callout, CalloutResult};
+use crate::identity::{Identity, Source};
+use crate::keys::{KeyStores, Newer};
+use crate::oidc::SessionTokens;
+use crate::oidc::jwt::{Claims, Expected, TokenFault, Whose, verify_id_token};
 use crate::oidc::token::TokenResponse;
+use crate::pool::Pool;
 use crate::time::UnixTime;
 
 /// How long tokens wait for the key set at most.
 pub const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tokens, not verified yet.
+/// What turning new tokens into a session takes, beside the tokens.
+pub struct Bench<'b, 'a> {
+    /// The configuration.
+    pub config: &'b Config,
+    /// The key sets of all pools.
+    pub keys: &'b mut KeyStores,
+    /// What the host lends.
+    pub around: &'b mut Surroundings<'a>,
+}
+
+/// Tokens, not trusted yet.
 pub struct NewTokens {
-    /// What the token endpoint has sent.
-    pub tokens: TokenResponse,
-    deadline: UnixTime,
-    /// The generation of a key set that lacks the token's key, so that it isn't asked again.
-    unknown_to: Cell<Option<u32>>,
+    tokens: TokenResponse,
+    stage: Stage,
+}
+
+enum Stage {
+    AwaitingKeys {
+        deadline: UnixTime,
+        /// The generation of a key set that lacks the token's key, so that it isn't asked again.
+        unknown_to: Option<u32>,
+    },
+    /// The token is good; its claims are to be added to.
+    AwaitingAttributes(Claims),
 }
 
 /// What becomes of new tokens.
 pub enum Verdict {
     /// The keys may come yet.
     Wait,
+    /// They are good, and this call brings what they lack.
+    Ask(Callout),
     /// They are good.
-    Good(IdClaims),
+    Good(Box<News>),
     /// They are not.
-    Bad(IdTokenError),
+    Bad(TokenFault),
     /// There is no key set, and none came in time.
     KeysMissing,
+}
+
+/// What new tokens tell, all of it verified.
+pub struct News {
+    /// Who it is.
+    pub identity: Identity,
+    /// How long that can be relied upon.
+    pub expires_at: UnixTime,
+    /// The tokens to keep. No refresh token where Cognito sent none.
+    pub tokens: SessionTokens,
 }
 
 impl NewTokens {
     /// Tokens that came now.
     pub fn new(tokens: TokenResponse, now: UnixTime) -> Self {
-        Self { tokens, deadline: now.plus(KEYS_PATIENCE), unknown_to: Cell::default() }
+        let deadline = now.plus(KEYS_PATIENCE);
+        Self { tokens, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
+    }
+
+    /// Whether the call is under way that asks for attributes.
+    pub const fn awaits_attributes(&self) -> bool {
+        matches!(self.stage, Stage::AwaitingAttributes(_))
     }
 
     /// Verifies the ID token, if the keys are there.
-    pub fn verify(
-        &self,
-        whose: Whose<'_>,
-        pool: &UserPool,
-        keys: &mut KeyStore,
-        around: &Surroundings<'_>,
-    ) -> Verdict {
+    pub fn verify(&mut self, whose: Whose<'_>, pool: &Pool, bench: &mut Bench<'_, '_>) -> Verdict {
+        let (Stage::AwaitingKeys { deadline, unknown_to }, Some(keys)) =
+            (&mut self.stage, bench.keys.of(pool))
+        else {
+            return Verdict::KeysMissing;
+        };
+        let around = &*bench.around;
         keys.adopt(around.shared);
-        let out_of_patience = around.now >= self.deadline;
-        let generation = keys.generation();
+        let (out_of_patience, generation) = (around.now >= *deadline, keys.generation());
         let expected = Expected {
-            issuer: &pool.issuer,
-            client_id: &pool.client_id,
+            issuer: &pool.cognito.issuer,
+            client_id: &pool.cognito.client_id,
             whose,
             access_token: &self.tokens.access_token,
         };
         let verdict = keys.keys().map(|keys| {
-            if self.unknown_to.get() == Some(generation) {
-                return Err(IdTokenError::UnknownKey);
+            if *unknown_to == Some(generation) {
+                return Err(TokenFault::UnknownKey);
             }
             verify_id_token(&self.tokens.id_token, keys, &expected, around.now, around.rs256)
         });
         match verdict {
             None if out_of_patience => Verdict::KeysMissing,
             None => Verdict::Wait,
-            Some(Ok(claims)) => Verdict::Good(claims),
-            Some(Err(IdTokenError::UnknownKey)) if !out_of_patience => {
-                self.unknown_to.set(Some(generation));
+            Some(Ok(claims)) => self.verified(claims, pool, bench),
+            Some(Err(TokenFault::UnknownKey)) if !out_of_patience => {
+                *unknown_to = Some(generation);
                 match keys.ask_for_newer(around.now, around.shared) {
                     Newer::Coming => Verdict::Wait,
-                    Newer::Throttled => Verdict::Bad(IdTokenError::UnknownKey),
+                    Newer::Throttled => Verdict::Bad(TokenFault::UnknownKey),
                 }
             }
             Some(Err(error)) => Verdict::Bad(error),
+        }
+    }
+
+    fn verified(&mut self, claims: Claims, pool: &Pool, bench: &Bench<'_, '_>) -> Verdict {
+        match Attributes::ask(&pool.cognito, &self.tokens.access_token) {
+            Some(callout) => {
+                self.stage = Stage::AwaitingAttributes(claims);
+                Verdict::Ask(callout)
+            }
+            None => Verdict::Good(Box::new(self.news(&claims, None, pool, bench))),
+        }
+    }
+
+    /// Takes the answer of the call that asked for attributes.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn handle_attributes(
+        &self,
+        result: &CalloutResult,
+        pool: &Pool,
+        bench: &Bench<'_, '_>,
+    ) -> Result<News, AttributesError> {
+        let Stage::AwaitingAttributes(claims) = &self.stage else {
+            return Err(AttributesError::Unavailable(0));
+        };
+        let attributes = Attributes::read(pool.cognito.attributes_from, result, claims)?;
+        Ok(self.news(claims, Some(&attributes), pool, bench))
+    }
+
+    fn news(
+        &self,
+        claims: &Claims,
+        attributes: Option<&Attributes>,
+        pool: &Pool,
+        bench: &Bench<'_, '_>,
+    ) -> News {
+        let (headers, now) = (&bench.config.headers, bench.around.now);
+        let mut expires_at = claims.good_until(now);
+        if headers.forwards(&Source::AccessToken) {
+            // The app needs a good one as well, and its life may be set shorter.
+            let lasts = self.tokens.expires_in.map(|lasts| now.plus(lasts));
+            expires_at = lasts.map_or(expires_at, |lasts| lasts.min(expires_at));
+        }
+        News {
+            identity: Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims()),
+            expires_at,
+            tokens: self.kept(bench.config),
+        }
+    }
+
+    /// The tokens that a session keeps: the refresh token, and those that go upstream.
+    pub fn kept(&self, config: &Config) -> SessionTokens {
+        let forwards = |source| config.headers.forwards(source);
+        SessionTokens {
+            refresh: self.tokens.refresh_token.clone(),
+            id: forwards(&Source::IdToken).then(|| self.tokens.id_token.clone()),
+            access: forwards(&Source::AccessToken).then(|| self.tokens.access_token.clone()),
         }
     }
 }

@@ -1,24 +1,24 @@
 //! Refreshing a session: one call, one verification like that of a sign-in, new cookies.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::attributes::AttributesError;
+use crate::cognito::AttributesFrom;
 use crate::cookie::Cookies;
-use crate::decision::Surroundings;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
-use crate::flow::new_tokens::{KEYS_PATIENCE, NewTokens, Verdict};
+use crate::flow::new_tokens::{Bench, KEYS_PATIENCE, NewTokens, News, Verdict};
 use crate::http::{Callout, CalloutResult};
-use crate::identity::Identity;
-use crate::keys::KeyStore;
 use crate::oidc::RefreshToken;
-use crate::oidc::jwt::{IdClaims, IdTokenError, Whose};
-use crate::oidc::token::{OAuthError, TokenError, TokenResponse, parse_token_response};
-use crate::seal::Binding;
+use crate::oidc::jwt::{TokenFault, Whose};
+use crate::oidc::token::{OAuthError, TokenError, parse_token_response};
+use crate::pool::Pool;
 use crate::session::{CookieStore, NotKept, Session};
 
 /// A session whose tokens are being replaced.
 pub struct Refresh {
+    pool: Rc<Pool>,
     session: Session,
     host: String,
     refresh_token: RefreshToken,
@@ -28,15 +28,17 @@ pub struct Refresh {
 
 enum Stage {
     Asking,
-    AwaitingKeys(NewTokens),
+    Verifying(NewTokens),
 }
 
 /// Where a refresh has got to.
 pub enum Progress {
     /// It goes on waiting for keys.
     Wait(Box<Refresh>),
+    /// It goes on with this call.
+    Call(Box<Refresh>, Callout),
     /// It has come to an end.
-    Ended(Box<Session>, Ending),
+    Ended(Rc<Pool>, Box<Session>, Ending),
 }
 
 /// How a refresh ended.
@@ -47,6 +49,8 @@ pub enum Ending {
         cookies: Vec<String>,
         /// What the token cookie now holds.
         refresh_token: RefreshToken,
+        /// Why the person is known as before only: the tokens are new, what goes with them couldn't be had.
+        trouble: Option<&'static str>,
     },
     /// Cognito can't be reached, is slow, or is throttling.
     Outage(&'static str),
@@ -55,40 +59,57 @@ pub enum Ending {
 }
 
 impl Refresh {
-    /// A refresh of `session`, whose cookies are `cookies`, and the call that it begins with. `None` where there is no
-    /// refresh token of that session.
-    pub fn begin(visit: &Visit<'_>, session: &Session, cookies: &Cookies<'_>) -> Option<(Self, Callout)> {
-        let refresh_token = visit.store.refresh_token(cookies, Some(session.id))?;
-        let pool = &visit.config.pool;
-        let callout = pool.caller(pool.timeouts.token).refresh(&pool.endpoints.token, &refresh_token);
+    /// A refresh of `session`, whose cookies are `cookies`, and the call that it begins with. `None` where
+    /// there is no refresh token of that session.
+    pub fn begin(
+        visit: &Visit<'_>,
+        pool: &Rc<Pool>,
+        session: &Session,
+        cookies: &Cookies<'_>,
+    ) -> Option<(Self, Callout)> {
+        let refresh_token = visit.store(pool).session_tokens(cookies, Some(session.id))?.refresh?;
+        let cognito = &pool.cognito;
+        let caller = cognito.caller(cognito.timeouts.token);
+        let callout = caller.refresh(&cognito.endpoints.token, &refresh_token);
         let refresh = Self {
+            pool: Rc::clone(pool),
             session: session.clone(),
             host: visit.origin.host().to_owned(),
             refresh_token,
-            token_parts: visit.config.cookies.token_parts(cookies),
+            token_parts: pool.cookies.token_parts(cookies),
             stage: Stage::Asking,
         };
         Some((refresh, callout))
     }
 
-    /// How long a refresh may take in all; nobody else begins one before that.
-    pub fn hold(config: &Config) -> Duration {
-        config.pool.timeouts.token + KEYS_PATIENCE + Duration::from_secs(1)
+    /// The pool whose session it is.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
-    /// Takes the token endpoint's answer.
-    pub fn handle_tokens(
-        mut self: Box<Self>,
-        result: &CalloutResult,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
-        around: &mut Surroundings<'_>,
-    ) -> Progress {
+    /// How long a refresh may take in all; nobody else begins one before that.
+    pub fn hold(pool: &Pool) -> Duration {
+        let timeouts = &pool.cognito.timeouts;
+        let attributes = match pool.cognito.attributes_from {
+            AttributesFrom::IdToken => Duration::ZERO,
+            AttributesFrom::UserInfo | AttributesFrom::GetUser => timeouts.userinfo,
+        };
+        timeouts.token + KEYS_PATIENCE + attributes + Duration::from_secs(1)
+    }
+
+    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Progress {
+        if let Stage::Verifying(new) = &self.stage {
+            let ending = match new.handle_attributes(result, &self.pool, bench) {
+                Ok(news) => self.renewed(news, None, bench),
+                Err(error) => self.without_attributes(new, error, bench),
+            };
+            return self.ended(ending);
+        }
         let ending = match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::AwaitingKeys(NewTokens::new(tokens, around.now));
-                return self.verify(config, binding, keys, around);
+                self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
+                return self.verify(bench);
             }
             Err(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
                 Ending::Refused("invalid_grant")
@@ -100,51 +121,63 @@ impl Refresh {
             Err(TokenError::NotDispatched) => Ending::Outage("cluster_missing"),
             Err(TokenError::Nonsense(_)) => Ending::Outage("token_nonsense"),
         };
-        Progress::Ended(Box::new(self.session), ending)
+        self.ended(ending)
+    }
+
+    fn ended(self, ending: Ending) -> Progress {
+        Progress::Ended(self.pool, Box::new(self.session), ending)
     }
 
     /// Verifies the new ID token, if the keys are there; else waits for them.
-    pub fn verify(
-        self: Box<Self>,
-        config: &Config,
-        binding: &Binding,
-        keys: &mut KeyStore,
-        around: &mut Surroundings<'_>,
-    ) -> Progress {
-        let Stage::AwaitingKeys(new) = &self.stage else { return Progress::Wait(self) };
+    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Progress {
+        let Stage::Verifying(new) = &mut self.stage else { return Progress::Wait(self) };
         let whose = Whose::Subject(&self.session.identity.subject);
-        let ending = match new.verify(whose, &config.pool, keys, around) {
+        let ending = match new.verify(whose, &self.pool, bench) {
             Verdict::Wait => return Progress::Wait(self),
+            Verdict::Ask(callout) => return Progress::Call(self, callout),
             Verdict::KeysMissing => Ending::Outage("keys_missing"),
             // That says nothing against the session: a newer key set may know the key.
-            Verdict::Bad(error @ IdTokenError::UnknownKey) => Ending::Outage(error.reason()),
+            Verdict::Bad(error @ TokenFault::UnknownKey) => Ending::Outage(error.reason()),
             Verdict::Bad(error) => Ending::Refused(error.reason()),
-            Verdict::Good(claims) => self.renewed(&claims, &new.tokens, config, binding, around),
+            Verdict::Good(news) => self.renewed(*news, None, bench),
         };
-        Progress::Ended(Box::new(self.session), ending)
+        self.ended(ending)
     }
 
-    fn renewed(
+    /// The tokens are good, but what they lack couldn't be asked for. The refresh token may be a new one
+    /// whose predecessor is dead, so it is kept; the person stays who they were, for as long as that was
+    /// good, and the next refresh tries again.
+    fn without_attributes(
         &self,
-        claims: &IdClaims,
-        tokens: &TokenResponse,
-        config: &Config,
-        binding: &Binding,
-        around: &mut Surroundings<'_>,
+        new: &NewTokens,
+        error: AttributesError,
+        bench: &mut Bench<'_, '_>,
     ) -> Ending {
-        let store = CookieStore::new(config, binding, &self.host);
+        if !error.may_pass() {
+            return Ending::Refused(error.reason());
+        }
+        let news = News {
+            identity: self.session.identity.clone(),
+            expires_at: self.session.expires_at,
+            tokens: new.kept(bench.config),
+        };
+        self.renewed(news, Some(error.reason()), bench)
+    }
+
+    fn renewed(&self, mut news: News, trouble: Option<&'static str>, bench: &mut Bench<'_, '_>) -> Ending {
+        let around = &mut *bench.around;
+        let store = CookieStore::new(bench.config, &self.pool, &self.host);
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
             renewed_at: around.now,
-            expires_at: claims.good_until(around.now),
+            expires_at: news.expires_at,
             seen_at: around.now,
-            identity: Identity::from_claims(claims, &config.roles, &config.headers.claims()),
+            identity: news.identity,
         };
-        let refresh_token = tokens.refresh_token.clone().unwrap_or_else(|| self.refresh_token.clone());
-        let kept = store.keep(&session, Some(&refresh_token), &self.token_parts, around.now, around.entropy);
-        match kept {
-            Ok(cookies) => Ending::Renewed { cookies, refresh_token },
+        let refresh_token = news.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
+        match store.keep(&session, &news.tokens, &self.token_parts, around.now, around.entropy) {
+            Ok(cookies) => Ending::Renewed { cookies, refresh_token, trouble },
             Err(NotKept::IdentityTooLarge(_)) => Ending::Refused("identity_too_large"),
             Err(NotKept::TokensTooLarge(_)) => Ending::Refused("tokens_too_large"),
             Err(NotKept::NoEntropy) => Ending::Outage("no_entropy"),
@@ -156,8 +189,10 @@ impl Ending {
     /// The log line.
     pub fn event(&self, subject: &str) -> Event {
         let event = match self {
-            Self::Renewed { .. } => Event::new(Level::Debug, "refresh.completed"),
-            Self::Outage(reason) => Event::new(Level::Warn, "refresh.failed").with("reason", *reason),
+            Self::Renewed { trouble: None, .. } => Event::new(Level::Debug, "refresh.completed"),
+            Self::Renewed { trouble: Some(reason), .. } | Self::Outage(reason) => {
+                Event::new(Level::Warn, "refresh.failed").with("reason", *reason)
+            }
             Self::Refused(reason) => Event::new(Level::Info, "refresh.failed").with("reason", *reason),
         };
         event.with("subject", subject)

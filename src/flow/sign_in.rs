@@ -1,5 +1,7 @@
 //! Somebody without a session: sent to Cognito, or told so in a way the client understands.
 
+use std::rc::Rc;
+
 use serde_json::json;
 
 use crate::client::{Client, is_prefetch};
@@ -10,35 +12,61 @@ use crate::http::{Response, format_query, parse_query};
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
+use crate::pool::Pool;
 use crate::return_to::ReturnTo;
+use crate::rules::Unauthenticated;
 use crate::secret::{Entropy, NoEntropy, random_bytes};
 use crate::session::{Flow, FlowId, MAX_COPIES};
+use crate::texts;
 
 /// Sign-ins under way that one browser may have; the oldest makes room.
 const MAX_FLOWS: usize = 5;
 
-/// Answers a request that needs a session and has none.
-pub fn challenge(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
-    match visit.client {
+/// Answers a request that needs a session and has none. `wanted` names the pools of which it must be;
+/// any will do where it is empty.
+pub fn challenge(
+    visit: &Visit<'_>,
+    how: Unauthenticated,
+    wanted: &[String],
+    entropy: &mut dyn Entropy,
+) -> (Response, Option<Event>) {
+    match asked_by(visit, how) {
         Client::Navigation => {
             let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-            begin(visit, here.unwrap_or_else(ReturnTo::start_page), entropy)
+            let pools: Vec<&Rc<Pool>> =
+                visit.pools.iter().filter(|pool| wanted.is_empty() || wanted.contains(&pool.name)).collect();
+            begin(visit, &pools, here.unwrap_or_else(ReturnTo::start_page), entropy)
         }
         Client::FormNavigation => (form_page(visit), None),
         Client::Grpc | Client::Other => (unauthenticated(visit), None),
     }
 }
 
-/// Answers the sign-in path: `?return=/path` says where to go afterwards.
+/// What a client is taken for. A rule may say that nobody is sent to sign in, or everybody whom a redirect
+/// doesn't cost anything.
+fn asked_by(visit: &Visit<'_>, how: Unauthenticated) -> Client {
+    let harmless = matches!(visit.request.method(), "GET" | "HEAD")
+        && !visit.request.has("upgrade")
+        && !is_prefetch(visit.request);
+    match (how, visit.client) {
+        (Unauthenticated::Reject, Client::Navigation | Client::FormNavigation) => Client::Other,
+        (Unauthenticated::Redirect, Client::Other) if harmless => Client::Navigation,
+        (_, client) => client,
+    }
+}
+
+/// Answers the sign-in path: `?return=/path` says where to go afterwards, `?pool=name` which pool it is.
 pub fn start(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
     let by_script = visit.request.has("sec-fetch-mode") && visit.client != Client::Navigation;
     if by_script || is_prefetch(visit.request) {
         return (unauthenticated(visit), None);
     }
     let query = parse_query(visit.request.query());
-    let wanted = query.iter().find(|(name, _)| name == "return").map(|(_, value)| value.as_bytes());
-    let return_to = wanted.and_then(|target| ReturnTo::parse(target, &visit.config.paths));
-    begin(visit, return_to.unwrap_or_else(ReturnTo::start_page), entropy)
+    let one = |wanted| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    let return_to = one("return").and_then(|target| ReturnTo::parse(target.as_bytes(), &visit.config.paths));
+    let chosen: Vec<&Rc<Pool>> =
+        visit.pools.iter().filter(|pool| one("pool").is_some_and(|name| *name == pool.name)).collect();
+    begin(visit, &chosen, return_to.unwrap_or_else(ReturnTo::start_page), entropy)
 }
 
 /// `401` in JSON, for scripts and programs.
@@ -51,13 +79,21 @@ pub fn unauthenticated(visit: &Visit<'_>) -> Response {
 fn form_page(visit: &Visit<'_>) -> Response {
     let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
     let here = here.unwrap_or_else(ReturnTo::start_page);
-    Page::new(401, "Please sign in first")
-        .text("Your session has ended, so what you sent was not accepted. Nothing of it has been stored.")
-        .text("Sign in, then use your browser's back button to return to the form and send it again.")
-        .action("Sign in", &sign_in_link(&visit.config.paths.sign_in, &here))
+    Page::saying(&visit.config.pages, 401, texts::FORM)
+        .text(texts::FORM_HELP)
+        .action(texts::SIGN_IN, &sign_in_link(&visit.config.paths.sign_in, &here))
         .reference(&visit.reference())
         .into_response()
         .with("www-authenticate", "Bearer".to_owned())
+}
+
+/// A page with one link a pool.
+fn chooser(visit: &Visit<'_>, pools: &[&Rc<Pool>], return_to: &ReturnTo) -> Response {
+    let choices = pools.iter().map(|pool| {
+        let query = format_query([("pool", pool.name.as_str()), ("return", return_to.as_str())]);
+        (pool.label.as_str(), format!("{}?{query}", visit.config.paths.sign_in))
+    });
+    Page::saying(&visit.config.pages, 200, texts::CHOOSE).choices(texts::CHOOSE_WITH, choices).into_response()
 }
 
 /// The path that starts a sign-in and returns to `return_to`.
@@ -65,14 +101,28 @@ pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
     format!("{sign_in}?{}", format_query([("return", return_to.as_str())]))
 }
 
-fn begin(visit: &Visit<'_>, return_to: ReturnTo, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
-    if visit.config.cookies.attributes.secure && !visit.origin.is_secure() {
+/// Sends a browser to Cognito, or has the person choose where more than one of `pools` is possible. None
+/// chosen is any.
+fn begin(
+    visit: &Visit<'_>,
+    pools: &[&Rc<Pool>],
+    return_to: ReturnTo,
+    entropy: &mut dyn Entropy,
+) -> (Response, Option<Event>) {
+    let possible: Vec<&Rc<Pool>> =
+        if pools.is_empty() { visit.pools.iter().collect() } else { pools.to_vec() };
+    let Some(pool) = possible.first() else { return (unauthenticated(visit), None) };
+    if pool.cookies.attributes.secure && !visit.origin.is_secure() {
         return to_https(visit);
     }
-    match redirect_to_cognito(visit, return_to, entropy) {
+    if possible.len() > 1 {
+        return (chooser(visit, &possible, &return_to), None);
+    }
+    match redirect_to_cognito(visit, pool, return_to, entropy) {
         Ok(response) => {
             let event = Event::new(Level::Debug, "sign_in.started").with("request_id", visit.reference());
-            (response, Some(event))
+            let named = if pool.name.is_empty() { event } else { event.with("pool", pool.name.as_str()) };
+            (response, Some(named))
         }
         Err(NoEntropy) => {
             let failure = SignInFailure::NoEntropy;
@@ -103,33 +153,34 @@ fn to_https(visit: &Visit<'_>) -> (Response, Option<Event>) {
 
 fn redirect_to_cognito(
     visit: &Visit<'_>,
+    pool: &Pool,
     return_to: ReturnTo,
     entropy: &mut dyn Entropy,
 ) -> Result<Response, NoEntropy> {
-    let config = visit.config;
+    let cognito = &pool.cognito;
     let (nonce, code_verifier) = (Nonce::random(entropy)?, CodeVerifier::random(entropy)?);
     let id = FlowId::random(entropy)?;
     let flow = Flow {
         secret: random_bytes(entropy)?,
         nonce: nonce.0.expose().clone(),
         code_verifier: code_verifier.0.expose().clone(),
-        redirect_uri: format!("{}{}", visit.origin.url(), config.paths.callback),
+        redirect_uri: format!("{}{}", visit.origin.url(), visit.config.paths.callback),
         return_to: String::new(),
         started_at: visit.now,
     };
     let state = flow.state(&id);
     let url = AuthorizationRequest {
-        endpoint: &config.pool.endpoints.authorize.url,
-        client_id: &config.pool.client_id,
+        endpoint: &cognito.endpoints.authorize.url,
+        client_id: &cognito.client_id,
         redirect_uri: &flow.redirect_uri,
-        scopes: &config.pool.scopes,
+        scopes: &cognito.scopes,
         state: state.expose(),
         nonce: &nonce,
         code_verifier: &code_verifier,
-        extra: &config.pool.authorize_params,
+        extra: &cognito.authorize_params,
     }
     .to_url();
-    let cookie = flow_cookie(visit, &id, flow, &return_to, entropy)?;
+    let cookie = flow_cookie(visit, pool, &id, flow, &return_to, entropy)?;
     Ok(Response::redirect(url).with_cookies(make_room(visit)).with_cookies([cookie]))
 }
 
@@ -137,17 +188,18 @@ fn redirect_to_cognito(
 /// to land a step away than not to sign in.
 fn flow_cookie(
     visit: &Visit<'_>,
+    pool: &Pool,
     id: &FlowId,
     mut flow: Flow,
     return_to: &ReturnTo,
     entropy: &mut dyn Entropy,
 ) -> Result<String, NoEntropy> {
-    let cookies = &visit.config.cookies;
+    let (cookies, store) = (&pool.cookies, visit.store(pool));
     let name = cookies.flow_name(id);
     let mut cookie = String::new();
     for target in [return_to, &return_to.path_only(), &ReturnTo::start_page()] {
         target.as_str().clone_into(&mut flow.return_to);
-        let sealed = visit.store.seal(&name, &flow, entropy)?;
+        let sealed = store.seal(&name, &flow, entropy)?;
         let max_age = Flow::LIFETIME.as_secs();
         cookie = cookies.attributes.set(&name, &sealed, max_age, cookies.flow_same_site());
         if cookie.len() <= crate::cookie::MAX_COOKIE {
@@ -161,15 +213,18 @@ fn flow_cookie(
 /// or doesn't open, and then the oldest. Where cookies are shared over a domain, those that don't open may
 /// be another app's, and are left to expire.
 fn make_room(visit: &Visit<'_>) -> Vec<String> {
-    let cookies = &visit.config.cookies;
     let (mut alive, mut gone) = (Vec::new(), Vec::new());
-    for name in cookies.flow_names(&visit.cookies) {
-        let copies = visit.cookies.values(&name).take(MAX_COPIES);
-        let flow = copies.filter_map(|sealed| visit.store.open::<Flow>(&name, sealed)).next();
-        match flow {
-            Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, name)),
-            None if cookies.attributes.domain.is_some() => {}
-            _ => gone.push(name),
+    for pool in visit.pools {
+        let (cookies, store) = (&pool.cookies, visit.store(pool));
+        for name in cookies.flow_names(&visit.cookies) {
+            let copies = visit.cookies.values(&name).take(MAX_COPIES);
+            let flow = copies.filter_map(|sealed| store.open::<Flow>(&name, sealed)).next();
+            let delete = cookies.attributes.delete(&name);
+            match flow {
+                Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, delete)),
+                None if cookies.attributes.domain.is_some() => {}
+                _ => gone.push(delete),
+            }
         }
     }
     while alive.len() >= MAX_FLOWS {
@@ -177,5 +232,5 @@ fn make_room(visit: &Visit<'_>) -> Vec<String> {
         let Some((oldest, _)) = oldest else { break };
         gone.push(alive.swap_remove(oldest).1);
     }
-    gone.iter().map(|name| cookies.attributes.delete(name)).collect()
+    gone
 }

@@ -6,11 +6,13 @@ use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::http::{Callout, Response};
 use crate::page::Page;
+use crate::texts;
 
 /// What a request to sign out comes to.
 pub enum SignOut {
-    /// It is obeyed. The call revokes the refresh token, where there is one; nobody waits for it.
-    Obeyed(Response, Option<Callout>, Event),
+    /// It is obeyed. The calls revoke the refresh tokens that the request carries, mostly one; nobody waits
+    /// for them.
+    Obeyed(Response, Vec<Callout>, Event),
     /// It isn't the person's own word.
     Refused(Response, Event),
 }
@@ -21,28 +23,38 @@ pub fn sign_out(visit: &Visit<'_>) -> SignOut {
     if is_cross_site(visit.request, &visit.origin) || is_prefetch(visit.request) {
         return SignOut::Refused(confirm(visit), event("sign_out.not_obeyed"));
     }
-    let config = visit.config;
-    let revoke = visit.store.refresh_token(&visit.cookies, None).map(|token| {
-        config.pool.caller(config.pool.timeouts.revoke).revoke(&config.pool.endpoints.revoke, &token)
+    let revoke = visit.pools.iter().filter_map(|pool| {
+        let token = visit.store(pool).session_tokens(&visit.cookies, None)?.refresh?;
+        let cognito = &pool.cognito;
+        Some(cognito.caller(cognito.timeouts.revoke).revoke(&cognito.endpoints.revoke, &token))
     });
-    let landing = format!("{}{}", visit.origin.url(), config.paths.after_sign_out);
-    let response = Response::redirect(config.pool.logout_url(&landing))
-        .with_cookies(config.cookies.clear(&visit.cookies));
-    SignOut::Obeyed(response, revoke, event("sign_out"))
+    let cookies = visit.pools.iter().flat_map(|pool| pool.cookies.clear(&visit.cookies));
+    let response = Response::redirect(leave(visit)).with_cookies(cookies);
+    SignOut::Obeyed(response, revoke.collect(), event("sign_out"))
+}
+
+/// Where the browser goes: to the logout of the pool whose session it carries, be it over or not. Where
+/// several may be meant and none is known, there is none to log out of.
+fn leave(visit: &Visit<'_>) -> String {
+    let landing = format!("{}{}", visit.origin.url(), visit.config.paths.after_sign_out);
+    let lasting = visit.session().map(|(pool, _)| pool);
+    let left = || visit.pools.iter().find(|pool| visit.store(pool).session_id(&visit.cookies).is_some());
+    match (lasting.or_else(left), visit.pools) {
+        (Some(pool), _) | (None, [pool]) => pool.cognito.logout_url(&landing),
+        (None, _) => landing,
+    }
 }
 
 /// Another site may ask, but only the person decides.
 fn confirm(visit: &Visit<'_>) -> Response {
-    Page::new(403, "Do you want to sign out?")
-        .text("Another site has asked to sign you out here. You are still signed in.")
-        .action("Sign out", &visit.config.paths.sign_out)
+    Page::saying(&visit.config.pages, 403, texts::CONFIRM_SIGN_OUT)
+        .action(texts::SIGN_OUT, &visit.config.paths.sign_out)
         .into_response()
 }
 
 /// The signed-out page.
 pub fn signed_out(visit: &Visit<'_>) -> Response {
-    Page::new(200, "You are signed out")
-        .text("It is safe to close this window.")
-        .action("Sign in again", &visit.config.paths.sign_in)
+    Page::saying(&visit.config.pages, 200, texts::SIGNED_OUT)
+        .action(texts::SIGN_IN_AGAIN, &visit.config.paths.sign_in)
         .into_response()
 }

@@ -54,6 +54,7 @@ pub struct AuthorizationResponse {
     pub state: Secret<String>,
     /// How it went.
     pub outcome: Outcome,
+    issuer: Option<String>,
 }
 
 /// How the authorization request went.
@@ -88,7 +89,7 @@ impl AuthorizationResponse {
     ///
     /// # Errors
     /// Where it isn't a response that could be ours.
-    pub fn parse(query: &[u8], issuer: &str) -> Result<Self, NoAuthorizationResponse> {
+    pub fn parse(query: &[u8]) -> Result<Self, NoAuthorizationResponse> {
         let pairs = parse_query(query);
         let one = |name: &str| {
             let mut values = pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone());
@@ -99,16 +100,18 @@ impl AuthorizationResponse {
         };
         let [state, code, error, description, iss] =
             [one("state")?, one("code")?, one("error")?, one("error_description")?, one("iss")?];
-        if iss.is_some_and(|iss| iss != issuer) {
-            return Err(NoAuthorizationResponse::OtherIssuer);
-        }
         let state = state.filter(|state| !state.is_empty()).ok_or(NoAuthorizationResponse::StateMissing)?;
         let outcome = match (error, code) {
             (Some(error), _) => error_outcome(error, description.unwrap_or_default()),
             (None, Some(code)) if !code.is_empty() => Outcome::Code(Secret::new(code)),
             (None, _) => return Err(NoAuthorizationResponse::CodeMissing),
         };
-        Ok(Self { state: Secret::new(state), outcome })
+        Ok(Self { state: Secret::new(state), outcome, issuer: iss })
+    }
+
+    /// Whether it may come from that issuer: it names no other (RFC 9207, section 2.4).
+    pub fn may_be_from(&self, issuer: &str) -> bool {
+        self.issuer.as_deref().is_none_or(|named| named == issuer)
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
     }
 
     fn parse(query: &str) -> Result<AuthorizationResponse, NoAuthorizationResponse> {
-        AuthorizationResponse::parse(query.as_bytes(), "https://issuer")
+        AuthorizationResponse::parse(query.as_bytes())
     }
 
     #[test]
@@ -182,9 +185,14 @@ mod tests {
         for query in ["state=s&state=t&code=c", "state=s&code=c&code=d", "state=s&error=a&error=b"] {
             check(query, Repeated);
         }
+    }
+
+    #[test]
+    fn an_issuer_that_is_named_must_be_the_right_one() {
+        let ours = |query: &str| parse(query).unwrap().may_be_from("https://issuer");
         for iss in ["", "https%3A%2F%2Fissuer%2F", "https%3A%2F%2Fevil"] {
-            check(&format!("state=s&code=c&iss={iss}"), OtherIssuer);
+            assert!(!ours(&format!("state=s&code=c&iss={iss}")), "{iss}");
         }
-        assert!(parse("state=s&code=c&iss=https%3A%2F%2Fissuer").is_ok());
+        assert!(ours("state=s&code=c&iss=https%3A%2F%2Fissuer") && ours("state=s&code=c"));
     }
 }

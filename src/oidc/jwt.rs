@@ -1,5 +1,5 @@
-//! Verifying ID tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7;
-//! RFC 8725; Cognito: "Verifying JSON web tokens").
+//! Verifying tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725;
+//! RFC 9068 as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl VerifyRs256 for PortableRs256 {
     }
 }
 
-/// What an ID token must say to be ours.
+/// What an ID token of a sign-in or a refresh must say to be ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// `iss`, byte for byte.
@@ -61,18 +61,44 @@ pub enum Whose<'a> {
     Subject(&'a str),
 }
 
-/// The claims of a verified ID token. There is no other way to make one than [`verify_id_token`].
+/// What a bearer token must say to be accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'a> {
+    /// `iss`, byte for byte.
+    pub issuer: &'a str,
+    /// The app clients whose tokens are taken: `client_id` of an access token, `aud` of an ID token.
+    pub client_ids: &'a [String],
+    /// The kinds of token that are taken.
+    pub uses: &'a [TokenUse],
+}
+
+/// `token_use`: what Cognito says a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenUse {
+    /// An access token.
+    Access,
+    /// An ID token.
+    Id,
+}
+
+/// The claims of a verified token. There is no other way to make them than [`verify_id_token`] and
+/// [`verify_bearer_token`].
 #[derive(Clone, Debug)]
-pub struct IdClaims {
+pub struct Claims {
     subject: String,
     expires_at: UnixTime,
     claims: Map<String, Value>,
 }
 
-impl IdClaims {
+impl Claims {
     /// `sub`: who this is, for ever and within this user pool.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The last moment at which it is accepted: `exp` and the leeway.
+    pub fn accepted_until(&self) -> UnixTime {
+        self.expires_at.plus(LEEWAY)
     }
 
     /// `exp`. A token that our clock calls just expired is good for the leeway at least: to end a session
@@ -81,15 +107,23 @@ impl IdClaims {
         if self.expires_at > now { self.expires_at } else { now.plus(LEEWAY) }
     }
 
+    fn token_use(&self) -> Option<TokenUse> {
+        match self.get("token_use")?.as_str()? {
+            "access" => Some(TokenUse::Access),
+            "id" => Some(TokenUse::Id),
+            _ => None,
+        }
+    }
+
     /// Any claim by its name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)
     }
 }
 
-/// Why an ID token is refused.
+/// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IdTokenError {
+pub enum TokenFault {
     /// The key set has no key of that id; a newer one may.
     UnknownKey,
     /// Not a JWT, or too long for one.
@@ -118,8 +152,8 @@ pub enum IdTokenError {
     Subject,
 }
 
-impl IdTokenError {
-    /// A short name for logs and metrics.
+impl TokenFault {
+    /// A short name for logs and metrics, of an ID token at sign-in or refresh.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::UnknownKey => "id_token_unknown_key",
@@ -137,11 +171,14 @@ impl IdTokenError {
             Self::Subject => "id_token_subject",
         }
     }
+
+    /// The same of a bearer token.
+    pub fn bearer_reason(&self) -> &'static str {
+        self.reason().trim_start_matches("id_token_")
+    }
 }
 
-/// Verifies an ID token: RS256 and nothing else, a key of the set, then every claim that
-/// OIDC Core and Cognito name. The signature is checked last of the cheap and first of the
-/// meaningful: no claim is read before it holds.
+/// Verifies an ID token as OIDC Core and Cognito say.
 ///
 /// # Errors
 /// With the first check that fails.
@@ -151,47 +188,92 @@ pub fn verify_id_token(
     expected: &Expected<'_>,
     now: UnixTime,
     rs256: &dyn VerifyRs256,
-) -> Result<IdClaims, IdTokenError> {
-    let text = token.0.expose().as_str();
-    let claims = verified_claims(text, keys, rs256)?;
-    let date = |name: &str| claims.get(name).and_then(numeric_date);
-    if claims.get("iss").and_then(Value::as_str) != Some(expected.issuer) {
-        return Err(IdTokenError::Issuer);
+) -> Result<Claims, TokenFault> {
+    let claims = verify(token.0.expose(), keys, expected.issuer, now, rs256)?;
+    if only_audience(claims.get("aud")) != Some(expected.client_id) {
+        return Err(TokenFault::Audience);
     }
-    if !is_only_audience(claims.get("aud"), expected.client_id) {
-        return Err(IdTokenError::Audience);
-    }
-    let expires_at = date("exp").ok_or(IdTokenError::Expired)?;
-    if expires_at.plus(LEEWAY) <= now {
-        return Err(IdTokenError::Expired);
-    }
-    let issued_at = date("iat").ok_or(IdTokenError::NotYetValid)?;
-    let not_before = match claims.get("nbf") {
-        Some(nbf) => numeric_date(nbf).ok_or(IdTokenError::NotYetValid)?,
-        None => issued_at,
-    };
-    if issued_at.max(not_before) > now.plus(LEEWAY) {
-        return Err(IdTokenError::NotYetValid);
-    }
-    let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| is_subject(subject));
-    let subject = subject.ok_or(IdTokenError::Subject)?.to_owned();
-    if claims.get("token_use").and_then(Value::as_str) != Some("id") {
-        return Err(IdTokenError::TokenUse);
+    if claims.token_use() != Some(TokenUse::Id) {
+        return Err(TokenFault::TokenUse);
     }
     match expected.whose {
         Whose::Nonce(expected) => {
             let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
-                return Err(IdTokenError::Nonce);
+                return Err(TokenFault::Nonce);
             }
         }
-        Whose::Subject(expected) if expected != subject => return Err(IdTokenError::Subject),
+        Whose::Subject(expected) if expected != claims.subject => return Err(TokenFault::Subject),
         Whose::Subject(_) => {}
     }
     if !at_hash_matches(claims.get("at_hash"), expected.access_token) {
-        return Err(IdTokenError::AccessTokenHash);
+        return Err(TokenFault::AccessTokenHash);
     }
-    Ok(IdClaims { subject, expires_at, claims })
+    Ok(claims)
+}
+
+/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and
+/// have no `aud`, its ID tokens the other way round; each kind is judged by its own.
+///
+/// # Errors
+/// With the first check that fails.
+pub fn verify_bearer_token(
+    token: &str,
+    keys: &KeySet,
+    accepted: &Accepted<'_>,
+    now: UnixTime,
+    rs256: &dyn VerifyRs256,
+) -> Result<(TokenUse, Claims), TokenFault> {
+    let claims = verify(token, keys, accepted.issuer, now, rs256)?;
+    let token_use = claims.token_use().filter(|token_use| accepted.uses.contains(token_use));
+    let token_use = token_use.ok_or(TokenFault::TokenUse)?;
+    let client = match token_use {
+        TokenUse::Access => claims.get("client_id").and_then(Value::as_str),
+        TokenUse::Id => only_audience(claims.get("aud")),
+    };
+    if client.is_some_and(|client| accepted.client_ids.iter().any(|known| known == client)) {
+        Ok((token_use, claims))
+    } else {
+        Err(TokenFault::Audience)
+    }
+}
+
+/// `iss` as the token has it, before anything of it is believed: it says whose keys to try.
+pub fn unverified_issuer(token: &str) -> Option<String> {
+    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    claims.get("iss")?.as_str().map(str::to_owned)
+}
+
+/// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates
+/// and subject. No claim is read before the signature holds.
+fn verify(
+    token: &str,
+    keys: &KeySet,
+    issuer: &str,
+    now: UnixTime,
+    rs256: &dyn VerifyRs256,
+) -> Result<Claims, TokenFault> {
+    let claims = verified_claims(token, keys, rs256)?;
+    let date = |name: &str| claims.get(name).and_then(numeric_date);
+    if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
+        return Err(TokenFault::Issuer);
+    }
+    let expires_at = date("exp").ok_or(TokenFault::Expired)?;
+    if expires_at.plus(LEEWAY) <= now {
+        return Err(TokenFault::Expired);
+    }
+    let issued_at = date("iat").ok_or(TokenFault::NotYetValid)?;
+    let not_before = match claims.get("nbf") {
+        Some(nbf) => numeric_date(nbf).ok_or(TokenFault::NotYetValid)?,
+        None => issued_at,
+    };
+    if issued_at.max(not_before) > now.plus(LEEWAY) {
+        return Err(TokenFault::NotYetValid);
+    }
+    let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| is_subject(subject));
+    let subject = subject.ok_or(TokenFault::Subject)?.to_owned();
+    Ok(Claims { subject, expires_at, claims })
 }
 
 /// What matters of a token's header beside what `jwt-compact` reads.
@@ -206,36 +288,39 @@ fn verified_claims(
     text: &str,
     keys: &KeySet,
     rs256: &dyn VerifyRs256,
-) -> Result<Map<String, Value>, IdTokenError> {
+) -> Result<Map<String, Value>, TokenFault> {
     if text.len() > MAX_TOKEN {
-        return Err(IdTokenError::Malformed);
+        return Err(TokenFault::Malformed);
     }
-    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| IdTokenError::Malformed)?;
+    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| TokenFault::Malformed)?;
     if token.header().other_fields.crit.is_some() {
-        return Err(IdTokenError::Malformed);
+        return Err(TokenFault::Malformed);
     }
     if token.algorithm() != "RS256" {
-        return Err(IdTokenError::Algorithm);
+        return Err(TokenFault::Algorithm);
     }
-    let kid = token.header().key_id.as_deref().ok_or(IdTokenError::KeyIdMissing)?;
-    let key = keys.find(kid).ok_or(IdTokenError::UnknownKey)?;
-    let (signing_input, _) = text.rsplit_once('.').ok_or(IdTokenError::Malformed)?;
+    let kid = token.header().key_id.as_deref().ok_or(TokenFault::KeyIdMissing)?;
+    let key = keys.find(kid).ok_or(TokenFault::UnknownKey)?;
+    let (signing_input, _) = text.rsplit_once('.').ok_or(TokenFault::Malformed)?;
     if !rs256.verify(&key, signing_input.as_bytes(), token.signature_bytes()) {
-        return Err(IdTokenError::Signature);
+        return Err(TokenFault::Signature);
     }
     // jwt-compact's own claims type would read dates into `chrono`; plain JSON keeps them whole.
-    let (_, payload) = signing_input.split_once('.').ok_or(IdTokenError::Malformed)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| IdTokenError::Malformed)?;
-    serde_json::from_slice(&payload).map_err(|_| IdTokenError::Malformed)
+    let (_, payload) = signing_input.split_once('.').ok_or(TokenFault::Malformed)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Malformed)?;
+    serde_json::from_slice(&payload).map_err(|_| TokenFault::Malformed)
 }
 
 /// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a
 /// token for somebody else as well.
-fn is_only_audience(aud: Option<&Value>, client_id: &str) -> bool {
-    match aud {
-        Some(Value::String(aud)) => aud == client_id,
-        Some(Value::Array(list)) => matches!(list.as_slice(), [Value::String(aud)] if aud == client_id),
-        _ => false,
+fn only_audience(aud: Option<&Value>) -> Option<&str> {
+    match aud? {
+        Value::String(aud) => Some(aud),
+        Value::Array(list) => match list.as_slice() {
+            [Value::String(aud)] => Some(aud),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The token endpoint: what is asked of it and what it answers (RFC 6749, sections 4.1.3, 5 and 6),
 //! and token revocation (RFC 7009).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -19,7 +21,7 @@ pub struct Caller<'a> {
     /// The Envoy cluster to call through.
     pub cluster: &'a str,
     /// How long an answer may take.
-    pub timeout: std::time::Duration,
+    pub timeout: Duration,
 }
 
 impl Caller<'_> {
@@ -91,6 +93,8 @@ pub struct TokenResponse {
     /// The refresh token. Cognito sends one with every code; for a refresh token only where rotation is
     /// on, else the old one goes on.
     pub refresh_token: Option<RefreshToken>,
+    /// How long the access token lasts (RFC 6749, section 5.1).
+    pub expires_in: Option<Duration>,
 }
 
 /// Why the token endpoint gave no tokens.
@@ -192,6 +196,10 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
             id_token: IdToken(Secret::new(id_token)),
             access_token: AccessToken(Secret::new(access_token)),
             refresh_token: member("refresh_token").map(|token| RefreshToken(Secret::new(token))),
+            expires_in: body
+                .as_ref()
+                .and_then(|body| body.get("expires_in")?.as_u64())
+                .map(Duration::from_secs),
         }),
         (400, ..) => Err(TokenError::Unavailable(status)),
         _ => Err(TokenError::Nonsense(status)),
@@ -254,7 +262,7 @@ mod tests {
             client_id: "id",
             client_secret: Some(&secret),
             cluster: "c",
-            timeout: std::time::Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
         };
         let endpoint = Endpoint::new(&url::Url::parse("https://d/oauth2/token").unwrap());
         let verifier = CodeVerifier(Secret::new("v".to_owned()));

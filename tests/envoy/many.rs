@@ -264,7 +264,7 @@ impl Entropy for Counter {
 fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
     let config = FilterConfig::parse(config.to_string().as_bytes(), &|_| Some(SESSION_KEY.to_owned()))
         .expect("a configuration");
-    let store = CookieStore::new(&config, &config.binding(), "own.example.test");
+    let store = CookieStore::new(&config, &config.pools[0], "own.example.test");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let now = UnixTime::from_secs(now.as_secs());
     let mut entropy = Counter(1);

@@ -383,19 +383,20 @@ fn a_long_refresh_token_is_split_and_comes_back_whole() {
         assert!(harness.cognito.refresh_tokens.is_empty(), "{length}");
         assert!(harness.jar.names("").is_empty(), "{length}");
     };
-    let parts: Vec<String> = (1..=4).map(|part| format!("{TOKENS}.{part}")).collect();
+    let parts: Vec<String> = (1..=8).map(|part| format!("{TOKENS}.{part}")).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     check(1_000, &[TOKENS]);
     check(2_900, &[TOKENS]);
     check(3_200, &parts[..2]);
     check(7_000, &parts[..3]);
     check(11_500, &parts[..4]);
+    check(23_000, &parts);
 }
 
 #[test]
 fn a_refresh_token_too_long_for_a_browser_ends_on_a_page() {
     let mut harness = Harness::new();
-    harness.cognito.refresh_token_len = 13_000;
+    harness.cognito.refresh_token_len = 25_000;
     let response = harness.sign_in("/");
     assert_eq!(response.status, 431);
     assert!(cookies_set(&response).is_empty());

@@ -13,6 +13,7 @@ use std::time::Duration;
 use envoy_cognito::authenticator::Authenticator;
 use envoy_cognito::calls::CalloutId;
 use envoy_cognito::config::Config;
+use envoy_cognito::config::reader::Fault;
 use envoy_cognito::decision::{Decision, StreamId, Surroundings};
 use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
 use envoy_cognito::oidc::jwt::PortableRs256;
@@ -395,7 +396,7 @@ impl Harness {
         let response = self.navigate(target).answered();
         let location = response.header("location").unwrap_or_default().to_owned();
         assert_eq!(response.status, 302, "{response:?}");
-        assert!(location.starts_with(&self.config.pool.endpoints.authorize.url), "{location}");
+        assert!(location.starts_with(&self.config.pools[0].cognito.endpoints.authorize.url), "{location}");
         location
     }
 
@@ -432,6 +433,11 @@ impl Harness {
 
 /// The default configuration with `patch` merged into it.
 fn config(patch: &Value) -> Config {
+    parse(patch).unwrap()
+}
+
+/// The same, should it be refused.
+pub fn parse(patch: &Value) -> Result<Config, Vec<Fault>> {
     let mut document = json!({
         "user_pool_id": "us-east-1_UFeMzbuJe",
         "client_id": "2jvuq8gkhfoh7u4fdfihiditj5",
@@ -441,7 +447,7 @@ fn config(patch: &Value) -> Config {
         "headers": {"claims": {"x-auth-timezone": "custom:timezone"}},
     });
     merge(&mut document, patch);
-    Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
+    Config::parse(document.to_string().as_bytes(), &|_| None)
 }
 
 /// JSON merge patch (RFC 7396).

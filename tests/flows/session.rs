@@ -132,7 +132,7 @@ fn a_session_of_somewhere_else_is_no_session_here() {
         harness.reconfigure(elsewhere.clone());
         authority.clone_into(&mut harness.authority);
         // Under the name that it would have to have there.
-        let name = harness.config.cookies.identity.clone();
+        let name = harness.config.pools[0].cookies.identity.clone();
         harness.jar.put(&name, &sealed);
         assert_eq!(harness.get("/").is_forwarded(), same, "{elsewhere} at {authority}");
     };

@@ -305,7 +305,7 @@ impl Cognito {
 
     /// Checks what every call must be like.
     fn endpoint(&self, callout: &Callout, config: &Config) -> Endpoint {
-        let (pool, url) = (&config.pool, &callout.endpoint.url);
+        let (pool, url) = (&config.pools[0].cognito, &callout.endpoint.url);
         let (endpoint, cluster, method, timeout) = if *url == pool.endpoints.token.url {
             (Endpoint::Token, &pool.clusters.domain, "POST", pool.timeouts.token)
         } else if *url == pool.endpoints.jwks.url {
@@ -355,7 +355,7 @@ impl Cognito {
 
     fn redeem(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
         assert_eq!(form["grant_type"], "authorization_code");
-        assert_eq!(form["client_id"], config.pool.client_id);
+        assert_eq!(form["client_id"], config.pools[0].cognito.client_id);
         let verifier = form["code_verifier"].clone();
         assert!((43..=128).contains(&verifier.len()), "RFC 7636, section 4.1");
         self.secrets.push(verifier.clone());
@@ -368,7 +368,7 @@ impl Cognito {
     }
 
     fn refresh(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
-        assert_eq!(form["client_id"], config.pool.client_id);
+        assert_eq!(form["client_id"], config.pools[0].cognito.client_id);
         let known = self.refresh_tokens.iter().position(|token| *token == form["refresh_token"]);
         let (Some(known), true) = (known, self.refreshing != Refreshing::Refused) else {
             return refuse("invalid_grant");
@@ -411,7 +411,7 @@ impl Cognito {
         };
         let now = self.time.secs();
         let mut own = json!({
-            "iss": config.pool.issuer, "aud": config.pool.client_id, "token_use": "id",
+            "iss": config.pools[0].cognito.issuer, "aud": config.pools[0].cognito.client_id, "token_use": "id",
             "iat": now, "auth_time": now, "exp": now + self.token_seconds,
         });
         if let Some(nonce) = nonce {

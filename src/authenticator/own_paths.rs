@@ -1,0 +1,112 @@
+//! The filter's own paths: sign-in, sign-out, callback and "who am I?".
+
+use crate::authenticator::{Asked, Authenticator};
+use crate::calls::Purpose;
+use crate::client::wants_json;
+use crate::decision::{Decision, StreamId, Surroundings};
+use crate::flow::callback::{Arrival, Exchange, arrive, finished_before, refusal};
+use crate::flow::failure::SignInFailure;
+use crate::flow::own_path::{OwnPath, method_not_allowed};
+use crate::flow::sign_out::SignOut;
+use crate::flow::{Visit, me, sign_in, sign_out};
+use crate::rules::{Allow, Unauthenticated};
+
+/// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
+/// token endpoint that hangs fills no memory.
+const MAX_EXCHANGES: usize = 256;
+/// Requests that wait for one sign-in: the first, and a few impatient reloads.
+const MAX_RELOADS: usize = 8;
+
+impl Authenticator {
+    pub(super) fn handle_own_path(
+        &mut self,
+        asked: Asked,
+        own: OwnPath,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Decision {
+        let allowed = own.methods();
+        if !allowed.split(", ").any(|method| method == visit.request.method()) {
+            return Decision::Respond(method_not_allowed(allowed));
+        }
+        match own {
+            OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
+            OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
+            OwnPath::SignOut => self.sign_out(visit, around),
+            OwnPath::Me => self.me(asked, visit, around),
+            OwnPath::Callback => self.handle_callback(asked.stream, visit, around),
+        }
+    }
+
+    fn me(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+        match self.find_person(asked, Allow::SignedIn, visit, around) {
+            Ok((Some(person), response)) => {
+                let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
+                Decision::Respond(me::me(visit, &person).with_cookies(cookies))
+            }
+            Ok((None, _)) if wants_json(visit.request) => Decision::Respond(sign_in::unauthenticated(visit)),
+            Ok((None, _)) => {
+                self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around.entropy))
+            }
+            Err(decision) => decision,
+        }
+    }
+
+    fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
+        let (response, event) = match sign_out::sign_out(visit) {
+            SignOut::Refused(response, event) => (response, event),
+            SignOut::Obeyed(response, revoke, event) => {
+                // A session is revoked once, however often its cookie is shown here. Where too much is under
+                // way, the token lives on at Cognito; the person is out here.
+                if self.sessions.end(visit, around.shared) {
+                    for callout in revoke {
+                        self.calls.push(Purpose::Revoke, callout);
+                    }
+                }
+                (response, event)
+            }
+        };
+        self.respond((response, Some(event)))
+    }
+
+    fn handle_callback(
+        &mut self,
+        stream: StreamId,
+        visit: &Visit<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Decision {
+        let (mut exchange, callout) = match arrive(visit) {
+            Arrival::Done(response, event) => return self.respond((response, event)),
+            Arrival::Redeem(exchange, callout) => (exchange, callout),
+        };
+        let under_way = self.exchanges().find(|other| other.id() == exchange.id());
+        let joined = under_way.map(|under_way| {
+            let room = under_way.streams.len() < MAX_RELOADS;
+            if room {
+                under_way.streams.push(stream);
+            }
+            room
+        });
+        match joined {
+            // A reload while the first request still waits: both get the one answer.
+            Some(true) => return Decision::Park,
+            Some(false) => return self.respond(refusal(visit, &SignInFailure::Busy)),
+            None => {}
+        }
+        if self.exchanges().count() >= MAX_EXCHANGES {
+            return self.respond(refusal(visit, &SignInFailure::Busy));
+        }
+        if !self.spent.spend(exchange.id(), around.now, around.shared) {
+            return self.respond(finished_before(visit));
+        }
+        exchange.streams.push(stream);
+        if !self.calls.push(Purpose::SignIn(exchange), callout) {
+            return self.respond(refusal(visit, &SignInFailure::Busy));
+        }
+        Decision::Park
+    }
+
+    pub(super) fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.calls.exchanges().chain(&mut self.awaiting_keys)
+    }
+}

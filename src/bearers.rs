@@ -1,0 +1,211 @@
+//! Bearer tokens in a worker's hands: which it has verified, whom they speak for, and which requests wait
+//! for a key set to be judged by.
+
+use std::rc::Rc;
+
+use crate::decision::{StreamId, Surroundings};
+use crate::flow::new_tokens::KEYS_PATIENCE;
+use crate::flow::{Person, Visit};
+use crate::http::Request;
+use crate::identity::{Identity, Source};
+use crate::keys::{KeyStores, Newer};
+use crate::oidc::jwt::{Accepted, TokenFault, TokenUse, unverified_issuer, verify_bearer_token};
+use crate::oidc::{AccessToken, IdToken, SessionTokens};
+use crate::pool::Pool;
+use crate::remembered::{Fingerprint, Remembered};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// Requests that one worker lets wait for keys. Beyond it they are told to come again.
+const MAX_WAITING: usize = 1024;
+
+/// What comes of a bearer token.
+pub enum Judgement {
+    /// It speaks for this person.
+    Good(Box<Person>),
+    /// It isn't accepted, for this reason.
+    Bad(&'static str),
+    /// The keys of this pool may come yet.
+    Wait(Rc<Pool>),
+    /// There are no keys to judge it by, and none have come.
+    KeysMissing,
+}
+
+/// A verified token.
+#[derive(Debug)]
+struct Known {
+    person: Person,
+    token_use: TokenUse,
+    /// The key set it was verified by. When that is replaced the token is verified anew, so that one signed
+    /// with a key that was withdrawn doesn't outlive it.
+    generation: u32,
+}
+
+/// A parked request.
+struct Waiting {
+    stream: StreamId,
+    request: Request,
+    pool: Rc<Pool>,
+    generation: u32,
+    since: UnixTime,
+}
+
+/// One worker's bearer tokens.
+#[derive(Default)]
+pub struct Bearers {
+    remembered: Remembered<Known>,
+    waiting: Vec<Waiting>,
+}
+
+impl Bearers {
+    /// Judges the token of a request. `impatient` says that it has waited long enough.
+    pub fn judge(
+        &mut self,
+        visit: &Visit<'_>,
+        token: &str,
+        impatient: bool,
+        keys: &mut KeyStores,
+        around: &Surroundings<'_>,
+    ) -> Judgement {
+        let fingerprint = Fingerprint::of(token);
+        if let Some(known) = self.remembered.get(&fingerprint, around.now) {
+            let (pool, generation) = (&known.person.pool, known.generation);
+            let here = visit.pools.iter().any(|other| other.number == pool.number);
+            if here && keys.of(pool).is_some_and(|keys| keys.generation() == generation) {
+                let person = with_token(&known.person, known.token_use, token, visit);
+                return Judgement::Good(Box::new(person));
+            }
+        }
+        let Some(settings) = &visit.config.bearer else { return Judgement::Bad("not_taken") };
+        let issuer = unverified_issuer(token).unwrap_or_default();
+        let Some(pool) = visit.pools.iter().find(|pool| pool.cognito.issuer == issuer) else {
+            return Judgement::Bad(TokenFault::Issuer.bearer_reason());
+        };
+        let Some(store) = keys.of(pool) else { return Judgement::KeysMissing };
+        store.adopt(around.shared);
+        let generation = store.generation();
+        let accepted = Accepted {
+            issuer: &pool.cognito.issuer,
+            client_ids: match settings.client_ids.as_slice() {
+                [] => std::slice::from_ref(&pool.cognito.client_id),
+                listed => listed,
+            },
+            uses: &settings.uses,
+        };
+        let verdict =
+            store.keys().map(|keys| verify_bearer_token(token, keys, &accepted, around.now, around.rs256));
+        match verdict {
+            None if impatient => Judgement::KeysMissing,
+            None => self.wait(pool),
+            Some(Err(TokenFault::UnknownKey)) if !impatient => {
+                match store.ask_for_newer(around.now, around.shared) {
+                    Newer::Coming => self.wait(pool),
+                    Newer::Throttled => Judgement::Bad(TokenFault::UnknownKey.bearer_reason()),
+                }
+            }
+            Some(Err(fault)) => Judgement::Bad(fault.bearer_reason()),
+            Some(Ok((token_use, claims))) => {
+                let wanted = visit.config.headers.claims();
+                let identity = match token_use {
+                    TokenUse::Access => Identity::of_access_token(&claims, &wanted),
+                    TokenUse::Id => Identity::of_id_token(&claims, None, &pool.roles, &wanted),
+                };
+                let person = Person {
+                    pool: Rc::clone(pool),
+                    identity,
+                    tokens: SessionTokens::default(),
+                    until: claims.good_until(around.now),
+                    by_bearer_token: true,
+                };
+                let good = with_token(&person, token_use, token, visit);
+                let known = Known { person, token_use, generation };
+                self.remembered.put(fingerprint, known, claims.accepted_until(), around.now);
+                Judgement::Good(Box::new(good))
+            }
+        }
+    }
+
+    fn wait(&self, pool: &Rc<Pool>) -> Judgement {
+        if self.waiting.len() < MAX_WAITING {
+            Judgement::Wait(Rc::clone(pool))
+        } else {
+            Judgement::KeysMissing
+        }
+    }
+
+    /// Parks a request until the pool's keys have come.
+    pub fn park(
+        &mut self,
+        stream: StreamId,
+        request: &Request,
+        pool: Rc<Pool>,
+        keys: &mut KeyStores,
+        since: UnixTime,
+    ) {
+        let generation = keys.of(&pool).map_or(0, |keys| keys.generation());
+        self.waiting.push(Waiting { stream, request: request.clone(), pool, generation, since });
+    }
+
+    /// A parked stream is gone.
+    pub fn handle_stream_gone(&mut self, stream: StreamId) {
+        self.waiting.retain(|waiting| waiting.stream != stream);
+    }
+
+    /// The parked requests whose wait is over, with the time since which each has waited and whether that
+    /// was long enough. They are to be decided upon again.
+    pub fn take_ready(
+        &mut self,
+        keys: &mut KeyStores,
+        around: &Surroundings<'_>,
+    ) -> Vec<(StreamId, Request, UnixTime, bool)> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut ready = Vec::new();
+        // Many wait for the same, and to look is to read shared data.
+        let mut looked: Vec<(usize, u32, bool)> = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            let impatient = around.now.since(waiting.since) >= KEYS_PATIENCE;
+            let number = waiting.pool.number;
+            let known = looked.iter().find(|(looked, ..)| *looked == number).copied();
+            let (_, generation, over) = known.unwrap_or_else(|| {
+                let looked_now = keys.of(&waiting.pool).map_or((number, 0, true), |store| {
+                    store.adopt(around.shared);
+                    let over = store.keys().is_some() && !store.is_coming(around.now, around.shared);
+                    (number, store.generation(), over)
+                });
+                looked.push(looked_now);
+                looked_now
+            });
+            if impatient || over || generation != waiting.generation {
+                ready.push((waiting.stream, waiting.request, waiting.since, impatient));
+            } else {
+                self.waiting.push(waiting);
+            }
+        }
+        ready
+    }
+
+    /// Whether a request waits for the keys of a pool.
+    pub fn await_keys_of(&self, pool: &Pool) -> bool {
+        self.waiting.iter().any(|waiting| waiting.pool.number == pool.number)
+    }
+
+    /// Whether any request waits.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}
+
+/// The person with the token at hand, where it goes upstream under a header of its own.
+fn with_token(person: &Person, token_use: TokenUse, token: &str, visit: &Visit<'_>) -> Person {
+    let forwards = |source| visit.config.headers.forwards(source);
+    let secret = || Secret::new(token.to_owned());
+    let tokens = SessionTokens {
+        refresh: None,
+        id: (token_use == TokenUse::Id && forwards(&Source::IdToken)).then(|| IdToken(secret())),
+        access: (token_use == TokenUse::Access && forwards(&Source::AccessToken))
+            .then(|| AccessToken(secret())),
+    };
+    Person { tokens, ..person.clone() }
+}

@@ -1,0 +1,140 @@
+//! Host names: as requests spell them, and the patterns that rules and pools name them by.
+
+use url::Host;
+
+/// A host as it is compared: in lower case, without its port and without the dot that may end it. What
+/// stands in `:authority` names the same host in any of these spellings.
+pub fn normalized(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// A host, or all hosts below a domain: `app.example.com` or `*.example.com`, which is one label in front
+/// or more, as in Envoy's own `domains`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPattern {
+    /// The host, or the domain with a dot in front.
+    name: String,
+    below: bool,
+}
+
+impl HostPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// With a sentence for the operator.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let (name, below) = match lower.strip_prefix('*') {
+            Some(domain) if domain.starts_with('.') => (domain, true),
+            Some(_) => return Err(format!("`{text}`: `*` stands for whole labels, as in *.example.com")),
+            None => (lower.as_str(), false),
+        };
+        let label = |label: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            !label.is_empty() && label.bytes().all(plain)
+        };
+        let good = if name.starts_with('[') {
+            !below && matches!(Host::parse(name), Ok(Host::Ipv6(_)))
+        } else {
+            name.strip_prefix('.').filter(|_| below).unwrap_or(name).split('.').all(label)
+        };
+        if good && name.len() <= 254 {
+            Ok(Self { name: name.to_owned(), below })
+        } else {
+            Err(format!("`{text}` is no host: write app.example.com or *.example.com, without a port"))
+        }
+    }
+
+    /// Whether a normalized host is meant.
+    pub fn matches(&self, host: &str) -> bool {
+        if self.below {
+            host.len() > self.name.len() && host.ends_with(&self.name)
+        } else {
+            host == self.name
+        }
+    }
+
+    /// Whether every host that `other` means is meant.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self.below, other.below) {
+            (_, false) => self.matches(&other.name),
+            (true, true) => other.name.ends_with(&self.name),
+            (false, true) => false,
+        }
+    }
+
+    /// The labels of the host, or of the domain, from the last to the first; and whether what is meant is
+    /// below it.
+    pub fn labels(&self) -> (impl Iterator<Item = &str>, bool) {
+        (labels(self.name.strip_prefix('.').unwrap_or(&self.name)), self.below)
+    }
+}
+
+/// The labels of a host from the last to the first.
+pub fn labels(host: &str) -> impl Iterator<Item = &str> {
+    host.rsplit('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> HostPattern {
+        HostPattern::parse(text).expect(text)
+    }
+
+    #[test]
+    fn a_host_has_many_spellings() {
+        for spelling in ["app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:8443"] {
+            assert_eq!(normalized(spelling), "app.example.com", "{spelling}");
+        }
+        assert_eq!(normalized("app.example.com.:443"), "app.example.com");
+        assert_eq!(normalized("[::1]:8080"), "[::1]");
+        assert_eq!(normalized("[::1]"), "[::1]");
+        assert_eq!(normalized(""), "");
+    }
+
+    #[test]
+    fn a_pattern_is_a_host_or_all_below_a_domain() {
+        assert!(pattern("App.Example.com").matches("app.example.com"));
+        assert!(!pattern("app.example.com").matches("x.app.example.com"));
+        let below = pattern("*.example.com");
+        assert!(below.matches("a.example.com") && below.matches("a.b.example.com"));
+        for other in ["example.com", ".example.com", "evilexample.com", "example.com.evil", ""] {
+            assert!(!below.matches(other), "{other}");
+        }
+        assert!(pattern("[::1]").matches("[::1]") && pattern("127.0.0.1").matches("127.0.0.1"));
+        for bad in [
+            "",
+            "*",
+            "*.",
+            "*example.com",
+            "a.*.com",
+            "a..b",
+            ".a",
+            "https://a",
+            "a:443",
+            "a/b",
+            "a b",
+            "é",
+            "[x]",
+            "*.[::1]",
+            "a.",
+        ] {
+            assert!(HostPattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_it_means() {
+        let covers = |one: &str, other: &str| pattern(one).covers(&pattern(other));
+        assert!(covers("*.example.com", "a.example.com") && covers("*.example.com", "*.a.example.com"));
+        assert!(covers("*.example.com", "*.example.com") && covers("a.com", "a.com"));
+        assert!(!covers("*.example.com", "example.com") && !covers("a.example.com", "*.example.com"));
+        assert!(!covers("*.a.example.com", "*.example.com"));
+    }
+}
