@@ -130,7 +130,7 @@ impl Authenticator {
             Err(decision) => return decision,
         };
         let verdict = ruling.verdict(person.as_ref().map(Person::as_seen_by_rules));
-        if !matches!(verdict, Verdict::SignIn(_))
+        if matches!(verdict, Verdict::Pass)
             && let Some(rule) = ruling.shadow(person.as_ref().map(Person::as_seen_by_rules))
         {
             self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_ref());

@@ -37,12 +37,13 @@ impl HostPattern {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             !label.is_empty() && label.bytes().all(plain)
         };
-        let good = if name.starts_with('[') {
-            !below && matches!(Host::parse(name), Ok(Host::Ipv6(_)))
-        } else {
-            name.strip_prefix('.').filter(|_| below).unwrap_or(name).split('.').all(label)
-        };
-        if good && name.len() <= 254 {
+        let address = if below { None } else { Host::parse(name).ok() };
+        if let Some(address @ Host::Ipv6(_)) = address {
+            // In the one spelling that browsers send.
+            return Ok(Self { name: address.to_string(), below });
+        }
+        let mut labels = name.strip_prefix('.').filter(|_| below).unwrap_or(name).split('.');
+        if labels.all(label) && name.len() <= 254 {
             Ok(Self { name: name.to_owned(), below })
         } else {
             Err(format!("`{text}` is no host: write app.example.com or *.example.com, without a port"))
@@ -51,11 +52,7 @@ impl HostPattern {
 
     /// Whether a normalized host is meant.
     pub fn matches(&self, host: &str) -> bool {
-        if self.below {
-            host.len() > self.name.len() && host.ends_with(&self.name)
-        } else {
-            host == self.name
-        }
+        if self.below { host.ends_with(&self.name) } else { host == self.name }
     }
 
     /// Whether every host that `other` means is meant.
@@ -103,8 +100,11 @@ mod tests {
         assert!(pattern("App.Example.com").matches("app.example.com"));
         assert!(!pattern("app.example.com").matches("x.app.example.com"));
         let below = pattern("*.example.com");
-        assert!(below.matches("a.example.com") && below.matches("a.b.example.com"));
-        for other in ["example.com", ".example.com", "evilexample.com", "example.com.evil", ""] {
+        // Labels that are empty name no host, but whoever sends them shall not slip past a rule.
+        for host in ["a.example.com", "a.b.example.com", ".example.com", "a..example.com"] {
+            assert!(below.matches(host), "{host}");
+        }
+        for other in ["example.com", "evilexample.com", "example.com.evil", ""] {
             assert!(!below.matches(other), "{other}");
         }
         assert!(pattern("[::1]").matches("[::1]") && pattern("127.0.0.1").matches("127.0.0.1"));

@@ -40,6 +40,7 @@ fn is_whole(section: &Section<'_>, Draft { matches, .. }: &Draft) -> bool {
     !section.is_empty()
         && section.has("path") == matches.path.is_some()
         && section.has("hosts") != matches.hosts.is_empty()
+        && section.has("methods") != matches.methods.is_empty()
 }
 
 /// A rule as faults of others speak of it.
@@ -154,6 +155,8 @@ fn read_methods(section: &Section<'_>) -> Vec<String> {
 }
 
 fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
+    let list = read_list(section, "hosts");
+    let count = list.len();
     let read = |(index, text): (usize, String)| match HostPattern::parse(&text) {
         Ok(host) => Some(host),
         Err(message) => {
@@ -161,7 +164,9 @@ fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
             None
         }
     };
-    read_list(section, "hosts").into_iter().filter_map(read).collect()
+    let hosts: Vec<HostPattern> = list.into_iter().filter_map(read).collect();
+    // Half of a list would be another rule than the one that was meant.
+    if hosts.len() == count { hosts } else { Vec::new() }
 }
 
 /// Names stand in logs and tell rules apart there.

@@ -15,6 +15,9 @@ use crate::rules::Matches;
 enum Symbol<'a> {
     /// This text.
     Text(&'a str),
+    /// This label of a request's host. Unlike a segment it may be empty and still be one: a host that isn't
+    /// spelt well is no way past the rules for its domain.
+    Label(&'a str),
     /// Any one text.
     One,
     /// Any number of texts.
@@ -115,7 +118,7 @@ impl Automaton {
         let next = self.nodes.len();
         let Some(node) = self.nodes.get_mut(at) else { return at };
         let child = match symbol {
-            Symbol::Text(text) => match node.find(text) {
+            Symbol::Text(text) | Symbol::Label(text) => match node.find(text) {
                 Ok(found) => node.texts.get(found).map_or(next, |(_, child)| *child),
                 Err(place) => {
                     node.texts.insert(place, (text.into(), next));
@@ -137,7 +140,7 @@ impl Automaton {
     pub fn first(&self, host: &str, path: &str, as_spelt: bool, method: &str) -> Option<usize> {
         let mut walk = Walk::begin(self);
         if self.hosts {
-            labels(host).for_each(|label| walk.step(Symbol::Text(label), None));
+            labels(host).for_each(|label| walk.step(Symbol::Label(label), None));
             walk.step(Symbol::End, None);
         }
         for segment in segments(path) {
@@ -161,10 +164,11 @@ impl Automaton {
 
     /// How many nodes a request visits, for those who measure.
     #[cfg(test)]
-    pub fn visited(&self, path: &str) -> usize {
+    pub fn visited(&self, host: &str, path: &str) -> usize {
         let mut walk = Walk::begin(self);
-        segments(path).fold(walk.active.len(), |visited, segment| {
-            walk.step(Symbol::Text(segment), None);
+        let host = labels(host).map(Symbol::Label).chain([Symbol::End]).filter(|_| self.hosts);
+        host.chain(segments(path).map(Symbol::Text)).fold(walk.active.len(), |visited, symbol| {
+            walk.step(symbol, None);
             visited + walk.active.len()
         })
     }
@@ -228,6 +232,7 @@ impl<'m> Walk<'m> {
                 Symbol::Text(text) => {
                     (child(text), plain.and_then(child), node.one.filter(|_| !text.is_empty()))
                 }
+                Symbol::Label(text) => (child(text), None, node.one),
                 Symbol::One => (None, None, node.one),
                 Symbol::Any => (None, None, None),
                 Symbol::End => (node.end, None, None),
