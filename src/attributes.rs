@@ -1,7 +1,7 @@
 //! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
 //! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cognito::{AttributesFrom, UserPool};
 use crate::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 /// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
 /// takes the place of one.
 #[derive(Clone, Debug, Default)]
-pub struct Attributes(Map<String, Value>);
+pub struct Attributes(Vec<(String, Value)>);
 
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,8 @@ impl Attributes {
     /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
     /// tokens alone.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|_| !name.starts_with("cognito:"))
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        (!name.starts_with("cognito:")).then_some(value)
     }
 
     /// The call that asks for them; `None` where the ID token has to do.
@@ -107,11 +108,12 @@ impl Attributes {
         let document = document.ok_or(AttributesError::Nonsense(200))?;
         let found = match from {
             AttributesFrom::GetUser => user_attributes(&document),
-            AttributesFrom::IdToken | AttributesFrom::UserInfo => document.as_object().cloned(),
+            AttributesFrom::IdToken | AttributesFrom::UserInfo => members(document),
         };
         let found = found.ok_or(AttributesError::Nonsense(200))?;
+        let found = Self(found);
         match found.get("sub").and_then(Value::as_str) {
-            Some(subject) if subject == claims.subject() => Ok(Self(found)),
+            Some(subject) if subject == claims.subject() => Ok(found),
             Some(_) => Err(AttributesError::Subject),
             None => Err(AttributesError::Nonsense(200)),
         }
@@ -133,8 +135,15 @@ fn refusal(response: &CalloutResponse, document: Option<&Value>) -> AttributesEr
     }
 }
 
+fn members(document: Value) -> Option<Vec<(String, Value)>> {
+    match document {
+        Value::Object(members) => Some(members.into_iter().collect()),
+        _ => None,
+    }
+}
+
 /// `UserAttributes` of `GetUser`: a list of names and values, all of them texts.
-fn user_attributes(document: &Value) -> Option<Map<String, Value>> {
+fn user_attributes(document: &Value) -> Option<Vec<(String, Value)>> {
     let list = document.get("UserAttributes")?.as_array()?;
     let pair = |item: &Value| Some((item.get("Name")?.as_str()?.to_owned(), item.get("Value")?.clone()));
     Some(list.iter().filter_map(pair).collect())

@@ -1,5 +1,5 @@
 //! RS256 by Envoy's foreign function `verify_signature`, which is some thirty times faster than wasm.
-//! Where the host lacks it, or where it doesn't judge a known signature rightly, `jwt-compact` does it.
+//! Where the host lacks it, or where it doesn't judge a known signature rightly, wasm does it.
 
 use std::cell::OnceCell;
 

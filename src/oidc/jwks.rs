@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_compact::alg::RsaPublicKey;
-use rsa::BigUint;
 use rsa::traits::PublicKeyParts as _;
+use rsa::{BigUint, RsaPublicKey};
 use serde_json::Value;
 
 /// Keys are looked at up to this number; Cognito has two.
@@ -25,7 +24,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key as `jwt-compact` wants it.
+    /// The key as numbers.
     pub const fn public(&self) -> &RsaPublicKey {
         &self.public
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_compact::alg::Rsa;
-use jwt_compact::{Algorithm as _, AlgorithmSignature as _, UntrustedToken};
+use jwt_compact::UntrustedToken;
+use rsa::Pkcs1v15Sign;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -28,14 +28,14 @@ pub trait VerifyRs256 {
     fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool;
 }
 
-/// RS256 by `jwt-compact`, anywhere.
+/// RS256 in wasm, anywhere, by the RSA that `jwt-compact` is built on too. Its own `Rsa` would bring RS384, RS512
+/// and PSS along, for 15 KB of the filter's 600.
 #[derive(Clone, Copy, Debug)]
 pub struct PortableRs256;
 
 impl VerifyRs256 for PortableRs256 {
     fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
-        <Rsa as jwt_compact::Algorithm>::Signature::try_from_slice(signature)
-            .is_ok_and(|signature| Rsa::rs256().verify_signature(&signature, key.public(), message))
+        key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).is_ok()
     }
 }
 
