@@ -26,6 +26,7 @@ use crate::origin::Origin;
 use crate::page::{Design, Page};
 use crate::path::RequestPath;
 use crate::pool::Pool;
+use crate::return_to::ReturnTo;
 use crate::rules::Who;
 use crate::session::{CookieStore, Session};
 use crate::texts;
@@ -157,6 +158,11 @@ pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
 pub fn unavailable(visit: &Visit<'_>) -> Response {
     let response = if visit.client.shows_pages() {
         let page = Page::saying(&visit.config.pages, 503, texts::UNAVAILABLE);
+        let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+        let page = match here.filter(|_| visit.client == Client::Navigation) {
+            Some(here) => page.action(texts::TRY_AGAIN, here.as_str()),
+            None => page,
+        };
         page.reference(&visit.reference()).into_response()
     } else {
         Response::json(503, &json!({"error": "temporarily_unavailable"}))

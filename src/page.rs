@@ -49,6 +49,16 @@ impl<'d> Page<'d> {
         self.push(format_args!("<p><a class=\"act\" href=\"{}\">{}</a></p>\n", escape(target), escape(label)))
     }
 
+    /// The same in a tab of its own, for when this page must stay where it is in the browser's history.
+    #[must_use]
+    pub fn action_in_new_tab(self, label: &str, target: &str) -> Self {
+        self.push(format_args!(
+            "<p><a class=\"act\" href=\"{}\" target=\"_blank\" rel=\"noopener\">{}</a></p>\n",
+            escape(target),
+            escape(label)
+        ))
+    }
+
     /// A link that some may want to follow. `target` must be a path or URL of ours.
     #[must_use]
     pub fn link(self, label: &str, target: &str) -> Self {

@@ -32,13 +32,12 @@ pub const CHOOSE: Words = words("Sign in", "Choose where you have your account."
 /// In front of a choice, for those who hear the page instead of seeing it.
 pub const CHOOSE_WITH: &str = "Sign in with";
 
-/// For a form whose session has ended. What follows in [`FORM_HELP`].
+/// For a form that is sent without a session. What follows in [`FORM_HELP`].
 pub const FORM: Words = words(
     "Please sign in first",
-    "Your session has ended, so what you sent was not accepted. Nothing of it has been stored.",
+    "You are not signed in here any more, so what you sent was not accepted. Nothing of it has been stored.",
 );
-pub const FORM_HELP: &str =
-    "Sign in, then use your browser's back button to return to the form and send it again.";
+pub const FORM_HELP: &str = "Sign in, which opens in a new tab. Then come back to this one, go back to the form with your browser's back button, and send it again.";
 
 /// The step between signing in and the app that `SameSite=Strict` needs.
 pub const SIGNED_IN: Words = words("You are signed in", "In a moment you will be where you wanted to go.");
@@ -46,7 +45,7 @@ pub const SIGNED_IN: Words = words("You are signed in", "In a moment you will be
 pub const SIGNED_OUT: Words = words("You are signed out", "It is safe to close this window.");
 pub const CONFIRM_SIGN_OUT: Words = words(
     "Do you want to sign out?",
-    "Another site has asked to sign you out here. You are still signed in.",
+    "Another site has asked to sign you out here. Nothing has happened yet.",
 );
 
 // "My Identity".

@@ -50,10 +50,14 @@ impl SignInFailure {
     /// The page: in plain words, with a reference and a way to try again.
     pub fn page(&self, config: &Config, reference: &str, return_to: &ReturnTo) -> Response {
         let (status, words) = self.words();
-        let response = Page::saying(&config.pages, status, words)
-            .action(texts::TRY_AGAIN, &sign_in_link(&config.paths.sign_in, return_to))
-            .reference(reference)
-            .into_response();
+        let page = Page::saying(&config.pages, status, words);
+        let again = sign_in_link(&config.paths.sign_in, return_to);
+        let page = match self {
+            // That won't help before somebody has mended it.
+            Self::NotKept(_) => page.link(texts::TRY_AGAIN, &again),
+            _ => page.action(texts::TRY_AGAIN, &again),
+        };
+        let response = page.reference(reference).into_response();
         if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
     }
 

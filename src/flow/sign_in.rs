@@ -81,7 +81,7 @@ fn form_page(visit: &Visit<'_>) -> Response {
     let here = here.unwrap_or_else(ReturnTo::start_page);
     Page::saying(&visit.config.pages, 401, texts::FORM)
         .text(texts::FORM_HELP)
-        .action(texts::SIGN_IN, &sign_in_link(&visit.config.paths.sign_in, &here))
+        .action_in_new_tab(texts::SIGN_IN, &sign_in_link(&visit.config.paths.sign_in, &here))
         .reference(&visit.reference())
         .into_response()
         .with("www-authenticate", "Bearer".to_owned())

@@ -16,7 +16,7 @@ use envoy_cognito::config::Config;
 use envoy_cognito::config::reader::Fault;
 use envoy_cognito::decision::{Decision, StreamId, Surroundings};
 use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
-use envoy_cognito::oidc::jwt::PortableRs256;
+use envoy_cognito::pool::Pool;
 use envoy_cognito::time::UnixTime;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub use cognito::{
     Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, b64, fields, hmac_sha256, public_modulus,
     sign,
 };
-pub use host::{Counter, Memory};
+pub use host::{Counter, Counting, Memory};
 pub use jar::Jar;
 
 /// Base64 of 32 bytes.
@@ -115,6 +115,7 @@ pub struct Harness {
     pub jar: Jar,
     pub shared: Memory,
     pub entropy: Counter,
+    pub rs256: Counting,
     /// Which worker the next request comes to.
     pub worker: usize,
     /// What the browser's address bar says.
@@ -157,6 +158,7 @@ impl Harness {
             jar: Jar::default(),
             shared: Memory::default(),
             entropy: Counter::default(),
+            rs256: Counting::default(),
             worker: 0,
             scheme: "https",
             authority: "app.example.com".to_owned(),
@@ -177,7 +179,7 @@ impl Harness {
         for _ in 0..count {
             let now = self.now();
             let around =
-                Surroundings { now, entropy: &mut self.entropy, rs256: &PortableRs256, shared: &self.shared };
+                Surroundings { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
             self.workers.push(Authenticator::new(Rc::clone(&self.config), &around));
         }
     }
@@ -217,7 +219,7 @@ impl Harness {
     ) -> T {
         let now = self.now();
         let mut around =
-            Surroundings { now, entropy: &mut self.entropy, rs256: &PortableRs256, shared: &self.shared };
+            Surroundings { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
         work(&mut self.workers[worker], &mut around)
     }
 
@@ -396,7 +398,8 @@ impl Harness {
         let response = self.navigate(target).answered();
         let location = response.header("location").unwrap_or_default().to_owned();
         assert_eq!(response.status, 302, "{response:?}");
-        assert!(location.starts_with(&self.config.pools[0].cognito.endpoints.authorize.url), "{location}");
+        let authorize = |pool: &Rc<Pool>| location.starts_with(&pool.cognito.endpoints.authorize.url);
+        assert!(self.config.pools.iter().any(authorize), "{location}");
         location
     }
 

@@ -24,3 +24,11 @@ mod clock;
 mod tokens;
 
 mod limits;
+
+mod access;
+
+mod attributes;
+
+mod bearer;
+
+mod pools;

@@ -2,12 +2,15 @@
 //! Cognito where strictness can show a mistake of the filter's.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use envoy_cognito::cognito::UserPool;
 use envoy_cognito::config::Config;
 use envoy_cognito::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use envoy_cognito::pool::Pool;
 use envoy_cognito::time::UnixTime;
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::traits::PublicKeyParts as _;
@@ -122,6 +125,8 @@ pub enum Endpoint {
     Token,
     Keys,
     Revoke,
+    /// `userInfo` or `GetUser`.
+    Attributes,
 }
 
 /// How an endpoint answers.
@@ -179,6 +184,9 @@ pub struct Cognito {
     pub token: Answer,
     pub keys: Answer,
     pub revoke: Answer,
+    pub attributes: Answer,
+    /// Attributes that ID tokens lack, beside those that they have.
+    pub hidden: Value,
     /// How long refresh tokens are. AWS promises nothing.
     pub refresh_token_len: usize,
     pub sends_refresh_token: bool,
@@ -216,6 +224,8 @@ impl Cognito {
             token: Answer::Good,
             keys: Answer::Good,
             revoke: Answer::Good,
+            attributes: Answer::Good,
+            hidden: json!({}),
             refresh_token_len: 1800,
             sends_refresh_token: true,
             refreshing: Refreshing::Refused,
@@ -281,18 +291,19 @@ impl Cognito {
 
     /// Answers a call, or holds it back.
     pub fn answer(&mut self, callout: &Callout, config: &Config) -> Option<CalloutResult> {
-        let endpoint = self.endpoint(callout, config);
+        let (endpoint, pool) = self.endpoint(callout, config);
         self.calls.push((endpoint, self.time));
         let answer = match endpoint {
             Endpoint::Token => &self.token,
             Endpoint::Keys => &self.keys,
             Endpoint::Revoke => &self.revoke,
+            Endpoint::Attributes => &self.attributes,
         };
         match answer.clone() {
             Answer::Held => None,
             Answer::Fails(error) => Some(Err(error)),
             Answer::Says(status, body) => Some(Ok(CalloutResponse { status, body: body.into_bytes() })),
-            Answer::Good => Some(Ok(self.good_answer(endpoint, callout, config))),
+            Answer::Good => Some(Ok(self.good_answer(endpoint, callout, &pool))),
         }
     }
 
@@ -303,36 +314,75 @@ impl Cognito {
         result.expect("it is held back for good")
     }
 
-    /// Checks what every call must be like.
-    fn endpoint(&self, callout: &Callout, config: &Config) -> Endpoint {
-        let (pool, url) = (&config.pools[0].cognito, &callout.endpoint.url);
-        let (endpoint, cluster, method, timeout) = if *url == pool.endpoints.token.url {
-            (Endpoint::Token, &pool.clusters.domain, "POST", pool.timeouts.token)
-        } else if *url == pool.endpoints.jwks.url {
-            (Endpoint::Keys, &pool.clusters.idp, "GET", pool.timeouts.jwks)
-        } else if *url == pool.endpoints.revoke.url {
-            (Endpoint::Revoke, &pool.clusters.domain, "POST", pool.timeouts.revoke)
-        } else {
+    /// Checks what every call must be like, and finds out whom it is for.
+    fn endpoint(&self, callout: &Callout, config: &Config) -> (Endpoint, Rc<Pool>) {
+        let url = &callout.endpoint.url;
+        let found = config.pools.all().iter().find_map(|pool| {
+            let UserPool { endpoints, clusters, timeouts, .. } = &pool.cognito;
+            let known = [
+                (&endpoints.token, Endpoint::Token, &clusters.domain, "POST", timeouts.token),
+                (&endpoints.jwks, Endpoint::Keys, &clusters.idp, "GET", timeouts.jwks),
+                (&endpoints.revoke, Endpoint::Revoke, &clusters.domain, "POST", timeouts.revoke),
+                (&endpoints.userinfo, Endpoint::Attributes, &clusters.domain, "GET", timeouts.userinfo),
+                (&endpoints.api, Endpoint::Attributes, &clusters.idp, "POST", timeouts.userinfo),
+            ];
+            let known = known.into_iter().find(|(endpoint, ..)| endpoint.url == *url)?;
+            Some((Rc::clone(pool), known))
+        });
+        let Some((pool, (_, endpoint, cluster, method, timeout))) = found else {
             panic!("nobody answers at {url}");
         };
         assert_eq!((&callout.cluster, callout.method, callout.timeout), (cluster, method, timeout));
         self.assert_no_secret_in(&format!("{callout:?}"));
-        if endpoint != Endpoint::Keys {
+        if matches!(endpoint, Endpoint::Token | Endpoint::Revoke) {
             let sent = callout.headers.iter().find(|(name, _)| *name == "authorization");
             let sent = sent.map(|(_, value)| value.expose().clone());
-            let id_and_secret = format!("{}:{CLIENT_SECRET}", pool.client_id);
-            let confidential = pool.client_secret.is_some();
+            let id_and_secret = format!("{}:{CLIENT_SECRET}", pool.cognito.client_id);
+            let confidential = pool.cognito.client_secret.is_some();
             let expected = confidential.then(|| format!("Basic {}", STANDARD.encode(id_and_secret)));
             assert_eq!(sent, expected);
         }
-        endpoint
+        (endpoint, pool)
     }
 
-    fn good_answer(&mut self, endpoint: Endpoint, callout: &Callout, config: &Config) -> CalloutResponse {
+    /// What `userInfo` or `GetUser` tell of whoever has the access token. All values are texts there.
+    fn told(&self, callout: &Callout, pool: &Pool) -> CalloutResponse {
+        let body = String::from_utf8(callout.body.expose().clone()).unwrap();
+        let header = |wanted: &str| {
+            let found = callout.headers.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.expose().clone()).unwrap_or_default()
+        };
+        let by_api = callout.endpoint.url == pool.cognito.endpoints.api.url;
+        let token = if by_api {
+            assert_eq!(header("x-amz-target"), "AWSCognitoIdentityProviderService.GetUser");
+            assert_eq!(header("content-type"), "application/x-amz-json-1.1");
+            serde_json::from_str::<Value>(&body).unwrap()["AccessToken"].as_str().unwrap().to_owned()
+        } else {
+            header("authorization").strip_prefix("Bearer ").unwrap().to_owned()
+        };
+        assert!(self.secrets.contains(&token), "a token that nobody was given");
+        let of = |attributes: &Value| attributes.as_object().unwrap().clone();
+        let told = of(&self.user).into_iter().chain(of(&self.hidden));
+        let told = told.filter(|(name, _)| !name.starts_with("cognito:"));
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let document = if by_api {
+            let told = told.map(|(name, value)| json!({"Name": name, "Value": text(value)}));
+            json!({"Username": "jsmith", "UserAttributes": told.collect::<Vec<_>>()})
+        } else {
+            let told = told.map(|(name, value)| (name, json!(text(value))));
+            Value::Object(told.collect())
+        };
+        respond(200, &document)
+    }
+
+    fn good_answer(&mut self, endpoint: Endpoint, callout: &Callout, pool: &Pool) -> CalloutResponse {
+        if endpoint == Endpoint::Attributes {
+            return self.told(callout, pool);
+        }
         let form = fields(std::str::from_utf8(callout.body.expose()).unwrap());
         match endpoint {
-            Endpoint::Token if form["grant_type"] == "refresh_token" => self.refresh(&form, config),
-            Endpoint::Token => self.redeem(&form, config),
+            Endpoint::Token if form["grant_type"] == "refresh_token" => self.refresh(&form, pool),
+            Endpoint::Token => self.redeem(&form, pool),
             Endpoint::Keys => respond(200, &self.key_set()),
             Endpoint::Revoke => {
                 let before = self.refresh_tokens.len();
@@ -340,6 +390,7 @@ impl Cognito {
                 assert!(self.refresh_tokens.len() < before, "an unknown token is revoked");
                 respond(200, &Value::Null)
             }
+            Endpoint::Attributes => panic!("answered before"),
         }
     }
 
@@ -353,9 +404,9 @@ impl Cognito {
         json!({ "keys": keys })
     }
 
-    fn redeem(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
+    fn redeem(&mut self, form: &BTreeMap<String, String>, pool: &Pool) -> CalloutResponse {
         assert_eq!(form["grant_type"], "authorization_code");
-        assert_eq!(form["client_id"], config.pools[0].cognito.client_id);
+        assert_eq!(form["client_id"], pool.cognito.client_id);
         let verifier = form["code_verifier"].clone();
         assert!((43..=128).contains(&verifier.len()), "RFC 7636, section 4.1");
         self.secrets.push(verifier.clone());
@@ -364,11 +415,11 @@ impl Cognito {
         if grant.redirect_uri != form["redirect_uri"] || self.checks_pkce && !pkce_ok {
             return refuse("invalid_grant");
         }
-        self.hand_out(Some(&grant.nonce), self.sends_refresh_token, config)
+        self.hand_out(Some(&grant.nonce), self.sends_refresh_token, pool)
     }
 
-    fn refresh(&mut self, form: &BTreeMap<String, String>, config: &Config) -> CalloutResponse {
-        assert_eq!(form["client_id"], config.pools[0].cognito.client_id);
+    fn refresh(&mut self, form: &BTreeMap<String, String>, pool: &Pool) -> CalloutResponse {
+        assert_eq!(form["client_id"], pool.cognito.client_id);
         let known = self.refresh_tokens.iter().position(|token| *token == form["refresh_token"]);
         let (Some(known), true) = (known, self.refreshing != Refreshing::Refused) else {
             return refuse("invalid_grant");
@@ -377,17 +428,12 @@ impl Cognito {
         if rotated {
             self.refresh_tokens.remove(known);
         }
-        self.hand_out(None, rotated, config)
+        self.hand_out(None, rotated, pool)
     }
 
-    fn hand_out(
-        &mut self,
-        nonce: Option<&str>,
-        with_refresh_token: bool,
-        config: &Config,
-    ) -> CalloutResponse {
+    fn hand_out(&mut self, nonce: Option<&str>, with_refresh_token: bool, pool: &Pool) -> CalloutResponse {
         let access_token = self.secret("access");
-        let id_token = self.id_token(nonce, &access_token, config);
+        let id_token = self.id_token(nonce, &access_token, pool);
         if id_token.len() > 100 {
             // A test may have left nothing of it that anybody could recognise.
             self.secrets.push(id_token.clone());
@@ -403,7 +449,27 @@ impl Cognito {
         respond(200, &tokens)
     }
 
-    fn id_token(&self, nonce: Option<&str>, access_token: &str, config: &Config) -> String {
+    /// An access token of a pool, as an API client has it, with `claims` in place of the usual ones; `null`
+    /// leaves one out.
+    pub fn access_token(&mut self, pool: &Pool, claims: &Value) -> String {
+        let now = self.time.secs();
+        let mut all = json!({
+            "sub": "55ddc31e-b818-4136-8fb8-84cfb31af537", "token_use": "access", "username": "jsmith",
+            "iss": pool.cognito.issuer, "client_id": pool.cognito.client_id, "scope": "openid orders/read",
+            "cognito:groups": ["staff"], "iat": now, "exp": now + 3600, "version": 2,
+        });
+        let all = all.as_object_mut().unwrap();
+        for (name, value) in claims.as_object().unwrap() {
+            all.insert(name.clone(), value.clone());
+        }
+        all.retain(|_, value| !value.is_null());
+        let header = json!({"alg": "RS256", "kid": self.signs_with}).as_object().unwrap().clone();
+        let token = Token { header, claims: all.clone() }.signed();
+        self.secrets.push(token.clone());
+        token
+    }
+
+    fn id_token(&self, nonce: Option<&str>, access_token: &str, pool: &Pool) -> String {
         let (Value::Object(header), Value::Object(mut claims)) =
             (json!({"alg": "RS256", "kid": self.signs_with}), self.user.clone())
         else {
@@ -411,7 +477,7 @@ impl Cognito {
         };
         let now = self.time.secs();
         let mut own = json!({
-            "iss": config.pools[0].cognito.issuer, "aud": config.pools[0].cognito.client_id, "token_use": "id",
+            "iss": pool.cognito.issuer, "aud": pool.cognito.client_id, "token_use": "id",
             "iat": now, "auth_time": now, "exp": now + self.token_seconds,
         });
         if let Some(nonce) = nonce {

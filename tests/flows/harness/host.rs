@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use envoy_cognito::oidc::jwks::Key;
+use envoy_cognito::oidc::jwt::{PortableRs256, VerifyRs256};
 use envoy_cognito::secret::{Entropy, NoEntropy};
 use envoy_cognito::shared::{Conflict, SharedData, Version};
 
@@ -63,5 +65,23 @@ impl Entropy for Counter {
             *byte = (mixed >> 56) as u8;
         }
         Ok(())
+    }
+}
+
+/// RS256 that counts how often it is asked.
+#[derive(Default)]
+pub struct Counting(Cell<u32>);
+
+impl Counting {
+    /// How many signatures were checked.
+    pub fn count(&self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl VerifyRs256 for Counting {
+    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+        self.0.set(self.0.get() + 1);
+        PortableRs256.verify(key, message, signature)
     }
 }
