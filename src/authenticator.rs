@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::bearers::{Bearers, Judgement};
+use crate::bearers::{Bearers, Judgement, Presented};
 use crate::calls::{CalloutId, Calls, Purpose};
 use crate::client::{Client, is_preflight};
 use crate::config::Config;
@@ -95,7 +95,7 @@ impl Authenticator {
             request,
             path,
             cookies: cookies_of(request),
-            pools: config.pools.at(origin.host()),
+            pools: config.pools.at(request.text(":authority").unwrap_or_default()),
             origin,
             client,
             now: around.now,
@@ -167,18 +167,18 @@ impl Authenticator {
         around: &mut Surroundings<'_>,
     ) -> Result<(Option<Person>, ResponseEdits), Decision> {
         let nobody = || Ok((None, ResponseEdits::default()));
-        let bearer = match &visit.config.bearer {
-            Some(_) => bearer_of(visit.request),
-            None => Bearer::Absent,
+        let Some(settings) = &visit.config.bearer else {
+            return self.find_session(asked, allow, visit, around);
         };
-        let token = match bearer {
+        let token = match bearer_of(visit.request) {
             Bearer::Absent => return self.find_session(asked, allow, visit, around),
             Bearer::Malformed if allow <= Allow::Optional => return nobody(),
             Bearer::Malformed => return Err(self.refuse_token(visit, "malformed")),
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
-        match bearers.judge(visit, token, asked.impatient, keys, around) {
+        let presented = Presented { token, settings, impatient: asked.impatient };
+        match bearers.judge(visit, presented, keys, around) {
             Judgement::Good(person) => Ok((Some(*person), ResponseEdits::default())),
             Judgement::Wait(pool) if allow != Allow::Everyone => {
                 bearers.park(asked.stream, visit.request, pool, keys, asked.since);

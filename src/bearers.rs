@@ -3,13 +3,14 @@
 
 use std::rc::Rc;
 
+use crate::config::BearerSettings;
 use crate::decision::{StreamId, Surroundings};
 use crate::flow::new_tokens::KEYS_PATIENCE;
 use crate::flow::{Person, Visit};
 use crate::http::Request;
 use crate::identity::{Identity, Source};
 use crate::keys::{KeyStores, Newer};
-use crate::oidc::jwt::{Accepted, TokenFault, TokenUse, unverified_issuer, verify_bearer_token};
+use crate::oidc::jwt::{Accepted, Claimed, TokenFault, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::pool::Pool;
 use crate::remembered::{Fingerprint, Remembered};
@@ -18,6 +19,17 @@ use crate::time::UnixTime;
 
 /// Requests that one worker lets wait for keys. Beyond it they are told to come again.
 const MAX_WAITING: usize = 1024;
+
+/// A token that a request carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// Which tokens are taken.
+    pub settings: &'a BearerSettings,
+    /// Whether its request has waited long enough.
+    pub impatient: bool,
+}
 
 /// What comes of a bearer token.
 pub enum Judgement {
@@ -58,12 +70,11 @@ pub struct Bearers {
 }
 
 impl Bearers {
-    /// Judges the token of a request. `impatient` says that it has waited long enough.
+    /// Judges the token of a request.
     pub fn judge(
         &mut self,
         visit: &Visit<'_>,
-        token: &str,
-        impatient: bool,
+        Presented { token, settings, impatient }: Presented<'_>,
         keys: &mut KeyStores,
         around: &Surroundings<'_>,
     ) -> Judgement {
@@ -76,9 +87,11 @@ impl Bearers {
                 return Judgement::Good(Box::new(person));
             }
         }
-        let Some(settings) = &visit.config.bearer else { return Judgement::Bad("not_taken") };
-        let issuer = unverified_issuer(token).unwrap_or_default();
-        let Some(pool) = visit.pools.iter().find(|pool| pool.cognito.issuer == issuer) else {
+        let claimed = match Claimed::by(token) {
+            Some(claimed) => claimed,
+            None => return Judgement::Bad(TokenFault::Malformed.bearer_reason()),
+        };
+        let Some(pool) = pool_of(visit, settings, &claimed) else {
             return Judgement::Bad(TokenFault::Issuer.bearer_reason());
         };
         let Some(store) = keys.of(pool) else { return Judgement::KeysMissing };
@@ -86,10 +99,7 @@ impl Bearers {
         let generation = store.generation();
         let accepted = Accepted {
             issuer: &pool.cognito.issuer,
-            client_ids: match settings.client_ids.as_slice() {
-                [] => std::slice::from_ref(&pool.cognito.client_id),
-                listed => listed,
-            },
+            client_ids: clients_of(pool, settings),
             uses: &settings.uses,
         };
         let verdict =
@@ -195,6 +205,22 @@ impl Bearers {
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
+}
+
+/// The app clients whose tokens are taken of a pool.
+fn clients_of<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [String] {
+    match settings.client_ids.as_slice() {
+        [] => std::slice::from_ref(&pool.cognito.client_id),
+        listed => listed,
+    }
+}
+
+/// The pool by which a token is to be judged. Two may be of one issuer, for different clients.
+fn pool_of<'a>(visit: &Visit<'a>, settings: &BearerSettings, claimed: &Claimed) -> Option<&'a Rc<Pool>> {
+    let mut of_issuer = visit.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
+    let takes =
+        |pool: &&Rc<Pool>| clients_of(pool, settings).iter().any(|id| claimed.client.as_ref() == Some(id));
+    of_issuer.clone().find(takes).or_else(|| of_issuer.next())
 }
 
 /// The person with the token at hand, where it goes upstream under a header of its own.

@@ -113,8 +113,8 @@ impl Config {
         let session = session::read(root, public_url.as_ref());
         let pools = pool::read(root, &session.cookies);
         let headers = headers::read(root);
-        let rules = rules::read(root, &pools);
         let bearer = read_bearer(root);
+        let rules = rules::read(root, &pools, bearer.is_some());
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
         let pages = read_pages(root);
         root.finish();

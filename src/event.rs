@@ -42,6 +42,14 @@ impl Event {
     }
 }
 
+impl Event {
+    /// The same event with the name of a pool, where pools have names.
+    #[must_use]
+    pub fn of_pool(self, name: &str) -> Self {
+        if name.is_empty() { self } else { self.with("pool", name) }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event={}", self.name)?;

@@ -288,8 +288,7 @@ fn read_answer(result: &CalloutResult) -> Result<(KeySet, &[u8]), FetchError> {
 
 /// The log line of a fetch.
 pub fn fetch_event(outcome: Result<usize, FetchError>, pool: &str) -> Event {
-    let event = outcome_event(outcome);
-    if pool.is_empty() { event } else { event.with("pool", pool) }
+    outcome_event(outcome).of_pool(pool)
 }
 
 fn outcome_event(outcome: Result<usize, FetchError>) -> Event {

@@ -5,14 +5,19 @@
 //! 1. Its path is read in one canonical form, and in the client's own spelling where that differs. What
 //!    has no canonical form is answered with 400.
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
-//! 3. The first rule that matches says whom the path lets in; of the two spellings the stricter counts.
-//! 4. The identity cookie is opened. One that doesn't open, is over, or belongs elsewhere is no cookie. Where
-//!    its tokens are about to expire, a refresh is begun beside the request; where they have, it waits.
-//! 5. With a session, the request goes upstream with identity headers; without one, a navigation is sent
-//!    to Cognito with state, nonce and PKCE, and everything else gets a 401 that it understands.
+//! 3. The first rule that matches host, path and method says whom it lets in; of the two spellings of a path
+//!    both must let the request pass. All rules are one automaton ([`rules`]).
+//! 4. Where API clients are served, a bearer token alone decides. Else the identity cookie is opened: that of
+//!    the pool which the host picks, or the latest of any pool's. One that doesn't open, is over, or belongs
+//!    elsewhere is no cookie. Where its tokens are about to expire, a refresh is begun beside the request;
+//!    where they have, it waits.
+//! 5. With a session, the request goes upstream with identity headers if its person holds the roles that the
+//!    rule asks for, else it is 403; without one, a navigation is sent to Cognito with state, nonce and PKCE
+//!    (or to a page where a pool is chosen), and everything else gets a 401 that it understands.
 //! 6. Whatever goes upstream has lost the identity headers that the client made up, and our cookies.
 //! 7. A callback must open the flow cookie of its state before anything is called; its code is then
-//!    redeemed once, and the ID token verified in full, before a session is sealed.
+//!    redeemed once, the ID token verified in full, and attributes that it lacks asked for, before a session
+//!    is sealed.
 //! 8. Calls to Cognito are made by the root context and outlive the request that wanted them; requests
 //!    that wait for one are parked, and get their decision when it has come.
 //! 9. The key set is fetched at start, every hour, and when a token names a key that is new; all workers
@@ -28,7 +33,8 @@
 //! - The core (all but `host`) reads no clock, no randomness and no host: it is given values through
 //!   [`decision::Surroundings`] and gives values back. It can be run, and is tested, natively.
 //! - Only `host` says `proxy_wasm`, and `host` knows nothing of sign-ins.
-//! - [`oidc::jwt::IdClaims`] are made by [`oidc::jwt::verify_id_token`] alone: claims are verified claims.
+//! - [`oidc::jwt::Claims`] are made by [`oidc::jwt::verify_id_token`] and
+//!   [`oidc::jwt::verify_bearer_token`] alone: claims are verified claims.
 //! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, or nowhere.
 //! - Secrets are [`secret::Secret`]s. They have no `Display`, and their `Debug` shows nothing.
 //! - What is sealed is bound to its cookie's name, host, pool, client and format: nothing opens as

@@ -278,7 +278,7 @@ impl Sessions {
             Progress::Ended(pool, session, ending) => (pool, session, ending),
         };
         let settled = self.settled(&pool, &ending, around);
-        let event = ending.event(&session.identity.subject);
+        let event = ending.event(&session.identity.subject).of_pool(&pool.name);
         let kept = self.renewals.settle(&session, &settled, around.now, around.shared);
         if let (false, Ending::Renewed { refresh_token, .. }) = (kept, ending) {
             // The person has signed out meanwhile; what came too late is worth nothing to anybody.

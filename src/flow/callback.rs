@@ -213,7 +213,8 @@ impl Exchange {
     fn finish(self, news: News, bench: &mut Bench<'_, '_>) -> Step {
         let event = Event::new(Level::Info, "sign_in.completed")
             .with("request_id", self.visitor.reference.as_str())
-            .with("subject", news.identity.subject.as_str());
+            .with("subject", news.identity.subject.as_str())
+            .of_pool(&self.pool.name);
         match self.open_session(news, bench) {
             Ok(response) => Step::Done(self.streams, response, event),
             Err(error) => self.fail(bench.config, &SignInFailure::NotKept(error)),

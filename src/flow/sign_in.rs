@@ -121,8 +121,7 @@ fn begin(
     match redirect_to_cognito(visit, pool, return_to, entropy) {
         Ok(response) => {
             let event = Event::new(Level::Debug, "sign_in.started").with("request_id", visit.reference());
-            let named = if pool.name.is_empty() { event } else { event.with("pool", pool.name.as_str()) };
-            (response, Some(named))
+            (response, Some(event.of_pool(&pool.name)))
         }
         Err(NoEntropy) => {
             let failure = SignInFailure::NoEntropy;

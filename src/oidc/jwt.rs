@@ -238,11 +238,26 @@ pub fn verify_bearer_token(
     }
 }
 
-/// `iss` as the token has it, before anything of it is believed: it says whose keys to try.
-pub fn unverified_issuer(token: &str) -> Option<String> {
-    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    claims.get("iss")?.as_str().map(str::to_owned)
+/// What a token says of itself before anything of it is believed. It tells whose keys to try, no more.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// `iss`; empty where it has none.
+    pub issuer: String,
+    /// `client_id`, else `aud`.
+    pub client: Option<String>,
+}
+
+impl Claimed {
+    /// Reads what a token claims. `None` where it is no JWT, or too long for one.
+    pub fn by(token: &str) -> Option<Self> {
+        let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
+        Some(Self {
+            issuer: text("iss").unwrap_or_default(),
+            client: text("client_id").or_else(|| text("aud")),
+        })
+    }
 }
 
 /// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates

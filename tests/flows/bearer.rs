@@ -96,8 +96,8 @@ fn whatever_is_wrong_with_a_token_it_is_401_and_never_a_redirect() {
     let bent = format!("{head}{}{}", if tail.starts_with('A') { "B" } else { "A" }, &tail[1..]);
     let mut bad: Vec<(&str, String)> = vec![
         ("malformed", "x".to_owned() + "," + &good),
-        ("issuer", "a.b.c".to_owned()),
-        ("issuer", "x".repeat(100_000)),
+        ("malformed", "a.b.c".to_owned()),
+        ("malformed", "x".repeat(100_000)),
         ("signature", bent),
     ];
     for (reason, claims) in [

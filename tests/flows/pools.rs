@@ -290,3 +290,28 @@ fn over_plain_http_the_choice_comes_after_https() {
     let response = harness.navigate("/x").answered();
     assert_eq!((response.status, response.header("location")), (302, Some("https://app.example.com/x")));
 }
+
+#[test]
+fn two_clients_of_one_pool_are_told_apart() {
+    let same = json!({"user_pool_id": "us-east-1_us"});
+    let pools = json!([pool("us", json!({})), pool("batch", same)]);
+    let mut harness = of(pools, json!({"bearer": {"enabled": true}}));
+    let config = std::rc::Rc::clone(&harness.config);
+    for pool in config.pools.all() {
+        let token = harness.cognito.access_token(pool, &json!({}));
+        let value = format!("Bearer {token}");
+        assert!(
+            harness.bare_request("GET", "/", &[("authorization", &value)]).is_forwarded(),
+            "{}",
+            pool.name
+        );
+    }
+}
+
+#[test]
+fn the_host_that_was_asked_for_picks_the_pool_whatever_the_public_url() {
+    let pools = json!([pool("us", json!({"hosts": ["us.internal"]})), pool("eu", json!({}))]);
+    let mut harness = of(pools, json!({"public_url": "https://app.example.com"}));
+    "us.internal:8443".clone_into(&mut harness.authority);
+    assert_eq!(client_of(&harness.start("/")), "client-us");
+}

@@ -1,0 +1,155 @@
+//! Rules as operators write them, and in which words they are refused.
+
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::config::reader::Fault;
+
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+fn parse(rules: Value, bearer: bool) -> Result<Config, Vec<String>> {
+    let pool = |name: &str| {
+        json!({
+            "name": name, "user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "client",
+            "domain": "myapp.auth.us-east-1.amazoncognito.com",
+        })
+    };
+    let document = json!({
+        "session": {"keys": [KEY]}, "pools": [pool("us"), pool("eu")], "rules": rules,
+        "bearer": {"enabled": bearer},
+    });
+    let texts = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect();
+    Config::parse(document.to_string().as_bytes(), &|_| None).map_err(texts)
+}
+
+/// The faults of one rule, without where it stands.
+#[track_caller]
+fn check(rule: Value, expected: &[&str]) {
+    let faults = parse(json!([rule.clone()]), false).unwrap_err();
+    let here: Vec<&str> = faults.iter().map(|fault| fault.trim_start_matches("rules[0].")).collect();
+    assert_eq!(here, expected, "{rule}");
+}
+
+#[test]
+fn every_rule_of_the_contract_is_accepted() {
+    let rules = json!([
+        {"path": "/healthz", "allow": "everyone"},
+        {"path": "/admin/**", "roles_any": ["authp/admin"]},
+        {"path": "/reports/*", "methods": ["GET", "HEAD"], "roles_all": ["authp/user", "finance"]},
+        {"path": "/internal/**", "allow": "nobody"},
+        {"path": "/api/**", "unauthenticated": "reject"},
+        {"path": "/hello", "allow": "optional"},
+        {"path": "/eu/**", "pools": ["eu"]},
+        {"name": "beta", "hosts": ["beta.example.com"], "roles_any": ["beta"], "mode": "shadow"},
+    ]);
+    assert!(parse(rules, false).is_ok());
+}
+
+#[test]
+fn a_rule_that_can_never_match_names_the_one_in_front() {
+    let never = |rules: Value, expected: &[&str]| {
+        assert_eq!(parse(rules.clone(), false).unwrap_err(), expected, "{rules}");
+    };
+    never(
+        json!([{"path": "/**", "allow": "everyone"}, {"path": "/admin/**", "roles_any": ["admin"]}]),
+        &["rules[1]: can never match: rules[0] comes first and takes whatever this would"],
+    );
+    never(
+        json!([{"name": "open", "path": "/a/**"}, {"path": "/a/b"}, {"path": "/a"}]),
+        &[
+            "rules[1]: can never match: rules[0] (`open`) comes first and takes whatever this would",
+            "rules[2]: can never match: rules[0] (`open`) comes first and takes whatever this would",
+        ],
+    );
+    // What can't be read doesn't take anything.
+    never(json!([{"path": "admin"}, {"path": "/a"}]), &["rules[0].path: `admin` must begin with a slash"]);
+    never(
+        json!([{"path": "/a", "hosts": ["https://x"]}, {"path": "/a"}]),
+        &[
+            "rules[0].hosts[0]: `https://x` is no host: write app.example.com or *.example.com, without a port",
+        ],
+    );
+}
+
+#[test]
+fn roles_go_with_signing_in() {
+    for allow in ["everyone", "optional", "nobody"] {
+        let why = "goes with `allow: signed_in` alone, which is the default";
+        check(
+            json!({"path": "/a", "allow": allow, "roles_any": ["x"], "roles_all": ["y"], "pools": ["us"]}),
+            &[&format!("roles_any: {why}"), &format!("roles_all: {why}"), &format!("pools: {why}")],
+        );
+        check(
+            json!({"path": "/a", "allow": allow, "unauthenticated": "reject"}),
+            &["unauthenticated: goes with `allow: signed_in` alone; here nobody has to sign in"],
+        );
+    }
+}
+
+#[test]
+fn a_list_that_is_there_says_something() {
+    for key in ["roles_any", "roles_all", "methods", "hosts", "pools"] {
+        check(
+            json!({"path": "/a", key: []}),
+            &[&format!("{key}: is empty; leave it out where it doesn't matter")],
+        );
+    }
+    check(
+        json!({"path": "/a", "roles_any": ["", " admin"]}),
+        &[
+            "roles_any[0]: `` is no role: nobody could hold it",
+            "roles_any[1]: ` admin` is no role: nobody could hold it",
+        ],
+    );
+    check(json!({"path": "/a", "pools": ["us", "mars"]}), &["pools[1]: `mars` is not the name of a pool"]);
+}
+
+#[test]
+fn methods_are_written_as_they_are_sent() {
+    check(
+        json!({"path": "/a", "methods": ["get", "G T", ""]}),
+        &[
+            "methods[0]: `get`: methods are case-sensitive; did you mean `GET`?",
+            "methods[1]: `G T` is no method",
+            "methods[2]: `` is no method",
+        ],
+    );
+}
+
+#[test]
+fn a_name_is_a_line_of_its_own() {
+    for bad in ["", " ", "a\nb", &"x".repeat(65)] {
+        check(json!({"path": "/a", "name": bad}), &["name: must be a line of 64 characters at most"]);
+    }
+    let faults = parse(json!([{"path": "/a", "name": "x"}, {"path": "/b", "name": "x"}]), false).unwrap_err();
+    assert_eq!(faults, ["rules[1].name: `x` is the name of an earlier rule"]);
+}
+
+#[test]
+fn scopes_come_with_bearer_tokens_alone() {
+    let hopeless = "can never be met: scopes come with bearer tokens, and `bearer` isn't enabled";
+    check(json!({"path": "/a", "roles_any": ["scope:a"]}), &[&format!("roles_any: {hopeless}")]);
+    check(json!({"path": "/a", "roles_all": ["x", "scope:a"]}), &[&format!("roles_all: {hopeless}")]);
+    assert!(parse(json!([{"path": "/a", "roles_any": ["x", "scope:a"]}]), false).is_ok());
+    assert!(parse(json!([{"path": "/a", "roles_any": ["scope:a"]}]), true).is_ok());
+}
+
+#[test]
+fn rules_without_number_are_refused() {
+    let hosts: Vec<String> = (0..300).map(|n| format!("h{n}.example.com")).collect();
+    let methods: Vec<String> = (0..300).map(|n| format!("M{n}")).collect();
+    let faults = parse(json!([{"hosts": hosts, "methods": methods}]), false).unwrap_err();
+    assert_eq!(faults, ["rules: come to more than 50000 patterns, hosts and methods counted"]);
+}
+
+#[test]
+fn words_that_are_no_choice_are_refused() {
+    check(
+        json!({"path": "/a", "allow": "all", "unauthenticated": "page", "mode": "dry"}),
+        &[
+            "allow: `all` is not one of everyone, optional, signed_in, nobody",
+            "unauthenticated: `page` is not one of auto, redirect, reject",
+            "mode: `dry` is not one of enforce, shadow",
+        ],
+    );
+}
