@@ -29,7 +29,7 @@ const LOOKS: &[Look] = &[
     ("sign-in-set-up-wrongly", 502, |profile| {
         fails("refused", profile, Fault::OAuthError("invalid_client".into()))
     }),
-    ("sign-in-too-much-data", 431, |profile| fails("heavy", profile, Fault::HugeToken)),
+    ("sign-in-too-much-data", 431, |profile| fails("heavy", profile, many_groups())),
     ("sign-in-unavailable", 503, |profile| fails("down", profile, Fault::Status(503))),
     ("please-sign-in-first", 401, |profile| asked_by_another_site(profile, "/transfer")),
     ("confirm-sign-out", 403, |profile| asked_by_another_site(profile, "/.auth/sign-out")),
@@ -111,6 +111,12 @@ fn fails(site: &'static str, profile: &Profile, fault: Fault) -> Tab {
     tab
 }
 
+/// More than a cookie can hold.
+fn many_groups() -> Fault {
+    let groups: Vec<String> = (0..300).map(|number| format!("department-{number}")).collect();
+    Fault::Claims(json!({ "cognito:groups": groups }).as_object().expect("an object").clone())
+}
+
 /// A sign-in that is cancelled at an identity provider.
 fn turned_down(profile: &Profile) -> Tab {
     let mut tab = visit(profile, &PAGES.url("/"));
@@ -143,13 +149,16 @@ fn asked_by_another_site(profile: &Profile, path: &str) -> Tab {
     tab
 }
 
-/// Holds up the step after it, so that the page stays.
+/// The step after it gets an empty answer, so that the page stays.
 fn strict_continue(profile: &Profile) -> Tab {
     let site = Site("strict");
     let mut tab = visit(profile, &site.url("/held/up"));
     tab.until(ASKS_FOR_PASSWORD);
     tab.command("Fetch.enable", &json!({ "patterns": [{ "urlPattern": "*/held/up" }] }));
     sign_in(&mut tab);
+    let held_up = tab.awaits(0, "Fetch.requestPaused", |_| true).expect("the step after it");
+    let empty = json!({ "requestId": held_up["requestId"], "responseCode": 204 });
+    tab.command("Fetch.fulfillRequest", &empty);
     tab
 }
 
