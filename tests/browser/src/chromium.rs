@@ -67,8 +67,8 @@ impl Chromium {
         let on_path = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
         on_path.chain(PLACES.map(PathBuf::from)).find(|path| path.is_file()).ok_or_else(|| {
             format!(
-                "there is no {} on the PATH; install one, or set CHROMIUM=/path/to/it",
-                NAMES.join(" or ")
+                "there is no Chromium on the PATH ({}): install one, or set CHROMIUM=/path/to/it",
+                NAMES.join(", ")
             )
         })
     }

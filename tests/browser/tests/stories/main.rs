@@ -48,10 +48,11 @@ fn main() -> ExitCode {
         refresh: a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_on;
         pages:
             who_is_signed_in_sees_who_they_are
-            who_is_signed_out_signs_in_to_see_who_they_are;
+            who_is_signed_out_signs_in_to_see_who_they_are
+            a_page_of_the_filter_runs_no_script_and_loads_nothing;
         sign_out:
             signing_out_ends_the_session_here_and_at_cognito
-            the_back_button_after_signing_out_shows_nothing_of_an_app_that_says_no_store
+            the_back_button_after_signing_out_shows_no_page_that_says_no_store
             a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out;
         sites:
             a_form_of_another_site_does_not_reach_the_app

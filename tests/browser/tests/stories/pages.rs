@@ -1,6 +1,6 @@
-//! My Identity.
+//! My Identity, and what holds for all pages of the filter.
 
-use crate::app::{ASKS_FOR_PASSWORD, Site, fetch};
+use crate::app::{ASKS_FOR_PASSWORD, Site, fetch, sign_in};
 use crate::world::world;
 
 const SITE: Site = Site("pages");
@@ -28,7 +28,21 @@ pub fn who_is_signed_out_signs_in_to_see_who_they_are() {
     let mut tab = profile.tab();
     tab.open(&SITE.url("/.auth/me"));
     tab.until(ASKS_FOR_PASSWORD);
-    crate::app::sign_in(&mut tab);
+    sign_in(&mut tab);
     tab.arrives_at(&SITE.url("/.auth/me"));
     assert_eq!(tab.title(), "My Identity");
+}
+
+pub fn a_page_of_the_filter_runs_no_script_and_loads_nothing() {
+    let profile = world().profile();
+    let mut tab = SITE.signed_in(&profile, "/.auth/me");
+    assert_eq!(tab.complaints(), [""; 0]);
+    let script = "const script = document.createElement('script'); script.textContent = 'window.ran = true'; \
+                  document.body.append(script); window.ran === true";
+    assert_eq!(tab.eval(script), false);
+    let image = "new Promise(done => { const image = new Image(); image.onload = () => done('loaded'); \
+                 image.onerror = () => done('refused'); image.src = '/public/image' })";
+    assert_eq!(tab.eval(image), "refused");
+    let complaints = tab.complaints().join("\n");
+    assert!(complaints.contains("script-src") && complaints.contains("img-src"), "{complaints}");
 }

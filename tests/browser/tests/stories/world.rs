@@ -64,7 +64,7 @@ const CLIENT_SECRET: &str = "top+secret/of=the-client";
 pub struct World {
     pub cognito: StandIn,
     pub app: SampleApp,
-    pub envoy: Envoy,
+    _envoy: Envoy,
     chromium: Chromium,
 }
 
@@ -97,9 +97,9 @@ impl World {
             hosts.push((format!("{}.example.test", plan.name), local(*port)));
             bootstrap = bootstrap.listener(listener(plan, *port, &certificate, &cognito));
         }
-        let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
+        let _envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
         let chromium = Chromium::start(&program, &hosts, &certificate.spki);
-        Self { cognito, app, envoy, chromium }
+        Self { cognito, app, _envoy, chromium }
     }
 
     /// A browser with nothing in it.
@@ -151,7 +151,8 @@ fn page_route(path: &str, html: &str) -> Value {
     })
 }
 
-/// A site of the app: behind the filter, its form, and the sample app for everything else.
+/// A site of the app: behind the filter, its form, an address with nothing to show, and the sample
+/// app for everything else.
 fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn) -> Listener {
     let mut config = json!({
         "user_pool_id": pool_id(plan.name),
@@ -169,7 +170,8 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
         config[name] = value.clone();
     }
     let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
-    let routes = json!([page_route("/form", FORM), to_app]);
+    let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
+    let routes = json!([page_route("/form", FORM), nothing, to_app]);
     let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
     Listener {
         name: plan.name.to_owned(),
