@@ -59,7 +59,8 @@ impl Chromium {
     /// When `CHROMIUM` names what isn't there: a wish that is misspelt is not a wish to skip tests.
     pub fn find() -> Result<PathBuf, String> {
         if let Some(path) = std::env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
-            let path = PathBuf::from(path);
+            // Relative to the workspace, wherever cargo runs the test.
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
             assert!(path.is_file(), "CHROMIUM={} is not a file", path.display());
             return Ok(path);
         }

@@ -1,5 +1,6 @@
-// Measures the page: { lang, title, headings, sideways, texts: [{ text, contrast }], focus: { width, contrast } }.
-// Contrasts are those of WCAG 2; `sideways` is by how much the page is wider than the screen.
+// Measures the page: { lang, title, headings, width, texts: [{ text, contrast }], focus: { width, contrast } }.
+// Contrasts are those of WCAG 2. `width` is what the page takes: a phone zooms out to show a page that is too wide, so
+// `innerWidth` would grow with it.
 (() => {
   const channels = (color) => {
     const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
@@ -13,13 +14,18 @@
     const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
     return (light + 0.05) / (dark + 0.05);
   };
+  // What the browser paints where no style says anything: white, or nearly black in the dark.
+  const probe = document.body.appendChild(document.createElement('i'));
+  probe.style.backgroundColor = 'Canvas';
+  const canvas = channels(getComputedStyle(probe).backgroundColor).rgb;
+  probe.remove();
   // The colour behind an element: its own, or that of the nearest ancestor which has one.
   const behind = (element) => {
     for (let at = element; at; at = at.parentElement) {
       const { rgb, a } = channels(getComputedStyle(at).backgroundColor);
       if (a === 1) return rgb;
     }
-    return [255, 255, 255];
+    return canvas;
   };
   const texts = [...document.body.querySelectorAll('*')]
     .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
@@ -33,7 +39,7 @@
     lang: document.documentElement.lang,
     title: document.title,
     headings: document.querySelectorAll('h1').length,
-    sideways: Math.max(0, document.documentElement.scrollWidth - innerWidth),
+    width: document.documentElement.scrollWidth,
     texts,
     focus: focused === document.body || outline.outlineStyle === 'none' ? null : {
       width: parseFloat(outline.outlineWidth),
