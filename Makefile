@@ -16,7 +16,7 @@ setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	cargo build --locked --release --target $(TARGET)
 
-test: setup build ## Run every test: the core natively, and the filter in a real Envoy.
+test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
 
 demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a stand-in for Cognito.

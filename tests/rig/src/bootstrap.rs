@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use filter::Filter;
-pub use listener::Listener;
+pub use listener::{Listener, Tls};
 
 /// Builds a bootstrap. All its addresses are on 127.0.0.1.
 #[derive(Debug, Clone)]

@@ -40,7 +40,7 @@ mod http;
 mod ports;
 mod supervised;
 
-pub use bootstrap::{Bootstrap, Filter, Listener};
+pub use bootstrap::{Bootstrap, Filter, Listener, Tls};
 pub use browser::{Body, Browser, Cookie, Form, Load, Mode, SameSite, Step, Visit};
 pub use envoy::{Envoy, Options};
 pub use eventually::eventually;

@@ -17,11 +17,14 @@ pub struct Config {
     /// Whether the sign-in page names a user and the password, for people who try the demo.
     #[serde(default)]
     pub show_hint: bool,
+    /// Where browsers reach the domain, if something in front of it ends TLS. Without a trailing slash.
+    #[serde(default)]
+    pub domain_url: Option<String>,
 }
 
 impl Config {
     pub fn new(pools: Vec<Pool>) -> Self {
-        Self { pools, show_hint: false }
+        Self { pools, ..Self::default() }
     }
 
     pub fn from_json(json: &str) -> serde_json::Result<Self> {

@@ -36,7 +36,8 @@ impl StandIn {
         config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
         let (domain_listener, idp_listener) = (TcpListener::bind(domain)?, TcpListener::bind(idp)?);
         let (domain, idp) = (domain_listener.local_addr()?, idp_listener.local_addr()?);
-        let cognito = Cognito::new(config, url(domain), &url(idp));
+        let seen_as = config.domain_url.clone().unwrap_or_else(|| url(domain));
+        let cognito = Cognito::new(config, seen_as, &url(idp));
         let cognito = Arc::new(Mutex::new(cognito));
 
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -66,7 +67,7 @@ impl StandIn {
         self.idp
     }
 
-    /// The user pool domain, without a trailing slash.
+    /// Where the user pool domain listens, without a trailing slash.
     pub fn domain_url(&self) -> String {
         url(self.domain)
     }

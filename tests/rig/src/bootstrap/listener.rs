@@ -7,6 +7,33 @@ use serde_json::{Map, Value, json};
 
 use super::{Filter, address, capabilities, merge};
 
+/// What a listener shows to those who connect by TLS.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// In PEM, as the key.
+    pub certificate: String,
+    pub key: String,
+    /// The protocols it offers, such as `["h2", "http/1.1"]`.
+    pub alpn: Vec<String>,
+}
+
+impl Tls {
+    fn to_json(&self) -> Value {
+        let certificate = json!({
+            "certificate_chain": { "inline_string": self.certificate },
+            "private_key": { "inline_string": self.key },
+        });
+        typed(
+            "envoy.transport_sockets.tls",
+            "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            json!({ "common_tls_context": {
+                "alpn_protocols": self.alpn,
+                "tls_certificates": [certificate],
+            }}),
+        )
+    }
+}
+
 /// A listener on 127.0.0.1. Start from [`Listener::new`] and set what differs.
 ///
 /// It takes HTTP/1.1 and HTTP/2 with prior knowledge on the same port. Envoy's own path handling is
@@ -43,6 +70,8 @@ pub struct Listener {
     pub max_request_headers_kb: u32,
     /// `AUTO`, `HTTP1` or `HTTP2`.
     pub codec: String,
+    /// Ends TLS; `None` is plain HTTP.
+    pub tls: Option<Tls>,
     /// A line for each request in Envoy's log, such as `"user=%FILTER_STATE(wasm.user:PLAIN)%"`.
     pub access_log: Option<String>,
     /// HTTP filters around the wasm filter, as Envoy spells them.
@@ -76,6 +105,7 @@ impl Listener {
             path_with_escaped_slashes_action: "KEEP_UNCHANGED".into(),
             max_request_headers_kb: 96,
             codec: "AUTO".into(),
+            tls: None,
             access_log: None,
             filters_before: Vec::new(),
             filters_after: Vec::new(),
@@ -112,10 +142,14 @@ impl Listener {
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             self.manager(wasm),
         );
+        let mut chain = json!({ "filters": [manager] });
+        if let Some(tls) = &self.tls {
+            chain["transport_socket"] = tls.to_json();
+        }
         let mut listener = json!({
             "name": self.name,
             "address": address(self.port),
-            "filter_chains": [{ "filters": [manager] }],
+            "filter_chains": [chain],
         });
         merge(&mut listener, self.listener_overrides.clone());
         listener

@@ -1,0 +1,175 @@
+//! The process, and the profiles in it.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rig::{Scratch, Supervised, eventually};
+use serde_json::{Value, json};
+
+use crate::devtools::{Conversation, PATIENCE};
+use crate::tab::Tab;
+
+/// Names under which it is on the `PATH`, and where macOS keeps programs.
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const PLACES: [&str; 2] = [
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/// What makes it quiet and independent of the machine: nothing is asked, fetched or sent by itself.
+const FLAGS: [&str; 19] = [
+    "--headless",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-proxy-server",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-service-autorun",
+    "--password-store=basic",
+    "--use-mock-keychain",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    // A tab behind another is as quick as the one in front.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--remote-debugging-port=0",
+];
+
+/// A running Chromium. It ends with this value, and with the process of the test in any case.
+#[derive(Debug)]
+pub struct Chromium {
+    process: Mutex<Supervised>,
+    devtools: SocketAddr,
+    conversation: Mutex<Conversation>,
+    _scratch: Scratch,
+}
+
+impl Chromium {
+    /// Where there is one: `CHROMIUM`, else on the `PATH`, else in the usual place of macOS. `Err` says
+    /// what was looked for.
+    ///
+    /// # Panics
+    /// When `CHROMIUM` names what isn't there: a wish that is misspelt is not a wish to skip tests.
+    pub fn find() -> Result<PathBuf, String> {
+        if let Some(path) = std::env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
+            // Relative to the workspace, wherever cargo runs the test.
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+            assert!(path.is_file(), "CHROMIUM={} is not a file", path.display());
+            return Ok(path);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
+        on_path.chain(PLACES.map(PathBuf::from)).find(|path| path.is_file()).ok_or_else(|| {
+            format!(
+                "there is no Chromium on the PATH ({}): install one, or set CHROMIUM=/path/to/it",
+                NAMES.join(", ")
+            )
+        })
+    }
+
+    /// Starts it. `hosts` says which host names are served at which addresses; there are no others. Of
+    /// certificates, those with this key are good (see [`Certificate`](crate::Certificate)).
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    #[must_use]
+    pub fn start(program: &Path, hosts: &[(String, SocketAddr)], spki: &str) -> Self {
+        let scratch = Scratch::new().expect("a folder for temporary files");
+        let mut process = Supervised::start(program, &arguments(hosts, spki, &scratch), &[], &scratch)
+            .unwrap_or_else(|error| panic!("{} could not be started: {error}", program.display()));
+        let endpoint = eventually(PATIENCE, || {
+            let printed = process.printed();
+            let line = printed.lines().find_map(|line| line.strip_prefix("DevTools listening on ws://"));
+            // Half a line has no path yet that could be told from a whole one, so the line must have ended.
+            line.filter(|_| printed.ends_with('\n')).map(str::to_owned).or_else(|| {
+                process.ended().map(|status| panic!("Chromium ended ({status}):\n{}", process.printed()))
+            })
+        });
+        let endpoint = endpoint.unwrap_or_else(|| panic!("Chromium isn't ready:\n{}", process.printed()));
+        let (devtools, path) = endpoint.split_once('/').expect("an address and a path");
+        let devtools = devtools.parse().expect("an address");
+        let conversation = Conversation::open(devtools, &format!("/{path}")).expect("DevTools");
+        Self {
+            process: Mutex::new(process),
+            devtools,
+            conversation: Mutex::new(conversation),
+            _scratch: scratch,
+        }
+    }
+
+    /// A profile with nothing in it.
+    #[must_use]
+    #[track_caller]
+    pub fn profile(&self) -> Profile<'_> {
+        let created = self.call("Target.createBrowserContext", &json!({}));
+        Profile { chromium: self, id: text(&created["browserContextId"]) }
+    }
+
+    #[track_caller]
+    fn call(&self, method: &str, params: &Value) -> Value {
+        let mut conversation = self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
+        conversation.call(method, params).unwrap_or_else(|error| {
+            let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+            panic!("{error}\n{}", process.printed())
+        })
+    }
+}
+
+fn arguments(hosts: &[(String, SocketAddr)], spki: &str, scratch: &Scratch) -> Vec<OsString> {
+    let mut rules: Vec<String> = hosts.iter().map(|(host, addr)| format!("MAP {host} {addr}")).collect();
+    rules.push("MAP * ~NOTFOUND".to_owned());
+    let mut profile = OsString::from("--user-data-dir=");
+    profile.push(scratch.path());
+    let mut arguments: Vec<OsString> = FLAGS.map(OsString::from).to_vec();
+    arguments.push(profile);
+    arguments.push(format!("--ignore-certificate-errors-spki-list={spki}").into());
+    arguments.push(format!("--host-resolver-rules={}", rules.join(",")).into());
+    if is_root(scratch) {
+        // Chromium's sandbox refuses to work for root, which is who runs tests in a container.
+        arguments.push("--no-sandbox".into());
+    }
+    arguments
+}
+
+/// Who owns what this process makes.
+fn is_root(scratch: &Scratch) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(scratch.path()).is_ok_and(|folder| folder.uid() == 0)
+}
+
+/// A profile: what a browser remembers. It goes with this value, and its tabs are closed.
+#[derive(Debug)]
+pub struct Profile<'a> {
+    chromium: &'a Chromium,
+    id: String,
+}
+
+impl Profile<'_> {
+    /// An empty tab.
+    #[must_use]
+    #[track_caller]
+    pub fn tab(&self) -> Tab {
+        let params = json!({ "url": "about:blank", "browserContextId": self.id });
+        let target = text(&self.chromium.call("Target.createTarget", &params)["targetId"]);
+        let path = format!("/devtools/page/{target}");
+        Tab::new(Conversation::open(self.chromium.devtools, &path).expect("a tab"))
+    }
+}
+
+impl Drop for Profile<'_> {
+    fn drop(&mut self) {
+        let mut conversation = self.chromium.conversation.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = conversation.call("Target.disposeBrowserContext", &json!({ "browserContextId": self.id }));
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

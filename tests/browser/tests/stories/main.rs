@@ -1,0 +1,78 @@
+//! Stories that only a real browser can tell: Chromium, through the filter as it is shipped in a real
+//! Envoy, over HTTPS, with the stand-in for Cognito and a foreign site on sites of their own.
+//!
+//! Where there is no Chromium they are skipped, which is said and counted.
+
+mod app;
+mod forms;
+mod keyboard;
+mod looks;
+mod pages;
+mod refresh;
+mod sign_in;
+mod sign_out;
+mod sites;
+mod strict;
+mod tabs;
+mod world;
+
+use std::process::ExitCode;
+
+use browser::Chromium;
+use libtest_mimic::{Arguments, Trial};
+
+/// One trial for each of these functions. A story that is forgotten here is code that nobody uses, which
+/// the compiler says.
+macro_rules! stories {
+    ($($module:ident: $($story:ident)+;)+) => {
+        vec![$($(trial(concat!(stringify!($module), "::", stringify!($story)), $module::$story)),+),+]
+    };
+}
+
+fn trial(name: impl Into<String>, story: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        story();
+        Ok(())
+    })
+}
+
+fn main() -> ExitCode {
+    let mut stories = stories! {
+        sign_in:
+            a_person_signs_in_at_cognito_and_sees_the_app
+            the_session_is_kept_in_cookies_that_no_script_sees
+            a_script_without_a_session_is_told_so_and_sent_nowhere
+            the_back_button_after_signing_in_ends_in_the_app
+            a_finished_callback_leads_to_the_app_or_to_a_page;
+        tabs: five_tabs_sign_in_in_any_order_and_each_ends_on_its_own_address;
+        refresh: a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_on;
+        pages:
+            who_is_signed_in_sees_who_they_are
+            who_is_signed_out_signs_in_to_see_who_they_are
+            a_page_of_the_filter_runs_no_script_and_loads_nothing;
+        sign_out:
+            signing_out_ends_the_session_here_and_at_cognito
+            the_back_button_after_signing_out_shows_no_page_that_says_no_store
+            a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out;
+        sites:
+            a_form_of_another_site_does_not_reach_the_app
+            a_link_of_another_site_leads_into_the_app
+            another_site_cannot_sign_anybody_out
+            no_page_of_the_filter_can_be_framed
+            a_script_of_another_site_sees_nothing;
+        forms:
+            what_was_typed_is_behind_the_back_button_and_can_be_sent_again
+            what_was_typed_is_still_there_after_signing_in_in_the_same_tab;
+        keyboard: tab_and_enter_are_enough_to_sign_in_and_out;
+        strict:
+            a_sign_in_with_strict_cookies_moves_on_to_the_app_by_itself
+            a_link_from_elsewhere_ends_in_the_app_without_a_password;
+    };
+    stories.extend(looks::trials());
+    let arguments = Arguments::from_args();
+    if let Err(why) = Chromium::find() {
+        println!("skipped: the {} browser tests, because {why}", stories.len());
+        stories = stories.into_iter().map(|story| story.with_ignored_flag(true)).collect();
+    }
+    libtest_mimic::run(&arguments, stories).exit_code()
+}

@@ -1,0 +1,71 @@
+//! Signing out, and what is left in the browser.
+
+use stand_in::Endpoint;
+
+use crate::app::{ASKS_FOR_PASSWORD, Site, fetch, shows_app, sign_in};
+use crate::world::{COGNITO, world};
+
+const SITE: Site = Site("signout");
+
+pub fn signing_out_ends_the_session_here_and_at_cognito() {
+    let profile = world().profile();
+    let mut tab = SITE.signed_in(&profile, "/");
+    let revoked = SITE.calls(Endpoint::Revoke).len();
+    let at_cognito = |cookies: Vec<browser::Cookie>| cookies.iter().any(|cookie| cookie.name == "cognito");
+    assert!(at_cognito(tab.cookies(COGNITO)));
+    tab.follow(|tab| tab.click("a[href='/.auth/sign-out']"));
+    assert_eq!(tab.url(), SITE.url("/.auth/signed-out"), "{}", tab.describe());
+    assert_eq!(tab.title(), "You are signed out");
+    assert_eq!(SITE.cookies(&mut tab), []);
+    assert!(!at_cognito(tab.cookies(COGNITO)), "Cognito's own session is over");
+    let token = rig::eventually(std::time::Duration::from_secs(5), || {
+        SITE.calls(Endpoint::Revoke).get(revoked).map(|call| call.status)
+    });
+    assert_eq!(token, Some(200), "and the refresh token is revoked");
+    tab.open(&SITE.url("/public/page"));
+    assert_eq!(fetch(&mut tab, "/json").0, 401);
+    tab.open(&SITE.url("/"));
+    tab.until(ASKS_FOR_PASSWORD);
+    sign_in(&mut tab);
+    tab.arrives_at(&SITE.url("/"));
+    assert!(shows_app(&mut tab), "{}", tab.describe());
+}
+
+/// The sample app says `no-store`, as the filter's own pages do, which keeps them out of caches.
+pub fn the_back_button_after_signing_out_shows_no_page_that_says_no_store() {
+    for path in ["/secret", "/.auth/me"] {
+        let profile = world().profile();
+        let mut tab = SITE.signed_in(&profile, "/");
+        tab.open(&SITE.url(path));
+        assert!(tab.text().contains("jsmith"));
+        let served = SITE.served(path);
+        tab.follow(|tab| tab.click("a[href='/.auth/sign-out']"));
+        tab.back();
+        tab.until(ASKS_FOR_PASSWORD);
+        assert!(!tab.text().contains("jsmith"));
+        assert_eq!(SITE.served(path), served, "the app wasn't asked again");
+    }
+}
+
+/// Chromium may show a page from its memory: any page of which nothing is said about caching, as without a
+/// filter; and for some minutes the very page on which a sign-in ended, even with `no-store`, since it
+/// watches the cookies of the site where that navigation began, which was Cognito's. Nobody is asked for
+/// such a page again, and it can't do anything any more.
+pub fn a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out() {
+    for path in ["/form", "/.auth/me"] {
+        let profile = world().profile();
+        let mut tab = SITE.signed_in(&profile, path);
+        let seen = tab.trail().len();
+        tab.follow(|tab| drop(tab.eval("location.href = '/.auth/sign-out'")));
+        tab.arrives_at(&SITE.url("/.auth/signed-out"));
+        tab.back();
+        if tab.url() == SITE.url(path) {
+            assert!(!tab.trail()[seen..].contains(&SITE.url(path)), "{}", tab.describe());
+            if path == "/form" {
+                assert_eq!(fetch(&mut tab, "/json").0, 401);
+            }
+            tab.reload();
+        }
+        tab.until(ASKS_FOR_PASSWORD);
+    }
+}

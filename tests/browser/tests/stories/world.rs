@@ -1,0 +1,218 @@
+//! What all stories share: one stand-in, one sample app, one Envoy and one Chromium. Every story has a
+//! *site* of its own, with its own listener, user pool and app client, and a profile of its own.
+//!
+//! To the browser, three parties are there: the app's sites, `https://<name>.example.test`; Cognito's
+//! domain, `https://login.example-cognito.test`; and `https://www.foreign.test`, which belongs to neither.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use browser::{Certificate, Chromium, Profile};
+use rig::{Bootstrap, Envoy, Filter, Listener, Options, Tls, free_ports};
+use sample_app::SampleApp;
+use serde_json::{Value, json};
+use stand_in::{Client, Config, Pool, Rotation, StandIn, User};
+
+pub const USER: &str = "jsmith";
+pub const PASSWORD: &str = "The@Password";
+pub const COGNITO: &str = "https://login.example-cognito.test";
+pub const FOREIGN: &str = "https://www.foreign.test";
+
+/// A site in the making.
+struct Plan {
+    name: &'static str,
+    /// Merged into the filter's configuration, one level deep.
+    config: Value,
+    /// How long tokens are good.
+    token_seconds: u64,
+    alpn: &'static [&'static str],
+}
+
+const H2: &[&str] = &["h2", "http/1.1"];
+
+/// All sites. The name is the host's first label and the client's id.
+fn plans() -> Vec<Plan> {
+    let plan = |name| Plan { name, config: json!({}), token_seconds: 3600, alpn: H2 };
+    let strict = json!({ "session": { "keys": [KEY], "cookie": { "same_site": "strict" } } });
+    let outage = json!({ "session": { "keys": [KEY], "stale_if_error": "1s" } });
+    let claims = json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } });
+    vec![
+        plan("signin"),
+        plan("tabs"),
+        plan("signout"),
+        plan("sites"),
+        plan("forms"),
+        plan("keyboard"),
+        // Browsers open several connections for HTTP/1.1, which Envoy spreads over its workers.
+        Plan { token_seconds: 3, alpn: &["http/1.1"], ..plan("refresh") },
+        Plan { config: strict, ..plan("strict") },
+        Plan { config: claims, ..plan("pages") },
+        plan("long"),
+        plan("refused"),
+        plan("heavy"),
+        plan("down"),
+        Plan { config: outage, token_seconds: 3, ..plan("outage") },
+    ]
+}
+
+const KEY: &str = "${SESSION_KEY}";
+/// Base64 of 32 bytes.
+const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const CLIENT_SECRET: &str = "top+secret/of=the-client";
+
+pub struct World {
+    pub cognito: StandIn,
+    pub app: SampleApp,
+    _envoy: Envoy,
+    chromium: Chromium,
+}
+
+/// The world, made when it is first asked for. It ends with the process, whatever ends that.
+pub fn world() -> &'static World {
+    static WORLD: LazyLock<World> = LazyLock::new(World::new);
+    &WORLD
+}
+
+impl World {
+    fn new() -> Self {
+        let program = Chromium::find().unwrap_or_else(|why| panic!("{why}"));
+        let plans = plans();
+        let domain_url = Some(COGNITO.to_owned());
+        let cognito = Config { domain_url, ..Config::new(plans.iter().map(pool).collect()) };
+        let cognito = StandIn::start(cognito).expect("a stand-in");
+        let app = SampleApp::start().expect("a sample app");
+        let certificate =
+            Certificate::for_names(&["*.example.test", "login.example-cognito.test", "www.foreign.test"]);
+        let ports = free_ports(plans.len() + 3);
+        let mut bootstrap = Bootstrap::new(ports[0], wasm())
+            .cluster("app", app.addr())
+            .cluster("cognito_domain", cognito.domain_addr())
+            .cluster("cognito_idp", cognito.idp_addr())
+            .listener(login(ports[1], &certificate))
+            .listener(foreign(ports[2], &certificate));
+        let host = |url: &str| url.trim_start_matches("https://").to_owned();
+        let mut hosts = vec![(host(COGNITO), local(ports[1])), (host(FOREIGN), local(ports[2]))];
+        for (plan, port) in plans.into_iter().zip(&ports[3..]) {
+            hosts.push((format!("{}.example.test", plan.name), local(*port)));
+            bootstrap = bootstrap.listener(listener(plan, *port, &certificate, &cognito));
+        }
+        let _envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
+        let chromium = Chromium::start(&program, &hosts, &certificate.spki);
+        Self { cognito, app, _envoy, chromium }
+    }
+
+    /// A browser with nothing in it.
+    pub fn profile(&self) -> Profile<'_> {
+        self.chromium.profile()
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+fn tls(certificate: &Certificate, alpn: &[&str]) -> Option<Tls> {
+    let (certificate, key) = (certificate.pem.clone(), certificate.key_pem.clone());
+    Some(Tls { certificate, key, alpn: alpn.iter().map(ToString::to_string).collect() })
+}
+
+/// Ends TLS for the stand-in's domain.
+fn login(port: u16, certificate: &Certificate) -> Listener {
+    Listener {
+        name: "login".to_owned(),
+        tls: tls(certificate, H2),
+        ..Listener::new(port, Filter::None).upstream("cognito_domain")
+    }
+}
+
+/// An empty page, to which stories give what they need.
+fn foreign(port: u16, certificate: &Certificate) -> Listener {
+    let route =
+        page_route("/", "<!doctype html><html lang=\"en\"><title>Foreign</title><body>A foreign site.");
+    let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] });
+    Listener {
+        name: "foreign".to_owned(),
+        tls: tls(certificate, H2),
+        manager_overrides: json!({ "route_config": routes }),
+        ..Listener::new(port, Filter::None)
+    }
+}
+
+/// A route that Envoy answers with a page itself. Nothing is said about caching, as most apps do.
+fn page_route(path: &str, html: &str) -> Value {
+    json!({
+        "match": if path == "/" { json!({ "prefix": path }) } else { json!({ "path": path }) },
+        "direct_response": { "status": 200, "body": { "inline_string": html } },
+        "response_headers_to_add": [{
+            "header": { "key": "content-type", "value": "text/html; charset=utf-8" },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }],
+    })
+}
+
+/// A site of the app: behind the filter, its form, an address with nothing to show, and the sample
+/// app for everything else.
+fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn) -> Listener {
+    let mut config = json!({
+        "user_pool_id": pool_id(plan.name),
+        "client_id": plan.name,
+        "client_secret": CLIENT_SECRET,
+        "domain": COGNITO.trim_start_matches("https://"),
+        "endpoints": { "issuer": cognito.issuer(&pool_id(plan.name)) },
+        "session": { "keys": [KEY] },
+        "rules": [
+            { "path": "/public/**", "allow": "everyone" },
+            { "path": "/internal/**", "allow": "nobody" },
+        ],
+    });
+    for (name, value) in plan.config.as_object().expect("an object") {
+        config[name] = value.clone();
+    }
+    let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
+    let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
+    let routes = json!([page_route("/form", FORM), nothing, to_app]);
+    let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
+    Listener {
+        name: plan.name.to_owned(),
+        tls: tls(certificate, plan.alpn),
+        manager_overrides: json!({ "route_config": routes }),
+        ..Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY)
+    }
+}
+
+const FORM: &str = "<!doctype html><html lang=\"en\"><title>Form</title>\
+    <form method=\"post\" action=\"/orders?step=2\">\
+    <textarea name=\"text\" autofocus></textarea><button>Send</button></form>";
+
+pub fn pool_id(name: &str) -> String {
+    format!("us-east-1_{name}")
+}
+
+fn pool(plan: &Plan) -> Pool {
+    let origin = format!("https://{}.example.test", plan.name);
+    let client = Client {
+        secret: Some(CLIENT_SECRET.to_owned()),
+        callback_urls: vec![format!("{origin}/.auth/callback")],
+        logout_urls: vec![format!("{origin}/.auth/signed-out")],
+        id_token_seconds: plan.token_seconds,
+        access_token_seconds: plan.token_seconds,
+        rotation: Some(Rotation { grace_seconds: 0 }),
+        ..Client::new(plan.name)
+    };
+    let user = User::new(USER, PASSWORD)
+        .with("name", "John Smith")
+        .with("email", "jsmith@example.com")
+        .with("email_verified", "true")
+        .with("custom:roles", "authp/admin|authp/user")
+        .with("custom:timezone", "America/New_York");
+    Pool { clients: vec![client], users: vec![user], ..Pool::new(pool_id(plan.name)) }
+}
+
+/// The filter: `ENVOY_COGNITO_WASM`, or where `make build` puts it.
+fn wasm() -> PathBuf {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/envoy_cognito.wasm");
+    let path = std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");
+    path
+}
