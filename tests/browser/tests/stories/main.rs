@@ -8,6 +8,7 @@ mod forms;
 mod keyboard;
 mod looks;
 mod pages;
+mod pools;
 mod refresh;
 mod sign_in;
 mod sign_out;
@@ -63,6 +64,9 @@ fn main() -> ExitCode {
         forms:
             what_was_typed_is_behind_the_back_button_and_can_be_sent_again
             what_was_typed_is_still_there_after_signing_in_in_the_same_tab;
+        pools:
+            a_person_chooses_a_pool_and_is_back_where_they_wanted_to_be
+            signing_out_leads_back_to_the_choice;
         keyboard: tab_and_enter_are_enough_to_sign_in_and_out;
         strict:
             a_sign_in_with_strict_cookies_moves_on_to_the_app_by_itself

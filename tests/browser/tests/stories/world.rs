@@ -48,6 +48,8 @@ fn plans() -> Vec<Plan> {
         Plan { token_seconds: 3, alpn: &["http/1.1"], ..plan("refresh") },
         Plan { config: strict, ..plan("strict") },
         Plan { config: claims, ..plan("pages") },
+        Plan { config: branded(), ..plan("branded") },
+        plan("chooser"),
         plan("long"),
         plan("refused"),
         plan("heavy"),
@@ -151,6 +153,34 @@ fn page_route(path: &str, html: &str) -> Value {
     })
 }
 
+/// The look of a company that has one of its own.
+fn branded() -> Value {
+    let logo = "/public/logo.svg";
+    json!({
+        "pages": { "title": "Example Reports", "logo": logo, "accent": "#7b1e3b" },
+        "headers": { "claims": { "x-auth-timezone": "custom:timezone" } },
+    })
+}
+
+/// The same pool twice, as people see two.
+fn choose(config: &mut Value) {
+    let settings = config.as_object_mut().expect("an object");
+    let keys = ["user_pool_id", "client_id", "client_secret", "domain", "endpoints"];
+    let pool: serde_json::Map<String, Value> =
+        keys.iter().filter_map(|key| settings.remove_entry(*key)).collect();
+    let named = |name: &str, label: &str| {
+        let mut pool = pool.clone();
+        pool.insert("name".to_owned(), json!(name));
+        pool.insert("label".to_owned(), json!(label));
+        pool
+    };
+    config["pools"] = json!([named("us", "AWS Cognito US"), named("eu", "AWS Cognito EU")]);
+}
+
+const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
+    <rect width=\"32\" height=\"32\" rx=\"8\" fill=\"#7b1e3b\"/>\
+    <path d=\"M9 22V10h8a4 4 0 010 8h-4v4z\" fill=\"#fff\"/></svg>";
+
 /// A site of the app: behind the filter, its form, an address with nothing to show, and the sample
 /// app for everything else.
 fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn) -> Listener {
@@ -164,14 +194,20 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
         "rules": [
             { "path": "/public/**", "allow": "everyone" },
             { "path": "/internal/**", "allow": "nobody" },
+            { "path": "/finance/**", "roles_any": ["finance"] },
         ],
     });
+    if plan.name == "chooser" {
+        choose(&mut config);
+    }
     for (name, value) in plan.config.as_object().expect("an object") {
         config[name] = value.clone();
     }
     let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
     let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
-    let routes = json!([page_route("/form", FORM), nothing, to_app]);
+    let mut logo = page_route("/public/logo.svg", LOGO);
+    logo["response_headers_to_add"][0]["header"]["value"] = json!("image/svg+xml");
+    let routes = json!([page_route("/form", FORM), logo, nothing, to_app]);
     let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
     Listener {
         name: plan.name.to_owned(),
