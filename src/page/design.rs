@@ -123,7 +123,7 @@ li .act{display:block;text-align:center}\
 a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}\
 .aside{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}\
 .ref{color:var(--soft);font-size:.85rem;margin:0}\
-@media(max-width:26rem){main{padding:1.25rem}dl{display:block}dd{margin:0 0 .5rem}}";
+@media(max-width:26rem){main{padding:1.25rem}dl{display:block}dt{margin-top:.5rem}}";
 
 #[cfg(test)]
 mod tests {
