@@ -107,6 +107,8 @@ What to look at:
     {address}/.auth/me      who the filter says you are
     {address}/public/page   open to everyone
     {address}/hello         says who you are only if you are signed in
+    {address}/admin         needs the role authp/admin, which John Smith has
+    {address}/finance       needs the role finance, which he hasn't
     {address}/internal/x    closed to everyone
     {address}/.auth/sign-out
 
