@@ -1,6 +1,6 @@
 //! Rules: who may see what. The first that matches decides; where none does, one must be signed in.
 //!
-//! All rules together are compiled into one automaton at load ([`automaton`]), which reads a request's host,
+//! All rules together are compiled into one automaton at load, which reads a request's host,
 //! path and method once, whatever the number of rules.
 
 mod automaton;
