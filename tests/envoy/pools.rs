@@ -1,0 +1,4 @@
+use crate::world::Plan;
+pub fn sites() -> Vec<(&'static str, Plan)> {
+    Vec::new()
+}
