@@ -18,6 +18,7 @@ mod many;
 mod own;
 mod pages;
 mod pools;
+mod preflight;
 mod refresh;
 mod roles;
 mod rules;

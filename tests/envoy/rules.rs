@@ -36,13 +36,6 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         ("rules-log", plan(json!({ "rules": rules })).at_cognito(with_boss)),
         ("rules-one", plan(json!({ "rules": [numbered(501)] })).at_cognito(with_501)),
         ("rules-thousand", plan(json!({ "rules": thousand })).at_cognito(with_501)),
-        (
-            "preflight",
-            plan(json!({
-                "cors_preflight": "pass",
-                "rules": [{ "path": "/closed/**", "allow": "nobody" }],
-            })),
-        ),
     ]
 }
 
@@ -358,46 +351,4 @@ fn a_thousand_rules_decide_as_the_one_that_matches() {
         let request = RawRequest::get(format!("/r/{number}/x")).header("cookie", &cookies[1]);
         assert_eq!(thousand.send(request).status, 403, "{number}");
     }
-}
-
-fn preflight(target: &str) -> RawRequest {
-    RawRequest::new("OPTIONS", target)
-        .header("origin", "https://other.example.test")
-        .header("access-control-request-method", "PUT")
-}
-
-#[test]
-fn a_true_preflight_passes_as_nobody() {
-    let site = world().site("preflight");
-    let session = site.signed_in().cookie_header(&site.url("/"));
-    for request in [
-        preflight("/api/json"),
-        preflight("/api/json").header("cookie", format!("{session}; other=1")).header("x_auth_user", "root"),
-    ] {
-        let response = site.send(request);
-        assert_eq!(response.status, 200, "{response:?}");
-        let seen = response.json();
-        assert_eq!(seen["method"], "OPTIONS");
-        let headers = seen["headers"].to_string();
-        assert!(!headers.contains("__Host-auth") && !headers.contains("root"), "{headers}");
-        assert_eq!(header(&seen, "x-auth-user"), None, "{headers}");
-    }
-    let options = || RawRequest::new("OPTIONS", "/api/json");
-    for request in [
-        options(),
-        options().header("origin", "https://other.example.test"),
-        options().header("access-control-request-method", "PUT"),
-        preflight("/api/json").method("GET"),
-        preflight("/api/json").method("POST"),
-    ] {
-        assert_eq!(site.send(request.clone()).status, 401, "{request:?}");
-    }
-    assert_eq!(site.send(preflight("/closed/json")).status, 403, "not where nobody is let in");
-}
-
-#[test]
-fn by_default_a_preflight_is_a_request_like_any_other() {
-    let site = world().site("rules");
-    assert_eq!(site.send(preflight("/api/json")).status, 401);
-    assert_eq!(site.send(preflight("/public/json")).status, 200);
 }

@@ -93,6 +93,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::roles::sites(),
         crate::attributes::sites(),
         crate::rules::sites(),
+        crate::preflight::sites(),
         crate::bearer::sites(),
         crate::pools::sites(),
         crate::pages::sites(),
