@@ -8,6 +8,7 @@
 mod attacks;
 mod attributes;
 mod bearer;
+mod bearer_keys;
 mod callback;
 mod clients;
 mod configuration;
