@@ -235,17 +235,19 @@ fn a_connect_or_an_odd_target_is_refused() {
 
 #[test]
 fn other_sites_cannot_finish_a_sign_in_for_a_victim() {
+    // A site of its own: the token calls of other tests would count here too.
+    let site = world().site("victims");
     // An attacker's own code and state, planted in a victim's browser.
-    let mut attacker = site().browser();
-    let start = attacker.step(&site().url("/"));
-    let before = site().calls(Endpoint::Token).len();
+    let mut attacker = site.browser();
+    let start = attacker.step(&site.url("/"));
+    let before = site.calls(Endpoint::Token).len();
     let callback = callback_of(start.location().expect("a location"));
-    assert!(callback.starts_with(&site().url("/.auth/callback")), "{callback}");
-    let mut victim = site().browser();
+    assert!(callback.starts_with(&site.url("/.auth/callback")), "{callback}");
+    let mut victim = site.browser();
     let landed = victim.load(Load::link("https://evil.example", &callback).one_step()).unwrap();
     assert_eq!(landed.status(), 400, "{landed}");
-    assert!(victim.cookies(&site().origin()).is_empty());
-    assert_eq!(site().calls(Endpoint::Token).len(), before, "no code is redeemed for a stranger");
+    assert!(victim.cookies(&site.origin()).is_empty());
+    assert_eq!(site.calls(Endpoint::Token).len(), before, "no code is redeemed for a stranger");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::world::{SESSION_KEY, config_at, merged, wasm};
 
-fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
+pub fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     let ports = free_ports(3);
     let listener = env
         .iter()
@@ -15,7 +15,7 @@ fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     Envoy::validate(&bootstrap.to_string(), &Options::default())
 }
 
-fn good() -> serde_json::Value {
+pub fn good() -> serde_json::Value {
     config_at("x", "http://127.0.0.1:1", "http://127.0.0.1:2")
 }
 

@@ -6,6 +6,9 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod attacks;
+mod attributes;
+mod bearer;
+mod bearer_keys;
 mod callback;
 mod clients;
 mod configuration;
@@ -14,7 +17,12 @@ mod floods;
 mod keys;
 mod many;
 mod own;
+mod pages;
+mod pools;
+mod preflight;
 mod refresh;
+mod roles;
+mod rules;
 mod sign_in;
 mod sign_out;
 mod world;

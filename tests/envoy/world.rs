@@ -27,13 +27,25 @@ pub struct Plan {
     as_struct: bool,
     deny_foreign_functions: bool,
     public_client: bool,
+    /// Changes the user pool at the stand-in; each of them where there are several.
+    at_cognito: fn(&mut Pool),
+    /// Several pools, by name, and what each of them has in the filter's configuration besides.
+    pools: Vec<(&'static str, Value)>,
 }
 
-fn plan(config: Value) -> Plan {
-    Plan { config, as_struct: false, deny_foreign_functions: false, public_client: false }
+pub fn plan(config: Value) -> Plan {
+    Plan {
+        config,
+        as_struct: false,
+        deny_foreign_functions: false,
+        public_client: false,
+        at_cognito: |_| {},
+        pools: Vec::new(),
+    }
 }
 
-/// All sites, by name. The name is the host's first label, the client's id and part of the pool's.
+/// All sites, by name. The name is the host's first label, the client's id and part of the pool's. Those of
+/// the larger groups of tests stand in front of their tests.
 fn plans() -> BTreeMap<&'static str, Plan> {
     let rules = json!([
         { "path": "/public/**", "allow": "everyone" },
@@ -44,6 +56,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     for name in [
         "signin",
         "attacks",
+        "victims",
         "signout",
         "callback",
         "faults",
@@ -76,7 +89,56 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         })),
     );
     plans.insert("no-cluster", plan(json!({ "clusters": { "domain": "nowhere", "idp": "nowhere" } })));
+    for (name, plan) in [
+        crate::roles::sites(),
+        crate::attributes::sites(),
+        crate::rules::sites(),
+        crate::preflight::sites(),
+        crate::bearer::sites(),
+        crate::pools::sites(),
+        crate::pages::sites(),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert!(plans.insert(name, plan).is_none(), "two sites are called {name}");
+    }
     plans
+}
+
+impl Plan {
+    pub fn at_cognito(self, change: fn(&mut Pool)) -> Self {
+        Self { at_cognito: change, ..self }
+    }
+
+    pub fn pools(self, pools: Vec<(&'static str, Value)>) -> Self {
+        Self { pools, ..self }
+    }
+
+    /// The user pools of this site. Several have the names of their site and their own.
+    fn user_pools(&self, site: &str) -> Vec<Pool> {
+        let mut pools = match self.pools.as_slice() {
+            [] => vec![pool(site, self.public_client)],
+            several => several.iter().map(|(name, _)| pool(&format!("{site}-{name}"), false)).collect(),
+        };
+        pools.iter_mut().for_each(self.at_cognito);
+        pools
+    }
+
+    /// The filter's configuration.
+    fn config(&self, site: &str, cognito: &StandIn) -> Value {
+        let (domain, idp) = (cognito.domain_url(), cognito.idp_url());
+        if self.pools.is_empty() {
+            return merged(config_at(site, &domain, &idp), self.config.clone());
+        }
+        let pool = |(name, more): &(&str, Value)| {
+            let own = merged(pool_config(&format!("{site}-{name}"), &domain, &idp), more.clone());
+            merged(own, json!({ "name": name }))
+        };
+        let pools: Vec<Value> = self.pools.iter().map(pool).collect();
+        let flat = json!({ "pools": pools, "session": { "keys": ["${SESSION_KEY}"] } });
+        merged(flat, self.config.clone())
+    }
 }
 
 pub struct World {
@@ -96,7 +158,7 @@ impl World {
     fn new() -> Self {
         let plans = plans();
         let cognito = StandIn::start(Config::new(
-            plans.iter().map(|(name, plan)| pool(name, plan.public_client)).collect(),
+            plans.iter().flat_map(|(name, plan)| plan.user_pools(name)).collect(),
         ))
         .expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
@@ -121,7 +183,7 @@ impl World {
 }
 
 fn listener(name: &'static str, plan: Plan, port: u16, cognito: &StandIn) -> Listener {
-    let config = merged(config(name, cognito), plan.config);
+    let config = plan.config(name, cognito);
     let filter = if plan.as_struct { Filter::Struct(config) } else { Filter::Json(config) };
     let mut listener = Listener::new(port, filter).env("SESSION_KEY", SESSION_KEY);
     listener.name = name.to_owned();
@@ -130,11 +192,16 @@ fn listener(name: &'static str, plan: Plan, port: u16, cognito: &StandIn) -> Lis
 }
 
 /// The configuration that sites begin with.
-pub fn config(name: &str, cognito: &StandIn) -> Value {
-    config_at(name, &cognito.domain_url(), &cognito.idp_url())
+pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
+    let more = json!({
+        "public_url": format!("https://{name}.example.test"),
+        "session": { "keys": ["${SESSION_KEY}"] },
+    });
+    merged(pool_config(name, domain, idp), more)
 }
 
-pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
+/// What a configuration says of a user pool.
+fn pool_config(name: &str, domain: &str, idp: &str) -> Value {
     json!({
         "user_pool_id": pool_id(name),
         "client_id": name,
@@ -144,11 +211,11 @@ pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
             "issuer": format!("{idp}/{}", pool_id(name)),
             "authorize": format!("{domain}/oauth2/authorize"),
             "token": format!("{domain}/oauth2/token"),
+            "userinfo": format!("{domain}/oauth2/userInfo"),
             "revoke": format!("{domain}/oauth2/revoke"),
             "logout": format!("{domain}/logout"),
+            "api": idp,
         },
-        "public_url": format!("https://{name}.example.test"),
-        "session": { "keys": ["${SESSION_KEY}"] },
     })
 }
 
@@ -227,10 +294,22 @@ impl Site {
 
     /// A browser with John Smith's session.
     pub fn signed_in(&self) -> Browser {
+        self.signed_in_as(USER)
+    }
+
+    /// A browser with the session of another person of the pool. All have one password.
+    pub fn signed_in_as(&self, username: &str) -> Browser {
         let mut browser = self.browser();
-        let visit = browser.sign_in(&self.url("/"), USER, PASSWORD);
+        let visit = browser.sign_in(&self.url("/"), username, PASSWORD);
         assert_eq!(visit.status(), 200, "{visit}\n{}", self.world.envoy.log());
         browser
+    }
+
+    /// What the app is sent when this browser asks for a page.
+    pub fn seen_from(&self, browser: &mut Browser) -> Value {
+        let response = browser.fetch(&self.url("/json"));
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
     }
 
     /// Sends a request as it is, with this site's host.

@@ -33,6 +33,7 @@ pub struct UserPool {
     pub issuer: String,
     pub keys: PoolKeys,
     pub users: Vec<User>,
+    pub suppressed_claims: Vec<String>,
     clients: Vec<Arc<Client>>,
 }
 
@@ -81,6 +82,7 @@ impl UserPool {
             issuer: format!("{idp_url}/{}", pool.id),
             keys: PoolKeys::new(key_ring),
             users: pool.users,
+            suppressed_claims: pool.suppressed_claims,
             clients: pool.clients.into_iter().map(Arc::new).collect(),
             id: pool.id,
         }

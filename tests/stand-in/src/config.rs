@@ -64,6 +64,9 @@ pub struct Pool {
     pub id: String,
     pub clients: Vec<Client>,
     pub users: Vec<User>,
+    /// Claims that a pre token generation trigger takes out of ID tokens (`claimsToSuppress`). `userInfo` and
+    /// `GetUser` know nothing of it.
+    pub suppressed_claims: Vec<String>,
 }
 
 impl Pool {

@@ -39,6 +39,7 @@ impl Cognito {
         let asked_for_it = sign_in.scopes.iter().any(|scope| scope == "openid");
         let id_token = asked_for_it.then(|| {
             let mut claims = id_claims(&common, family, client, user, now);
+            claims.retain(|name, _| !pool.suppressed_claims.contains(name));
             claims.insert("at_hash".into(), at_hash(&access_token).into());
             claims.extend(nonce.map(|nonce| ("nonce".into(), nonce.into())));
             let draft = Draft { claims, key: &pool.keys.id };
