@@ -114,7 +114,7 @@ impl Config {
         let pools = pool::read(root, &session.cookies);
         let headers = headers::read(root);
         let bearer = read_bearer(root);
-        let rules = rules::read(root, &pools, bearer.is_some());
+        let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
         let pages = read_pages(root);
         root.finish();

@@ -34,7 +34,7 @@ pub struct RoleSettings {
 }
 
 /// The prefix of roles that stand for an access token's scopes.
-pub const SCOPE: &str = "scope:";
+const SCOPE: &str = "scope:";
 
 impl Identity {
     /// The identity that an ID token tells of, and attributes that it lacks.

@@ -2,7 +2,6 @@
 
 use crate::config::reader::Section;
 use crate::hostname::HostPattern;
-use crate::identity::SCOPE;
 use crate::path::Pattern;
 use crate::pool::Pools;
 use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
@@ -12,14 +11,11 @@ use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
 const MAX_PATTERNS: usize = 50_000;
 
 /// Reads the list `rules` of the document's root.
-pub fn read(root: &Section<'_>, pools: &Pools, bearer: bool) -> Rules {
+pub fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let sections = root.sections("rules");
     let drafts: Vec<Draft> =
         sections.iter().enumerate().map(|(number, section)| read_rule(section, number, pools)).collect();
     check_names(&sections, &drafts);
-    for (section, draft) in sections.iter().zip(&drafts) {
-        check_scopes(section, &draft.rule, bearer);
-    }
     let patterns = |Matches { hosts, methods, .. }: &Matches| hosts.len().max(1) * methods.len().max(1);
     if drafts.iter().map(|draft| patterns(&draft.matches)).sum::<usize>() > MAX_PATTERNS {
         root.fault("rules", format!("come to more than {MAX_PATTERNS} patterns, hosts and methods counted"));
@@ -87,21 +83,6 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
     let shadow = section.choice("mode", &[("enforce", false), ("shadow", true)], false);
     section.finish();
     Draft { rule, matches, shadow }
-}
-
-/// A rule that asks for scopes, which only bearer tokens have.
-fn check_scopes(section: &Section<'_>, rule: &Rule, bearer: bool) {
-    let is_scope = |role: &String| role.starts_with(SCOPE);
-    let asks = [
-        ("roles_any", !rule.roles_any.is_empty() && rule.roles_any.iter().all(is_scope)),
-        ("roles_all", rule.roles_all.iter().any(is_scope)),
-    ];
-    for (key, hopeless) in asks {
-        if hopeless && !bearer {
-            section
-                .fault(key, "can never be met: scopes come with bearer tokens, and `bearer` isn't enabled");
-        }
-    }
 }
 
 /// A list that says something wherever it is there.

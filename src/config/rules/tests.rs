@@ -7,7 +7,7 @@ use crate::config::reader::Fault;
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-fn parse(rules: Value, bearer: bool) -> Result<Config, Vec<String>> {
+fn parse(rules: Value) -> Result<Config, Vec<String>> {
     let pool = |name: &str| {
         json!({
             "name": name, "user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "client",
@@ -16,7 +16,6 @@ fn parse(rules: Value, bearer: bool) -> Result<Config, Vec<String>> {
     };
     let document = json!({
         "session": {"keys": [KEY]}, "pools": [pool("us"), pool("eu")], "rules": rules,
-        "bearer": {"enabled": bearer},
     });
     let texts = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect();
     Config::parse(document.to_string().as_bytes(), &|_| None).map_err(texts)
@@ -25,7 +24,7 @@ fn parse(rules: Value, bearer: bool) -> Result<Config, Vec<String>> {
 /// The faults of one rule, without where it stands.
 #[track_caller]
 fn check(rule: Value, expected: &[&str]) {
-    let faults = parse(json!([rule.clone()]), false).unwrap_err();
+    let faults = parse(json!([rule.clone()])).unwrap_err();
     let here: Vec<&str> = faults.iter().map(|fault| fault.trim_start_matches("rules[0].")).collect();
     assert_eq!(here, expected, "{rule}");
 }
@@ -42,13 +41,13 @@ fn every_rule_of_the_contract_is_accepted() {
         {"path": "/eu/**", "pools": ["eu"]},
         {"name": "beta", "hosts": ["beta.example.com"], "roles_any": ["beta"], "mode": "shadow"},
     ]);
-    assert!(parse(rules, false).is_ok());
+    assert!(parse(rules).is_ok());
 }
 
 #[test]
 fn a_rule_that_can_never_match_names_the_one_in_front() {
     let never = |rules: Value, expected: &[&str]| {
-        assert_eq!(parse(rules.clone(), false).unwrap_err(), expected, "{rules}");
+        assert_eq!(parse(rules.clone()).unwrap_err(), expected, "{rules}");
     };
     never(
         json!([{"path": "/**", "allow": "everyone"}, {"path": "/admin/**", "roles_any": ["admin"]}]),
@@ -121,24 +120,15 @@ fn a_name_is_a_line_of_its_own() {
     for bad in ["", " ", "a\nb", &"x".repeat(65)] {
         check(json!({"path": "/a", "name": bad}), &["name: must be a line of 64 characters at most"]);
     }
-    let faults = parse(json!([{"path": "/a", "name": "x"}, {"path": "/b", "name": "x"}]), false).unwrap_err();
+    let faults = parse(json!([{"path": "/a", "name": "x"}, {"path": "/b", "name": "x"}])).unwrap_err();
     assert_eq!(faults, ["rules[1].name: `x` is the name of an earlier rule"]);
-}
-
-#[test]
-fn scopes_come_with_bearer_tokens_alone() {
-    let hopeless = "can never be met: scopes come with bearer tokens, and `bearer` isn't enabled";
-    check(json!({"path": "/a", "roles_any": ["scope:a"]}), &[&format!("roles_any: {hopeless}")]);
-    check(json!({"path": "/a", "roles_all": ["x", "scope:a"]}), &[&format!("roles_all: {hopeless}")]);
-    assert!(parse(json!([{"path": "/a", "roles_any": ["x", "scope:a"]}]), false).is_ok());
-    assert!(parse(json!([{"path": "/a", "roles_any": ["scope:a"]}]), true).is_ok());
 }
 
 #[test]
 fn rules_without_number_are_refused() {
     let hosts: Vec<String> = (0..300).map(|n| format!("h{n}.example.com")).collect();
     let methods: Vec<String> = (0..300).map(|n| format!("M{n}")).collect();
-    let faults = parse(json!([{"hosts": hosts, "methods": methods}]), false).unwrap_err();
+    let faults = parse(json!([{"hosts": hosts, "methods": methods}])).unwrap_err();
     assert_eq!(faults, ["rules: come to more than 50000 patterns, hosts and methods counted"]);
 }
 
