@@ -238,6 +238,9 @@ fn a_token_is_refused_in_one_way_whatever_is_wrong_with_it() {
     check_refused(&site.send(twice), "two headers");
     let mixed = with(&access, "/json").header("authorization", "Basic eDp5");
     check_refused(&site.send(mixed), "two credentials");
+    let mixed = RawRequest::get("/json").header("authorization", "Basic eDp5");
+    let mixed = mixed.header("authorization", format!("Bearer {access}"));
+    assert_eq!(site.send(mixed).status, 401, "the other way round, Envoy makes one of Basic of them");
     assert_eq!(
         site.send(with(&access, "/json").header("cookie", &session)).status,
         200,

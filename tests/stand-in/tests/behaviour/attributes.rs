@@ -1,7 +1,7 @@
 //! What userInfo and GetUser say of a user.
 
 use serde_json::{Value, json};
-use stand_in::Client;
+use stand_in::{Client, Pool};
 
 use crate::bench::*;
 
@@ -60,6 +60,16 @@ fn a_scope_behind_unreadable_attributes_gives_no_tokens() {
     let bench = Bench::with(Client { read_attributes: Some(vec!["email".into()]), ..client() });
     let code = bench.code(&[("scope", "openid email")]);
     assert_eq!(bench.redeem(&code, &[]).error(), (400, "invalid_grant".into()));
+}
+
+#[test]
+fn what_a_trigger_takes_out_of_the_id_token_user_info_still_tells() {
+    let suppressed_claims = vec!["custom:roles".to_owned()];
+    let bench = Bench::of(Pool { clients: vec![client()], suppressed_claims, ..Pool::new(POOL) });
+    let tokens = bench.tokens(&[("scope", "openid")]);
+    let id = claims(&tokens["id_token"]);
+    assert!(id.get("name").is_some() && id.get("custom:roles").is_none(), "{id}");
+    assert_eq!(bench.user_info(&tokens).json()["custom:roles"], "admin|user");
 }
 
 #[test]

@@ -58,8 +58,13 @@ impl Bench {
     }
 
     pub fn with(client: Client) -> Self {
+        Self::of(Pool { clients: vec![client], ..Pool::new(POOL) })
+    }
+
+    /// The same people in another pool.
+    pub fn of(pool: Pool) -> Self {
         let users = vec![alice(), User::new("bob", "Another@Password")];
-        let config = Config::new(vec![Pool { clients: vec![client], users, ..Pool::new(POOL) }]);
+        let config = Config::new(vec![Pool { users, ..pool }]);
         let agent = Agent::config_builder().max_redirects(0).max_redirects_will_error(false);
         Self {
             stand_in: StandIn::start(config).unwrap(),
