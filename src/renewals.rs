@@ -44,9 +44,17 @@ struct Entry {
 
 #[derive(Serialize, Deserialize)]
 enum State {
-    Leased { until: UnixTime },
-    Done { cookies: Vec<String> },
-    Paused { until: UnixTime },
+    Leased {
+        until: UnixTime,
+    },
+    Done {
+        cookies: Vec<String>,
+        /// Where something was missing: nobody asks again before then. The epoch where nothing was.
+        rest_until: UnixTime,
+    },
+    Paused {
+        until: UnixTime,
+    },
     Over,
 }
 
@@ -78,14 +86,19 @@ impl Renewals {
     /// The same by what a response's stream remembers of its session.
     pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> Renewal {
         let (entries, _) = self.read(id, now, shared);
-        let entry = entries.into_iter().find(|entry| entry.session == id && entry.of >= of);
-        match entry.map(|entry| entry.state) {
-            None => Renewal::Unknown,
-            Some(State::Leased { until }) if now < until => Renewal::UnderWay,
-            Some(State::Paused { until }) if now < until => Renewal::Paused,
-            Some(State::Leased { .. } | State::Paused { .. }) => Renewal::Unknown,
-            Some(State::Done { cookies }) => Renewal::Done(cookies),
-            Some(State::Over) => Renewal::Over,
+        let Some(entry) = entries.into_iter().find(|entry| entry.session == id) else {
+            return Renewal::Unknown;
+        };
+        let is_newer = entry.of >= of;
+        match entry.state {
+            // What this refresh has brought is what is asked about now, and it was said to rest.
+            State::Done { rest_until, .. } if !is_newer && now < rest_until => Renewal::Paused,
+            _ if !is_newer => Renewal::Unknown,
+            State::Leased { until } if now < until => Renewal::UnderWay,
+            State::Paused { until } if now < until => Renewal::Paused,
+            State::Leased { .. } | State::Paused { .. } => Renewal::Unknown,
+            State::Done { cookies, .. } => Renewal::Done(cookies),
+            State::Over => Renewal::Over,
         }
     }
 
@@ -138,7 +151,9 @@ impl Renewals {
                 return false;
             }
             let state = match outcome {
-                Settled::Done(cookies) => State::Done { cookies: cookies.clone() },
+                Settled::Done(cookies, rest_until) => {
+                    State::Done { cookies: cookies.clone(), rest_until: *rest_until }
+                }
                 Settled::Paused(until) => State::Paused { until: *until },
                 Settled::Over => State::Over,
             };
@@ -196,8 +211,8 @@ impl Renewals {
 /// What came of a refresh.
 #[derive(Clone, Debug)]
 pub enum Settled {
-    /// New cookies.
-    Done(Vec<String>),
+    /// New cookies. Where something was missing, what they hold is not to be renewed before then.
+    Done(Vec<String>, UnixTime),
     /// Not before then.
     Paused(UnixTime),
     /// Never.

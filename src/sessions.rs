@@ -163,7 +163,7 @@ impl Sessions {
                     Resolution::Unavailable(Vec::new())
                 }
             }
-            (Freshness::Expired, Renewal::Paused) if need == Need::Known => {
+            (Freshness::Expired, Renewal::Paused | Renewal::Done(_)) if need == Need::Known => {
                 if visit.now < stale_until {
                     go(held, ResponseEdits::default())
                 } else {
@@ -295,13 +295,11 @@ impl Sessions {
         let outage = self.outages.get_mut(pool.number).unwrap_or(&mut nowhere);
         match ending {
             Ending::Renewed { cookies, trouble, .. } => {
-                match trouble {
-                    None => *outage = Outage::default(),
-                    Some(_) => {
-                        outage.fail(around);
-                    }
+                let rest_until = if trouble.is_some() { outage.fail(around) } else { UnixTime::default() };
+                if trouble.is_none() {
+                    *outage = Outage::default();
                 }
-                Settled::Done(cookies.clone())
+                Settled::Done(cookies.clone(), rest_until)
             }
             Ending::Refused(_) => Settled::Over,
             Ending::Outage(_) => Settled::Paused(outage.fail(around)),

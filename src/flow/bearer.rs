@@ -20,14 +20,18 @@ pub enum Bearer<'a> {
 
 /// Finds the bearer token of a request. One beside another credential is no clear word, and so none.
 pub fn bearer_of(request: &Request) -> Bearer<'_> {
+    // Proxies join headers that come twice by a comma.
     let is_bearer = |value: &[u8]| {
-        let scheme = value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        scheme.eq_ignore_ascii_case(b"bearer")
+        value.split(|byte| *byte == b',').any(|credential| {
+            let scheme = credential.trim_ascii_start().split(|byte| *byte == b' ').next();
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
+        })
     };
     if !request.values("authorization").any(is_bearer) {
         return Bearer::Absent;
     }
-    let token = request.text("authorization").and_then(|value| value.split_once(' '));
+    let value = request.text("authorization").and_then(|value| value.split_once(' '));
+    let token = value.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token.map(|(_, token)| token.trim_matches(' ')) {
         Some(token) if is_b64token(token) => Bearer::Token(token),
         _ => Bearer::Malformed,
@@ -75,6 +79,8 @@ mod tests {
         }
         assert_eq!(bearer(&["Bearer a", "Bearer a"]), "malformed");
         assert_eq!(bearer(&["Basic eDp5", "Bearer a"]), "malformed");
+        assert_eq!(bearer(&["Basic eDp5,Bearer a"]), "malformed");
+        assert_eq!(bearer(&["Basic eDp5, bearer a"]), "malformed");
         for value in ["", "Basic eDp5", "Bearerx a", "a.b.c", "Digest Bearer"] {
             assert_eq!(bearer(&[value]), "absent", "{value}");
         }

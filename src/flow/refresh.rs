@@ -170,7 +170,8 @@ impl Refresh {
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
-            renewed_at: around.now,
+            // Sealed in whole seconds, and what tells this session from the one before it.
+            renewed_at: around.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
             expires_at: news.expires_at,
             seen_at: around.now,
             identity: news.identity,

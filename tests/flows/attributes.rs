@@ -220,3 +220,20 @@ fn without_a_session_no_token_header_gets_through() {
     let edits = harness.request("GET", "/public", &[("authorization", "Bearer forged")]).forwarded();
     assert_eq!((edits.remove, edits.set), (vec!["authorization".to_owned()], Vec::new()));
 }
+
+#[test]
+fn through_a_long_outage_of_the_attributes_nobody_is_turned_away_at_any_worker() {
+    let mut harness = Harness::of_workers(4, asking("userinfo"));
+    harness.cognito.refreshing = Refreshing::Rotated;
+    harness.cognito.token_seconds = 3;
+    harness.signed_in();
+    harness.cognito.attributes = Answer::says(500, "");
+    for step in 0..600 {
+        harness.worker = step % 4;
+        harness.advance(Duration::from_millis(100));
+        assert!(harness.get("/").is_forwarded(), "after {step} steps: {}", harness.log());
+    }
+    harness.cognito.attributes = Answer::Good;
+    harness.advance(MINUTE);
+    assert!(harness.get("/").is_forwarded());
+}
