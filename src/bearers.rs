@@ -31,6 +31,10 @@ pub struct Presented<'a> {
     pub impatient: bool,
 }
 
+/// Longer tokens are verified each time, so that the table stays as small as it is meant to be: what is kept of
+/// one is less than it. Cognito's ordinary ones have some 2 KB.
+const MAX_REMEMBERED: usize = 16 * 1024;
+
 /// What comes of a bearer token.
 pub enum Judgement {
     /// It speaks for this person.
@@ -129,7 +133,9 @@ impl Bearers {
                 };
                 let good = with_token(&person, token_use, token, visit);
                 let known = Known { person, token_use, generation };
-                self.remembered.put(fingerprint, known, claims.accepted_until(), around.now);
+                if token.len() <= MAX_REMEMBERED {
+                    self.remembered.put(fingerprint, known, claims.accepted_until(), around.now);
+                }
                 Judgement::Good(Box::new(good))
             }
         }
