@@ -45,34 +45,37 @@ impl Identity {
         wanted: &[String],
     ) -> Self {
         let claim = |name: &str| claims.get(name).or_else(|| attributes?.get(name));
-        let text = |name: &str| claim(name).and_then(claim_text);
         let mut roles = Roles::default();
         for value in settings.claims.iter().filter_map(|name| claim(name)) {
             roles.add_claim(value, &settings.separator);
         }
-        Self {
-            subject: claims.subject().to_owned(),
-            username: text("cognito:username"),
-            email: text("email"),
-            name: text("name"),
-            roles: roles.0,
-            claims: wanted.iter().filter_map(|name| Some((name.clone(), text(name)?))).collect(),
-        }
+        let text = |name: &str| claim(name).and_then(claim_text);
+        Self::told(claims.subject(), text("cognito:username"), roles, wanted, &text)
     }
 
     /// The identity that a bearer's access token tells of: its groups are its roles, and so are its scopes,
     /// under a prefix of their own.
     pub fn of_access_token(claims: &Claims, wanted: &[String]) -> Self {
-        let text = |name: &str| claims.get(name).and_then(claim_text);
         let mut roles = Roles::default();
         if let Some(groups @ Value::Array(_)) = claims.get("cognito:groups") {
             roles.add_claim(groups, "");
         }
         let scopes = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
         scopes.split_ascii_whitespace().for_each(|scope| roles.add(format!("{SCOPE}{scope}")));
+        let text = |name: &str| claims.get(name).and_then(claim_text);
+        Self::told(claims.subject(), text("username"), roles, wanted, &text)
+    }
+
+    fn told(
+        subject: &str,
+        username: Option<String>,
+        roles: Roles,
+        wanted: &[String],
+        text: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         Self {
-            subject: claims.subject().to_owned(),
-            username: text("username"),
+            subject: subject.to_owned(),
+            username,
             email: text("email"),
             name: text("name"),
             roles: roles.0,
