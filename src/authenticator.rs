@@ -19,6 +19,7 @@ use crate::flow::callback::{Exchange, Step};
 use crate::flow::new_tokens::Bench;
 use crate::flow::own_path::OwnPath;
 use crate::flow::{Person, Visit, forbidden, forward, malformed, reference, sign_in, unavailable};
+use crate::hostname::of_authority;
 use crate::http::{Callout, CalloutResult, Request, Response};
 use crate::keys::{KeyStores, fetch_event};
 use crate::origin::Origin;
@@ -87,7 +88,8 @@ impl Authenticator {
             Ok(path) => path,
             Err(bad) => return self.refuse_malformed(request, client, bad.reason()),
         };
-        let Some(origin) = Origin::of(request, config.public_url.as_ref()) else {
+        let host = request.text(":authority").and_then(of_authority);
+        let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
             return self.refuse_malformed(request, client, "authority_malformed");
         };
         let visit = Visit {
@@ -95,7 +97,8 @@ impl Authenticator {
             request,
             path,
             cookies: cookies_of(request),
-            pools: config.pools.at(request.text(":authority").unwrap_or_default()),
+            host: &host,
+            pools: config.pools.at(&host),
             origin,
             client,
             now: around.now,
@@ -114,8 +117,7 @@ impl Authenticator {
     }
 
     fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let host = visit.request.text(":authority").unwrap_or_default();
-        let target = Target { path: &visit.path, method: visit.request.method(), host };
+        let target = Target { path: &visit.path, method: visit.request.method(), host: visit.host };
         let ruling = visit.config.rules.find(&target);
         let allow = ruling.allow();
         if allow != Allow::Nobody && visit.config.preflights_pass && is_preflight(visit.request) {

@@ -85,8 +85,9 @@ impl Bearers {
         let fingerprint = Fingerprint::of(token);
         if let Some(known) = self.remembered.get(&fingerprint, around.now) {
             let (pool, generation) = (&known.person.pool, known.generation);
-            let here = visit.pools.iter().any(|other| other.number == pool.number);
-            if here && keys.of(pool).is_some_and(|keys| keys.generation() == generation) {
+            if is_judged_alike(visit, pool)
+                && keys.of(pool).is_some_and(|keys| keys.generation() == generation)
+            {
                 let person = with_token(&known.person, known.token_use, token, visit);
                 return Judgement::Good(Box::new(person));
             }
@@ -95,7 +96,7 @@ impl Bearers {
             Some(claimed) => claimed,
             None => return Judgement::Bad(TokenFault::Malformed.bearer_reason()),
         };
-        let Some(pool) = pool_of(visit, settings, &claimed) else {
+        let Some(pool) = pool_of(visit, &claimed) else {
             return Judgement::Bad(TokenFault::Issuer.bearer_reason());
         };
         let Some(store) = keys.of(pool) else { return Judgement::KeysMissing };
@@ -221,12 +222,18 @@ fn clients_of<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [String] 
     }
 }
 
-/// The pool by which a token is to be judged. Two may be of one issuer, for different clients.
-fn pool_of<'a>(visit: &Visit<'a>, settings: &BearerSettings, claimed: &Claimed) -> Option<&'a Rc<Pool>> {
+/// The pool by which a token is to be judged: of those of its issuer the one whose own client it is for, else
+/// the first, whose listed clients it may be for.
+fn pool_of<'a>(visit: &Visit<'a>, claimed: &Claimed) -> Option<&'a Rc<Pool>> {
     let mut of_issuer = visit.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
-    let takes =
-        |pool: &&Rc<Pool>| clients_of(pool, settings).iter().any(|id| claimed.client.as_ref() == Some(id));
-    of_issuer.clone().find(takes).or_else(|| of_issuer.next())
+    let own = |pool: &&Rc<Pool>| claimed.client.as_ref() == Some(&pool.cognito.client_id);
+    of_issuer.clone().find(own).or_else(|| of_issuer.next())
+}
+
+/// Whether a verified token would be judged by the same pool here: it is offered, and no other of its issuer.
+fn is_judged_alike(visit: &Visit<'_>, pool: &Pool) -> bool {
+    let mut of_issuer = visit.pools.iter().filter(|other| other.cognito.issuer == pool.cognito.issuer);
+    of_issuer.next().is_some_and(|other| other.number == pool.number) && of_issuer.next().is_none()
 }
 
 /// The person with the token at hand, where it goes upstream under a header of its own.

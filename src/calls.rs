@@ -55,8 +55,8 @@ impl Calls {
         room
     }
 
-    /// Puts a call at the head of the queue that goes on with what another has begun. It takes that one's
-    /// place, so there is always room.
+    /// Puts a call at the head of the queue that goes on with what another has begun: it is let in whatever waits,
+    /// since a code or a refresh token is spent already.
     pub fn go_on(&mut self, purpose: Purpose, callout: Callout) {
         self.queued.push_front((purpose, callout));
     }

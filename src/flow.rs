@@ -44,7 +44,9 @@ pub struct Visit<'a> {
     pub cookies: Cookies<'a>,
     /// The origin that the browser sees.
     pub origin: Origin,
-    /// The pools that may be signed in at under this origin's host; one at least.
+    /// The host that the request asks for, whatever the browser sees.
+    pub host: &'a str,
+    /// The pools that may be signed in at under that host; one at least.
     pub pools: &'a [Rc<Pool>],
     /// What the client can make of an answer.
     pub client: Client,

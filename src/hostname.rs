@@ -2,14 +2,26 @@
 
 use url::Host;
 
-/// A host as it is compared: in lower case, without its port and without the dot that may end it. What
-/// stands in `:authority` names the same host in any of these spellings.
-pub fn normalized(authority: &str) -> String {
+/// The host of an `:authority`, as it is compared: in lower case, without its port and without the dot that
+/// may end it. `None` where it isn't a name, an address, or one of them with one port: servers differ in what
+/// they make of anything else, and rules for a host must not be passed by spelling it oddly.
+pub fn of_authority(authority: &str) -> Option<String> {
+    let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some((host, port)) if !port.contains(']') => is_port(port).then_some(host)?,
         _ => authority,
     };
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+    let host = host.to_ascii_lowercase();
+    if host.starts_with('[') {
+        return matches!(Host::parse(&host), Ok(Host::Ipv6(_))).then_some(host);
+    }
+    let name = host.strip_suffix('.').unwrap_or(&host);
+    (name.len() <= 253 && name.split('.').all(is_label)).then(|| name.to_owned())
+}
+
+fn is_label(label: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !label.is_empty() && label.bytes().all(plain)
 }
 
 /// A host, or all hosts below a domain: `app.example.com` or `*.example.com`, which is one label in front
@@ -33,17 +45,13 @@ impl HostPattern {
             Some(_) => return Err(format!("`{text}`: `*` stands for whole labels, as in *.example.com")),
             None => (lower.as_str(), false),
         };
-        let label = |label: &str| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            !label.is_empty() && label.bytes().all(plain)
-        };
         let address = if below { None } else { Host::parse(name).ok() };
         if let Some(address @ Host::Ipv6(_)) = address {
             // In the one spelling that browsers send.
             return Ok(Self { name: address.to_string(), below });
         }
         let mut labels = name.strip_prefix('.').filter(|_| below).unwrap_or(name).split('.');
-        if labels.all(label) && name.len() <= 254 {
+        if labels.all(is_label) && name.len() <= 254 {
             Ok(Self { name: name.to_owned(), below })
         } else {
             Err(format!("`{text}` is no host: write app.example.com or *.example.com, without a port"))
@@ -86,13 +94,45 @@ mod tests {
 
     #[test]
     fn a_host_has_many_spellings() {
-        for spelling in ["app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:8443"] {
-            assert_eq!(normalized(spelling), "app.example.com", "{spelling}");
+        for spelling in [
+            "app.example.com",
+            "APP.Example.com",
+            "app.example.com.",
+            "app.example.com:8443",
+            "app.example.com.:443",
+        ] {
+            assert_eq!(of_authority(spelling).as_deref(), Some("app.example.com"), "{spelling}");
         }
-        assert_eq!(normalized("app.example.com.:443"), "app.example.com");
-        assert_eq!(normalized("[::1]:8080"), "[::1]");
-        assert_eq!(normalized("[::1]"), "[::1]");
-        assert_eq!(normalized(""), "");
+        assert_eq!(of_authority("[::1]:8080").as_deref(), Some("[::1]"));
+        assert_eq!(of_authority("[::1]").as_deref(), Some("[::1]"));
+    }
+
+    #[test]
+    fn what_servers_read_differently_is_no_host() {
+        for odd in [
+            "",
+            ":80",
+            ".",
+            "a..b",
+            ".a",
+            "a..",
+            "a.com:x",
+            "a.com:80:80",
+            "a.com:443.",
+            "a.com:123456",
+            "x@a.com",
+            "a%2ecom",
+            "a.com,",
+            "a.com/",
+            "a com",
+            "[::1",
+            "[x]",
+            "::1",
+            "a.com:80]",
+            "é.com",
+        ] {
+            assert_eq!(of_authority(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -267,7 +267,7 @@ fn header_value(text: &str) -> String {
     } else {
         text.to_owned()
     };
-    clean.trim().to_owned()
+    clean.trim_matches(' ').to_owned()
 }
 
 /// Roles in one header. Commas, the separator, the escape itself, control characters, everything beyond

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cognito::UserPool;
 use crate::cookie::{Attributes, SameSite};
-use crate::hostname::{HostPattern, normalized};
+use crate::hostname::HostPattern;
 use crate::identity::RoleSettings;
 use crate::seal::Binding;
 use crate::secret::hex;
@@ -87,8 +87,7 @@ impl Pools {
         if self.0.len() == 1 {
             return &self.0;
         }
-        let host = normalized(host);
-        let own = |pool: &&Rc<Pool>| pool.hosts.iter().any(|pattern| pattern.matches(&host));
+        let own = |pool: &&Rc<Pool>| pool.hosts.iter().any(|pattern| pattern.matches(host));
         self.0.iter().find(own).map_or(&self.0, std::slice::from_ref)
     }
 }

@@ -131,8 +131,8 @@ impl Renewals {
         })
     }
 
-    /// Tells what came of a refresh. `false` where that no longer matters: the session was signed out
-    /// meanwhile, or another refresh of it has succeeded.
+    /// Tells what came of a refresh. `true` where the session was signed out meanwhile, so that what it brought is
+    /// nobody's. Where another refresh has succeeded, its tokens may be these, and they live.
     pub fn settle(
         &self,
         session: &Session,
@@ -140,8 +140,10 @@ impl Renewals {
         now: UnixTime,
         shared: &dyn SharedData,
     ) -> bool {
+        let mut signed_out = false;
         self.change(session.id, now, shared, |entries| {
             let known = entries.iter().find(|entry| entry.session == session.id);
+            signed_out = known.is_some_and(|entry| entry.of == ENDED);
             // What has been signed out stays out, and what has succeeded isn't undone by who came second.
             let final_already = known.is_some_and(|entry| {
                 entry.of == ENDED
@@ -159,7 +161,8 @@ impl Renewals {
             };
             put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
             true
-        })
+        });
+        signed_out
     }
 
     /// A session was signed out: nothing that is still under way may bring it back. `false` where it had

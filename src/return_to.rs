@@ -50,6 +50,12 @@ impl ReturnTo {
         &self.0
     }
 
+    /// The same, without its query or as the start page where it would be longer.
+    pub fn no_longer_than(&self, max: usize) -> Self {
+        let shorter = [self.clone(), self.path_only()].into_iter().find(|target| target.0.len() <= max);
+        shorter.unwrap_or_else(Self::start_page)
+    }
+
     /// The path alone, for when the whole is too long to keep.
     pub fn path_only(&self) -> Self {
         let path = self.0.split(['?', '#']).next().unwrap_or("/");

@@ -7,7 +7,7 @@ mod automaton;
 #[cfg(test)]
 mod tests;
 
-use crate::hostname::{HostPattern, normalized};
+use crate::hostname::HostPattern;
 use crate::path::{Pattern, RequestPath};
 use crate::rules::automaton::Automaton;
 
@@ -140,7 +140,7 @@ pub struct Target<'a> {
     pub path: &'a RequestPath,
     /// The method, byte for byte.
     pub method: &'a str,
-    /// The host, as the request's `:authority` spells it.
+    /// The host, as [`crate::hostname::of_authority`] reads it.
     pub host: &'a str,
 }
 
@@ -191,9 +191,8 @@ impl Rules {
     /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
     /// may meet a rule of its own, and both must let the request pass: no spelling opens a door.
     pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
-        let host = if self.enforced.reads_hosts() { normalized(target.host) } else { String::new() };
         let first = |automaton: &Automaton, path: &str, as_spelt: bool| {
-            let place = automaton.first(&host, path, as_spelt, target.method)?;
+            let place = automaton.first(target.host, path, as_spelt, target.method)?;
             self.rules.get(place)
         };
         let decides = |path: &str, as_spelt: bool| {

@@ -34,7 +34,8 @@ pub struct Session {
     pub id: SessionId,
     /// When the person signed in.
     pub signed_in_at: UnixTime,
-    /// When the tokens were had that the identity was read from.
+    /// When its tokens were had, in whole seconds. Each refresh makes it later, which tells what it brought from
+    /// what was there before.
     pub renewed_at: UnixTime,
     /// When they expire.
     pub expires_at: UnixTime,

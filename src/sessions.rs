@@ -144,6 +144,7 @@ impl Sessions {
         let renewal = match self.renewals.look(session, visit.now, around.shared) {
             Renewal::Unknown if freshness == Freshness::Fresh => Renewal::Paused,
             Renewal::Unknown if need == Need::AsItIs || is_prefetch(visit.request) => Renewal::Over,
+            Renewal::Unknown if impatient => Renewal::Paused,
             Renewal::Unknown => self.begin(visit, &held, calls, around),
             Renewal::UnderWay if impatient => Renewal::Paused,
             known => known,
@@ -189,12 +190,18 @@ impl Sessions {
             return Renewal::Over;
         };
         let hold = Refresh::hold(held.pool);
-        if self.renewals.lease(&held.session, hold, visit.now, around.shared)
-            && !calls.push(Purpose::Refresh(Box::new(refresh)), callout)
-        {
-            return Renewal::Paused;
+        if !self.renewals.lease(&held.session, hold, visit.now, around.shared) {
+            // Somebody was faster; or shared data is in trouble, and then there is nothing to wait for.
+            return match self.renewals.look(&held.session, visit.now, around.shared) {
+                Renewal::Unknown => Renewal::Paused,
+                known => known,
+            };
         }
-        Renewal::UnderWay
+        if calls.push(Purpose::Refresh(Box::new(refresh)), callout) {
+            Renewal::UnderWay
+        } else {
+            Renewal::Paused
+        }
     }
 
     /// Parks a request until its session is refreshed.
@@ -279,8 +286,8 @@ impl Sessions {
         };
         let settled = self.settled(&pool, &ending, around);
         let event = ending.event(&session.identity.subject).of_pool(&pool.name);
-        let kept = self.renewals.settle(&session, &settled, around.now, around.shared);
-        if let (false, Ending::Renewed { refresh_token, .. }) = (kept, ending) {
+        let signed_out = self.renewals.settle(&session, &settled, around.now, around.shared);
+        if let (true, Ending::Renewed { refresh_token, .. }) = (signed_out, ending) {
             // The person has signed out meanwhile; what came too late is worth nothing to anybody.
             let cognito = &pool.cognito;
             let caller = cognito.caller(cognito.timeouts.revoke);

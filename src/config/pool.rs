@@ -60,6 +60,9 @@ pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
         let (cognito, roles) = read_pool(&section, timeouts);
         let cookies = cookies.of_pool(&name);
         let label = label.unwrap_or_else(|| name.clone());
+        if label.chars().count() > 80 {
+            section.fault("label", "must have 80 characters at most");
+        }
         pools.push(Pool { number, name, label, hosts, cognito, roles, cookies });
         section.finish();
     }

@@ -23,7 +23,9 @@ pub fn bearer_of(request: &Request) -> Bearer<'_> {
     // Proxies join headers that come twice by a comma.
     let is_bearer = |value: &[u8]| {
         value.split(|byte| *byte == b',').any(|credential| {
-            let scheme = credential.trim_ascii_start().split(|byte| *byte == b' ').next();
+            // Whatever stands behind the word, if it isn't a longer word, means to be a token.
+            let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            let scheme = credential.trim_ascii_start().split(|byte| !is_word(byte)).next();
             scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
         })
     };
@@ -72,9 +74,18 @@ mod tests {
             assert_eq!(bearer(&[value]), "token a.b-c_d", "{value}");
         }
         assert_eq!(bearer(&["Bearer abc=="]), "token abc==");
-        for value in
-            ["Bearer", "Bearer ", "bearer  ", "Bearer a b", "Bearer x,Bearer y", "Bearer \u{e9}", "Bearer ="]
-        {
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "bearer  ",
+            "Bearer\tx",
+            "Bearer:x",
+            "Bearer,x",
+            "Bearer a b",
+            "Bearer x,Bearer y",
+            "Bearer \u{e9}",
+            "Bearer =",
+        ] {
             assert_eq!(bearer(&[value]), "malformed", "{value}");
         }
         assert_eq!(bearer(&["Bearer a", "Bearer a"]), "malformed");

@@ -10,9 +10,9 @@ use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::flow::new_tokens::{Bench, KEYS_PATIENCE, NewTokens, News, Verdict};
 use crate::http::{Callout, CalloutResult};
-use crate::oidc::RefreshToken;
 use crate::oidc::jwt::{TokenFault, Whose};
 use crate::oidc::token::{OAuthError, TokenError, parse_token_response};
+use crate::oidc::{RefreshToken, SessionTokens};
 use crate::pool::Pool;
 use crate::session::{CookieStore, NotKept, Session};
 
@@ -135,9 +135,9 @@ impl Refresh {
         let ending = match new.verify(whose, &self.pool, bench) {
             Verdict::Wait => return Progress::Wait(self),
             Verdict::Ask(callout) => return Progress::Call(self, callout),
-            Verdict::KeysMissing => Ending::Outage("keys_missing"),
+            Verdict::KeysMissing => self.without_keys("keys_missing", bench),
             // That says nothing against the session: a newer key set may know the key.
-            Verdict::Bad(error @ TokenFault::UnknownKey) => Ending::Outage(error.reason()),
+            Verdict::Bad(error @ TokenFault::UnknownKey) => self.without_keys(error.reason(), bench),
             Verdict::Bad(error) => Ending::Refused(error.reason()),
             Verdict::Good(news) => self.renewed(*news, None, bench),
         };
@@ -162,6 +162,19 @@ impl Refresh {
             tokens: new.kept(bench.config),
         };
         self.renewed(news, Some(error.reason()), bench)
+    }
+
+    /// The new tokens can't be verified yet. Where a new refresh token is among them its predecessor is dead, so
+    /// that one alone is kept; what it brings next must still be the same person's.
+    fn without_keys(&self, reason: &'static str, bench: &mut Bench<'_, '_>) -> Ending {
+        let Stage::Verifying(new) = &self.stage else { return Ending::Outage(reason) };
+        let Some(refresh) = new.kept(bench.config).refresh else { return Ending::Outage(reason) };
+        let news = News {
+            identity: self.session.identity.clone(),
+            expires_at: self.session.expires_at,
+            tokens: SessionTokens { refresh: Some(refresh), id: None, access: None },
+        };
+        self.renewed(news, Some(reason), bench)
     }
 
     fn renewed(&self, mut news: News, trouble: Option<&'static str>, bench: &mut Bench<'_, '_>) -> Ending {

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::client::{Client, is_prefetch};
 use crate::event::{Event, Level};
-use crate::flow::Visit;
 use crate::flow::failure::SignInFailure;
+use crate::flow::{Visit, forbidden};
 use crate::http::{Response, format_query, parse_query};
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::oidc::{CodeVerifier, Nonce};
@@ -22,6 +22,10 @@ use crate::texts;
 /// Sign-ins under way that one browser may have; the oldest makes room.
 const MAX_FLOWS: usize = 5;
 
+/// How much of an address the links of one page may repeat. Each character may take five there, and a page stays
+/// below 10 KB.
+const MAX_LINK: usize = 900;
+
 /// Answers a request that needs a session and has none. `wanted` names the pools of which it must be;
 /// any will do where it is empty.
 pub fn challenge(
@@ -33,9 +37,18 @@ pub fn challenge(
     match asked_by(visit, how) {
         Client::Navigation => {
             let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-            let pools: Vec<&Rc<Pool>> =
-                visit.pools.iter().filter(|pool| wanted.is_empty() || wanted.contains(&pool.name)).collect();
-            begin(visit, &pools, here.unwrap_or_else(ReturnTo::start_page), entropy)
+            let here = here.unwrap_or_else(ReturnTo::start_page);
+            let wanted_here = |pool: &&Rc<Pool>| wanted.is_empty() || wanted.contains(&pool.name);
+            let pools: Vec<&Rc<Pool>> = visit.pools.iter().filter(wanted_here).collect();
+            if pools.is_empty() {
+                // Nobody who may pass can sign in at this host.
+                return (forbidden(visit, None), None);
+            }
+            if pools.len() > 1 && visit.client != Client::Navigation {
+                // A page in the place of what was asked for would be taken for it.
+                return (Response::redirect(sign_in_link(&visit.config.paths.sign_in, &here)), None);
+            }
+            begin(visit, &pools, here, entropy)
         }
         Client::FormNavigation => (form_page(visit), None),
         Client::Grpc | Client::Other => (unauthenticated(visit), None),
@@ -89,6 +102,7 @@ fn form_page(visit: &Visit<'_>) -> Response {
 
 /// A page with one link a pool.
 fn chooser(visit: &Visit<'_>, pools: &[&Rc<Pool>], return_to: &ReturnTo) -> Response {
+    let return_to = return_to.no_longer_than(MAX_LINK / pools.len().max(1));
     let choices = pools.iter().map(|pool| {
         let query = format_query([("pool", pool.name.as_str()), ("return", return_to.as_str())]);
         (pool.label.as_str(), format!("{}?{query}", visit.config.paths.sign_in))
@@ -98,6 +112,7 @@ fn chooser(visit: &Visit<'_>, pools: &[&Rc<Pool>], return_to: &ReturnTo) -> Resp
 
 /// The path that starts a sign-in and returns to `return_to`.
 pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
+    let return_to = return_to.no_longer_than(MAX_LINK);
     format!("{sign_in}?{}", format_query([("return", return_to.as_str())]))
 }
 

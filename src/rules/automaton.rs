@@ -59,11 +59,6 @@ impl Automaton {
         Self { nodes: vec![Node::default()], hosts, methods }
     }
 
-    /// Whether hosts matter.
-    pub const fn reads_hosts(&self) -> bool {
-        self.hosts
-    }
-
     /// Adds the patterns of a rule. Where every request that they match has been taken before, gives the
     /// rule that takes them, or the first that does where they are several.
     ///

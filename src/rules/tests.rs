@@ -43,7 +43,8 @@ fn outcome(rules: &Rules, method: &str, host: &str, path: &str, who: Option<&[&s
     let path = RequestPath::parse(path.as_bytes()).unwrap();
     let roles: Option<Vec<String>> = who.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect());
     let who = roles.as_ref().map(|roles| Who { roles, pool: "us" });
-    match rules.find(&Target { path: &path, method, host }).verdict(who) {
+    let host = crate::hostname::of_authority(host).unwrap_or_default();
+    match rules.find(&Target { path: &path, method, host: &host }).verdict(who) {
         Verdict::Pass => "pass",
         Verdict::SignIn(_) => "sign in",
         Verdict::Forbidden(_) => "forbidden",

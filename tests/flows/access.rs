@@ -165,3 +165,32 @@ fn pages_look_as_they_were_told_to() {
         assert!(policy.contains("img-src https://cdn.example.com;"), "{policy}");
     }
 }
+
+#[test]
+fn no_spelling_of_a_host_gets_past_its_rules() {
+    let rules = json!([
+        {"hosts": ["admin.example.com", "*.corp.example.com"], "roles_any": ["admin"]},
+        {"path": "/**", "allow": "everyone"},
+    ]);
+    for public_url in [Value::Null, json!("https://app.example.com")] {
+        let mut harness = Harness::with(json!({"rules": rules, "public_url": public_url}));
+        for (host, status) in [
+            ("admin.example.com", 401),
+            ("ADMIN.example.com:8443", 401),
+            ("admin.example.com.", 401),
+            ("a.b.corp.example.com.:443", 401),
+            ("admin.example.com:x", 400),
+            ("admin.example.com:80:80", 400),
+            ("admin.example.com..", 400),
+            ("admin.example.com:443.", 400),
+            ("a..corp.example.com", 400),
+            ("x@admin.example.com", 400),
+            ("admin%2eexample.com", 400),
+            ("admin.example.com,", 400),
+            ("", 400),
+        ] {
+            host.clone_into(&mut harness.authority);
+            assert_eq!(harness.get("/x").answered().status, status, "{host} {public_url}");
+        }
+    }
+}

@@ -315,3 +315,54 @@ fn the_host_that_was_asked_for_picks_the_pool_whatever_the_public_url() {
     "us.internal:8443".clone_into(&mut harness.authority);
     assert_eq!(client_of(&harness.start("/")), "client-us");
 }
+
+#[test]
+fn listed_clients_are_judged_by_their_own_pool() {
+    let same = json!({"user_pool_id": "us-east-1_us"});
+    let pools = json!([pool("us", json!({})), pool("batch", same)]);
+    let mut harness = of(
+        pools,
+        json!({
+            "bearer": {"enabled": true, "client_ids": ["client-us", "client-batch"]},
+            "rules": [{"path": "/us/**", "pools": ["us"]}, {"path": "/batch/**", "pools": ["batch"]}],
+        }),
+    );
+    let config = std::rc::Rc::clone(&harness.config);
+    let token = harness.cognito.access_token(&config.pools[1], &json!({}));
+    let value = format!("Bearer {token}");
+    for _ in 0..2 {
+        let headers = [("authorization", value.as_str())];
+        assert!(harness.bare_request("GET", "/batch/x", &headers).is_forwarded());
+        assert_eq!(harness.bare_request("GET", "/us/x", &headers).answered().status, 403);
+    }
+}
+
+#[test]
+fn an_address_of_any_length_makes_no_page_too_long() {
+    let mut harness = two(json!({}));
+    // The harness holds every page to 10 KB.
+    for query in ["&".repeat(9_000), "x".repeat(9_000), "&".repeat(400)] {
+        let page = harness.navigate(&format!("/reports?{query}")).answered();
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("return=%2Freports"));
+    }
+    let form = harness.request("POST", &format!("/{}", "a&".repeat(5_000)), &NAVIGATE).answered();
+    assert_eq!(form.status, 401);
+}
+
+#[test]
+fn a_rule_for_people_who_cannot_sign_in_here_sends_nobody_elsewhere() {
+    let pools = json!([pool("us", json!({"hosts": ["us.example.com"]})), pool("eu", json!({}))]);
+    let mut harness = of(pools, json!({"rules": [{"path": "/eu/**", "pools": ["eu"]}]}));
+    "us.example.com".clone_into(&mut harness.authority);
+    assert_eq!(harness.navigate("/eu/x").answered().status, 403);
+    assert_eq!(client_of(&harness.start("/other")), "client-us");
+}
+
+#[test]
+fn a_program_that_is_redirected_gets_no_page_in_place_of_data() {
+    let mut harness = two(json!({"rules": [{"path": "/f/**", "unauthenticated": "redirect"}]}));
+    let response = harness.get("/f/data.csv").answered();
+    let expected = Some("/.auth/sign-in?return=%2Ff%2Fdata.csv");
+    assert_eq!((response.status, response.header("location")), (302, expected));
+}

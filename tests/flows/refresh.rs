@@ -5,7 +5,9 @@ use std::time::Duration;
 use envoy_cognito::http::CalloutError;
 use serde_json::json;
 
-use crate::harness::{Answer, Endpoint, Harness, IDENTITY, Jar, Outcome, Refreshing, TOKENS, upstream};
+use crate::harness::{
+    Answer, Endpoint, Harness, IDENTITY, Jar, Memory, Outcome, Refreshing, TOKENS, upstream,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -267,4 +269,49 @@ fn who_waits_for_ever_is_told_so() {
     harness.pass(Duration::from_secs(17));
     let answer = harness.outcome(waiting).expect("an end").answered();
     assert_eq!(answer.status, 503);
+}
+
+#[test]
+fn a_second_refresh_of_one_session_revokes_nothing_that_lives() {
+    let mut harness = signed_in(1, Refreshing::Kept);
+    harness.advance(HOUR - MINUTE);
+    harness.cognito.token = Answer::Held;
+    assert!(harness.get("/").is_forwarded());
+    // The call waits so long that another takes its place.
+    harness.advance(Duration::from_secs(20));
+    assert!(harness.get("/").is_forwarded());
+    assert_eq!(harness.held(), 2);
+    harness.cognito.token = Answer::Good;
+    harness.release();
+    assert_eq!(harness.cognito.calls(Endpoint::Revoke), 0);
+    assert!(harness.get("/").is_forwarded());
+    harness.advance(HOUR + MINUTE);
+    assert!(harness.get("/").is_forwarded());
+}
+
+#[test]
+fn where_nothing_can_be_shared_nobody_waits_for_ever() {
+    let mut harness = signed_in(1, Refreshing::Kept);
+    harness.advance(HOUR + MINUTE);
+    harness.shared.contended.set(true);
+    assert!(harness.get("/").is_forwarded(), "on what is known");
+    harness.advance(10 * MINUTE);
+    assert_eq!(harness.get("/").answered().status, 503);
+}
+
+#[test]
+fn a_rotated_refresh_token_outlives_missing_keys() {
+    let mut harness = signed_in(1, Refreshing::Rotated);
+    harness.cognito.keys = Answer::says(500, "");
+    // Envoy is started anew while the issuer's host is down and the domain's isn't.
+    harness.shared = Memory::default();
+    harness.reconfigure(json!({}));
+    harness.advance(HOUR + MINUTE);
+    let stream = harness.get("/").parked();
+    harness.pass(Duration::from_secs(30));
+    assert!(harness.outcome(stream).unwrap().is_forwarded(), "on what is known");
+    harness.cognito.keys = Answer::Good;
+    harness.pass(MINUTE);
+    assert!(harness.get("/").is_forwarded());
+    assert!(harness.is_signed_in());
 }
