@@ -58,7 +58,7 @@ impl HostPattern {
         }
     }
 
-    /// Whether a normalized host is meant.
+    /// Whether a host, as [`of_authority`] reads it, is meant.
     pub fn matches(&self, host: &str) -> bool {
         if self.below { host.ends_with(&self.name) } else { host == self.name }
     }

@@ -3,7 +3,7 @@
 //! What happens to a request, in order:
 //!
 //! 1. Its path is read in one canonical form, and in the client's own spelling where that differs. What
-//!    has no canonical form is answered with 400.
+//!    has no canonical form is answered with 400, and so is a host that servers could read differently.
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
 //! 3. The first rule that matches host, path and method says whom it lets in; of the two spellings of a path
 //!    both must let the request pass. All rules are one automaton ([`rules`]).

@@ -189,13 +189,8 @@ pub struct Pattern {
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Itself.
-    Literal {
-        /// As it reads.
-        text: String,
-        /// As a browser spells it, where that differs.
-        escaped: Option<String>,
-    },
+    /// Itself, as it reads.
+    Literal(String),
     /// Any one segment.
     One,
     /// Any number of segments.
@@ -233,10 +228,7 @@ impl Pattern {
                         "`{text}`: paths are matched decoded and without parameters, so nothing matches `{name}`; write it as it reads"
                     ));
                 }
-                name => {
-                    let escaped = escaped(name);
-                    Segment::Literal { escaped: (escaped != name).then_some(escaped), text: name.to_owned() }
-                }
+                name => Segment::Literal(name.to_owned()),
             });
         }
         Ok(Self { segments })
@@ -246,19 +238,24 @@ impl Pattern {
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
+}
 
+/// Matching one pattern by itself. Requests are matched by [`crate::rules`], which looks at all patterns at
+/// once; this is what its tests hold it to.
+#[cfg(test)]
+impl Pattern {
     /// Whether the pattern covers a canonical path.
     pub fn matches(&self, path: &str) -> bool {
-        self.covers(path, |text, _, found| text == found)
+        self.covers(path, |text, found| text == found)
     }
 
     /// Whether the pattern covers a path as a client spelt it: letter for letter, or in the escapes that
     /// a browser uses for want of another spelling.
     pub fn matches_spelling(&self, path: &str) -> bool {
-        self.covers(path, |text, escaped, found| text == found || escaped == Some(found))
+        self.covers(path, |text, found| text == found || escaped(text) == found)
     }
 
-    fn covers(&self, path: &str, is: impl Fn(&str, Option<&str>, &str) -> bool) -> bool {
+    fn covers(&self, path: &str, is: impl Fn(&str, &str) -> bool) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
         let names: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
         // The usual wildcard walk: on a mismatch go back to the last `**` and let it take one segment
@@ -274,9 +271,7 @@ impl Pattern {
                     continue;
                 }
                 (Some(Segment::One), Some(found)) => !found.is_empty(),
-                (Some(Segment::Literal { text, escaped }), Some(found)) => {
-                    is(text, escaped.as_deref(), found)
-                }
+                (Some(Segment::Literal(text)), Some(found)) => is(text, found),
                 _ => false,
             };
             if advanced {

@@ -242,7 +242,7 @@ fn read_endpoints(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endp
     };
     // The issuer is compared byte for byte, so it stays as it was written.
     let issuer = given("issuer").map_or_else(
-        || format!("{api}/{pool_id}"),
+        || UserPool::issuer_of(pool_id).unwrap_or_else(|| api.to_owned()),
         |(url, text)| {
             if url.query().is_some() {
                 section.fault("issuer", "must have no query");

@@ -18,7 +18,7 @@ use crate::page::Page;
 use crate::pool::Pool;
 use crate::return_to::ReturnTo;
 use crate::secret::{Secret, random_bytes};
-use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
+use crate::session::{CookieStore, Flow, FlowId, MAX_COPIES, NotKept, Session};
 use crate::texts;
 
 /// What a callback needs of the request that brought it, once that is gone from view.
@@ -143,8 +143,11 @@ fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Po
     let id = FlowId::parse(id)?;
     let of = |pool: &'a Rc<Pool>| {
         let (name, store) = (pool.cookies.flow_name(&id), visit.store(pool));
-        let flow =
-            visit.cookies.values(&name).take(4).find_map(|sealed| store.open::<Flow>(&name, sealed))?;
+        let flow = visit
+            .cookies
+            .values(&name)
+            .take(MAX_COPIES)
+            .find_map(|sealed| store.open::<Flow>(&name, sealed))?;
         let ours = flow.state(&id).matches(state.expose().as_bytes());
         (ours && flow.is_alive(visit.now)).then_some((pool, flow))
     };

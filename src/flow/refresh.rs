@@ -1,4 +1,4 @@
-//! Refreshing a session: one call, one verification like that of a sign-in, new cookies.
+//! Refreshing a session: new tokens, verified and added to like those of a sign-in, and new cookies.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -177,7 +177,7 @@ impl Node {
 
 fn segment_symbol(segment: &Segment) -> Symbol<'_> {
     match segment {
-        Segment::Literal { text, .. } => Symbol::Text(text),
+        Segment::Literal(text) => Symbol::Text(text),
         Segment::One => Symbol::One,
         Segment::Any => Symbol::Any,
     }
