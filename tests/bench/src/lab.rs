@@ -1,0 +1,177 @@
+//! What all measurements share: the upstream, the stand-in for Cognito, and real Envoys with one chain of
+//! filters each.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports};
+use serde_json::{Value, json};
+use stand_in::{Client, Config, Pool, StandIn, User};
+
+use crate::native;
+use crate::upstream::Upstream;
+
+pub const HOST: &str = "bench.example.test";
+pub const ORIGIN: &str = "https://bench.example.test";
+pub const CLIENT: &str = "bench";
+pub const SECRET: &str = "secret-of-the-client";
+pub const POOL: &str = "us-east-1_bench";
+/// Base64 of 32 bytes.
+pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const USER: &str = "jsmith";
+const PASSWORD: &str = "The@Password";
+
+/// The filters before the router.
+#[derive(Clone, Debug)]
+pub enum Chain {
+    /// None at all.
+    None,
+    /// A filter in wasm that does nothing.
+    Nothing,
+    /// Envoy's own `oauth2`.
+    OAuth2,
+    /// `oauth2` with `jwt_authn` behind it, which makes the headers; with or without its cache of tokens.
+    OAuth2AndJwt { cache: bool },
+    /// This filter, with settings beside those of [`filter_config`].
+    Cognito(Value),
+}
+
+/// One Envoy with one chain.
+pub struct Site {
+    pub envoy: Envoy,
+    pub address: SocketAddr,
+}
+
+/// The things that Envoys need around them.
+pub struct Lab {
+    pub upstream: Upstream,
+    pub cognito: StandIn,
+}
+
+impl Lab {
+    /// # Errors
+    /// Where something doesn't start.
+    pub fn new() -> Result<Self, String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let cognito = StandIn::start(Config::new(vec![pool()])).map_err(failed)?;
+        Ok(Self { upstream: Upstream::start().map_err(failed)?, cognito })
+    }
+
+    /// Starts an Envoy with so many workers.
+    ///
+    /// # Errors
+    /// As [`Envoy::try_start`].
+    pub fn site(&self, chain: &Chain, workers: u32) -> Result<Site, String> {
+        let ports = free_ports(2);
+        let &[admin, port] = ports.as_slice() else { return Err("no ports".to_owned()) };
+        let (domain, idp) = (self.cognito.domain_url(), self.cognito.idp_url());
+        let mut bootstrap = Bootstrap::new(admin, wasm("envoy_cognito")?)
+            .cluster("app", self.upstream.address)
+            .cluster("cognito_domain", self.cognito.domain_addr())
+            .cluster("cognito_idp", self.cognito.idp_addr());
+        let mut listener = Listener::new(port, Filter::None);
+        match chain {
+            Chain::None => {}
+            Chain::Nothing => {
+                listener.filter = Filter::Json(json!({}));
+                listener.wasm = Some(wasm("nothing")?);
+            }
+            Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
+                bootstrap = bootstrap.with(native::secrets(SECRET));
+                listener.filters_before = native::filters(chain, &domain, &idp);
+            }
+            Chain::Cognito(more) => listener.filter = Filter::Json(filter_config(&domain, &idp, more)),
+        }
+        let options = Options {
+            concurrency: workers,
+            component_log_level: String::new(),
+            ..Options::default()
+        };
+        let envoy = Envoy::try_start(&bootstrap.listener(listener).to_string(), &options)?;
+        Ok(Site { envoy, address: ([127, 0, 0, 1], port).into() })
+    }
+
+    /// Signs John Smith in by way of a chain. Gives the cookies that his browser then sends.
+    ///
+    /// # Errors
+    /// Where he doesn't get through.
+    pub fn sign_in(&self, site: &Site) -> Result<String, String> {
+        let mut browser = Browser::new().route(ORIGIN, site.address);
+        let visit = browser.sign_in(&format!("{ORIGIN}/check"), USER, PASSWORD);
+        if visit.status() != 200 {
+            return Err(format!("nobody can sign in: {visit}\n{}", site.envoy.log()));
+        }
+        Ok(browser.cookie_header(&format!("{ORIGIN}/check")))
+    }
+
+    /// What the upstream is sent for a request to `/check` with these cookies.
+    ///
+    /// # Errors
+    /// Where it isn't let through.
+    pub fn seen(&self, site: &Site, cookies: &str) -> Result<String, String> {
+        let request = RawRequest::get("/check").host(HOST);
+        let request = request.header("x-forwarded-proto", "https").header("cookie", cookies);
+        let answer = rig::send(site.address, &request).map_err(|error| error.to_string())?;
+        if answer.status != 200 {
+            return Err(format!("{answer:?}"));
+        }
+        Ok(self.upstream.checked())
+    }
+}
+
+/// A module that `make build` or `make bench` has built.
+fn wasm(name: &str) -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let file = match std::env::var_os("ENVOY_COGNITO_WASM").filter(|_| name == "envoy_cognito") {
+        Some(file) => PathBuf::from(file),
+        None => root.join(format!("target/wasm32-wasip1/release/{name}.wasm")),
+    };
+    if file.is_file() { Ok(file) } else { Err(format!("{} isn't built: run `make bench`", file.display())) }
+}
+
+/// The configuration of this filter at the stand-in.
+pub fn filter_config(domain: &str, idp: &str, more: &Value) -> Value {
+    let mut config = json!({
+        "user_pool_id": POOL,
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "domain": domain.trim_start_matches("http://"),
+        "public_url": ORIGIN,
+        "endpoints": {
+            "issuer": format!("{idp}/{POOL}"),
+            "authorize": format!("{domain}/oauth2/authorize"),
+            "token": format!("{domain}/oauth2/token"),
+            "userinfo": format!("{domain}/oauth2/userInfo"),
+            "revoke": format!("{domain}/oauth2/revoke"),
+            "logout": format!("{domain}/logout"),
+            "api": idp,
+        },
+        "session": { "keys": [SESSION_KEY] },
+        "rules": [
+            { "path": "/public/**", "allow": "everyone" },
+            { "path": "/admin/**", "roles_any": ["authp/admin"] },
+            { "path": "/finance/**", "roles_any": ["finance"] },
+            { "path": "/api/**", "unauthenticated": "reject" },
+        ],
+    });
+    if let (Some(config), Some(more)) = (config.as_object_mut(), more.as_object()) {
+        config.extend(more.clone());
+    }
+    config
+}
+
+fn pool() -> Pool {
+    let client = Client {
+        secret: Some(SECRET.to_owned()),
+        callback_urls: vec![format!("{ORIGIN}/.auth/callback"), format!("{ORIGIN}/callback")],
+        logout_urls: vec![format!("{ORIGIN}/.auth/signed-out")],
+        ..Client::new(CLIENT)
+    };
+    let user = User::new(USER, PASSWORD)
+        .with("name", "John Smith")
+        .with("email", "jsmith@example.com")
+        .with("email_verified", "true")
+        .with("custom:roles", "authp/admin|authp/user")
+        .with("custom:timezone", "America/New_York");
+    Pool { clients: vec![client], users: vec![user], ..Pool::new(POOL) }
+}

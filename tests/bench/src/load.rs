@@ -1,0 +1,122 @@
+//! The load: keep-alive connections that each wait for an answer before they ask again.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How long one answer may take before the measurement is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What to send, and which answer is the right one.
+#[derive(Clone)]
+pub struct Load {
+    pub address: SocketAddr,
+    /// Whole requests, sent in turn.
+    pub requests: Rc<Vec<Vec<u8>>>,
+    pub status: u16,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Tally {
+    pub took: Duration,
+    /// How long each request took, in the order in which they were answered; empty unless asked for.
+    pub latencies: Vec<Duration>,
+}
+
+impl Load {
+    /// Sends `count` requests, from the one numbered `first` on, over so many connections.
+    ///
+    /// # Errors
+    /// At the first answer with another status, and where none comes.
+    pub fn run(&self, first: usize, count: usize, connections: usize, time: bool) -> Result<Tally, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("no runtime: {error}"))?;
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, self.drive(first, count, connections, time))
+    }
+
+    async fn drive(
+        &self,
+        first: usize,
+        count: usize,
+        connections: usize,
+        time: bool,
+    ) -> Result<Tally, String> {
+        let next = Rc::new(Cell::new(0));
+        let latencies = Rc::new(RefCell::new(Vec::with_capacity(if time { count } else { 0 })));
+        let begun = Instant::now();
+        let mut tasks = Vec::new();
+        for _ in 0..connections {
+            let (load, next, latencies) = (self.clone(), Rc::clone(&next), Rc::clone(&latencies));
+            tasks.push(tokio::task::spawn_local(async move {
+                let mut connection = Connection::open(load.address).await?;
+                while next.get() < count {
+                    let number = first + next.replace(next.get() + 1);
+                    let asked = Instant::now();
+                    let request = &load.requests[number % load.requests.len()];
+                    let status = tokio::time::timeout(PATIENCE, connection.ask(request))
+                        .await
+                        .map_err(|_| "an answer didn't come".to_owned())??;
+                    if status != load.status {
+                        return Err(format!("status {status} instead of {}", load.status));
+                    }
+                    if time {
+                        latencies.borrow_mut().push(asked.elapsed());
+                    }
+                }
+                Ok::<(), String>(())
+            }));
+        }
+        for task in tasks {
+            task.await.map_err(|error| format!("a connection broke: {error}"))??;
+        }
+        let took = begun.elapsed();
+        Ok(Tally { took, latencies: latencies.take() })
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| format!("no connection: {error}"))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        Ok(Self { stream, read: Vec::with_capacity(16 * 1024) })
+    }
+
+    /// Sends a request and reads the whole answer. Gives its status.
+    async fn ask(&mut self, request: &[u8]) -> Result<u16, String> {
+        self.stream.write_all(request).await.map_err(|error| format!("not sent: {error}"))?;
+        self.read.clear();
+        loop {
+            if let Some((status, length)) = whole_answer(&self.read)
+                && self.read.len() >= length
+            {
+                return Ok(status);
+            }
+            let read = self.stream.read_buf(&mut self.read).await;
+            if read.map_err(|error| format!("not answered: {error}"))? == 0 {
+                return Err(format!("closed after {}", String::from_utf8_lossy(&self.read)));
+            }
+        }
+    }
+}
+
+/// The status of an answer, and how long it will be with its body.
+fn whole_answer(read: &[u8]) -> Option<(u16, usize)> {
+    let end = read.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&read[..end]).ok()?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    Some((status, end + length.map_or(Some(0), |length| length.parse().ok())?))
+}

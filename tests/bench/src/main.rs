@@ -1,0 +1,60 @@
+//! `make bench`: what the filter costs in a real Envoy, beside Envoy's own filters for the same job.
+//!
+//! Everything is measured in one run on one machine, and only ratios of it mean anything elsewhere. Tables are
+//! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets how often everything is measured.
+//! Arguments name the parts to run: `chains`, `scaling`, `sign-in`.
+
+mod chains;
+mod lab;
+mod load;
+mod native;
+mod process;
+mod report;
+mod request;
+mod rounds;
+mod tokens;
+mod upstream;
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use lab::Lab;
+
+const ROUNDS: usize = 15;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThis can't be measured: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Part = fn(&Lab, usize) -> Result<Value, String>;
+
+const PARTS: [(&str, Part); 1] = [("chains", chains::run)];
+
+fn run() -> Result<(), String> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
+        return Err(format!("there is no part called {unknown}"));
+    }
+    let rounds = match std::env::var("BENCH_ROUNDS") {
+        Ok(rounds) => rounds.parse().map_err(|_| format!("BENCH_ROUNDS={rounds} is no number"))?,
+        Err(_) => ROUNDS,
+    };
+    let lab = Lab::new()?;
+    let mut report = Map::new();
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            report.insert(name.to_owned(), part(&lab, rounds)?);
+        }
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench.json");
+    std::fs::write(file, format!("{:#}\n", json!(report))).map_err(|error| format!("{file}: {error}"))?;
+    println!("All figures are in target/bench.json.");
+    Ok(())
+}

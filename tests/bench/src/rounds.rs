@@ -1,0 +1,85 @@
+//! Measuring: every case once a round, the rounds one after the other, so that whatever else the machine
+//! does meets all cases alike. What is compared is the CPU time of Envoy's process for one request.
+
+use std::time::Duration;
+
+use crate::load::Load;
+use crate::process::cpu_time;
+
+/// Connections at once. Envoy is never idle with as many, and none waits long.
+pub const CONNECTIONS: usize = 16;
+
+/// Something to measure.
+pub struct Case {
+    pub name: String,
+    /// The Envoy that is measured.
+    pub pid: u32,
+    pub load: Load,
+    /// The place of the case without a filter that sends the same requests.
+    pub baseline: Option<usize>,
+    /// Requests a round.
+    pub requests: usize,
+}
+
+/// What a case has cost, round by round.
+#[derive(Clone, Debug, Default)]
+pub struct Costs {
+    /// Microseconds of CPU for one request.
+    pub cpu: Vec<f64>,
+    /// Requests a second.
+    pub throughput: Vec<f64>,
+}
+
+/// Runs all cases for so many rounds, after one that doesn't count.
+///
+/// # Errors
+/// Where a case isn't answered as it should be.
+pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
+    let mut costs = vec![Costs::default(); cases.len()];
+    for round in 0..=rounds {
+        for step in 0..cases.len() {
+            // Each round begins elsewhere, so that nobody is always behind the same one.
+            let number = (step + round) % cases.len();
+            let case = &cases[number];
+            let failed = |error: String| format!("{}: {error}", case.name);
+            let before = cpu_time(case.pid).map_err(failed)?;
+            let tally = case.load.run(round * case.requests, case.requests, CONNECTIONS, false);
+            let tally = tally.map_err(failed)?;
+            let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
+            if round > 0 {
+                costs[number].cpu.push(micros(used) / case.requests as f64);
+                costs[number].throughput.push(case.requests as f64 / tally.took.as_secs_f64());
+            }
+        }
+        eprint!("\r  round {round} of {rounds} ");
+    }
+    eprintln!();
+    Ok(costs)
+}
+
+/// What a case costs over its baseline, round by round.
+pub fn added(cases: &[Case], costs: &[Costs], number: usize) -> Option<Vec<f64>> {
+    let baseline = &costs[cases[number].baseline?];
+    Some(costs[number].cpu.iter().zip(&baseline.cpu).map(|(cost, base)| cost - base).collect())
+}
+
+pub fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// The smallest, the middle, and the middle half's width of some figures.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    pub min: f64,
+    pub median: f64,
+    pub spread: f64,
+}
+
+impl Summary {
+    pub fn of(figures: &[f64]) -> Self {
+        let mut sorted = figures.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+        Self { min: at(0.0), median: at(0.5), spread: at(0.75) - at(0.25) }
+    }
+}
