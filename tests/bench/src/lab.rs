@@ -82,11 +82,8 @@ impl Lab {
             }
             Chain::Cognito(more) => listener.filter = Filter::Json(filter_config(&domain, &idp, more)),
         }
-        let options = Options {
-            concurrency: workers,
-            component_log_level: String::new(),
-            ..Options::default()
-        };
+        let options =
+            Options { concurrency: workers, component_log_level: String::new(), ..Options::default() };
         let envoy = Envoy::try_start(&bootstrap.listener(listener).to_string(), &options)?;
         Ok(Site { envoy, address: ([127, 0, 0, 1], port).into() })
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// # Errors
 /// Where the kernel doesn't say.
 pub fn cpu_time(pid: u32) -> Result<Duration, String> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("process {pid}: {error}"))?;
+    let threads =
+        fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("process {pid}: {error}"))?;
     let mut nanos: u64 = 0;
     for thread in threads.flatten() {
         // Time on a processor, time spent waiting for one, and slices: the first is it.
@@ -28,6 +29,7 @@ pub fn memory(pid: u32) -> Result<u64, String> {
     let file = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
     let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    let kib: u64 = kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(|| format!("{file} has no VmRSS"))?;
+    let kib: u64 =
+        kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(|| format!("{file} has no VmRSS"))?;
     Ok(kib * 1024)
 }

@@ -18,7 +18,12 @@ impl Table {
     pub fn print(&self) {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for (number, row) in self.rows.iter().enumerate() {
@@ -28,7 +33,11 @@ impl Table {
             println!("| {} |", cells.collect::<Vec<_>>().join(" | "));
             if number == 0 {
                 let line = widths.iter().enumerate().map(|(column, width)| {
-                    if column == 0 { "-".repeat(*width) } else { format!("{}:", "-".repeat(width.saturating_sub(1))) }
+                    if column == 0 {
+                        "-".repeat(*width)
+                    } else {
+                        format!("{}:", "-".repeat(width.saturating_sub(1)))
+                    }
                 });
                 println!("| {} |", line.collect::<Vec<_>>().join(" | "));
             }
