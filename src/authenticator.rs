@@ -83,14 +83,13 @@ impl Authenticator {
 
     fn decide(&mut self, asked: Asked, request: &Request, around: &mut Surroundings<'_>) -> Decision {
         let config = Rc::clone(&self.config);
-        let client = Client::of(request);
         let path = match RequestPath::parse(request.target()) {
             Ok(path) => path,
-            Err(bad) => return self.refuse_malformed(request, client, bad.reason()),
+            Err(bad) => return self.refuse_malformed(request, bad.reason()),
         };
         let host = request.text(":authority").and_then(of_authority);
         let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
-            return self.refuse_malformed(request, client, "authority_malformed");
+            return self.refuse_malformed(request, "authority_malformed");
         };
         let visit = Visit {
             config: &config,
@@ -100,7 +99,6 @@ impl Authenticator {
             host: &host,
             pools: config.pools.at(&host),
             origin,
-            client,
             now: around.now,
         };
         match OwnPath::of(&visit) {
@@ -109,11 +107,11 @@ impl Authenticator {
         }
     }
 
-    fn refuse_malformed(&mut self, request: &Request, client: Client, reason: &'static str) -> Decision {
+    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Decision {
         let reference = reference(request);
         let event = Event::new(Level::Info, "request.refused").with("reason", reason);
         self.events.push_back(event.with("request_id", reference.as_str()));
-        Decision::Respond(malformed(&self.config.pages, client, &reference))
+        Decision::Respond(malformed(&self.config.pages, Client::of(request), &reference))
     }
 
     fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
@@ -131,22 +129,22 @@ impl Authenticator {
             Ok(found) => found,
             Err(decision) => return decision,
         };
-        let verdict = ruling.verdict(person.as_ref().map(Person::as_seen_by_rules));
+        let verdict = ruling.verdict(person.as_deref().map(Person::as_seen_by_rules));
         if matches!(verdict, Verdict::Pass)
-            && let Some(rule) = ruling.shadow(person.as_ref().map(Person::as_seen_by_rules))
+            && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
         {
-            self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_ref());
+            self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_deref());
         }
         match verdict {
-            Verdict::Pass => Decision::Forward(forward::edits(visit, person.as_ref()), response),
+            Verdict::Pass => Decision::Forward(forward::edits(visit, person.as_deref()), response),
             Verdict::SignIn(rule) => {
                 let (how, pools) = (rule.unauthenticated, rule.pools.as_slice());
                 self.respond(sign_in::challenge(visit, how, pools, around.entropy))
             }
             Verdict::Forbidden(rule) => {
-                self.log_denial("authz.denied", &rule.label(), visit, person.as_ref());
+                self.log_denial("authz.denied", &rule.label(), visit, person.as_deref());
                 let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
-                Decision::Respond(forbidden(visit, person.as_ref()).with_cookies(cookies))
+                Decision::Respond(forbidden(visit, person.as_deref()).with_cookies(cookies))
             }
         }
     }
@@ -167,7 +165,7 @@ impl Authenticator {
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Person>, ResponseEdits), Decision> {
+    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
         let nobody = || Ok((None, ResponseEdits::default()));
         let Some(settings) = &visit.config.bearer else {
             return self.find_session(asked, allow, visit, around);
@@ -181,7 +179,7 @@ impl Authenticator {
         let Self { bearers, keys, .. } = self;
         let presented = Presented { token, settings, impatient: asked.impatient };
         match bearers.judge(visit, presented, keys, around) {
-            Judgement::Good(person) => Ok((Some(*person), ResponseEdits::default())),
+            Judgement::Good(person) => Ok((Some(person), ResponseEdits::default())),
             Judgement::Wait(pool) if allow != Allow::Everyone => {
                 bearers.park(asked.stream, visit.request, pool, keys, asked.since);
                 Err(Decision::Park)
@@ -203,7 +201,7 @@ impl Authenticator {
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Person>, ResponseEdits), Decision> {
+    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
         let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
         match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
             Resolution::Go(person, response) => Ok((person, response)),
@@ -356,7 +354,7 @@ impl Authenticator {
     }
 
     /// Takes out the headers or trailers of a request that an upstream could take for ours.
-    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
         forward::spoofed(names, &self.config.headers)
     }
 }

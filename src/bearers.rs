@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::config::BearerSettings;
+use crate::config::{BearerSettings, Config};
 use crate::decision::{StreamId, Surroundings};
 use crate::flow::new_tokens::KEYS_PATIENCE;
 use crate::flow::{Person, Visit};
@@ -13,7 +13,7 @@ use crate::keys::{KeyStores, Newer};
 use crate::oidc::jwt::{Accepted, Claimed, TokenFault, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::pool::Pool;
-use crate::remembered::{Fingerprint, Remembered};
+use crate::remembered::{Key, Limits, Remembered};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -31,14 +31,16 @@ pub struct Presented<'a> {
     pub impatient: bool,
 }
 
-/// Longer tokens are verified each time, so that the table stays as small as it is meant to be: what is kept of
-/// one is less than it. Cognito's ordinary ones have some 2 KB.
+/// Verified tokens that are remembered: twice as many at most, and twice the memory. Cognito's ordinary ones have
+/// some 1 to 2 KB.
+const REMEMBERED: Limits = Limits { entries: 1024, bytes: 4 << 20 };
+/// Longer tokens are verified each time, so that few of them can't drive out many.
 const MAX_REMEMBERED: usize = 16 * 1024;
 
 /// What comes of a bearer token.
 pub enum Judgement {
     /// It speaks for this person.
-    Good(Box<Person>),
+    Good(Rc<Person>),
     /// It isn't accepted, for this reason.
     Bad(&'static str),
     /// The keys of this pool may come yet.
@@ -48,10 +50,9 @@ pub enum Judgement {
 }
 
 /// A verified token.
-#[derive(Debug)]
+#[derive(Clone)]
 struct Known {
-    person: Person,
-    token_use: TokenUse,
+    person: Rc<Person>,
     /// The key set it was verified by. When that is replaced the token is verified anew, so that one signed
     /// with a key that was withdrawn doesn't outlive it.
     generation: u32,
@@ -67,10 +68,15 @@ struct Waiting {
 }
 
 /// One worker's bearer tokens.
-#[derive(Default)]
 pub struct Bearers {
     remembered: Remembered<Known>,
     waiting: Vec<Waiting>,
+}
+
+impl Default for Bearers {
+    fn default() -> Self {
+        Self { remembered: Remembered::new(REMEMBERED), waiting: Vec::new() }
+    }
 }
 
 impl Bearers {
@@ -82,15 +88,12 @@ impl Bearers {
         keys: &mut KeyStores,
         around: &Surroundings<'_>,
     ) -> Judgement {
-        let fingerprint = Fingerprint::of(token);
-        if let Some(known) = self.remembered.get(&fingerprint, around.now) {
-            let (pool, generation) = (&known.person.pool, known.generation);
-            if is_judged_alike(visit, pool)
-                && keys.of(pool).is_some_and(|keys| keys.generation() == generation)
-            {
-                let person = with_token(&known.person, known.token_use, token, visit);
-                return Judgement::Good(Box::new(person));
-            }
+        let key = Key { within: "", bytes: token.as_bytes() };
+        if let Some(Known { person, generation }) = self.remembered.get(key, around.now)
+            && is_judged_alike(visit, &person.pool)
+            && keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation)
+        {
+            return Judgement::Good(person);
         }
         let claimed = match Claimed::by(token) {
             Some(claimed) => claimed,
@@ -125,19 +128,19 @@ impl Bearers {
                     TokenUse::Access => Identity::of_access_token(&claims, &wanted),
                     TokenUse::Id => Identity::of_id_token(&claims, None, &pool.roles, &wanted),
                 };
-                let person = Person {
+                let tokens = forwarded(token_use, token, visit.config);
+                let person = Rc::new(Person {
                     pool: Rc::clone(pool),
-                    identity,
-                    tokens: SessionTokens::default(),
+                    headers: Person::headers_of(&identity, &tokens, visit.config),
+                    identity: Rc::new(identity),
                     until: claims.good_until(around.now),
                     by_bearer_token: true,
-                };
-                let good = with_token(&person, token_use, token, visit);
-                let known = Known { person, token_use, generation };
+                });
                 if token.len() <= MAX_REMEMBERED {
-                    self.remembered.put(fingerprint, known, claims.accepted_until(), around.now);
+                    let known = Known { person: Rc::clone(&person), generation };
+                    self.remembered.put(key, known, person.size(), claims.accepted_until());
                 }
-                Judgement::Good(Box::new(good))
+                Judgement::Good(person)
             }
         }
     }
@@ -236,15 +239,13 @@ fn is_judged_alike(visit: &Visit<'_>, pool: &Pool) -> bool {
     of_issuer.next().is_some_and(|other| other.number == pool.number) && of_issuer.next().is_none()
 }
 
-/// The person with the token at hand, where it goes upstream under a header of its own.
-fn with_token(person: &Person, token_use: TokenUse, token: &str, visit: &Visit<'_>) -> Person {
-    let forwards = |source| visit.config.headers.forwards(source);
+/// The token at hand, where it goes upstream under a header of its own.
+fn forwarded(token_use: TokenUse, token: &str, config: &Config) -> SessionTokens {
     let secret = || Secret::new(token.to_owned());
-    let tokens = SessionTokens {
+    let is = |wanted, source| token_use == wanted && config.headers.forwards(source);
+    SessionTokens {
         refresh: None,
-        id: (token_use == TokenUse::Id && forwards(&Source::IdToken)).then(|| IdToken(secret())),
-        access: (token_use == TokenUse::Access && forwards(&Source::AccessToken))
-            .then(|| AccessToken(secret())),
-    };
-    Person { tokens, ..person.clone() }
+        id: is(TokenUse::Id, &Source::IdToken).then(|| IdToken(secret())),
+        access: is(TokenUse::Access, &Source::AccessToken).then(|| AccessToken(secret())),
+    }
 }

@@ -33,7 +33,7 @@ pub struct Config {
     /// The user pools that people sign in at.
     pub pools: Pools,
     /// Scheme and authority that browsers see, where it isn't the request's own.
-    pub public_url: Option<Origin>,
+    pub public_url: Option<Origin<'static>>,
     /// Our own paths.
     pub paths: Paths,
     /// What cookies are sealed under.
@@ -143,7 +143,7 @@ impl Config {
     }
 }
 
-fn read_public_url(root: &Section<'_>) -> Option<Origin> {
+fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
     let text = root.text("public_url")?;
     let url = match parse_url(&text) {
         Ok(url) => url,

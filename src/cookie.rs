@@ -14,8 +14,12 @@ pub struct Cookies<'a> {
 impl<'a> Cookies<'a> {
     /// Reads `cookie` headers. What has no `=` is no cookie.
     pub fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
-        let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';')).filter_map(split_pair);
-        Self { pairs: pairs.collect() }
+        // Most requests carry a handful.
+        let mut pairs = Vec::with_capacity(8);
+        for header in headers {
+            pairs.extend(split_header(header).filter_map(split_pair));
+        }
+        Self { pairs }
     }
 
     /// Every value of the cookie of that name: a browser sends one, but a client may send many.
@@ -29,8 +33,19 @@ impl<'a> Cookies<'a> {
     }
 }
 
+/// What stands between the semicolons of a header.
+fn split_header(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let header = rest?;
+        let end = memchr::memchr(b';', header);
+        rest = end.and_then(|end| header.get(end + 1..));
+        header.get(..end.unwrap_or(header.len()))
+    })
+}
+
 fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = pair.iter().position(|byte| *byte == b'=')?;
+    let at = memchr::memchr(b'=', pair)?;
     let (name, value) = pair.split_at_checked(at)?;
     Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
 }
@@ -39,14 +54,21 @@ fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `None` where there was nothing to take out.
 pub fn without(header: &[u8], ours: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let is_ours = |pair: &[u8]| split_pair(pair).is_some_and(|(name, _)| ours(name));
-    let mut pairs: Vec<&[u8]> = header.split(|byte| *byte == b';').collect();
-    let before = pairs.len();
-    pairs.retain(|pair| !is_ours(pair));
-    if pairs.len() == before {
-        return None;
+    let mut left: Option<Vec<u8>> = None;
+    let (mut found, mut first) = (false, true);
+    for pair in split_header(header) {
+        if is_ours(pair) {
+            found = true;
+            continue;
+        }
+        let left = left.get_or_insert_default();
+        if !first {
+            left.push(b';');
+        }
+        left.extend_from_slice(pair);
+        first = false;
     }
-    let rest = pairs.join(&b';');
-    Some(rest.trim_ascii_start().to_vec())
+    found.then(|| left.unwrap_or_default().trim_ascii_start().to_vec())
 }
 
 /// `SameSite` of a cookie.

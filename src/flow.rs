@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::Cookies;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, SharedHeaders};
 use crate::identity::Identity;
 use crate::oidc::SessionTokens;
 use crate::origin::Origin;
@@ -39,17 +39,15 @@ pub struct Visit<'a> {
     /// The request itself.
     pub request: &'a Request,
     /// Its path.
-    pub path: RequestPath,
+    pub path: RequestPath<'a>,
     /// Its cookies.
     pub cookies: Cookies<'a>,
     /// The origin that the browser sees.
-    pub origin: Origin,
+    pub origin: Origin<'a>,
     /// The host that the request asks for, whatever the browser sees.
     pub host: &'a str,
     /// The pools that may be signed in at under that host; one at least.
     pub pools: &'a [Rc<Pool>],
-    /// What the client can make of an answer.
-    pub client: Client,
     /// The time.
     pub now: UnixTime,
 }
@@ -58,6 +56,11 @@ impl<'a> Visit<'a> {
     /// Names this request in the log and on pages: Envoy's request id.
     pub fn reference(&self) -> String {
         reference(self.request)
+    }
+
+    /// What the client can make of an answer of ours.
+    pub fn client(&self) -> Client {
+        Client::of(self.request)
     }
 
     /// What opens and seals a pool's cookies for this origin's host.
@@ -91,14 +94,14 @@ impl<'a> Visit<'a> {
 }
 
 /// Somebody who is signed in, or an API client with a good token.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Person {
     /// Where they have their account.
     pub pool: Rc<Pool>,
     /// Who they are.
-    pub identity: Identity,
-    /// Tokens that go upstream.
-    pub tokens: SessionTokens,
+    pub identity: Rc<Identity>,
+    /// The headers that say so upstream.
+    pub headers: SharedHeaders,
     /// When they will need to sign in again, or have another token.
     pub until: UnixTime,
     /// Whether a bearer token says so, rather than a session.
@@ -106,6 +109,19 @@ pub struct Person {
 }
 
 impl Person {
+    /// Renders the headers that say who it is: with `tokens`, where those go upstream.
+    pub fn headers_of(identity: &Identity, tokens: &SessionTokens, config: &Config) -> SharedHeaders {
+        let headers = config.headers.render(identity, tokens);
+        Rc::new(headers.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64);
+        // What the headers say, the identity says as well.
+        headers.sum::<usize>() * 2 + 256
+    }
+
     /// What rules ask of a person.
     pub fn as_seen_by_rules(&self) -> Who<'_> {
         Who { roles: &self.identity.roles, pool: &self.pool.name }
@@ -123,7 +139,7 @@ pub fn reference(request: &Request) -> String {
 
 /// `403` for somebody whom signing in again wouldn't help; `person` is who it is, where that matters.
 pub fn forbidden(visit: &Visit<'_>, person: Option<&Person>) -> Response {
-    if !visit.client.shows_pages() {
+    if !visit.client().shows_pages() {
         let response = Response::json(403, &json!({"error": "forbidden"}));
         return match person {
             // RFC 6750, section 3.1.
@@ -158,10 +174,11 @@ pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
 /// `503` for somebody whom Cognito can't vouch for now because it can't be reached. A session is kept:
 /// they come back in when it can.
 pub fn unavailable(visit: &Visit<'_>) -> Response {
-    let response = if visit.client.shows_pages() {
+    let client = visit.client();
+    let response = if client.shows_pages() {
         let page = Page::saying(&visit.config.pages, 503, texts::UNAVAILABLE);
         let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-        let page = match here.filter(|_| visit.client == Client::Navigation) {
+        let page = match here.filter(|_| client == Client::Navigation) {
             Some(here) => page.action(texts::TRY_AGAIN, here.as_str()),
             None => page,
         };

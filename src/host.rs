@@ -1,6 +1,7 @@
 //! The host floor: the only one that says `proxy_wasm`. It reads, asks the core, and obeys; it knows
 //! nothing of sign-ins.
 
+mod abi;
 mod http_context;
 mod root_context;
 mod signatures;
@@ -67,7 +68,10 @@ fn apply_edits(edits: &RequestEdits) -> Result<(), proxy_wasm::types::Status> {
     for name in &edits.remove {
         hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?;
     }
-    for (name, value) in &edits.set {
+    for (name, value) in &edits.replace {
+        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))?;
+    }
+    for (name, value) in edits.added() {
         hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
     }
     Ok(())

@@ -1,22 +1,32 @@
 //! Host names: as requests spell them, and the patterns that rules and pools name them by.
 
+use std::borrow::Cow;
+
 use url::Host;
 
 /// The host of an `:authority`, as it is compared: in lower case, without its port and without the dot that
 /// may end it. `None` where it isn't a name, an address, or one of them with one port: servers differ in what
 /// they make of anything else, and rules for a host must not be passed by spelling it oddly.
-pub fn of_authority(authority: &str) -> Option<String> {
+pub fn of_authority(authority: &str) -> Option<Cow<'_, str>> {
     let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => is_port(port).then_some(host)?,
         _ => authority,
     };
-    let host = host.to_ascii_lowercase();
     if host.starts_with('[') {
-        return matches!(Host::parse(&host), Ok(Host::Ipv6(_))).then_some(host);
+        return matches!(Host::parse(host), Ok(Host::Ipv6(_))).then(|| lower_case(host));
     }
-    let name = host.strip_suffix('.').unwrap_or(&host);
-    (name.len() <= 253 && name.split('.').all(is_label)).then(|| name.to_owned())
+    let name = host.strip_suffix('.').unwrap_or(host);
+    (name.len() <= 253 && name.split('.').all(is_label)).then(|| lower_case(name))
+}
+
+/// A host in lower case, which it nearly always is already.
+pub fn lower_case(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
 }
 
 fn is_label(label: &str) -> bool {

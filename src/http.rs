@@ -1,23 +1,59 @@
 //! HTTP messages as values: what the host read, what it is to change, answer or call.
 
+use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A request as the host read it: pseudo-headers first, names in lower case, values as raw bytes,
 /// because anything above 0x7F may stand in them.
+///
+/// All headers stand in one piece of memory, as the host hands them over: every request is read, and
+/// few need more than a look at it.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    headers: Vec<(String, Vec<u8>)>,
+    bytes: Vec<u8>,
+    headers: Vec<HeaderPlace>,
+}
+
+/// Where a header stands within the bytes of its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderPlace {
+    /// Its name.
+    pub name: Range<usize>,
+    /// Its value.
+    pub value: Range<usize>,
 }
 
 impl Request {
     /// A request of these headers (`:method`, `:path`, `:authority`, `:scheme` among them).
-    pub const fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
-        Self { headers }
+    pub fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
+        let mut request = Self::default();
+        for (name, value) in headers {
+            let (name, value) = (request.push(name.as_bytes()), request.push(&value));
+            request.headers.push(HeaderPlace { name, value });
+        }
+        request
+    }
+
+    /// A request whose headers stand at these places of `bytes`. A place outside is an empty text.
+    pub const fn in_place(bytes: Vec<u8>, headers: Vec<HeaderPlace>) -> Self {
+        Self { bytes, headers }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len()
+    }
+
+    fn at(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 
     /// Every value of a header, in order. A header that a client sends twice has two.
     pub fn values<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
-        self.headers.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_slice())
+        let named = move |header: &&HeaderPlace| self.at(&header.name) == name.as_bytes();
+        self.headers.iter().filter(named).map(|header| self.at(&header.value))
     }
 
     /// The header's value as text, where the request carries it exactly once and in UTF-8. What
@@ -37,8 +73,8 @@ impl Request {
     }
 
     /// The names of all headers, in order, as often as they come.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str())
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().map(|header| self.at(&header.name))
     }
 
     /// The method; empty where there is none, which no rule and no path of ours allows.
@@ -54,7 +90,7 @@ impl Request {
     /// The query, without its `?`; empty where there is none.
     pub fn query(&self) -> &[u8] {
         let target = self.target();
-        match target.iter().position(|byte| *byte == b'?') {
+        match memchr::memchr(b'?', target) {
             Some(at) => target.get(at + 1..).unwrap_or_default(),
             None => &[],
         }
@@ -71,14 +107,32 @@ pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// How a request is changed before it goes upstream: first `remove`, then `set`. A name in `set` that
-/// the request has already is in `remove` as well.
+/// Headers that are the same for many requests.
+pub type SharedHeaders = Rc<Vec<(String, Vec<u8>)>>;
+
+/// How a request is changed before it goes upstream, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
     /// Names as the request has them; all copies go.
     pub remove: Vec<String>,
-    /// Names and values; a name may come more than once.
-    pub set: Vec<(String, Vec<u8>)>,
+    /// New values of headers that the request has exactly once.
+    pub replace: Vec<(String, Vec<u8>)>,
+    /// What is added. A name may come more than once; one that the request has already is in `remove`.
+    pub add: Vec<(String, Vec<u8>)>,
+    /// What is added besides: who is there.
+    pub identity: Option<SharedHeaders>,
+}
+
+impl RequestEdits {
+    /// All headers that are added.
+    pub fn added(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.add.iter().chain(self.identity.iter().flat_map(|headers| headers.iter()))
+    }
+
+    /// All headers that are set, one way or the other.
+    pub fn set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.replace.iter().chain(self.added())
+    }
 }
 
 /// An answer that the filter makes itself.
@@ -221,6 +275,13 @@ mod tests {
         assert_eq!(request.text("accept"), None);
         assert_eq!(request.text("origin"), Some("o"));
         assert_eq!(request.values("accept").count(), 2);
+    }
+
+    #[test]
+    fn a_header_that_stands_nowhere_is_empty() {
+        let header = HeaderPlace { name: 0..1, value: 1..9 };
+        let request = Request::in_place(b"a".to_vec(), vec![header]);
+        assert_eq!(request.text("a"), Some(""));
     }
 
     #[test]

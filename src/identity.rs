@@ -186,12 +186,15 @@ pub const X_TOKEN: Preset = &[
 #[derive(Clone, Debug, Default)]
 pub struct IdentityHeaders {
     headers: Vec<(String, Source)>,
+    /// The lengths of their names, a bit each: most headers of a request have another.
+    lengths: u64,
 }
 
 impl IdentityHeaders {
     /// Headers under lower-case names.
-    pub const fn new(headers: Vec<(String, Source)>) -> Self {
-        Self { headers }
+    pub fn new(headers: Vec<(String, Source)>) -> Self {
+        let lengths = headers.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name.len()));
+        Self { headers, lengths }
     }
 
     /// The names of claims that headers are filled from.
@@ -218,8 +221,10 @@ impl IdentityHeaders {
 
     /// Whether an upstream could take a header of that name for one of ours. WSGI and CGI fold `-` and `_`
     /// together, many servers `.` as well, some everything that is neither letter nor digit.
-    pub fn is_ours(&self, name: &str) -> bool {
-        self.headers.iter().any(|(ours, _)| same_when_folded(ours, name))
+    pub fn is_ours(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.lengths & length_bit(name.len()) != 0
+            && self.headers.iter().any(|(ours, _)| same_when_folded(ours, name))
     }
 
     /// The headers that say who `identity` is. What is unknown has no header: an empty one could be
@@ -253,10 +258,16 @@ impl IdentityHeaders {
     }
 }
 
+/// One bit for a length; the last is that of all great ones.
+const fn length_bit(length: usize) -> u64 {
+    1 << if length < 63 { length } else { 63 }
+}
+
 /// Whether two header names are one to a server that folds them.
-pub fn same_when_folded(one: &str, other: &str) -> bool {
-    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
+pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    let (one, other) = (one.as_ref(), other.as_ref());
+    let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    one.len() == other.len() && one.iter().map(fold).eq(other.iter().map(fold))
 }
 
 /// A claim as a header's value: a control character becomes a `?`, so that it can neither end the header
@@ -354,5 +365,8 @@ mod tests {
         for other in ["x-auth-users", "xauthuser", "x-auth", "x-auth-use"] {
             assert!(!headers.is_ours(other), "{other}");
         }
+        let long = "x".repeat(100);
+        let headers = IdentityHeaders::new(vec![(long.clone(), Source::Username)]);
+        assert!(headers.is_ours(&long) && !headers.is_ours("x"));
     }
 }

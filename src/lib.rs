@@ -51,6 +51,7 @@ pub mod cookie;
 pub mod event;
 pub mod hostname;
 pub mod origin;
+pub mod pairs;
 pub mod path;
 pub mod protobuf;
 pub mod seal;
@@ -90,9 +91,11 @@ pub mod flow;
 //
 pub mod calls;
 //
-pub mod sessions;
-//
 pub mod remembered;
+//
+pub mod opened;
+//
+pub mod sessions;
 //
 pub mod bearers;
 //

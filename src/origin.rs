@@ -1,21 +1,24 @@
 //! The origin that a browser sees: scheme and authority.
 
+use std::borrow::Cow;
+
+use crate::hostname::lower_case;
 use crate::http::Request;
 
 /// An origin (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct Origin<'a> {
     secure: bool,
-    authority: String,
+    authority: Cow<'a, str>,
 }
 
-impl Origin {
+impl<'a> Origin<'a> {
     /// The origin of a request: `public_url` where the operator gave one, else what the request says.
     /// The scheme is what Envoy's connection manager vouches for in `x-forwarded-proto`. `None` where
     /// the authority is missing or is none.
-    pub fn of(request: &Request, public_url: Option<&Self>) -> Option<Self> {
-        if let Some(origin) = public_url {
-            return Some(origin.clone());
+    pub fn of(request: &'a Request, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
+        if let Some(Origin { secure, authority }) = public_url {
+            return Some(Self { secure: *secure, authority: Cow::Borrowed(authority) });
         }
         let authority = request.text(":authority")?;
         let ok = |byte: u8| {
@@ -28,14 +31,14 @@ impl Origin {
         let secure = scheme.eq_ignore_ascii_case("https");
         // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
         let own_port = if secure { ":443" } else { ":80" };
-        let authority = authority.strip_suffix(own_port).unwrap_or(authority).to_ascii_lowercase();
-        Some(Self { secure, authority })
+        let authority = authority.strip_suffix(own_port).unwrap_or(authority);
+        Some(Self { secure, authority: lower_case(authority) })
     }
 
     /// From a serialized origin (`https://app.example.com`).
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        Some(Self { secure: scheme == "https", authority: authority.to_owned() })
+        Some(Self { secure: scheme == "https", authority: Cow::Owned(authority.to_owned()) })
     }
 
     /// Whether the browser speaks https.

@@ -6,9 +6,9 @@
 
 /// The path of a request, read both ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPath {
+pub struct RequestPath<'a> {
     /// As the client spelt it, without the query and without one trailing slash.
-    raw: String,
+    raw: &'a str,
     /// The canonical form, where it differs from `raw`.
     canonical: Option<String>,
 }
@@ -42,13 +42,13 @@ impl BadPath {
     }
 }
 
-impl RequestPath {
+impl<'a> RequestPath<'a> {
     /// Reads a request target (`:path`): what comes before the first `?`.
     ///
     /// # Errors
     /// Where it has no canonical form that every upstream could agree on.
-    pub fn parse(target: &[u8]) -> Result<Self, BadPath> {
-        let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    pub fn parse(target: &'a [u8]) -> Result<Self, BadPath> {
+        let path = target.get(..memchr::memchr(b'?', target).unwrap_or(target.len())).unwrap_or_default();
         if path.first() != Some(&b'/') {
             return Err(BadPath::NotAbsolute);
         }
@@ -61,21 +61,21 @@ impl RequestPath {
             Some(shorter) => shorter,
         };
         if is_plain(raw) {
-            return Ok(Self { raw: raw.to_owned(), canonical: None });
+            return Ok(Self { raw, canonical: None });
         }
         let canonical = canonical(spelt)?;
-        Ok(Self { canonical: (canonical != raw).then_some(canonical), raw: raw.to_owned() })
+        Ok(Self { canonical: (canonical != raw).then_some(canonical), raw })
     }
 
     /// The canonical path: decoded once, dot segments resolved, slashes merged, parameters cut off,
     /// no trailing slash.
     pub fn canonical(&self) -> &str {
-        self.canonical.as_deref().unwrap_or(&self.raw)
+        self.canonical.as_deref().unwrap_or(self.raw)
     }
 
     /// The client's spelling, where it differs from the canonical one by more than a trailing slash.
     pub fn other_spelling(&self) -> Option<&str> {
-        self.canonical.is_some().then_some(self.raw.as_str())
+        self.canonical.is_some().then_some(self.raw)
     }
 }
 

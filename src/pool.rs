@@ -46,6 +46,13 @@ pub struct CookieSettings {
     pub same_site: SameSite,
 }
 
+impl CookieSettings {
+    /// Whom a cookie belongs to that a host gets: all hosts below `Domain`, else the host alone.
+    pub fn owner<'a>(&'a self, host: &'a str) -> &'a str {
+        self.attributes.domain.as_deref().unwrap_or(host)
+    }
+}
+
 impl Pool {
     /// What every sealed cookie of this pool is bound to: another pool's, client's or format's doesn't
     /// open here.

@@ -1,93 +1,218 @@
-//! Bearer tokens that were verified not long ago, so that the second request with one costs no signature.
-//! Bounded: the table has a fixed number of places, whatever is thrown at it, and only good tokens get one.
+//! What was opened or verified not long ago, known again by the very bytes that it came from, so that the
+//! second request with a cookie costs no decryption and the second with a token no signature.
+//!
+//! Bounded in number and in bytes, whatever is thrown at it, and only what was found good gets a place. Places
+//! come in two generations: what is asked for moves to the younger one, and when that is full the older one
+//! makes room as a whole.
 
-use sha2::{Digest as _, Sha256};
+use hashbrown::HashTable;
 
 use crate::time::UnixTime;
 
-/// A token's SHA-256, by which it is known again. Nothing else is kept of it: whoever reads the memory of
-/// the filter finds no credential here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
-
-impl Fingerprint {
-    /// The fingerprint of a token.
-    pub fn of(token: &str) -> Self {
-        Self(Sha256::digest(token).into())
-    }
+/// What something is known by. Like all that holds cookies and tokens here, it has no `Debug`.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    /// Where it holds; what was sealed for one host is nothing at another.
+    pub within: &'a str,
+    /// The sealed text or the token, whole. Two that differ in one bit are two.
+    pub bytes: &'a [u8],
 }
 
-/// The first byte of a fingerprint picks a cell.
-const CELLS: usize = 256;
-/// Places in a cell: 1,024 tokens in all.
-const PLACES: usize = 4;
+/// How much is remembered at most, in each of the two generations.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of memory, as far as [`Remembered::put`] is told of them.
+    pub bytes: usize,
+}
 
-/// What is known of tokens.
-#[derive(Debug)]
+/// What is remembered. Values are cheap to clone.
 pub struct Remembered<T> {
-    cells: Vec<Vec<Entry<T>>>,
+    limits: Limits,
+    young: Generation<T>,
+    old: Generation<T>,
 }
 
-#[derive(Debug)]
+struct Generation<T> {
+    entries: HashTable<Entry<T>>,
+    bytes: usize,
+}
+
 struct Entry<T> {
-    fingerprint: Fingerprint,
+    /// [`Key::bytes`], and [`Key::within`] behind them.
+    key: Box<[u8]>,
+    within: usize,
+    bytes: usize,
     until: UnixTime,
     value: T,
 }
 
-impl<T> Default for Remembered<T> {
-    fn default() -> Self {
-        Self { cells: (0..CELLS).map(|_| Vec::new()).collect() }
+impl<T: Clone> Remembered<T> {
+    /// Nothing yet.
+    pub const fn new(limits: Limits) -> Self {
+        Self { limits, young: Generation::new(), old: Generation::new() }
+    }
+
+    /// What is known of it, if it still holds.
+    pub fn get(&mut self, key: Key<'_>, now: UnixTime) -> Option<T> {
+        if let Some(entry) = self.young.find(key) {
+            return (now < entry.until).then(|| entry.value.clone());
+        }
+        let entry = self.old.take(key)?;
+        let value = (now < entry.until).then(|| entry.value.clone())?;
+        self.keep(entry);
+        Some(value)
+    }
+
+    /// Remembers it until then. `bytes` is about how much memory the value takes.
+    pub fn put(&mut self, key: Key<'_>, value: T, bytes: usize, until: UnixTime) {
+        let entry = Entry {
+            key: [key.bytes, key.within.as_bytes()].concat().into(),
+            within: key.within.len(),
+            bytes: bytes + key.bytes.len() + key.within.len(),
+            until,
+            value,
+        };
+        // What is there of the same key has expired, or it would have been found.
+        self.young.take(key);
+        self.old.take(key);
+        self.keep(entry);
+    }
+
+    fn keep(&mut self, entry: Entry<T>) {
+        if entry.bytes > self.limits.bytes || self.limits.entries == 0 {
+            return;
+        }
+        let full = self.young.entries.len() >= self.limits.entries
+            || self.young.bytes + entry.bytes > self.limits.bytes;
+        if full {
+            // The older one is emptied and becomes the younger, so that its table isn't made anew.
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.entries.clear();
+            self.young.bytes = 0;
+        }
+        self.young.put(entry);
     }
 }
 
-impl<T> Remembered<T> {
-    /// What is known of a token, if it still holds.
-    pub fn get(&self, Fingerprint(bytes): &Fingerprint, now: UnixTime) -> Option<&T> {
-        let cell = self.cells.get(usize::from(*bytes.first()?))?;
-        let entry = cell.iter().find(|entry| entry.fingerprint.0 == *bytes)?;
-        (now < entry.until).then_some(&entry.value)
+impl<T> Generation<T> {
+    const fn new() -> Self {
+        Self { entries: HashTable::new(), bytes: 0 }
     }
 
-    /// Remembers a token until then. In a full cell the one goes that would be the first to expire.
-    pub fn put(&mut self, fingerprint: Fingerprint, value: T, until: UnixTime, now: UnixTime) {
-        let Fingerprint(bytes) = fingerprint;
-        let Some(cell) = self.cells.get_mut(usize::from(bytes.first().copied().unwrap_or(0))) else { return };
-        cell.retain(|entry| entry.fingerprint != fingerprint && now < entry.until);
-        if cell.len() >= PLACES {
-            let first = cell.iter().enumerate().min_by_key(|(_, entry)| entry.until);
-            if let Some((first, _)) = first {
-                cell.swap_remove(first);
-            }
-        }
-        cell.push(Entry { fingerprint, until, value });
+    fn find(&self, key: Key<'_>) -> Option<&Entry<T>> {
+        self.entries.find(hash(key.bytes), |entry| entry.is(key))
     }
+
+    fn take(&mut self, key: Key<'_>) -> Option<Entry<T>> {
+        let found = self.entries.find_entry(hash(key.bytes), |entry| entry.is(key)).ok()?;
+        let (entry, _) = found.remove();
+        self.bytes -= entry.bytes;
+        Some(entry)
+    }
+
+    fn put(&mut self, entry: Entry<T>) {
+        self.bytes += entry.bytes;
+        let (bytes, _) = entry.parts();
+        self.entries.insert_unique(hash(bytes), entry, |other| hash(other.parts().0));
+    }
+}
+
+impl<T> Entry<T> {
+    fn parts(&self) -> (&[u8], &[u8]) {
+        self.key.split_at_checked(self.key.len() - self.within).unwrap_or_default()
+    }
+
+    /// Whoever could learn anything from how long this takes would have to know the end of the bytes first, which
+    /// is an authentication tag or a signature.
+    fn is(&self, key: Key<'_>) -> bool {
+        self.parts() == (key.bytes, key.within.as_bytes())
+    }
+}
+
+/// The last bytes are a tag or a signature: as good as random, and nobody can choose them for anything that
+/// gets a place here.
+fn hash(bytes: &[u8]) -> u64 {
+    let mixed = bytes.iter().rev().take(16).fold(0u64, |hash, byte| {
+        (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    });
+    mixed ^ (mixed >> 32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_token_is_known_until_it_expires() {
-        let (now, later) = (UnixTime::from_secs(1_000), UnixTime::from_secs(2_000));
-        let mut table = Remembered::default();
-        let token = Fingerprint::of("a.b.c");
-        table.put(token, "jsmith", later, now);
-        assert_eq!(table.get(&token, now), Some(&"jsmith"));
-        assert_eq!(table.get(&Fingerprint::of("a.b.d"), now), None);
-        assert_eq!(table.get(&token, later), None);
+    const LIMITS: Limits = Limits { entries: 100, bytes: 10_000 };
+
+    fn key<'a>(bytes: &'a str, within: &'a str) -> Key<'a> {
+        Key { within, bytes: bytes.as_bytes() }
+    }
+
+    fn at(secs: u64) -> UnixTime {
+        UnixTime::from_secs(secs)
     }
 
     #[test]
-    fn the_table_never_outgrows_its_places() {
-        let (now, later) = (UnixTime::from_secs(1_000), UnixTime::from_secs(2_000));
-        let mut table = Remembered::default();
-        for number in 0..20_000 {
-            table.put(Fingerprint::of(&number.to_string()), number, later, now);
+    fn it_is_known_until_it_expires() {
+        let mut table = Remembered::new(LIMITS);
+        table.put(key("a.b.c", "host"), "jsmith", 10, at(2));
+        assert_eq!(table.get(key("a.b.c", "host"), at(1)), Some("jsmith"));
+        assert_eq!(table.get(key("a.b.c", "host"), at(2)), None);
+        table.put(key("a.b.c", "host"), "again", 10, at(3));
+        assert_eq!(table.get(key("a.b.c", "host"), at(2)), Some("again"));
+    }
+
+    #[test]
+    fn nothing_is_known_by_another_name() {
+        let mut table = Remembered::new(LIMITS);
+        let sealed = "0123456789abcdefghijklmnopqrstuv";
+        table.put(key(sealed, "host"), 1, 10, at(2));
+        for at_byte in 0..sealed.len() {
+            let mut bent = sealed.as_bytes().to_vec();
+            bent[at_byte] ^= 1;
+            assert_eq!(table.get(Key { within: "host", bytes: &bent }, at(1)), None, "{at_byte}");
         }
-        let count: usize = table.cells.iter().map(Vec::len).sum();
-        assert_eq!(count, CELLS * PLACES);
-        assert_eq!(table.get(&Fingerprint::of("19999"), now), Some(&19_999), "the latest has a place");
+        // The same end, the same bytes in all, another place of the seam, another host.
+        for (bytes, within) in [
+            (&sealed[1..], "host"),
+            ("0123456789abcdefghijklmnopqrstuvh", "ost"),
+            (sealed, "hosu"),
+            (sealed, ""),
+            ("", "host"),
+        ] {
+            assert_eq!(table.get(key(bytes, within), at(1)), None, "{bytes} {within}");
+        }
+        assert_eq!(table.get(key(sealed, "host"), at(1)), Some(1));
+    }
+
+    #[test]
+    fn it_never_outgrows_its_limits() {
+        let mut table = Remembered::new(LIMITS);
+        for number in 0..20_000 {
+            table.put(key(&format!("token {number}"), "host"), number, number % 300, at(2));
+            let (entries, bytes) = [&table.young, &table.old]
+                .into_iter()
+                .fold((0, 0), |(entries, bytes), one| (entries + one.entries.len(), bytes + one.bytes));
+            assert!(entries <= 200 && bytes <= 20_000, "{entries} entries, {bytes} bytes");
+            assert_eq!(table.get(key(&format!("token {number}"), "host"), at(1)), Some(number), "the latest");
+        }
+        table.put(key("large", "host"), 1, 10_001, at(2));
+        assert_eq!(table.get(key("large", "host"), at(1)), None);
+        table.young.entries.iter().for_each(|entry| assert!(entry.bytes <= LIMITS.bytes));
+    }
+
+    #[test]
+    fn what_is_asked_for_stays() {
+        let mut table = Remembered::new(LIMITS);
+        table.put(key("mine", "host"), 0, 10, at(2));
+        for number in 1..1_000 {
+            table.put(key(&number.to_string(), "host"), number, 10, at(2));
+            if number % 50 == 0 {
+                assert_eq!(table.get(key("mine", "host"), at(1)), Some(0), "after {number}");
+            }
+        }
+        assert_eq!(table.get(key("500", "host"), at(1)), None, "what nobody asks for goes");
     }
 }

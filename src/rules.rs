@@ -137,7 +137,7 @@ pub struct Who<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     /// The path.
-    pub path: &'a RequestPath,
+    pub path: &'a RequestPath<'a>,
     /// The method, byte for byte.
     pub method: &'a str,
     /// The host, as [`crate::hostname::of_authority`] reads it.

@@ -3,6 +3,7 @@
 mod names;
 mod parts;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -42,7 +43,7 @@ pub struct Session {
     /// When the person was last seen, to within a tenth of `session.idle`.
     pub seen_at: UnixTime,
     /// Who it is.
-    pub identity: Identity,
+    pub identity: Rc<Identity>,
 }
 
 /// How good a session's tokens still are.
@@ -54,6 +55,38 @@ pub enum Freshness {
     Due,
     /// Over. The session needs new ones to go on.
     Expired,
+}
+
+impl Session {
+    /// When signing in again will be needed, whatever is refreshed until then.
+    pub fn ends_at(&self, config: &Config) -> UnixTime {
+        self.signed_in_at.plus(config.lifetime)
+    }
+
+    /// Whether it is still a session at `now`. Its tokens may need refreshing: see [`Session::freshness`].
+    pub fn lasts(&self, config: &Config, now: UnixTime) -> bool {
+        let idle = config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle);
+        now < self.ends_at(config) && !idle
+    }
+
+    /// How good its tokens are. New ones are due `session.refresh_early` before the old expire, but not
+    /// before three quarters of their life; a little later for some sessions than for others, so that
+    /// people who came together don't refresh together.
+    pub fn freshness(&self, config: &Config, now: UnixTime) -> Freshness {
+        if now >= self.expires_at {
+            return Freshness::Expired;
+        }
+        let life = self.expires_at.since(self.renewed_at);
+        let early = config.refresh_early.min(life / 4);
+        let spread = early / 4 * u32::from(self.id.first().copied().unwrap_or(0)) / 255;
+        let left = self.expires_at.since(now);
+        if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
+    }
+
+    /// Whether it is worth telling the browser that the person was seen now.
+    pub fn is_to_be_touched(&self, config: &Config, now: UnixTime) -> bool {
+        config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
+    }
 }
 
 /// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
@@ -152,7 +185,7 @@ impl<'c> CookieStore<'c> {
     /// The cookies for `host`. A cookie without `Domain` is the host's own, and is sealed as such; with
     /// one it is shared by all hosts below.
     pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
-        let owner = pool.cookies.attributes.domain.as_deref().unwrap_or(host);
+        let owner = pool.cookies.owner(host);
         Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
     }
 
@@ -176,15 +209,15 @@ impl<'c> CookieStore<'c> {
         }
     }
 
-    /// The session that a request's cookies hold, if it is still one at `now`. Its tokens may need
-    /// refreshing: see [`CookieStore::freshness`].
+    /// The session that a request's cookies hold, if it is still one at `now`.
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
-        let name = &self.pool.cookies.identity;
-        cookies
-            .values(name)
-            .take(MAX_COPIES)
-            .filter_map(|sealed| self.open::<Session>(name, sealed))
-            .find(|session| self.lasts(session, now))
+        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
+        sealed.filter_map(|sealed| self.open_session(sealed)).find(|session| session.lasts(self.config, now))
+    }
+
+    /// The session that an identity cookie holds, be it over or not.
+    pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
+        self.open(&self.pool.cookies.identity, sealed)
     }
 
     /// The session in a `Set-Cookie` value that another worker has sealed.
@@ -192,34 +225,11 @@ impl<'c> CookieStore<'c> {
         let (name, rest) = set_cookie.split_once('=')?;
         let (value, _) = rest.split_once(';')?;
         let session = self.open::<Session>(name, value.as_bytes())?;
-        (name == self.pool.cookies.identity && self.lasts(&session, now)).then_some(session)
+        (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
-    fn lasts(&self, session: &Session, now: UnixTime) -> bool {
-        let idle = self.config.idle.is_some_and(|idle| now.since(session.seen_at) >= idle);
-        now < self.ends_at(session) && !idle
-    }
-
-    /// How good a session's tokens are. New ones are due `session.refresh_early` before the old expire,
-    /// but not before three quarters of their life; a little later for some sessions than for others,
-    /// so that people who came together don't refresh together.
-    pub fn freshness(&self, session: &Session, now: UnixTime) -> Freshness {
-        if now >= session.expires_at {
-            return Freshness::Expired;
-        }
-        let life = session.expires_at.since(session.renewed_at);
-        let early = self.config.refresh_early.min(life / 4);
-        let spread = early / 4 * u32::from(session.id.first().copied().unwrap_or(0)) / 255;
-        let left = session.expires_at.since(now);
-        if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
-    }
-
-    /// A `Set-Cookie` value that says a person was seen now, when that is worth saying.
+    /// A `Set-Cookie` value that says a person was seen now. `None` where there is no randomness.
     pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
-        let worth = self.config.idle.is_some_and(|idle| now.since(session.seen_at) >= idle / 10);
-        if !worth {
-            return None;
-        }
         let seen = Session { seen_at: now, ..session.clone() };
         self.identity_cookie(&seen, now, entropy).ok()
     }
@@ -231,13 +241,8 @@ impl<'c> CookieStore<'c> {
         entropy: &mut dyn Entropy,
     ) -> Result<String, NoEntropy> {
         let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
-        let max_age = self.ends_at(session).since(now).as_secs();
+        let max_age = session.ends_at(self.config).since(now).as_secs();
         Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
-    }
-
-    /// When signing in again will be needed, whatever is refreshed until then.
-    pub fn ends_at(&self, session: &Session) -> UnixTime {
-        session.signed_in_at.plus(self.config.lifetime)
     }
 
     /// The tokens that go with a session, or with whatever session they are of where none is left.
@@ -252,9 +257,8 @@ impl<'c> CookieStore<'c> {
 
     /// Which session the cookies are of, whether it lasts or not.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
-        let name = &self.pool.cookies.identity;
-        let identity =
-            cookies.values(name).take(MAX_COPIES).find_map(|sealed| self.open::<Session>(name, sealed));
+        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
+        let identity = sealed.filter_map(|sealed| self.open_session(sealed)).next();
         identity.map(|session| session.id).or_else(|| self.tokens(cookies, None).map(|tokens| tokens.session))
     }
 
@@ -281,7 +285,7 @@ impl<'c> CookieStore<'c> {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<String>, NotKept> {
         let CookieSettings { tokens, attributes, same_site, .. } = &self.pool.cookies;
-        let max_age = self.ends_at(session).since(now).as_secs();
+        let max_age = session.ends_at(self.config).since(now).as_secs();
         let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
         let cookie = self.identity_cookie(session, now, entropy)?;
         if cookie.len() > MAX_COOKIE {

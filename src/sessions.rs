@@ -14,6 +14,7 @@ use crate::flow::refresh::{Ending, Progress, Refresh};
 use crate::flow::{Person, Visit};
 use crate::http::{CalloutResult, Request};
 use crate::oidc::SessionTokens;
+use crate::opened::{Opened, OpenedSessions};
 use crate::pool::Pool;
 use crate::renewals::{Renewal, Renewals, Settled};
 use crate::secret::random_bytes;
@@ -40,7 +41,7 @@ pub enum Need {
 /// What is to be done about a request's session.
 pub enum Resolution {
     /// It goes on, with this person or without one.
-    Go(Option<Person>, ResponseEdits),
+    Go(Option<Rc<Person>>, ResponseEdits),
     /// It waits for the refresh of this session.
     Wait(Rc<Pool>, Session),
     /// Its session can't be refreshed now, and is too old to be served without. These cookies ride on the
@@ -49,9 +50,8 @@ pub enum Resolution {
 }
 
 /// A session as its cookies hold it.
-struct Held<'a, 'c> {
-    pool: &'a Rc<Pool>,
-    session: Session,
+struct Held<'c> {
+    opened: Opened,
     cookies: &'c Cookies<'c>,
 }
 
@@ -67,6 +67,7 @@ struct Waiting {
 /// One worker's sessions.
 pub struct Sessions {
     renewals: Renewals,
+    opened: OpenedSessions,
     awaiting_keys: Vec<Refresh>,
     waiting: Vec<Waiting>,
     /// By the numbers of the pools.
@@ -85,6 +86,7 @@ impl Sessions {
     pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
             renewals: Renewals::new(scope, shared),
+            opened: OpenedSessions::new(pools),
             awaiting_keys: Vec::new(),
             waiting: Vec::new(),
             outages: vec![Outage::default(); pools],
@@ -100,24 +102,28 @@ impl Sessions {
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
-        let Some((pool, session)) = visit.session() else {
+        let Some(opened) = self.opened.find(visit) else {
             return Resolution::Go(None, ResponseEdits::default());
         };
-        let store = visit.store(pool);
-        if store.freshness(&session, visit.now) == Freshness::Fresh {
-            let touched = store.touch(&session, visit.now, around.entropy);
-            let response = ResponseEdits { cookies: touched.into_iter().collect(), watch: None };
-            let held = Held { pool, session, cookies: &visit.cookies };
+        let session = &opened.session;
+        if session.freshness(visit.config, visit.now) == Freshness::Fresh {
+            let touched = session
+                .is_to_be_touched(visit.config, visit.now)
+                .then(|| visit.store(&opened.person.pool).touch(session, visit.now, around.entropy));
+            let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
+            let held = Held { opened, cookies: &visit.cookies };
             return Resolution::Go(Some(held.person(visit)), response);
         }
-        if let Renewal::Done(cookies) = self.renewals.look(&session, visit.now, around.shared)
+        let store = visit.store(&opened.person.pool);
+        if let Renewal::Done(cookies) = self.renewals.look(session, visit.now, around.shared)
             && let Some(renewed) = cookies.first().and_then(|first| store.session_in(first, visit.now))
         {
             // Somebody has refreshed it since; the browser just doesn't know yet.
             let jar: Vec<&[u8]> =
                 cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next()).collect();
             let jar = Cookies::parse(jar.into_iter());
-            let held = Held { pool, session: renewed, cookies: &jar };
+            let held =
+                Held { opened: Opened::new(renewed, &opened.person.pool, visit.config), cookies: &jar };
             let mut resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
             match &mut resolution {
                 Resolution::Go(Some(_), ResponseEdits { cookies: riding, .. })
@@ -126,21 +132,21 @@ impl Sessions {
             }
             return resolution;
         }
-        let held = Held { pool, session, cookies: &visit.cookies };
+        let held = Held { opened, cookies: &visit.cookies };
         self.refresh_if_due(visit, held, need, impatient, calls, around)
     }
 
     fn refresh_if_due(
         &mut self,
         visit: &Visit<'_>,
-        held: Held<'_, '_>,
+        held: Held<'_>,
         need: Need,
         impatient: bool,
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
-        let session = &held.session;
-        let freshness = visit.store(held.pool).freshness(session, visit.now);
+        let (session, pool) = (&held.opened.session, &held.opened.person.pool);
+        let freshness = session.freshness(visit.config, visit.now);
         let renewal = match self.renewals.look(session, visit.now, around.shared) {
             Renewal::Unknown if freshness == Freshness::Fresh => Renewal::Paused,
             Renewal::Unknown if need == Need::AsItIs || is_prefetch(visit.request) => Renewal::Over,
@@ -151,7 +157,7 @@ impl Sessions {
         };
         let watch = Watch { session: session.id, of: session.renewed_at };
         let stale_until = session.expires_at.plus(visit.config.stale_if_error);
-        let go = |held: Held<'_, '_>, response| Resolution::Go(Some(held.person(visit)), response);
+        let go = |held: Held<'_>, response| Resolution::Go(Some(held.person(visit)), response);
         match (freshness, renewal) {
             (Freshness::Fresh | Freshness::Due, Renewal::UnderWay) => {
                 go(held, ResponseEdits { cookies: Vec::new(), watch: Some(watch) })
@@ -159,7 +165,7 @@ impl Sessions {
             (Freshness::Fresh | Freshness::Due, _) => go(held, ResponseEdits::default()),
             (Freshness::Expired, Renewal::UnderWay) if need == Need::Known => {
                 if self.waiting.len() < MAX_WAITING {
-                    Resolution::Wait(Rc::clone(held.pool), held.session)
+                    Resolution::Wait(Rc::clone(pool), session.clone())
                 } else {
                     Resolution::Unavailable(Vec::new())
                 }
@@ -179,20 +185,21 @@ impl Sessions {
     fn begin(
         &mut self,
         visit: &Visit<'_>,
-        held: &Held<'_, '_>,
+        held: &Held<'_>,
         calls: &mut Calls,
         around: &Surroundings<'_>,
     ) -> Renewal {
-        if self.outages.get(held.pool.number).is_some_and(|outage| outage.lasts(visit.now)) {
+        let (session, pool) = (&held.opened.session, &held.opened.person.pool);
+        if self.outages.get(pool.number).is_some_and(|outage| outage.lasts(visit.now)) {
             return Renewal::Paused;
         }
-        let Some((refresh, callout)) = Refresh::begin(visit, held.pool, &held.session, held.cookies) else {
+        let Some((refresh, callout)) = Refresh::begin(visit, pool, session, held.cookies) else {
             return Renewal::Over;
         };
-        let hold = Refresh::hold(held.pool);
-        if !self.renewals.lease(&held.session, hold, visit.now, around.shared) {
+        let hold = Refresh::hold(pool);
+        if !self.renewals.lease(session, hold, visit.now, around.shared) {
             // Somebody was faster; or shared data is in trouble, and then there is nothing to wait for.
-            return match self.renewals.look(&held.session, visit.now, around.shared) {
+            return match self.renewals.look(session, visit.now, around.shared) {
                 Renewal::Unknown => Renewal::Paused,
                 known => known,
             };
@@ -349,22 +356,21 @@ impl Sessions {
     }
 }
 
-impl Held<'_, '_> {
+impl Held<'_> {
     /// Who it is, with the tokens that go upstream. The token cookie is opened for those alone.
-    fn person(self, visit: &Visit<'_>) -> Person {
-        let store = visit.store(self.pool);
-        let tokens = visit
-            .config
-            .headers
-            .forwards_tokens()
-            .then(|| store.session_tokens(self.cookies, Some(self.session.id)));
-        Person {
-            pool: Rc::clone(self.pool),
-            until: store.ends_at(&self.session),
-            identity: self.session.identity,
-            tokens: SessionTokens { refresh: None, ..tokens.flatten().unwrap_or_default() },
-            by_bearer_token: false,
+    fn person(self, visit: &Visit<'_>) -> Rc<Person> {
+        let Self { opened: Opened { session, person }, cookies } = self;
+        if !visit.config.headers.forwards_tokens() {
+            return person;
         }
+        let tokens = visit.store(&person.pool).session_tokens(cookies, Some(session.id));
+        let tokens = SessionTokens { refresh: None, ..tokens.unwrap_or_default() };
+        Rc::new(Person {
+            pool: Rc::clone(&person.pool),
+            headers: Person::headers_of(&person.identity, &tokens, visit.config),
+            identity: Rc::clone(&person.identity),
+            ..*person
+        })
     }
 }
 

@@ -208,6 +208,13 @@ fn only_the_host_knows_the_host() {
 }
 
 #[test]
+fn one_file_alone_has_unsafe_code() {
+    let sources = sources();
+    let others = sources.iter().filter(|source| source.path != "host/abi.rs");
+    assert_none(&occurrences(others, &["unsafe"]));
+}
+
+#[test]
 fn the_core_asks_no_clock_and_no_environment() {
     let sources = sources();
     let core = sources.iter().filter(|source| !source.is_host());

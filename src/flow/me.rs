@@ -11,7 +11,7 @@ use crate::texts;
 
 /// Answers the path for somebody who is signed in.
 pub fn me(visit: &Visit<'_>, person: &Person) -> Response {
-    if !visit.client.shows_pages() || wants_json(visit.request) {
+    if !visit.client().shows_pages() || wants_json(visit.request) {
         return Response::json(200, &as_json(person));
     }
     let identity = &person.identity;

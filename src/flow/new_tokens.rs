@@ -2,6 +2,7 @@
 //! verified, which may take a key set that is yet to come, and the attributes it lacks are asked for, where
 //! the configuration wants them.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::attributes::{Attributes, AttributesError};
@@ -62,7 +63,7 @@ pub enum Verdict {
 /// What new tokens tell, all of it verified.
 pub struct News {
     /// Who it is.
-    pub identity: Identity,
+    pub identity: Rc<Identity>,
     /// How long that can be relied upon.
     pub expires_at: UnixTime,
     /// The tokens to keep. No refresh token where Cognito sent none.
@@ -160,7 +161,7 @@ impl NewTokens {
             expires_at = lasts.map_or(expires_at, |lasts| lasts.min(expires_at));
         }
         News {
-            identity: Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims()),
+            identity: Rc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
             expires_at,
             tokens: self.kept(bench.config),
         }

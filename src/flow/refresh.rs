@@ -157,7 +157,7 @@ impl Refresh {
             return Ending::Refused(error.reason());
         }
         let news = News {
-            identity: self.session.identity.clone(),
+            identity: Rc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
             tokens: new.kept(bench.config),
         };
@@ -170,7 +170,7 @@ impl Refresh {
         let Stage::Verifying(new) = &self.stage else { return Ending::Outage(reason) };
         let Some(refresh) = new.kept(bench.config).refresh else { return Ending::Outage(reason) };
         let news = News {
-            identity: self.session.identity.clone(),
+            identity: Rc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
             tokens: SessionTokens { refresh: Some(refresh), id: None, access: None },
         };

@@ -44,7 +44,7 @@ pub fn challenge(
                 // Nobody who may pass can sign in at this host.
                 return (forbidden(visit, None), None);
             }
-            if pools.len() > 1 && visit.client != Client::Navigation {
+            if pools.len() > 1 && visit.client() != Client::Navigation {
                 // A page in the place of what was asked for would be taken for it.
                 return (Response::redirect(sign_in_link(&visit.config.paths.sign_in, &here)), None);
             }
@@ -61,7 +61,7 @@ fn asked_by(visit: &Visit<'_>, how: Unauthenticated) -> Client {
     let harmless = matches!(visit.request.method(), "GET" | "HEAD")
         && !visit.request.has("upgrade")
         && !is_prefetch(visit.request);
-    match (how, visit.client) {
+    match (how, visit.client()) {
         (Unauthenticated::Reject, Client::Navigation | Client::FormNavigation) => Client::Other,
         (Unauthenticated::Redirect, Client::Other) if harmless => Client::Navigation,
         (_, client) => client,
@@ -70,7 +70,7 @@ fn asked_by(visit: &Visit<'_>, how: Unauthenticated) -> Client {
 
 /// Answers the sign-in path: `?return=/path` says where to go afterwards, `?pool=name` which pool it is.
 pub fn start(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
-    let by_script = visit.request.has("sec-fetch-mode") && visit.client != Client::Navigation;
+    let by_script = visit.request.has("sec-fetch-mode") && visit.client() != Client::Navigation;
     if by_script || is_prefetch(visit.request) {
         return (unauthenticated(visit), None);
     }
@@ -148,7 +148,7 @@ fn begin(
 
 /// No sign-in begins over plain http: browsers would not keep the flow cookie, nor should they.
 fn to_https(visit: &Visit<'_>) -> (Response, Option<Event>) {
-    if visit.client != Client::Navigation {
+    if visit.client() != Client::Navigation {
         return (unauthenticated(visit), None);
     }
     let mut url = visit.origin.https_url();

@@ -5,9 +5,11 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
 use crate::decision::{Decision, StreamId};
+use crate::host::abi::request_headers;
 use crate::host::root_context::SharedWorker;
 use crate::host::{apply_edits, respond, set_cookies};
-use crate::http::{Request, Response};
+use crate::http::Response;
+use crate::pairs;
 
 /// One request.
 pub struct Stream {
@@ -23,24 +25,27 @@ impl Stream {
 
     fn decide(&self) -> Decision {
         let unavailable = || Decision::Respond(Response::new(503));
-        let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else { return unavailable() };
+        let Some(request) = request_headers().and_then(pairs::parse) else { return unavailable() };
         match self.worker.try_borrow_mut() {
-            Ok(mut worker) => worker
-                .as_mut()
-                .map_or_else(unavailable, |worker| worker.handle_request(self.id, &Request::new(headers))),
+            Ok(mut worker) => {
+                worker.as_mut().map_or_else(unavailable, |worker| worker.handle_request(self.id, &request))
+            }
             Err(_) => unavailable(),
         }
     }
 }
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
+impl Context for Stream {}
+
+/// The SDK drops a stream when the host deletes its context. That is one call for each request; to be told
+/// that it is done would be another.
+impl Drop for Stream {
+    fn drop(&mut self) {
         if let Ok(mut worker) = self.worker.try_borrow_mut()
             && let Some(worker) = worker.as_mut()
         {
             worker.handle_stream_gone(self.id);
         }
-        true
     }
 }
 
@@ -85,7 +90,7 @@ impl HttpContext for Stream {
             return Action::Pause;
         };
         let spoofed =
-            worker.as_ref().map(|worker| worker.spoofed(found.iter().map(|(name, _)| name.as_str())));
+            worker.as_ref().map(|worker| worker.spoofed(found.iter().map(|(name, _)| name.as_bytes())));
         for name in spoofed.unwrap_or_default() {
             if hostcalls::remove_map_value(MapType::HttpRequestTrailers, &name).is_err() {
                 respond(&Response::new(503));

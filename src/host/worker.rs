@@ -123,7 +123,7 @@ impl Worker {
     }
 
     /// Names in a stream's trailers that have to go.
-    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
         self.authenticator.spoofed(names)
     }
 

@@ -6,6 +6,8 @@
 //! alone. Only wildcards that overlap (`/*/a` beside `/x/*`) are walked side by side, so a thousand rules
 //! cost what one costs unless a thousand of them match the same beginning in a thousand ways.
 
+use smallvec::SmallVec;
+
 use crate::hostname::labels;
 use crate::path::{Segment, segments, unescaped};
 use crate::rules::Matches;
@@ -188,16 +190,19 @@ fn host_symbols<'a>((labels, below): (impl Iterator<Item = &'a str>, bool)) -> V
     labels.map(Symbol::Text).chain(below.iter().copied()).collect()
 }
 
+/// Some nodes. Few rule sets have more that are reached at the same time.
+type Nodes = SmallVec<[usize; 8]>;
+
 /// The nodes that a request has reached so far.
 struct Walk<'m> {
     automaton: &'m Automaton,
-    active: Vec<usize>,
-    next: Vec<usize>,
+    active: Nodes,
+    next: Nodes,
 }
 
 impl<'m> Walk<'m> {
     fn begin(automaton: &'m Automaton) -> Self {
-        let mut walk = Self { automaton, active: Vec::new(), next: Vec::new() };
+        let mut walk = Self { automaton, active: Nodes::new(), next: Nodes::new() };
         walk.reach(0);
         std::mem::swap(&mut walk.active, &mut walk.next);
         walk

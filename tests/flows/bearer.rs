@@ -126,7 +126,7 @@ fn whatever_is_wrong_with_a_token_it_is_401_and_never_a_redirect() {
         assert!(log.contains(&format!("event=bearer.rejected reason={reason} ")), "{reason}: {log}");
         for path in ["/public", "/hello"] {
             let edits = harness.request("GET", path, &headers).forwarded();
-            assert!(edits.set.iter().all(|(name, _)| name == "cookie"), "{reason} {path}: {edits:?}");
+            assert!(edits.set().all(|(name, _)| name == "cookie"), "{reason} {path}: {edits:?}");
         }
     }
 }

@@ -76,7 +76,8 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     bench.report(rounds)
 }
 
-/// The signed-in request alone, for whoever makes it faster.
+/// The signed-in request alone, for whoever makes it faster. `BENCH_BUILDS` names other builds of the filter to
+/// compare with, separated by spaces.
 ///
 /// # Errors
 /// As [`run`].
@@ -93,7 +94,14 @@ pub fn signed_in(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let page = one(navigation("/page", &cookies));
     let base = bench.add("no filter, the session's cookies", &none, page.clone(), 200, None);
     bench.add("does nothing", &nothing, page.clone(), 200, Some(base));
-    bench.add("signed in", &ours, page, 200, Some(base));
+    bench.add("signed in", &ours, page.clone(), 200, Some(base));
+    let builds = std::env::var("BENCH_BUILDS").unwrap_or_default();
+    let mut sites = Vec::new();
+    for file in builds.split_whitespace() {
+        let site = lab.site(&Chain::Build(file.into()), 1)?;
+        bench.add(file, &site, page.clone(), 200, Some(base));
+        sites.push(site);
+    }
     bench.report(rounds)
 }
 

@@ -34,6 +34,8 @@ pub enum Chain {
     OAuth2AndJwt { cache: bool },
     /// This filter, with settings beside those of [`filter_config`].
     Cognito(Value),
+    /// Another build of it.
+    Build(PathBuf),
 }
 
 /// One Envoy with one chain.
@@ -79,6 +81,10 @@ impl Lab {
             Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
                 bootstrap = bootstrap.with(native::secrets(SECRET));
                 listener.filters_before = native::filters(chain, &domain, &idp);
+            }
+            Chain::Build(file) => {
+                listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
+                listener.wasm = Some(file.clone());
             }
             Chain::Cognito(more) => listener.filter = Filter::Json(filter_config(&domain, &idp, more)),
         }
