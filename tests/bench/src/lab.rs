@@ -107,18 +107,21 @@ impl Lab {
         Ok(browser.cookie_header(&format!("{ORIGIN}/check")))
     }
 
-    /// What the upstream is sent for a request to `/check` with these cookies.
+    /// Sees that the upstream is sent this for a request to `/check` with these cookies: what isn't let through as
+    /// it should be must not be measured as if it were.
     ///
     /// # Errors
-    /// Where it isn't let through.
-    pub fn seen(&self, site: &Site, cookies: &str) -> Result<String, String> {
+    /// Where it isn't.
+    pub fn expect(&self, site: &Site, cookies: &str, sign: &str) -> Result<(), String> {
         let request = RawRequest::get("/check").host(HOST);
         let request = request.header("x-forwarded-proto", "https").header("cookie", cookies);
         let answer = rig::send(site.address, &request).map_err(|error| error.to_string())?;
         if answer.status != 200 {
             return Err(format!("{answer:?}"));
         }
-        Ok(self.upstream.checked())
+        let seen = self.upstream.checked();
+        let found = seen.to_ascii_lowercase().contains(&sign.to_ascii_lowercase());
+        if found { Ok(()) } else { Err(format!("the upstream should have been sent `{sign}`:\n{seen}")) }
     }
 }
 

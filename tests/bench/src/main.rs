@@ -4,6 +4,7 @@
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets how often everything is measured.
 //! Arguments name the parts to run: `chains`, `scaling`, `sign-in`.
 
+mod cases;
 mod chains;
 mod lab;
 mod load;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::load::Load;
 use crate::process::cpu_time;
 
@@ -19,6 +21,13 @@ pub struct Case {
     pub baseline: Option<usize>,
     /// Requests a round.
     pub requests: usize,
+}
+
+impl Case {
+    /// How long its first request is.
+    pub fn request_bytes(&self) -> usize {
+        self.load.requests.first().map_or(0, Vec::len)
+    }
 }
 
 /// What a case has cost, round by round.
@@ -77,9 +86,24 @@ pub struct Summary {
 
 impl Summary {
     pub fn of(figures: &[f64]) -> Self {
-        let mut sorted = figures.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+        let sorted = sorted(figures);
+        let at = |share| quantile(&sorted, share);
         Self { min: at(0.0), median: at(0.5), spread: at(0.75) - at(0.25) }
     }
+
+    pub fn to_json(self) -> Value {
+        json!({ "median": self.median, "min": self.min, "spread": self.spread })
+    }
+}
+
+pub fn sorted(figures: &[f64]) -> Vec<f64> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// The figure that this share of some sorted ones doesn't pass; no number where there are none.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }
