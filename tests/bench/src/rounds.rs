@@ -11,6 +11,10 @@ use crate::process::cpu_time;
 /// Connections at once. Envoy is never idle with as many, and none waits long.
 pub const CONNECTIONS: usize = 16;
 
+/// How long after the last answer Envoy's time is read. The kernel counts a thread's time when the thread stops,
+/// and there are connections to close.
+const SETTLING: Duration = Duration::from_millis(2);
+
 /// Something to measure.
 pub struct Case {
     pub name: String,
@@ -54,6 +58,7 @@ pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
             let before = cpu_time(case.pid).map_err(failed)?;
             let tally = case.load.run(round * case.requests, case.requests, CONNECTIONS, false);
             let tally = tally.map_err(failed)?;
+            std::thread::sleep(SETTLING);
             let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
             if round > 0 {
                 costs[number].cpu.push(micros(used) / case.requests as f64);
