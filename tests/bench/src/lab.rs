@@ -99,12 +99,20 @@ impl Lab {
     /// # Errors
     /// Where he doesn't get through.
     pub fn sign_in(&self, site: &Site) -> Result<String, String> {
+        Ok(self.browser(site)?.cookie_header(&format!("{ORIGIN}/check")))
+    }
+
+    /// His browser, after that.
+    ///
+    /// # Errors
+    /// As [`Lab::sign_in`].
+    pub fn browser(&self, site: &Site) -> Result<Browser, String> {
         let mut browser = Browser::new().route(ORIGIN, site.address);
         let visit = browser.sign_in(&format!("{ORIGIN}/check"), USER, PASSWORD);
         if visit.status() != 200 {
             return Err(format!("nobody can sign in: {visit}\n{}", site.envoy.log()));
         }
-        Ok(browser.cookie_header(&format!("{ORIGIN}/check")))
+        Ok(browser)
     }
 
     /// Sees that the upstream is sent this for a request to `/check` with these cookies: what isn't let through as

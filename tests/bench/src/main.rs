@@ -8,11 +8,13 @@ mod cases;
 mod chains;
 mod lab;
 mod load;
+mod mint;
 mod native;
 mod process;
 mod report;
 mod request;
 mod rounds;
+mod scaling;
 mod tokens;
 mod upstream;
 
@@ -37,8 +39,8 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they are run where none is named.
-const PARTS: [(&str, Part, bool); 2] =
-    [("chains", chains::run, true), ("signed-in", chains::signed_in, false)];
+const PARTS: [(&str, Part, bool); 3] =
+    [("chains", chains::run, true), ("signed-in", chains::signed_in, false), ("scaling", scaling::run, true)];
 
 fn run() -> Result<(), String> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
