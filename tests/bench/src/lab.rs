@@ -34,6 +34,8 @@ pub enum Chain {
     OAuth2AndJwt { cache: bool },
     /// This filter, with settings beside those of [`filter_config`].
     Cognito(Value),
+    /// The same on a host without foreign functions, so that all is done in wasm.
+    CognitoAlone(Value),
     /// Another build of it.
     Build(PathBuf),
 }
@@ -86,7 +88,10 @@ impl Lab {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
                 listener.wasm = Some(file.clone());
             }
-            Chain::Cognito(more) => listener.filter = Filter::Json(filter_config(&domain, &idp, more)),
+            Chain::Cognito(more) | Chain::CognitoAlone(more) => {
+                listener.filter = Filter::Json(filter_config(&domain, &idp, more));
+                listener.deny_foreign_functions = matches!(chain, Chain::CognitoAlone(_));
+            }
         }
         let options =
             Options { concurrency: workers, component_log_level: String::new(), ..Options::default() };

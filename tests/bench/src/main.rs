@@ -15,6 +15,7 @@ mod report;
 mod request;
 mod rounds;
 mod scaling;
+mod sign_in;
 mod tokens;
 mod upstream;
 
@@ -39,8 +40,12 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they are run where none is named.
-const PARTS: [(&str, Part, bool); 3] =
-    [("chains", chains::run, true), ("signed-in", chains::signed_in, false), ("scaling", scaling::run, true)];
+const PARTS: [(&str, Part, bool); 4] = [
+    ("chains", chains::run, true),
+    ("signed-in", chains::signed_in, false),
+    ("scaling", scaling::run, true),
+    ("sign-in", sign_in::run, true),
+];
 
 fn run() -> Result<(), String> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

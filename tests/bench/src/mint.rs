@@ -55,6 +55,17 @@ impl Mint {
         Ok(Session { id, ..self.session.clone() })
     }
 
+    /// A session whose tokens expired so long ago that nothing but a refresh lets its next request in.
+    ///
+    /// # Errors
+    /// As [`Mint::session`].
+    pub fn expired_session(&self) -> Result<Session, String> {
+        let ago = |secs| UnixTime::from_secs(now().secs().saturating_sub(secs));
+        let since = ago(7_200);
+        let session = self.session()?;
+        Ok(Session { signed_in_at: since, renewed_at: since, expires_at: ago(3_600), ..session })
+    }
+
     /// A session with as many more roles as make the value of its identity cookie that long.
     ///
     /// # Errors
