@@ -19,7 +19,7 @@ const WARM_UP_CONNECTIONS: usize = 128;
 /// Sessions that are made and used at once.
 const BATCH: usize = 10_000;
 /// Sessions in all, and the batches that it takes to get there from the stage before.
-const STAGES: [(usize, usize); 2] = [(BATCH, 1), (5 * BATCH, 4)];
+const STAGES: [(usize, usize); 3] = [(BATCH, 1), (3 * BATCH, 2), (5 * BATCH, 2)];
 
 pub fn run(lab: &Lab, visitor: &Visitor, _rounds: usize) -> Result<Value, String> {
     Ok(json!({ "workers": of_workers(lab, visitor)?, "sessions": of_sessions(lab, visitor)? }))
