@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::Visitor;
 use crate::cases::Cases;
 use crate::lab::{Chain, Lab, Site};
-use crate::load::one;
+use crate::load::{Load, one};
 use crate::mint::Mint;
 use crate::request::navigation;
+use crate::rounds::CONNECTIONS;
 
 /// Requests a round: few, so that there can be many cases.
 const REQUESTS: usize = 600;
@@ -69,17 +70,22 @@ fn among_others(ours: &str, count: usize) -> String {
     before.chain(std::iter::once(ours.to_owned())).chain(after).collect::<Vec<_>>().join("; ")
 }
 
-/// Many people use the app in turn.
+/// Many people use the app in turn, and each has before. The last are more than a worker remembers, so that each
+/// session is opened anew.
 pub fn sessions(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, String> {
     heading("Sessions that are used in turn", rounds);
-    let sites = Sites::start(lab)?;
+    let none = lab.site(&Chain::None, 1)?;
     let mut cases = Cases::new(REQUESTS);
-    for count in [1, 100, 1_000, 10_000] {
-        sites.compare(
-            &mut cases,
-            &count.to_string(),
-            Rc::new(visitor.mint.navigations(count, Mint::session)?),
-        );
+    let mut sites = Vec::new();
+    for count in [1, 100, 1_000, 10_000, 30_000] {
+        let requests = Rc::new(visitor.mint.navigations(count, Mint::session)?);
+        // An Envoy each, so that the many don't crowd out the few.
+        let ours = lab.site(&Chain::Cognito(json!({})), 1)?;
+        let load = Load { address: ours.address, requests: Rc::clone(&requests), status: 200 };
+        load.run(0, count, CONNECTIONS, false)?;
+        let base = cases.add(&format!("no filter, {count}"), &none, Rc::clone(&requests), 200, None);
+        cases.add(&count.to_string(), &ours, requests, 200, Some(base));
+        sites.push(ours);
     }
     Ok(cases.measure(rounds)?.print_growth("sessions"))
 }
