@@ -34,6 +34,8 @@ pub enum Chain {
     OAuth2AndJwt { cache: bool },
     /// This filter, with settings beside those of [`filter_config`].
     Cognito(Value),
+    /// The same on a host without foreign functions, so that all is done in wasm.
+    CognitoAlone(Value),
     /// Another build of it.
     Build(PathBuf),
 }
@@ -86,7 +88,10 @@ impl Lab {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
                 listener.wasm = Some(file.clone());
             }
-            Chain::Cognito(more) => listener.filter = Filter::Json(filter_config(&domain, &idp, more)),
+            Chain::Cognito(more) | Chain::CognitoAlone(more) => {
+                listener.filter = Filter::Json(filter_config(&domain, &idp, more));
+                listener.deny_foreign_functions = matches!(chain, Chain::CognitoAlone(_));
+            }
         }
         let options =
             Options { concurrency: workers, component_log_level: String::new(), ..Options::default() };
@@ -99,26 +104,37 @@ impl Lab {
     /// # Errors
     /// Where he doesn't get through.
     pub fn sign_in(&self, site: &Site) -> Result<String, String> {
+        Ok(self.browser(site)?.cookie_header(&format!("{ORIGIN}/check")))
+    }
+
+    /// His browser, after that.
+    ///
+    /// # Errors
+    /// As [`Lab::sign_in`].
+    pub fn browser(&self, site: &Site) -> Result<Browser, String> {
         let mut browser = Browser::new().route(ORIGIN, site.address);
         let visit = browser.sign_in(&format!("{ORIGIN}/check"), USER, PASSWORD);
         if visit.status() != 200 {
             return Err(format!("nobody can sign in: {visit}\n{}", site.envoy.log()));
         }
-        Ok(browser.cookie_header(&format!("{ORIGIN}/check")))
+        Ok(browser)
     }
 
-    /// What the upstream is sent for a request to `/check` with these cookies.
+    /// Sees that the upstream is sent this for a request to `/check` with these cookies: what isn't let through as
+    /// it should be must not be measured as if it were.
     ///
     /// # Errors
-    /// Where it isn't let through.
-    pub fn seen(&self, site: &Site, cookies: &str) -> Result<String, String> {
+    /// Where it isn't.
+    pub fn expect(&self, site: &Site, cookies: &str, sign: &str) -> Result<(), String> {
         let request = RawRequest::get("/check").host(HOST);
         let request = request.header("x-forwarded-proto", "https").header("cookie", cookies);
         let answer = rig::send(site.address, &request).map_err(|error| error.to_string())?;
         if answer.status != 200 {
             return Err(format!("{answer:?}"));
         }
-        Ok(self.upstream.checked())
+        let seen = self.upstream.checked();
+        let found = seen.to_ascii_lowercase().contains(&sign.to_ascii_lowercase());
+        if found { Ok(()) } else { Err(format!("the upstream should have been sent `{sign}`:\n{seen}")) }
     }
 }
 

@@ -82,6 +82,11 @@ impl Load {
     }
 }
 
+/// The same request each time.
+pub fn one(request: Vec<u8>) -> Rc<Vec<Vec<u8>>> {
+    Rc::new(vec![request])
+}
+
 struct Connection {
     stream: TcpStream,
     read: Vec<u8>,

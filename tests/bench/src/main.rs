@@ -4,14 +4,18 @@
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets how often everything is measured.
 //! Arguments name the parts to run: `chains`, `scaling`, `sign-in`.
 
+mod cases;
 mod chains;
 mod lab;
 mod load;
+mod mint;
 mod native;
 mod process;
 mod report;
 mod request;
 mod rounds;
+mod scaling;
+mod sign_in;
 mod tokens;
 mod upstream;
 
@@ -36,8 +40,12 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they are run where none is named.
-const PARTS: [(&str, Part, bool); 2] =
-    [("chains", chains::run, true), ("signed-in", chains::signed_in, false)];
+const PARTS: [(&str, Part, bool); 4] = [
+    ("chains", chains::run, true),
+    ("signed-in", chains::signed_in, false),
+    ("scaling", scaling::run, true),
+    ("sign-in", sign_in::run, true),
+];
 
 fn run() -> Result<(), String> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

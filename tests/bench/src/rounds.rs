@@ -3,11 +3,17 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::load::Load;
 use crate::process::cpu_time;
 
 /// Connections at once. Envoy is never idle with as many, and none waits long.
 pub const CONNECTIONS: usize = 16;
+
+/// How long after the last answer Envoy's time is read. The kernel counts a thread's time when the thread stops,
+/// and there are connections to close.
+const SETTLING: Duration = Duration::from_millis(2);
 
 /// Something to measure.
 pub struct Case {
@@ -19,6 +25,13 @@ pub struct Case {
     pub baseline: Option<usize>,
     /// Requests a round.
     pub requests: usize,
+}
+
+impl Case {
+    /// How long its first request is.
+    pub fn request_bytes(&self) -> usize {
+        self.load.requests.first().map_or(0, Vec::len)
+    }
 }
 
 /// What a case has cost, round by round.
@@ -45,6 +58,7 @@ pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
             let before = cpu_time(case.pid).map_err(failed)?;
             let tally = case.load.run(round * case.requests, case.requests, CONNECTIONS, false);
             let tally = tally.map_err(failed)?;
+            std::thread::sleep(SETTLING);
             let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
             if round > 0 {
                 costs[number].cpu.push(micros(used) / case.requests as f64);
@@ -77,9 +91,24 @@ pub struct Summary {
 
 impl Summary {
     pub fn of(figures: &[f64]) -> Self {
-        let mut sorted = figures.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+        let sorted = sorted(figures);
+        let at = |share| quantile(&sorted, share);
         Self { min: at(0.0), median: at(0.5), spread: at(0.75) - at(0.25) }
     }
+
+    pub fn to_json(self) -> Value {
+        json!({ "median": self.median, "min": self.min, "spread": self.spread })
+    }
+}
+
+pub fn sorted(figures: &[f64]) -> Vec<f64> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// The figure that this share of some sorted ones doesn't pass; no number where there are none.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }

@@ -2,35 +2,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use envoy_cognito::config::Config;
-use envoy_cognito::cookie::Cookies;
-use envoy_cognito::session::CookieStore;
 use rig::RawRequest;
 
-use crate::lab::{CLIENT, HOST, Lab, SECRET, filter_config};
-
-/// The configuration of the filter, as the filter reads it.
-///
-/// # Errors
-/// Where it has faults.
-pub fn config(lab: &Lab) -> Result<Config, String> {
-    let json = filter_config(&lab.cognito.domain_url(), &lab.cognito.idp_url(), &serde_json::json!({}));
-    Config::parse(json.to_string().as_bytes(), &|_| None).map_err(|faults| format!("{faults:?}"))
-}
+use crate::lab::{CLIENT, Lab, SECRET};
+use crate::mint::Mint;
 
 /// So many tokens, no two of them alike.
 ///
 /// # Errors
 /// Where the session has no refresh token, or the stand-in doesn't take it.
 pub fn access_tokens(lab: &Lab, cookies: &str, count: usize) -> Result<Vec<String>, String> {
-    let config = config(lab)?;
-    let pool = config.pools.first().ok_or("no pool")?;
-    let cookies = Cookies::parse(std::iter::once(cookies.as_bytes()));
-    let session = CookieStore::new(&config, pool, HOST).session_tokens(&cookies, None);
-    let refresh = session.and_then(|tokens| tokens.refresh).ok_or("a session without a refresh token")?;
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "refresh_token")
-        .append_pair("refresh_token", refresh.0.expose())
+        .append_pair("refresh_token", Mint::new(lab, cookies)?.refresh_token()?)
         .finish();
     let request = RawRequest::post("/oauth2/token", form)
         .header("content-type", "application/x-www-form-urlencoded")

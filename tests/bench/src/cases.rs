@@ -1,0 +1,173 @@
+//! Cases that are measured together, and what is told of them.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::lab::Site;
+use crate::load::Load;
+use crate::report::{Table, figure};
+use crate::rounds::{Case, Costs, Summary, added, measure};
+
+/// Cases to be measured, each with so many requests a round where nothing else is said.
+pub struct Cases {
+    list: Vec<Case>,
+    requests: usize,
+}
+
+impl Cases {
+    pub const fn new(requests: usize) -> Self {
+        Self { list: Vec::new(), requests }
+    }
+
+    /// Adds one. Gives its place, for those whose baseline it is.
+    pub fn add(
+        &mut self,
+        name: &str,
+        site: &Site,
+        requests: Rc<Vec<Vec<u8>>>,
+        status: u16,
+        baseline: Option<usize>,
+    ) -> usize {
+        self.list.push(Case {
+            name: name.to_owned(),
+            pid: site.envoy.pid(),
+            load: Load { address: site.address, requests, status },
+            baseline,
+            requests: self.requests,
+        });
+        self.list.len() - 1
+    }
+
+    /// Has the case that was added last send so many requests a round.
+    pub fn send(&mut self, requests: usize) {
+        if let Some(case) = self.list.last_mut() {
+            case.requests = requests;
+        }
+    }
+
+    /// # Errors
+    /// As [`measure`].
+    pub fn measure(self, rounds: usize) -> Result<Measured, String> {
+        let costs = measure(&self.list, rounds)?;
+        Ok(Measured { cases: self.list, costs })
+    }
+}
+
+/// Cases, and what each has cost.
+pub struct Measured {
+    cases: Vec<Case>,
+    costs: Vec<Costs>,
+}
+
+impl Measured {
+    /// What the case of that name adds to its baseline.
+    pub fn added(&self, name: &str) -> Option<Summary> {
+        self.added_by(self.cases.iter().position(|case| case.name == name)?)
+    }
+
+    fn added_by(&self, number: usize) -> Option<Summary> {
+        added(&self.cases, &self.costs, number).map(|figures| Summary::of(&figures))
+    }
+
+    /// Prints every case, baselines too. Gives the same for the report.
+    pub fn print(&self, what: &str) -> Value {
+        let mut table =
+            Table::new(&[what, "bytes", "CPU µs", "min", "spread", "added µs", "spread", "req/s"]);
+        let mut rows = Vec::new();
+        for (number, (case, costs)) in self.cases.iter().zip(&self.costs).enumerate() {
+            let (cpu, rate) = (Summary::of(&costs.cpu), Summary::of(&costs.throughput));
+            let over = self.added_by(number);
+            table.row(&[
+                case.name.clone(),
+                case.request_bytes().to_string(),
+                figure(cpu.median),
+                figure(cpu.min),
+                figure(cpu.spread),
+                over.map_or_else(String::new, |over| figure(over.median)),
+                over.map_or_else(String::new, |over| figure(over.spread)),
+                format!("{:.0}", rate.median),
+            ]);
+            rows.push(json!({
+                "case": case.name,
+                "request_bytes": case.request_bytes(),
+                "cpu_us": cpu.to_json(),
+                "added_us": over.map(Summary::to_json),
+                "requests_per_second": rate.median,
+            }));
+        }
+        table.print();
+        Value::Array(rows)
+    }
+
+    /// Prints the cases that have a baseline, and how what each adds compares with what the first does: by the
+    /// medians of the rounds, and by their minima, which a busy machine disturbs less. Gives the same for the
+    /// report.
+    pub fn print_growth(&self, what: &str) -> Value {
+        let mut table = Table::new(&[
+            what,
+            "bytes",
+            "no filter µs",
+            "with it µs",
+            "added µs",
+            "spread",
+            "to the first",
+            "least added µs",
+            "to the first",
+        ]);
+        let compared: Vec<Compared> =
+            (0..self.cases.len()).filter_map(|number| self.compared(number)).collect();
+        let first = compared.first();
+        for case in &compared {
+            table.row(&case.cells(first.unwrap_or(case)));
+        }
+        table.print();
+        compared.iter().map(|case| case.to_json(first.unwrap_or(case))).collect()
+    }
+
+    fn compared(&self, number: usize) -> Option<Compared<'_>> {
+        let (case, over) = (&self.cases[number], self.added_by(number)?);
+        let (base, cpu) =
+            (Summary::of(&self.costs[case.baseline?].cpu), Summary::of(&self.costs[number].cpu));
+        Some(Compared { case, base, cpu, over, least: cpu.min - base.min })
+    }
+}
+
+/// A case beside its baseline.
+struct Compared<'a> {
+    case: &'a Case,
+    base: Summary,
+    cpu: Summary,
+    over: Summary,
+    /// What the best round adds to the baseline's best.
+    least: f64,
+}
+
+impl Compared<'_> {
+    fn cells(&self, first: &Compared<'_>) -> [String; 9] {
+        [
+            self.case.name.clone(),
+            self.case.request_bytes().to_string(),
+            figure(self.base.median),
+            figure(self.cpu.median),
+            figure(self.over.median),
+            figure(self.over.spread),
+            format!("{:.2}", self.over.median / first.over.median),
+            figure(self.least),
+            format!("{:.2}", self.least / first.least),
+        ]
+    }
+
+    fn to_json(&self, first: &Compared<'_>) -> Value {
+        json!({
+            "case": self.case.name,
+            "request_bytes": self.case.request_bytes(),
+            "no_filter_us": self.base.to_json(),
+            "cpu_us": self.cpu.to_json(),
+            "added_us": self.over.to_json(),
+            "to_the_first": self.over.median / first.over.median,
+            "least_added_us": self.least,
+            "least_to_the_first": self.least / first.least,
+        })
+    }
+}

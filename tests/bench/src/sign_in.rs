@@ -1,0 +1,134 @@
+//! The whole sign-in, step by step, and what is verified of it by the host and in wasm.
+//!
+//! The stand-in signs tokens more slowly than Envoy does anything, so Envoy waits for it here as it would wait
+//! for Cognito; what it does meanwhile to be there in time is counted.
+
+use std::rc::Rc;
+
+use rig::{Browser, Load};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::cases::{Cases, Measured};
+use crate::lab::{Chain, Lab, ORIGIN, Site};
+use crate::load::one;
+use crate::mint::Mint;
+use crate::report::{Table, figure};
+use crate::request::{navigation, program};
+use crate::tokens;
+
+/// Requests a round.
+const REQUESTS: usize = 600;
+/// The same for what needs tokens that each have to be signed.
+const SIGNED: usize = 32;
+
+/// More rounds would take longer than codes are good for.
+const MOST_ROUNDS: usize = 200;
+
+const REDIRECT: &str = "302 to Cognito";
+const CALLBACK: &str = "callback";
+const REFRESH: &str = "tokens expired: refresh";
+const BEARER: &str = "bearer token, new";
+
+/// Measures it. Gives what to write into the report.
+///
+/// # Errors
+/// Where something can't be measured.
+pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
+    let rounds = rounds.min(MOST_ROUNDS);
+    println!(
+        "\nSign-in: CPU time of Envoy for one request, one worker, {rounds} rounds of {REQUESTS} requests, or of \
+         {SIGNED} where tokens are signed for them\n"
+    );
+    let bearer = json!({ "bearer": { "enabled": true } });
+    let none = lab.site(&Chain::None, 1)?;
+    let ours = lab.site(&Chain::Cognito(bearer.clone()), 1)?;
+    let alone = lab.site(&Chain::CognitoAlone(bearer), 1)?;
+    let count = SIGNED * (rounds + 1);
+    let mut cases = Cases::new(REQUESTS);
+
+    let page = one(navigation("/page", ""));
+    let base = cases.add("no filter, no cookies", &none, page.clone(), 200, None);
+    cases.add(REDIRECT, &ours, page, 302, Some(base));
+
+    let cookies = lab.sign_in(&ours)?;
+    let new = tokens::access_tokens(lab, &cookies, count)?;
+    let new = Rc::new(new.iter().map(|token| program("/api/thing", Some(token))).collect());
+    let expired = Rc::new(Mint::new(lab, &cookies)?.navigations(count, Mint::expired_session)?);
+    // Codes don't keep for long, so these come last.
+    let (by_host, in_wasm) = (callbacks(lab, &ours, count)?, callbacks(lab, &alone, count)?);
+    let signed = [
+        (CALLBACK, by_host, 302, Some(in_wasm)),
+        (REFRESH, expired, 200, None),
+        (BEARER, Rc::clone(&new), 200, Some(new)),
+    ];
+    for (name, requests, status, in_wasm) in signed {
+        let base = cases.add(&format!("no filter, {name}"), &none, Rc::clone(&requests), 200, None);
+        cases.add(name, &ours, requests, status, Some(base));
+        cases.send(SIGNED);
+        if let Some(requests) = in_wasm {
+            cases.add(&alone_name(name), &alone, requests, status, Some(base));
+            cases.send(SIGNED);
+        }
+    }
+    report(cases, rounds)
+}
+
+fn alone_name(name: &str) -> String {
+    format!("{name}, no foreign functions")
+}
+
+fn report(cases: Cases, rounds: usize) -> Result<Value, String> {
+    let measured = cases.measure(rounds)?;
+    let rows = measured.print("step");
+    let whole = whole(&measured);
+    Ok(json!({ "rows": rows, "whole_sign_in_us": whole, "rs256": rs256(&measured) }))
+}
+
+/// What one sign-in adds, from the page asked for to the session.
+fn whole(measured: &Measured) -> Option<f64> {
+    let whole = measured.added(REDIRECT)?.median + measured.added(CALLBACK)?.median;
+    println!("A whole sign-in, 302 and callback, adds {whole:.0} µs.\n");
+    Some(whole)
+}
+
+/// What a signature costs in wasm over the host: a callback and a bearer token have one each.
+fn rs256(measured: &Measured) -> Value {
+    let mut table = Table::new(&["RS256", "by the host, added µs", "in wasm, added µs", "difference"]);
+    let mut json = serde_json::Map::new();
+    for name in [CALLBACK, BEARER] {
+        let (by_host, in_wasm) = (measured.added(name), measured.added(&alone_name(name)));
+        let (Some(by_host), Some(in_wasm)) = (by_host, in_wasm) else { continue };
+        let (by_host, in_wasm) = (by_host.median, in_wasm.median);
+        let difference = in_wasm - by_host;
+        table.row(&[name.to_owned(), figure(by_host), figure(in_wasm), figure(difference)]);
+        let figures =
+            json!({ "by_host_added_us": by_host, "in_wasm_added_us": in_wasm, "difference_us": difference });
+        json.insert(name.to_owned(), figures);
+    }
+    table.print();
+    Value::Object(json)
+}
+
+/// So many sign-ins of which nothing but the callback is left to do.
+fn callbacks(lab: &Lab, site: &Site, count: usize) -> Result<Rc<Vec<Vec<u8>>>, String> {
+    let signed_in = lab.browser(site)?;
+    let callbacks: Result<_, String> = (0..count).map(|_| callback(signed_in.clone())).collect();
+    callbacks.map(Rc::new)
+}
+
+/// One of them. The browser is still signed in at the hosted UI, so no page is in the way.
+fn callback(mut browser: Browser) -> Result<Vec<u8>, String> {
+    for cookie in browser.cookies(ORIGIN) {
+        browser.remove_cookie(ORIGIN, &cookie.name);
+    }
+    let mut url = format!("{ORIGIN}/page");
+    for _ in 0..2 {
+        let visit = browser.load(Load::typed(&url).one_step())?;
+        let to = visit.response.location().ok_or_else(|| format!("{url} leads nowhere: {visit}"))?;
+        to.clone_into(&mut url);
+    }
+    let cookies = browser.cookie_header(&url);
+    let callback = Url::parse(&url).map_err(|error| format!("{url}: {error}"))?;
+    Ok(navigation(&callback[url::Position::BeforePath..], &cookies))
+}
