@@ -4,6 +4,7 @@
 //! `poll_*` give what is to be done, until they give nothing more. One authenticator serves one worker;
 //! what it remembers between calls are sign-ins under way and the key set.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -354,7 +355,7 @@ impl Authenticator {
     }
 
     /// Takes out the headers or trailers of a request that an upstream could take for ours.
-    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         forward::spoofed(names, &self.config.headers)
     }
 }

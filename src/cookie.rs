@@ -8,67 +8,86 @@ pub const MAX_COOKIE: usize = 4096;
 /// The cookies of one request, from all of its `cookie` headers: HTTP/1.1 clients may send several.
 #[derive(Clone, Debug)]
 pub struct Cookies<'a> {
-    pairs: Vec<(&'a [u8], &'a [u8])>,
+    pieces: Vec<Piece<'a>>,
+    headers: usize,
+}
+
+/// What stands between two semicolons.
+#[derive(Clone, Copy, Debug)]
+struct Piece<'a> {
+    /// All of it, byte for byte.
+    whole: &'a [u8],
+    name: &'a [u8],
+    value: &'a [u8],
+    /// Which of the `cookie` headers it stands in.
+    header: usize,
+    /// Whether it is a cookie: what has no `=` is none.
+    is_pair: bool,
 }
 
 impl<'a> Cookies<'a> {
     /// Reads `cookie` headers. What has no `=` is no cookie.
     pub fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
         // Most requests carry a handful.
-        let mut pairs = Vec::with_capacity(8);
+        let mut cookies = Self { pieces: Vec::with_capacity(8), headers: 0 };
         for header in headers {
-            pairs.extend(split_header(header).filter_map(split_pair));
+            cookies.read(header);
+            cookies.headers += 1;
         }
-        Self { pairs }
+        cookies
+    }
+
+    fn read(&mut self, header: &'a [u8]) {
+        let mut rest = Some(header);
+        while let Some(bytes) = rest {
+            let end = memchr::memchr(b';', bytes);
+            rest = end.and_then(|end| bytes.get(end + 1..));
+            let whole = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+            let equals = memchr::memchr(b'=', whole);
+            let (name, value) = whole.split_at_checked(equals.unwrap_or(0)).unwrap_or_default();
+            self.pieces.push(Piece {
+                whole,
+                name: name.trim_ascii(),
+                value: value.get(1..).unwrap_or_default().trim_ascii(),
+                header: self.headers,
+                is_pair: equals.is_some(),
+            });
+        }
     }
 
     /// Every value of the cookie of that name: a browser sends one, but a client may send many.
     pub fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
-        self.pairs.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| *value)
+        self.pairs().filter(move |piece| piece.name == name.as_bytes()).map(|piece| piece.value)
     }
 
     /// All names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + '_ {
-        self.pairs.iter().copied()
+        self.pairs().map(|piece| (piece.name, piece.value))
     }
-}
 
-/// What stands between the semicolons of a header.
-fn split_header(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(header);
-    std::iter::from_fn(move || {
-        let header = rest?;
-        let end = memchr::memchr(b';', header);
-        rest = end.and_then(|end| header.get(end + 1..));
-        header.get(..end.unwrap_or(header.len()))
-    })
-}
-
-fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(b'=', pair)?;
-    let (name, value) = pair.split_at_checked(at)?;
-    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
-}
-
-/// A `cookie` header without the cookies that `ours` names; every other byte stays as it was.
-/// `None` where there was nothing to take out.
-pub fn without(header: &[u8], ours: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    let is_ours = |pair: &[u8]| split_pair(pair).is_some_and(|(name, _)| ours(name));
-    let mut left: Option<Vec<u8>> = None;
-    let (mut found, mut first) = (false, true);
-    for pair in split_header(header) {
-        if is_ours(pair) {
-            found = true;
-            continue;
-        }
-        let left = left.get_or_insert_default();
-        if !first {
-            left.push(b';');
-        }
-        left.extend_from_slice(pair);
-        first = false;
+    fn pairs(&self) -> impl Iterator<Item = &Piece<'a>> {
+        self.pieces.iter().filter(|piece| piece.is_pair)
     }
-    found.then(|| left.unwrap_or_default().trim_ascii_start().to_vec())
+
+    /// The `cookie` headers without the cookies that `ours` names; every other byte stays as it was, and what
+    /// is left of a header may be nothing. `None` where there was nothing to take out.
+    pub fn without(&self, ours: impl Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
+        if !self.pairs().any(|piece| ours(piece.name)) {
+            return None;
+        }
+        let mut left = vec![None; self.headers];
+        for piece in self.pieces.iter().filter(|piece| !(piece.is_pair && ours(piece.name))) {
+            let Some(left) = left.get_mut(piece.header) else { continue };
+            match left {
+                None => *left = Some(piece.whole.trim_ascii_start().to_vec()),
+                Some(left) => {
+                    left.push(b';');
+                    left.extend_from_slice(piece.whole);
+                }
+            }
+        }
+        Some(left.into_iter().map(Option::unwrap_or_default).collect())
+    }
 }
 
 /// `SameSite` of a cookie.
@@ -135,8 +154,8 @@ mod tests {
     #[test]
     fn ours_are_taken_out_and_the_rest_stays_byte_for_byte() {
         let check = |header: &str, expected: Option<&str>| {
-            let left = without(header.as_bytes(), |name| name.starts_with(b"our"));
-            assert_eq!(left.as_deref(), expected.map(str::as_bytes), "{header}");
+            let left = cookies(&[header]).without(|name| name.starts_with(b"our"));
+            assert_eq!(left, expected.map(|expected| vec![expected.as_bytes().to_vec()]), "{header}");
         };
         check("a=1; b=2", None);
         check("ours=1", Some(""));
@@ -146,6 +165,9 @@ mod tests {
         check("a=1;ours=2;b=2;ours.1=x", Some("a=1;b=2"));
         check("a=ours=1", None);
         check("  a=1;  ours=1;  b=2  ", Some("a=1;  b=2  "));
+        check("ours=1; junk;; a=1", Some("junk;; a=1"));
+        let left = cookies(&["a=1; ours=1", "ours=2", " b=2"]).without(|name| name == b"ours");
+        assert_eq!(left, Some(["a=1", "", "b=2"].map(|left| left.as_bytes().to_vec()).to_vec()));
     }
 
     #[test]

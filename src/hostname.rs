@@ -8,16 +8,37 @@ use url::Host;
 /// may end it. `None` where it isn't a name, an address, or one of them with one port: servers differ in what
 /// they make of anything else, and rules for a host must not be passed by spelling it oddly.
 pub fn of_authority(authority: &str) -> Option<Cow<'_, str>> {
-    let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => is_port(port).then_some(host)?,
-        _ => authority,
-    };
+    let host = without_port(authority)?;
     if host.starts_with('[') {
         return matches!(Host::parse(host), Ok(Host::Ipv6(_))).then(|| lower_case(host));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
-    (name.len() <= 253 && name.split('.').all(is_label)).then(|| lower_case(name))
+    is_name(name).then(|| lower_case(name))
+}
+
+/// An authority without its port. `None` where what stands there is no port.
+fn without_port(authority: &str) -> Option<&str> {
+    let Some(colon) = memchr::memrchr(b':', authority.as_bytes()) else { return Some(authority) };
+    let (host, port) = authority.split_at_checked(colon)?;
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    if digits.contains(']') {
+        // Within an IPv6 address.
+        return Some(authority);
+    }
+    (digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(host)
+}
+
+/// Whether it is labels and single dots between them. A loop by hand, since every request's host is read.
+fn is_name(name: &str) -> bool {
+    let mut in_label = false;
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => in_label = true,
+            b'.' if in_label => in_label = false,
+            _ => return false,
+        }
+    }
+    in_label && name.len() <= 253
 }
 
 /// A host in lower case, which it nearly always is already.
@@ -27,11 +48,6 @@ pub fn lower_case(host: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(host)
     }
-}
-
-fn is_label(label: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !label.is_empty() && label.bytes().all(plain)
 }
 
 /// A host, or all hosts below a domain: `app.example.com` or `*.example.com`, which is one label in front
@@ -60,8 +76,7 @@ impl HostPattern {
             // In the one spelling that browsers send.
             return Ok(Self { name: address.to_string(), below });
         }
-        let mut labels = name.strip_prefix('.').filter(|_| below).unwrap_or(name).split('.');
-        if labels.all(is_label) && name.len() <= 254 {
+        if is_name(name.strip_prefix('.').filter(|_| below).unwrap_or(name)) {
             Ok(Self { name: name.to_owned(), below })
         } else {
             Err(format!("`{text}` is no host: write app.example.com or *.example.com, without a port"))

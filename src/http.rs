@@ -1,5 +1,6 @@
 //! HTTP messages as values: what the host read, what it is to change, answer or call.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
@@ -52,24 +53,31 @@ impl Request {
 
     /// Every value of a header, in order. A header that a client sends twice has two.
     pub fn values<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
-        let named = move |header: &&HeaderPlace| self.at(&header.name) == name.as_bytes();
+        let named = move |header: &&HeaderPlace| self.is_named(header, name.as_bytes());
         self.headers.iter().filter(named).map(|header| self.at(&header.value))
     }
 
     /// The header's value as text, where the request carries it exactly once and in UTF-8. What
     /// comes twice or garbled is no value: a decision must not hang on which copy somebody reads.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let mut values = self.values(name);
-        let value = values.next()?;
-        if values.next().is_some() {
-            return None;
+        let mut found = None;
+        // A loop by hand: each request is asked for some headers, and hardly any has the length of the name.
+        for header in &self.headers {
+            if self.is_named(header, name.as_bytes()) && found.replace(header).is_some() {
+                return None;
+            }
         }
-        std::str::from_utf8(value).ok()
+        std::str::from_utf8(self.at(&found?.value)).ok()
     }
 
     /// Whether the request carries the header at all.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
+    }
+
+    #[inline(always)]
+    fn is_named(&self, header: &HeaderPlace, name: &[u8]) -> bool {
+        header.name.len() == name.len() && self.at(&header.name) == name
     }
 
     /// The names of all headers, in order, as often as they come.
@@ -114,7 +122,7 @@ pub type SharedHeaders = Rc<Vec<(String, Vec<u8>)>>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
     /// Names as the request has them; all copies go.
-    pub remove: Vec<String>,
+    pub remove: Vec<Cow<'static, str>>,
     /// New values of headers that the request has exactly once.
     pub replace: Vec<(String, Vec<u8>)>,
     /// What is added. A name may come more than once; one that the request has already is in `remove`.

@@ -188,13 +188,16 @@ pub struct IdentityHeaders {
     headers: Vec<(String, Source)>,
     /// The lengths of their names, a bit each: most headers of a request have another.
     lengths: u64,
+    forwards_tokens: bool,
 }
 
 impl IdentityHeaders {
     /// Headers under lower-case names.
     pub fn new(headers: Vec<(String, Source)>) -> Self {
         let lengths = headers.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name.len()));
-        Self { headers, lengths }
+        let forwards_tokens =
+            headers.iter().any(|(_, source)| matches!(source, Source::IdToken | Source::AccessToken));
+        Self { headers, lengths, forwards_tokens }
     }
 
     /// The names of claims that headers are filled from.
@@ -210,8 +213,8 @@ impl IdentityHeaders {
     }
 
     /// Whether raw tokens go upstream.
-    pub fn forwards_tokens(&self) -> bool {
-        self.forwards(&Source::IdToken) || self.forwards(&Source::AccessToken)
+    pub const fn forwards_tokens(&self) -> bool {
+        self.forwards_tokens
     }
 
     /// Whether a header is filled from that source.
@@ -266,8 +269,14 @@ const fn length_bit(length: usize) -> u64 {
 /// Whether two header names are one to a server that folds them.
 pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     let (one, other) = (one.as_ref(), other.as_ref());
-    let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    one.len() == other.len() && one.iter().map(fold).eq(other.iter().map(fold))
+    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    // A loop by hand, since it meets every header of every request.
+    for (one, other) in one.iter().zip(other) {
+        if fold(*one) != fold(*other) {
+            return false;
+        }
+    }
+    one.len() == other.len()
 }
 
 /// A claim as a header's value: a control character becomes a `?`, so that it can neither end the header

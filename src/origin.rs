@@ -10,6 +10,8 @@ use crate::http::Request;
 pub struct Origin<'a> {
     secure: bool,
     authority: Cow<'a, str>,
+    /// How much of the authority is the host.
+    host: usize,
 }
 
 impl<'a> Origin<'a> {
@@ -17,8 +19,8 @@ impl<'a> Origin<'a> {
     /// The scheme is what Envoy's connection manager vouches for in `x-forwarded-proto`. `None` where
     /// the authority is missing or is none.
     pub fn of(request: &'a Request, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
-        if let Some(Origin { secure, authority }) = public_url {
-            return Some(Self { secure: *secure, authority: Cow::Borrowed(authority) });
+        if let Some(Origin { secure, authority, host }) = public_url {
+            return Some(Self { secure: *secure, authority: Cow::Borrowed(authority), host: *host });
         }
         let authority = request.text(":authority")?;
         let ok = |byte: u8| {
@@ -32,13 +34,21 @@ impl<'a> Origin<'a> {
         // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
         let own_port = if secure { ":443" } else { ":80" };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
-        Some(Self { secure, authority: lower_case(authority) })
+        Some(Self::new(secure, lower_case(authority)))
     }
 
     /// From a serialized origin (`https://app.example.com`).
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        Some(Self { secure: scheme == "https", authority: Cow::Owned(authority.to_owned()) })
+        Some(Self::new(scheme == "https", Cow::Owned(authority.to_owned())))
+    }
+
+    fn new(secure: bool, authority: Cow<'a, str>) -> Self {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.len(),
+            _ => authority.len(),
+        };
+        Self { secure, authority, host }
     }
 
     /// Whether the browser speaks https.
@@ -58,9 +68,6 @@ impl<'a> Origin<'a> {
 
     /// The host without its port: what cookies belong to.
     pub fn host(&self) -> &str {
-        match self.authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => &self.authority,
-        }
+        self.authority.get(..self.host).unwrap_or(&self.authority)
     }
 }

@@ -1,8 +1,8 @@
 //! Letting a request through: identity headers in, whatever the client claims to be out, our cookies out.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cookie;
 use crate::flow::{Person, Visit};
 use crate::http::RequestEdits;
 use crate::identity::IdentityHeaders;
@@ -19,12 +19,12 @@ pub fn edits(visit: &Visit<'_>, person: Option<&Person>) -> RequestEdits {
 }
 
 /// The headers (or trailers) of a request that an upstream could take for ours.
-pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders) -> Vec<String> {
-    let mut spoofed: Vec<String> = Vec::new();
-    for name in names.filter(|name| ours.is_ours(name)) {
-        if !spoofed.iter().any(|known| known.as_bytes() == name) {
+pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders) -> Vec<Cow<'static, str>> {
+    let mut spoofed: Vec<Cow<'static, str>> = Vec::new();
+    for name in names {
+        if ours.is_ours(name) && !spoofed.iter().any(|known| known.as_bytes() == name) {
             // Names are ASCII: the host takes no request with others.
-            spoofed.push(String::from_utf8_lossy(name).into_owned());
+            spoofed.push(Cow::Owned(String::from_utf8_lossy(name).into_owned()));
         }
     }
     spoofed
@@ -34,22 +34,14 @@ pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders
 fn strip_cookies(visit: &Visit<'_>, edits: &mut RequestEdits) {
     // Those of pools of other hosts too: a client may have made them up.
     let ours = |name: &[u8]| visit.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
-    let mut headers = visit.request.values("cookie");
-    if let (Some(only), None) = (headers.next(), headers.next()) {
-        match cookie::without(only, ours) {
-            Some(left) if left.is_empty() => edits.remove.push("cookie".to_owned()),
-            Some(left) => edits.replace.push(("cookie".to_owned(), left)),
-            None => {}
-        }
-        return;
+    let Some(mut left) = visit.cookies.without(ours) else { return };
+    let headers = left.len();
+    left.retain(|left| !left.is_empty());
+    let set = left.into_iter().map(|left| ("cookie".to_owned(), left));
+    if headers == 1 && set.len() == 1 {
+        edits.replace.extend(set);
+    } else {
+        edits.remove.push(Cow::Borrowed("cookie"));
+        edits.add.extend(set);
     }
-    let headers: Vec<&[u8]> = visit.request.values("cookie").collect();
-    let stripped: Vec<Option<Vec<u8>>> = headers.iter().map(|header| cookie::without(header, ours)).collect();
-    if stripped.iter().all(Option::is_none) {
-        return;
-    }
-    edits.remove.push("cookie".to_owned());
-    let left =
-        headers.into_iter().zip(stripped).map(|(header, left)| left.unwrap_or_else(|| header.to_vec()));
-    edits.add.extend(left.filter(|left| !left.is_empty()).map(|left| ("cookie".to_owned(), left)));
 }

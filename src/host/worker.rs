@@ -1,5 +1,6 @@
 //! One worker's authenticator and what ties it to the host: which call is which, who is parked.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ impl Worker {
     }
 
     /// Names in a stream's trailers that have to go.
-    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         self.authenticator.spoofed(names)
     }
 

@@ -278,7 +278,7 @@ fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
                 renewed_at: now,
                 expires_at: now.plus(Duration::from_secs(3600)),
                 seen_at: now,
-                identity: Identity { subject: format!("user-{number}"), ..Identity::default() },
+                identity: Identity { subject: format!("user-{number}"), ..Identity::default() }.into(),
             };
             format!("__Host-auth={}", store.seal("__Host-auth", &session, &mut entropy).expect("sealed"))
         })

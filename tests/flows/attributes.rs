@@ -187,7 +187,7 @@ fn raw_tokens_go_upstream_when_they_are_asked_for() {
     let forged = [("authorization", "Basic forged"), ("x_id_token", "forged")];
     let edits = harness.request("GET", "/", &forged).forwarded();
     for name in ["authorization", "x_id_token"] {
-        assert!(edits.remove.contains(&name.to_owned()), "{name}");
+        assert!(edits.remove.iter().any(|removed| removed == name), "{name}");
     }
     let id = upstream(&edits, "x-id-token").unwrap().to_owned();
     let access = upstream(&edits, "authorization").unwrap().to_owned();

@@ -290,6 +290,6 @@ fn a_verified_token_goes_upstream_under_the_name_that_was_asked_for() {
     for _ in 0..2 {
         let edits = get(&mut harness, "/", &good).forwarded();
         assert_eq!(upstream(&edits, "x-access-token"), Some(good.as_str()));
-        assert!(!edits.remove.contains(&"authorization".to_owned()), "what the client sent is its own");
+        assert!(edits.remove.iter().all(|name| name != "authorization"), "what the client sent is its own");
     }
 }

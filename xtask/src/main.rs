@@ -47,7 +47,9 @@ fn trim(file: &Path) -> Result<(), String> {
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false);
     let mut module = config.parse_file(file).map_err(|error| failed(&error))?;
-    if let Some(missing) = EXPORTS.iter().find(|name| module.exports.iter().all(|export| export.name != **name)) {
+    if let Some(missing) =
+        EXPORTS.iter().find(|name| module.exports.iter().all(|export| export.name != **name))
+    {
         return Err(failed(&format!("there is no export called {missing}")));
     }
     let needless = module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str()));
