@@ -1,7 +1,7 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo lint clean
+.PHONY: help setup build test bench demo lint clean
 
 ENVOY_VERSION := 1.40.0
 TARGET := wasm32-wasip1
@@ -15,9 +15,14 @@ setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch 
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	cargo build --locked --release --target $(TARGET)
+	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
+
+bench: setup build ## Measure what the filter costs, beside Envoy's own for the same job. Takes some ten minutes.
+	cargo build --locked --release --target $(TARGET) --package nothing
+	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
 demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a stand-in for Cognito.
 	cargo run --locked --quiet --package demo

@@ -260,9 +260,13 @@ impl Authenticator {
                 self.take(step);
             }
             Purpose::Refresh(refresh) => {
+                let watch = refresh.watch();
                 let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut bench);
                 self.events.extend(event);
-                self.settle_waiting(around);
+                // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
+                // thousand looks.
+                let ready = self.sessions.take_ready(Some(watch), around);
+                self.settle(ready, around);
             }
             Purpose::FetchKeys(pool) => {
                 if let Some(keys) = self.keys.of(&pool) {
@@ -302,8 +306,12 @@ impl Authenticator {
 
     /// Decides again upon the requests whose wait for a refresh or for keys is over.
     fn settle_waiting(&mut self, around: &mut Surroundings<'_>) {
-        let mut ready = self.sessions.take_ready(around);
+        let mut ready = self.sessions.take_ready(None, around);
         ready.extend(self.bearers.take_ready(&mut self.keys, around));
+        self.settle(ready, around);
+    }
+
+    fn settle(&mut self, ready: Vec<(StreamId, Request, UnixTime, bool)>, around: &mut Surroundings<'_>) {
         for (stream, request, since, impatient) in ready {
             match self.decide(Asked { stream, since, impatient }, &request, around) {
                 Decision::Park => {}

@@ -3,7 +3,7 @@
 use crate::http::{RequestEdits, Response};
 use crate::oidc::jwt::VerifyRs256;
 use crate::secret::Entropy;
-use crate::session::SessionId;
+use crate::session::{Session, SessionId};
 use crate::shared::SharedData;
 use crate::time::UnixTime;
 
@@ -43,6 +43,13 @@ pub struct Watch {
     pub session: SessionId,
     /// When the tokens were had that are being replaced.
     pub of: UnixTime,
+}
+
+impl Watch {
+    /// The refresh that a session's tokens need next.
+    pub const fn of(session: &Session) -> Self {
+        Self { session: session.id, of: session.renewed_at }
+    }
 }
 
 /// One request on its way through Envoy. Numbers are the host's and are never used twice at a time.

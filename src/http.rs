@@ -47,6 +47,7 @@ impl Request {
         start..self.bytes.len()
     }
 
+    #[inline(always)]
     fn at(&self, place: &Range<usize>) -> &[u8] {
         self.bytes.get(place.clone()).unwrap_or_default()
     }

@@ -27,6 +27,8 @@ pub fn parse(bytes: Vec<u8>) -> Option<Request> {
     Some(Request::in_place(bytes, headers))
 }
 
+// Twice a header, forty times a request.
+#[inline(always)]
 fn take_number(bytes: &mut &[u8]) -> Option<u32> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     *bytes = rest;
@@ -34,6 +36,7 @@ fn take_number(bytes: &mut &[u8]) -> Option<u32> {
 }
 
 /// The place of a text that begins at `at`, which moves on behind its NUL.
+#[inline(always)]
 fn take_text(bytes: &[u8], at: &mut usize, length: u32) -> Option<Range<usize>> {
     let end = at.checked_add(usize::try_from(length).ok()?)?;
     let text = *at..end;

@@ -155,7 +155,7 @@ impl Sessions {
             Renewal::UnderWay if impatient => Renewal::Paused,
             known => known,
         };
-        let watch = Watch { session: session.id, of: session.renewed_at };
+        let watch = Watch::of(session);
         let stale_until = session.expires_at.plus(visit.config.stale_if_error);
         let go = |held: Held<'_>, response| Resolution::Go(Some(held.person(visit)), response);
         match (freshness, renewal) {
@@ -228,14 +228,20 @@ impl Sessions {
     }
 
     /// The parked requests whose wait is over, with the time since which each has waited and whether
-    /// that was long enough. They are to be decided upon again.
-    pub fn take_ready(&mut self, around: &Surroundings<'_>) -> Vec<(StreamId, Request, UnixTime, bool)> {
+    /// that was long enough. They are to be decided upon again. `of` asks for those of one refresh alone.
+    pub fn take_ready(
+        &mut self,
+        of: Option<Watch>,
+        around: &Surroundings<'_>,
+    ) -> Vec<(StreamId, Request, UnixTime, bool)> {
         let mut ready = Vec::new();
         // Many requests of one session wait together, and to look is to read shared data.
         let mut looked: Vec<(Watch, bool)> = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
+        let asked_for = |waiting: &mut Waiting| of.is_none_or(|of| of == Watch::of(&waiting.session));
+        let waiting: Vec<Waiting> = self.waiting.extract_if(.., asked_for).collect();
+        for waiting in waiting {
             let impatient = around.now.since(waiting.since) >= Refresh::hold(&waiting.pool);
-            let watch = Watch { session: waiting.session.id, of: waiting.session.renewed_at };
+            let watch = Watch::of(&waiting.session);
             let known = looked.iter().find(|(looked, _)| *looked == watch).map(|(_, under_way)| *under_way);
             let under_way = known.unwrap_or_else(|| {
                 let renewal = self.renewals.look(&waiting.session, around.now, around.shared);

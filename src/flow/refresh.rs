@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::attributes::AttributesError;
 use crate::cognito::AttributesFrom;
 use crate::cookie::Cookies;
+use crate::decision::Watch;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::flow::new_tokens::{Bench, KEYS_PATIENCE, NewTokens, News, Verdict};
@@ -85,6 +86,11 @@ impl Refresh {
     /// The pool whose session it is.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What those wait for who wait for it.
+    pub const fn watch(&self) -> Watch {
+        Watch::of(&self.session)
     }
 
     /// How long a refresh may take in all; nobody else begins one before that.

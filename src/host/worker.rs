@@ -137,13 +137,18 @@ impl Worker {
         let none = Err(if late { CalloutError::TimedOut } else { CalloutError::Broken });
         let result = response.unwrap_or(none);
         self.core(|core, around| core.handle_callout(id, &result, around));
-        self.work();
+        self.follow();
     }
 
-    /// Does whatever there is to do. Only the root context may call this: calls belong to the context
-    /// that makes them.
+    /// Time has passed. Only the root context may call this, as [`Self::follow`].
     pub fn work(&mut self) {
         self.core(Authenticator::handle_tick);
+        self.follow();
+    }
+
+    /// Does what the core wants done. Calls belong to the context that makes them, and they are to be the root
+    /// context's.
+    fn follow(&mut self) {
         for _ in 0..CALLS_AT_ONCE {
             let Some((id, callout)) = self.core(Authenticator::poll_callout) else { break };
             // A little early, so that Envoy's timer and ours can't disagree.

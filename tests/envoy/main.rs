@@ -16,6 +16,7 @@ mod faults;
 mod floods;
 mod keys;
 mod many;
+mod module;
 mod own;
 mod pages;
 mod pools;
