@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 /// How long one answer may take before the measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,51 +35,54 @@ impl Load {
     /// # Errors
     /// At the first answer with another status, and where none comes.
     pub fn run(&self, first: usize, count: usize, connections: usize, time: bool) -> Result<Tally, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("no runtime: {error}"))?;
-        let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, self.drive(first, count, connections, time))
+        Client::connect(self, connections)?.run(self, first, count, time)
+    }
+}
+
+/// Connections that are kept open.
+pub struct Client {
+    runtime: Runtime,
+    connections: Vec<Connection>,
+}
+
+impl Client {
+    /// # Errors
+    /// Where nobody listens.
+    pub fn connect(load: &Load, connections: usize) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+        let open = (0..connections).map(|_| runtime.block_on(Connection::open(load.address)));
+        let connections = open.collect::<Result<_, _>>()?;
+        Ok(Self { runtime, connections })
     }
 
-    async fn drive(
-        &self,
-        first: usize,
-        count: usize,
-        connections: usize,
-        time: bool,
-    ) -> Result<Tally, String> {
+    /// As [`Load::run`].
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub fn run(&mut self, load: &Load, first: usize, count: usize, time: bool) -> Result<Tally, String> {
         let next = Rc::new(Cell::new(0));
         let latencies = Rc::new(RefCell::new(Vec::with_capacity(if time { count } else { 0 })));
         let begun = Instant::now();
-        let mut tasks = Vec::new();
-        for _ in 0..connections {
-            let (load, next, latencies) = (self.clone(), Rc::clone(&next), Rc::clone(&latencies));
-            tasks.push(tokio::task::spawn_local(async move {
-                let mut connection = Connection::open(load.address).await?;
-                while next.get() < count {
-                    let number = first + next.replace(next.get() + 1);
-                    let asked = Instant::now();
-                    let request = &load.requests[number % load.requests.len()];
-                    let status = tokio::time::timeout(PATIENCE, connection.ask(request))
-                        .await
-                        .map_err(|_| "an answer didn't come".to_owned())??;
-                    if status != load.status {
-                        return Err(format!("status {status} instead of {}", load.status));
-                    }
-                    if time {
-                        latencies.borrow_mut().push(asked.elapsed());
-                    }
-                }
-                Ok::<(), String>(())
-            }));
-        }
-        for task in tasks {
-            task.await.map_err(|error| format!("a connection broke: {error}"))??;
-        }
-        let took = begun.elapsed();
-        Ok(Tally { took, latencies: latencies.take() })
+        let local = tokio::task::LocalSet::new();
+        let tasks: Vec<_> = std::mem::take(&mut self.connections)
+            .into_iter()
+            .map(|connection| {
+                let (load, next, latencies) = (load.clone(), Rc::clone(&next), Rc::clone(&latencies));
+                local.spawn_local(async move {
+                    connection.drive(&load, first, count, &next, time.then_some(&*latencies)).await
+                })
+            })
+            .collect();
+        let connections = local.block_on(&self.runtime, async {
+            let mut connections = Vec::new();
+            for task in tasks {
+                connections.push(task.await.map_err(|error| format!("a connection broke: {error}"))??);
+            }
+            Ok::<_, String>(connections)
+        });
+        self.connections = connections?;
+        Ok(Tally { took: begun.elapsed(), latencies: latencies.take() })
     }
 }
 
@@ -97,6 +101,32 @@ impl Connection {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("no connection: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         Ok(Self { stream, read: Vec::with_capacity(16 * 1024) })
+    }
+
+    /// Takes its share of the requests. Gives itself back.
+    async fn drive(
+        mut self,
+        load: &Load,
+        first: usize,
+        count: usize,
+        next: &Cell<usize>,
+        latencies: Option<&RefCell<Vec<Duration>>>,
+    ) -> Result<Self, String> {
+        while next.get() < count {
+            let number = first + next.replace(next.get() + 1);
+            let asked = Instant::now();
+            let request = &load.requests[number % load.requests.len()];
+            let status = tokio::time::timeout(PATIENCE, self.ask(request))
+                .await
+                .map_err(|_| "an answer didn't come".to_owned())??;
+            if status != load.status {
+                return Err(format!("status {status} instead of {}", load.status));
+            }
+            if let Some(latencies) = latencies {
+                latencies.borrow_mut().push(asked.elapsed());
+            }
+        }
+        Ok(self)
     }
 
     /// Sends a request and reads the whole answer. Gives its status.

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::load::Load;
+use crate::load::{Client, Load};
 use crate::process::cpu_time;
 
 /// Connections at once. Envoy is never idle with as many, and none waits long.
 pub const CONNECTIONS: usize = 16;
 
-/// How long after the last answer Envoy's time is read. The kernel counts a thread's time when the thread stops,
-/// and there are connections to close.
+/// How long after the last answer Envoy's time is read. The kernel counts a thread's time when the thread stops.
 const SETTLING: Duration = Duration::from_millis(2);
 
 /// Something to measure.
@@ -43,32 +42,50 @@ pub struct Costs {
     pub throughput: Vec<f64>,
 }
 
+/// The slices that a round is cut into. All cases have their first before any has its second, so that what else
+/// the machine does for a moment meets all of them.
+const SLICES: usize = 5;
+
 /// Runs all cases for so many rounds, after one that doesn't count.
 ///
 /// # Errors
 /// Where a case isn't answered as it should be.
 pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
+    let clients = cases.iter().map(|case| Client::connect(&case.load, CONNECTIONS));
+    let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
     let mut costs = vec![Costs::default(); cases.len()];
     for round in 0..=rounds {
-        for step in 0..cases.len() {
-            // Each round begins elsewhere, so that nobody is always behind the same one.
-            let number = (step + round) % cases.len();
-            let case = &cases[number];
-            let failed = |error: String| format!("{}: {error}", case.name);
-            let before = cpu_time(case.pid).map_err(failed)?;
-            let tally = case.load.run(round * case.requests, case.requests, CONNECTIONS, false);
-            let tally = tally.map_err(failed)?;
-            std::thread::sleep(SETTLING);
-            let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
-            if round > 0 {
-                costs[number].cpu.push(micros(used) / case.requests as f64);
-                costs[number].throughput.push(case.requests as f64 / tally.took.as_secs_f64());
+        let mut used = vec![(Duration::ZERO, Duration::ZERO); cases.len()];
+        for step in 0..cases.len() * SLICES {
+            // Each slice begins elsewhere, so that nobody is always behind the same one.
+            let number = (step + step / cases.len() + round) % cases.len();
+            let (cpu, took) =
+                slice(&cases[number], &mut clients[number], round * SLICES + step / cases.len())?;
+            used[number].0 += cpu;
+            used[number].1 += took;
+        }
+        if round > 0 {
+            for ((case, costs), (cpu, took)) in cases.iter().zip(&mut costs).zip(used) {
+                let requests = (case.requests / SLICES * SLICES) as f64;
+                costs.cpu.push(micros(cpu) / requests);
+                costs.throughput.push(requests / took.as_secs_f64());
             }
         }
         eprint!("\r  round {round} of {rounds} ");
     }
     eprintln!();
     Ok(costs)
+}
+
+/// One slice of a case: the CPU time of Envoy, and the time that it took.
+fn slice(case: &Case, client: &mut Client, number: usize) -> Result<(Duration, Duration), String> {
+    let failed = |error: String| format!("{}: {error}", case.name);
+    let requests = case.requests / SLICES;
+    let before = cpu_time(case.pid).map_err(failed)?;
+    let tally = client.run(&case.load, number * requests, requests, false).map_err(failed)?;
+    std::thread::sleep(SETTLING);
+    let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
+    Ok((used, tally.took))
 }
 
 /// What a case costs over its baseline, round by round.
