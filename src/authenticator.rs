@@ -9,31 +9,28 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::bearers::{Bearers, Judgement, Presented};
+use crate::bearers::Bearers;
 use crate::calls::{CalloutId, Calls, Purpose};
-use crate::client::{Client, is_preflight};
 use crate::config::Config;
-use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
+use crate::decision::{Account, Course, Decision, Judged, ResponseEdits, StreamId, Surroundings};
 use crate::event::{Event, Level};
-use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::callback::{Exchange, Step};
+use crate::flow::forward;
 use crate::flow::new_tokens::Bench;
-use crate::flow::own_path::OwnPath;
-use crate::flow::{Person, Visit, forbidden, forward, malformed, reference, sign_in, unavailable};
-use crate::hostname::of_authority;
 use crate::http::{Callout, CalloutResult, Request, Response};
 use crate::keys::{KeyStores, fetch_event};
-use crate::origin::Origin;
-use crate::path::RequestPath;
+use crate::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
 use crate::pool::Pool;
-use crate::rules::{Allow, Target, Verdict};
 use crate::secret::Secret;
-use crate::session::cookies_of;
-use crate::sessions::{Need, Resolution, Sessions};
+use crate::sessions::{Ready, Sessions};
 use crate::spent::SpentFlows;
 use crate::time::UnixTime;
 
+mod judging;
 mod own_paths;
+
+/// How old a count may be before Envoy has it.
+const COUNTED_FOR: Duration = Duration::from_millis(100);
 
 /// One worker's authenticator.
 pub struct Authenticator {
@@ -45,8 +42,12 @@ pub struct Authenticator {
     calls: Calls,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<Exchange>,
-    decisions: VecDeque<(StreamId, Decision)>,
+    decisions: VecDeque<(StreamId, Judged)>,
     events: VecDeque<Event>,
+    tally: Tally,
+    /// What the access log is to be told of the request that is being decided upon.
+    account: Account,
+    age_noted_at: UnixTime,
 }
 
 impl Authenticator {
@@ -69,6 +70,9 @@ impl Authenticator {
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
             events,
+            tally: Tally::begin(),
+            account: Account::of(Course::Refused),
+            age_noted_at: UnixTime::default(),
         }
     }
 
@@ -78,147 +82,23 @@ impl Authenticator {
         stream: StreamId,
         request: &Request,
         around: &mut Surroundings<'_>,
-    ) -> Decision {
-        self.decide(Asked { stream, since: around.now, impatient: false }, request, around)
-    }
-
-    fn decide(&mut self, asked: Asked, request: &Request, around: &mut Surroundings<'_>) -> Decision {
-        let config = Rc::clone(&self.config);
-        let path = match RequestPath::parse(request.target()) {
-            Ok(path) => path,
-            Err(bad) => return self.refuse_malformed(request, bad.reason()),
-        };
-        let host = request.text(":authority").and_then(of_authority);
-        let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
-            return self.refuse_malformed(request, "authority_malformed");
-        };
-        let visit = Visit {
-            config: &config,
-            request,
-            path,
-            cookies: cookies_of(request),
-            host: &host,
-            pools: config.pools.at(&host),
-            origin,
-            now: around.now,
-        };
-        match OwnPath::of(&visit) {
-            Some(own) => self.handle_own_path(asked, own, &visit, around),
-            None => self.apply_rules(asked, &visit, around),
-        }
-    }
-
-    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Decision {
-        let reference = reference(request);
-        let event = Event::new(Level::Info, "request.refused").with("reason", reason);
-        self.events.push_back(event.with("request_id", reference.as_str()));
-        Decision::Respond(malformed(&self.config.pages, Client::of(request), &reference))
-    }
-
-    fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let target = Target { path: &visit.path, method: visit.request.method(), host: visit.host };
-        let ruling = visit.config.rules.find(&target);
-        let allow = ruling.allow();
-        if allow != Allow::Nobody && visit.config.preflights_pass && is_preflight(visit.request) {
-            return Decision::Forward(forward::edits(visit, None), ResponseEdits::default());
-        }
-        let found = match allow {
-            Allow::Nobody => Ok((None, ResponseEdits::default())),
-            _ => self.find_person(asked, allow, visit, around),
-        };
-        let (person, response) = match found {
-            Ok(found) => found,
-            Err(decision) => return decision,
-        };
-        let verdict = ruling.verdict(person.as_deref().map(Person::as_seen_by_rules));
-        if matches!(verdict, Verdict::Pass)
-            && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
-        {
-            self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_deref());
-        }
-        match verdict {
-            Verdict::Pass => Decision::Forward(forward::edits(visit, person.as_deref()), response),
-            Verdict::SignIn(rule) => {
-                let (how, pools) = (rule.unauthenticated, rule.pools.as_slice());
-                self.respond(sign_in::challenge(visit, how, pools, around.entropy))
-            }
-            Verdict::Forbidden(rule) => {
-                self.log_denial("authz.denied", &rule.label(), visit, person.as_deref());
-                let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
-                Decision::Respond(forbidden(visit, person.as_deref()).with_cookies(cookies))
-            }
-        }
-    }
-
-    fn log_denial(&mut self, name: &'static str, rule: &str, visit: &Visit<'_>, person: Option<&Person>) {
-        let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", visit.reference());
-        self.events.push_back(match person {
-            Some(person) => event.with("subject", person.identity.subject.as_str()),
-            None => event,
-        });
-    }
-
-    /// Who it is that sends a request, or what becomes of the request in their stead. A bearer token, where
-    /// they are taken, alone decides; else it is the session.
-    fn find_person(
-        &mut self,
-        asked: Asked,
-        allow: Allow,
-        visit: &Visit<'_>,
-        around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
-        let nobody = || Ok((None, ResponseEdits::default()));
-        let Some(settings) = &visit.config.bearer else {
-            return self.find_session(asked, allow, visit, around);
-        };
-        let token = match bearer_of(visit.request) {
-            Bearer::Absent => return self.find_session(asked, allow, visit, around),
-            Bearer::Malformed if allow <= Allow::Optional => return nobody(),
-            Bearer::Malformed => return Err(self.refuse_token(visit, "malformed")),
-            Bearer::Token(token) => token,
-        };
-        let Self { bearers, keys, .. } = self;
-        let presented = Presented { token, settings, impatient: asked.impatient };
-        match bearers.judge(visit, presented, keys, around) {
-            Judgement::Good(person) => Ok((Some(person), ResponseEdits::default())),
-            Judgement::Wait(pool) if allow != Allow::Everyone => {
-                bearers.park(asked.stream, visit.request, pool, keys, asked.since);
-                Err(Decision::Park)
-            }
-            _ if allow <= Allow::Optional => nobody(),
-            Judgement::Bad(reason) => Err(self.refuse_token(visit, reason)),
-            Judgement::Wait(_) | Judgement::KeysMissing => Err(Decision::Respond(unavailable(visit))),
-        }
-    }
-
-    fn refuse_token(&mut self, visit: &Visit<'_>, reason: &'static str) -> Decision {
-        let (response, event) = invalid_token(visit, reason);
-        self.respond((response, Some(event)))
-    }
-
-    fn find_session(
-        &mut self,
-        asked: Asked,
-        allow: Allow,
-        visit: &Visit<'_>,
-        around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
-        let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
-        match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
-            Resolution::Go(person, response) => Ok((person, response)),
-            Resolution::Wait(pool, session) => {
-                self.sessions.park(asked.stream, visit.request, (pool, session), asked.since);
-                Err(Decision::Park)
-            }
-            Resolution::Unavailable(cookies) => {
-                Err(Decision::Respond(unavailable(visit).with_cookies(cookies)))
-            }
-        }
+    ) -> Judged {
+        self.judge(Asked { stream, since: around.now, impatient: false }, request, around)
     }
 
     fn respond(&mut self, (response, event): (Response, Option<Event>)) -> Decision {
-        self.events.extend(event);
+        if let Some(event) = event {
+            self.tell(event);
+        }
         Decision::Respond(response)
+    }
+
+    /// Something happened: the log is told, and the counter that belongs to it.
+    fn tell(&mut self, event: Event) {
+        if let Some(counter) = event.counter() {
+            self.tally.count(counter);
+        }
+        self.events.push_back(event);
     }
 
     /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
@@ -235,7 +115,7 @@ impl Authenticator {
     /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
     /// so does the news that it couldn't be made.
     pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
-        if let Some(next) = self.calls.pop() {
+        if let Some(next) = self.calls.pop(around.now) {
             return Some(next);
         }
         let config = Rc::clone(&self.config);
@@ -246,13 +126,17 @@ impl Authenticator {
             let keys = self.keys.of(pool);
             keys.is_some_and(|keys| keys.poll_fetch(awaited, around.now, around.shared))
         })?;
-        Some((self.calls.begin(Purpose::FetchKeys(Rc::clone(due))), fetch_keys(due)))
+        Some((self.calls.begin(Purpose::FetchKeys(Rc::clone(due)), around.now), fetch_keys(due)))
     }
 
     /// Takes the answer of a call.
     pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
         let config = Rc::clone(&self.config);
-        let Some(purpose) = self.calls.end(id) else { return };
+        let Some((purpose, begun)) = self.calls.end(id) else { return };
+        if purpose.asks_for_tokens() {
+            let millis = u64::try_from(around.now.since(begun).as_millis()).unwrap_or(u64::MAX);
+            self.tally.note(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
+        }
         let mut bench = Bench { config: &config, keys: &mut self.keys, around };
         match purpose {
             Purpose::SignIn(exchange) => {
@@ -262,7 +146,7 @@ impl Authenticator {
             Purpose::Refresh(refresh) => {
                 let watch = refresh.watch();
                 let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut bench);
-                self.events.extend(event);
+                event.into_iter().for_each(|event| self.tell(event));
                 // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
                 // thousand looks.
                 let ready = self.sessions.take_ready(Some(watch), around);
@@ -271,7 +155,7 @@ impl Authenticator {
             Purpose::FetchKeys(pool) => {
                 if let Some(keys) = self.keys.of(&pool) {
                     let outcome = keys.handle_response(result, around.now, around.shared);
-                    self.events.push_back(fetch_event(outcome, &pool.name));
+                    self.tell(fetch_event(outcome, &pool.name));
                 }
                 self.handle_tick(around);
             }
@@ -280,7 +164,7 @@ impl Authenticator {
                 if !good {
                     let status = result.as_ref().map_or(0, |response| response.status);
                     let event = Event::new(Level::Warn, "sign_out.revoke_failed");
-                    self.events.push_back(event.with("status", status.to_string()));
+                    self.tell(event.with("status", status.to_string()));
                 }
             }
         }
@@ -289,6 +173,7 @@ impl Authenticator {
     /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
     pub fn handle_tick(&mut self, around: &mut Surroundings<'_>) {
         let config = Rc::clone(&self.config);
+        self.note_age_of_keys(around.now);
         if config.bearer.is_some() {
             // A withdrawn key is to be noticed though no token asks for another.
             self.keys.adopt_all(around.shared);
@@ -300,8 +185,18 @@ impl Authenticator {
         }
         let mut bench = Bench { config: &config, keys: &mut self.keys, around };
         let events = self.sessions.handle_tick(&mut self.calls, &mut bench);
-        self.events.extend(events);
+        events.into_iter().for_each(|event| self.tell(event));
         self.settle_waiting(around);
+    }
+
+    /// Once a second is often enough for a graph, however often the tick comes.
+    fn note_age_of_keys(&mut self, now: UnixTime) {
+        if let Some(fetched_at) = self.keys.oldest()
+            && now.secs() != self.age_noted_at.secs()
+        {
+            self.age_noted_at = now;
+            self.tally.note(Metric::Gauge(JWKS_AGE_S, now.since(fetched_at).as_secs()));
+        }
     }
 
     /// Decides again upon the requests whose wait for a refresh or for keys is over.
@@ -311,11 +206,11 @@ impl Authenticator {
         self.settle(ready, around);
     }
 
-    fn settle(&mut self, ready: Vec<(StreamId, Request, UnixTime, bool)>, around: &mut Surroundings<'_>) {
+    fn settle(&mut self, ready: Vec<Ready>, around: &mut Surroundings<'_>) {
         for (stream, request, since, impatient) in ready {
-            match self.decide(Asked { stream, since, impatient }, &request, around) {
-                Decision::Park => {}
-                decision => self.decisions.push_back((stream, decision)),
+            let judged = self.judge(Asked { stream, since, impatient }, &request, around);
+            if !matches!(judged.decision, Decision::Park) {
+                self.decisions.push_back((stream, judged));
             }
         }
     }
@@ -330,21 +225,30 @@ impl Authenticator {
             Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
             Step::Call(exchange, callout) => self.calls.go_on(Purpose::SignIn(exchange), callout),
             Step::Done(streams, response, event) => {
-                self.events.push_back(event);
-                let answer = |stream| (stream, Decision::Respond(response.clone()));
+                self.tell(event);
+                let judged =
+                    Judged { decision: Decision::Respond(response), account: Account::of(Course::OwnPath) };
+                let answer = |stream| (stream, judged.clone());
                 self.decisions.extend(streams.into_iter().map(answer));
             }
         }
     }
 
     /// The next decision about a parked stream.
-    pub fn poll_decision(&mut self) -> Option<(StreamId, Decision)> {
+    pub fn poll_decision(&mut self) -> Option<(StreamId, Judged)> {
         self.decisions.pop_front()
     }
 
     /// The next thing for the log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// What has been counted since this was last asked.
+    pub fn take_metrics(&mut self) -> Vec<Metric> {
+        let mut metrics = self.tally.take();
+        metrics.extend(self.sessions.take_metrics());
+        metrics
     }
 
     /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
@@ -355,6 +259,8 @@ impl Authenticator {
             Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
+        } else if !self.tally.is_empty() || self.sessions.have_counted() {
+            COUNTED_FOR
         } else if self.keys.are_incomplete() {
             Duration::from_millis(250)
         } else {

@@ -129,13 +129,9 @@ impl Bearers {
                     TokenUse::Id => Identity::of_id_token(&claims, None, &pool.roles, &wanted),
                 };
                 let tokens = forwarded(token_use, token, visit.config);
-                let person = Rc::new(Person {
-                    pool: Rc::clone(pool),
-                    headers: Person::headers_of(&identity, &tokens, visit.config),
-                    identity: Rc::new(identity),
-                    until: claims.good_until(around.now),
-                    by_bearer_token: true,
-                });
+                let until = claims.good_until(around.now);
+                let person = Person::new(pool, Rc::new(identity), &tokens, until, visit.config);
+                let person = Rc::new(Person { by_bearer_token: true, ..person });
                 if token.len() <= MAX_REMEMBERED {
                     let known = Known { person: Rc::clone(&person), generation };
                     self.remembered.put(key, known, person.size(), claims.accepted_until());

@@ -7,6 +7,7 @@ use crate::flow::callback::Exchange;
 use crate::flow::refresh::Refresh;
 use crate::http::Callout;
 use crate::pool::Pool;
+use crate::time::UnixTime;
 
 /// Calls that one worker has under way at a time. Envoy's circuit breakers let a cluster have 1,024 of all
 /// workers together, and what is beyond that fails at once; here it waits its turn.
@@ -34,11 +35,23 @@ pub enum Purpose {
     Revoke,
 }
 
+impl Purpose {
+    /// Whether it is the token endpoint that is called, with a code or a refresh token.
+    pub const fn asks_for_tokens(&self) -> bool {
+        match self {
+            Self::SignIn(exchange) => exchange.asks_for_tokens(),
+            Self::Refresh(refresh) => refresh.asks_for_tokens(),
+            Self::FetchKeys(_) | Self::Revoke => false,
+        }
+    }
+}
+
 /// One worker's calls.
 #[derive(Default)]
 pub struct Calls {
     queued: VecDeque<(Purpose, Callout)>,
-    under_way: Vec<(CalloutId, Purpose)>,
+    /// With the time at which each was made.
+    under_way: Vec<(CalloutId, Purpose, UnixTime)>,
     next_id: u64,
 }
 
@@ -63,7 +76,7 @@ impl Calls {
 
     fn all(&self) -> impl Iterator<Item = &Purpose> {
         let queued = self.queued.iter().map(|(purpose, _)| purpose);
-        queued.chain(self.under_way.iter().map(|(_, purpose)| purpose))
+        queued.chain(self.under_way.iter().map(|(_, purpose, _)| purpose))
     }
 
     /// Which of the queued calls may be made: in order, but for refreshes beyond their number.
@@ -72,28 +85,29 @@ impl Calls {
             return None;
         }
         let is_refresh = |purpose: &Purpose| matches!(purpose, Purpose::Refresh(_));
-        let refreshes = self.under_way.iter().filter(|(_, purpose)| is_refresh(purpose)).count();
+        let refreshes = self.under_way.iter().filter(|(_, purpose, _)| is_refresh(purpose)).count();
         self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))
     }
 
     /// The next call to make.
-    pub fn pop(&mut self) -> Option<(CalloutId, Callout)> {
+    pub fn pop(&mut self, now: UnixTime) -> Option<(CalloutId, Callout)> {
         let (purpose, callout) = self.queued.remove(self.next()?)?;
-        Some((self.begin(purpose), callout))
+        Some((self.begin(purpose, now), callout))
     }
 
     /// Notes a call that is made at once.
-    pub fn begin(&mut self, purpose: Purpose) -> CalloutId {
+    pub fn begin(&mut self, purpose: Purpose, now: UnixTime) -> CalloutId {
         let id = CalloutId(self.next_id);
         self.next_id += 1;
-        self.under_way.push((id, purpose));
+        self.under_way.push((id, purpose, now));
         id
     }
 
-    /// A call has been answered: what it was made for.
-    pub fn end(&mut self, id: CalloutId) -> Option<Purpose> {
-        let at = self.under_way.iter().position(|(under_way, _)| *under_way == id)?;
-        Some(self.under_way.swap_remove(at).1)
+    /// A call has been answered: what it was made for, and when.
+    pub fn end(&mut self, id: CalloutId) -> Option<(Purpose, UnixTime)> {
+        let at = self.under_way.iter().position(|(under_way, ..)| *under_way == id)?;
+        let (_, purpose, begun) = self.under_way.swap_remove(at);
+        Some((purpose, begun))
     }
 
     /// Whether a call waits that may be made.
@@ -110,6 +124,6 @@ impl Calls {
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);
-        queued.chain(self.under_way.iter_mut().map(|(_, purpose)| purpose)).filter_map(redeeming)
+        queued.chain(self.under_way.iter_mut().map(|(_, purpose, _)| purpose)).filter_map(redeeming)
     }
 }

@@ -1,5 +1,8 @@
 //! What is to become of a request, and what deciding needs of the host.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+
 use crate::http::{RequestEdits, Response};
 use crate::oidc::jwt::VerifyRs256;
 use crate::secret::Entropy;
@@ -18,6 +21,79 @@ pub enum Decision {
     /// It waits. A later decision for the same stream comes from
     /// [`Authenticator::poll_decision`](crate::authenticator::Authenticator::poll_decision).
     Park,
+}
+
+/// A decision, and what the access log is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Judged {
+    /// The decision.
+    pub decision: Decision,
+    /// For the access log. Means nothing while a request waits.
+    pub account: Account,
+}
+
+/// What the access log is told of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What has become of it.
+    pub course: Course,
+    /// What the rule is called that decided, where one did.
+    pub rule: Option<Cow<'static, str>>,
+    /// Who sent it, where that is known.
+    pub person: Option<Rc<Names>>,
+}
+
+impl Account {
+    /// That of a request of which no more is known.
+    pub const fn of(course: Course) -> Self {
+        Self { course, rule: None, person: None }
+    }
+}
+
+/// What a request has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It went upstream, past a rule that asks who is there.
+    Forwarded,
+    /// It went upstream, past a rule that lets everybody in.
+    Public,
+    /// It was sent to sign in.
+    SignIn,
+    /// It was told that it isn't signed in, or that its token is no good.
+    Unauthenticated,
+    /// It may not.
+    Forbidden,
+    /// It asked for a path of the filter's own.
+    OwnPath,
+    /// It could not be decided upon: it is malformed, or Cognito can't be reached.
+    Refused,
+}
+
+impl Course {
+    /// As the access log has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Public => "public",
+            Self::SignIn => "sign_in",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::OwnPath => "own_path",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a person is called in the access log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// `cognito:username`; empty where it is unknown.
+    pub user: String,
+    /// `sub`.
+    pub subject: String,
+    /// The roles, as `x-auth-roles` has them.
+    pub roles: String,
 }
 
 /// How the upstream's answer is changed on its way back.

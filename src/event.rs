@@ -1,6 +1,7 @@
 //! What happened, for the log: one line an event, `key=value`. Never a token, a code, a secret or a
 //! cookie; texts that a client or Cognito made up are quoted and cut.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// How much an event matters.
@@ -50,6 +51,28 @@ impl Event {
     }
 }
 
+impl Event {
+    /// The counter that it belongs to: its name and, where it has one, its reason, which is out of a closed set.
+    /// `None` for what is only told.
+    pub fn counter(&self) -> Option<Cow<'static, str>> {
+        match self.name {
+            "sign_in.started"
+            | "sign_in.completed"
+            | "refresh.completed"
+            | "authz.denied"
+            | "authz.shadow_denied"
+            | "jwks.fetched"
+            | "jwks.failed"
+            | "sign_out" => Some(Cow::Borrowed(self.name)),
+            "sign_in.failed" | "refresh.failed" | "bearer.rejected" => {
+                let (_, reason) = self.fields.iter().find(|(key, _)| *key == "reason")?;
+                Some(Cow::Owned(format!("{}.{reason}", self.name)))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event={}", self.name)?;
@@ -96,6 +119,9 @@ mod tests {
             "event=sign_in.failed reason=provider_error \
              description=\"a \\\"b\\\"\\u{d}\\u{a}fake=1 \\u{1b}[31m \\u{e9}\" empty=\"\""
         );
+        assert_eq!(event.counter().as_deref(), Some("sign_in.failed.provider_error"));
+        assert_eq!(Event::new(Level::Info, "sign_out").counter().as_deref(), Some("sign_out"));
+        assert_eq!(Event::new(Level::Info, "sign_in.to_https").counter(), None);
         let long = Event::new(Level::Info, "x").with("y", "z".repeat(70_000)).to_string();
         assert!(long.len() < 400);
     }

@@ -19,8 +19,9 @@ use serde_json::json;
 use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::Cookies;
+use crate::decision::Names;
 use crate::http::{Request, Response, SharedHeaders};
-use crate::identity::Identity;
+use crate::identity::{Identity, join_roles};
 use crate::oidc::SessionTokens;
 use crate::origin::Origin;
 use crate::page::{Design, Page};
@@ -102,6 +103,8 @@ pub struct Person {
     pub identity: Rc<Identity>,
     /// The headers that say so upstream.
     pub headers: SharedHeaders,
+    /// What the access log calls them.
+    pub names: Rc<Names>,
     /// When they will need to sign in again, or have another token.
     pub until: UnixTime,
     /// Whether a bearer token says so, rather than a session.
@@ -109,10 +112,28 @@ pub struct Person {
 }
 
 impl Person {
-    /// Renders the headers that say who it is: with `tokens`, where those go upstream.
-    pub fn headers_of(identity: &Identity, tokens: &SessionTokens, config: &Config) -> SharedHeaders {
-        let headers = config.headers.render(identity, tokens);
-        Rc::new(headers.map(|(name, value)| (name.to_owned(), value)).collect())
+    /// A person, with the headers that say who it is: with `tokens`, where those go upstream.
+    pub fn new(
+        pool: &Rc<Pool>,
+        identity: Rc<Identity>,
+        tokens: &SessionTokens,
+        until: UnixTime,
+        config: &Config,
+    ) -> Self {
+        let headers = config.headers.render(&identity, tokens);
+        let names = Names {
+            user: identity.username.clone().unwrap_or_default(),
+            subject: identity.subject.clone(),
+            roles: join_roles(&identity.roles, ','),
+        };
+        Self {
+            pool: Rc::clone(pool),
+            headers: Rc::new(headers.map(|(name, value)| (name.to_owned(), value)).collect()),
+            names: Rc::new(names),
+            identity,
+            until,
+            by_bearer_token: false,
+        }
     }
 
     /// About how much memory it takes, in bytes.

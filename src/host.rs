@@ -3,6 +3,7 @@
 
 mod abi;
 mod http_context;
+mod metrics;
 mod root_context;
 mod signatures;
 mod worker;
@@ -12,6 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType};
 
+use crate::decision::Account;
 use crate::event::{Event, Level};
 use crate::http::{Callout, RequestEdits, Response};
 use crate::secret::{Entropy, NoEntropy};
@@ -58,6 +60,24 @@ fn log(event: &Event) {
     };
     // Without a log there is nowhere to say so.
     let _ = hostcalls::log(level, &format!("envoy_cognito {event}"));
+}
+
+/// Tells the access log of the stream whose context is in effect, as filter state that
+/// `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. Where the host doesn't take it, the log lacks it.
+fn tell_access_log(account: &Account) {
+    abi::set_property("envoy_cognito.decision", account.course.name());
+    if let Some(rule) = &account.rule {
+        abi::set_property("envoy_cognito.rule", rule);
+    }
+    if let Some(person) = &account.person {
+        if !person.user.is_empty() {
+            abi::set_property("envoy_cognito.user", &person.user);
+        }
+        abi::set_property("envoy_cognito.subject", &person.subject);
+        if !person.roles.is_empty() {
+            abi::set_property("envoy_cognito.roles", &person.roles);
+        }
+    }
 }
 
 /// Changes the headers of the stream whose context is in effect.

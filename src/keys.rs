@@ -45,6 +45,11 @@ impl KeyStores {
         self.0.iter_mut().for_each(|store| store.adopt(shared));
     }
 
+    /// When the oldest of the key sets was fetched; `None` until one was.
+    pub fn oldest(&self) -> Option<UnixTime> {
+        self.0.iter().filter_map(|store| Some(store.held.as_ref()?.fetched_at)).min()
+    }
+
     /// Whether any pool has none yet.
     pub fn are_incomplete(&self) -> bool {
         self.0.iter().any(|store| store.held.is_none())

@@ -50,6 +50,7 @@ pub mod http;
 pub mod cookie;
 pub mod event;
 pub mod hostname;
+pub mod metrics;
 pub mod origin;
 pub mod pairs;
 pub mod path;

@@ -27,14 +27,38 @@ pub struct Opened {
 impl Opened {
     /// A session of a pool.
     pub fn new(session: Session, pool: &Rc<Pool>, config: &Config) -> Self {
-        let person = Person {
-            pool: Rc::clone(pool),
-            headers: Person::headers_of(&session.identity, &SessionTokens::default(), config),
-            identity: Rc::clone(&session.identity),
-            until: session.ends_at(config),
-            by_bearer_token: false,
-        };
+        let (identity, until) = (Rc::clone(&session.identity), session.ends_at(config));
+        let person = Person::new(pool, identity, &SessionTokens::default(), until, config);
         Self { session, person: Rc::new(person) }
+    }
+}
+
+/// What the identity cookies of a request come to.
+pub enum Found {
+    /// There are none.
+    Nothing,
+    /// None of them opens here.
+    NotOpened,
+    /// A session that is over.
+    Over,
+    /// A session.
+    Session(Opened),
+}
+
+impl Found {
+    /// Whichever says more; of two sessions the latest.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Session(one), Self::Session(other))
+                if one.session.signed_in_at > other.session.signed_in_at =>
+            {
+                Self::Session(one)
+            }
+            (_, session @ Self::Session(_)) | (session @ Self::Session(_), _) => session,
+            (Self::Over, _) | (_, Self::Over) => Self::Over,
+            (Self::NotOpened, _) | (_, Self::NotOpened) => Self::NotOpened,
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+        }
     }
 }
 
@@ -51,24 +75,36 @@ impl OpenedSessions {
     }
 
     /// The session that a request carries, as [`Visit::session`] finds it, but opened once.
-    pub fn find(&mut self, visit: &Visit<'_>) -> Option<Opened> {
-        let opened = visit.pools.iter().filter_map(|pool| self.find_of(visit, pool));
-        opened.max_by_key(|opened| opened.session.signed_in_at)
+    pub fn find(&mut self, visit: &Visit<'_>) -> Found {
+        let mut found = Found::Nothing;
+        for pool in visit.pools {
+            found = found.or(self.find_of(visit, pool));
+        }
+        found
     }
 
-    fn find_of(&mut self, visit: &Visit<'_>, pool: &Rc<Pool>) -> Option<Opened> {
-        let remembered = self.remembered.get_mut(pool.number)?;
+    fn find_of(&mut self, visit: &Visit<'_>, pool: &Rc<Pool>) -> Found {
+        let mut found = Found::Nothing;
+        let Some(remembered) = self.remembered.get_mut(pool.number) else { return found };
         let within = pool.cookies.owner(visit.origin.host());
-        visit.cookies.values(&pool.cookies.identity).take(MAX_COPIES).find_map(|sealed| {
+        for sealed in visit.cookies.values(&pool.cookies.identity).take(MAX_COPIES) {
             let key = Key { within, bytes: sealed };
             let known = remembered.get(key, visit.now).or_else(|| {
                 let session = visit.store(pool).open_session(sealed)?;
-                session.lasts(visit.config, visit.now).then_some(())?;
                 let opened = Opened::new(session, pool, visit.config);
-                remembered.put(key, opened.clone(), opened.person.size(), opened.person.until);
+                if opened.session.lasts(visit.config, visit.now) {
+                    remembered.put(key, opened.clone(), opened.person.size(), opened.person.until);
+                }
                 Some(opened)
             });
-            known.filter(|opened| opened.session.lasts(visit.config, visit.now))
-        })
+            match known {
+                Some(opened) if opened.session.lasts(visit.config, visit.now) => {
+                    return Found::Session(opened);
+                }
+                Some(_) => found = Found::Over,
+                None => found = found.or(Found::NotOpened),
+            }
+        }
+        found
     }
 }

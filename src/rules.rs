@@ -7,6 +7,8 @@ mod automaton;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use crate::hostname::HostPattern;
 use crate::path::{Pattern, RequestPath};
 use crate::rules::automaton::Automaton;
@@ -67,11 +69,11 @@ static DEFAULT: Rule = Rule {
 
 impl Rule {
     /// What logs call it: its name, else its number in the document, from 0.
-    pub fn label(&self) -> String {
+    pub fn label(&self) -> Cow<'static, str> {
         match &self.name {
-            Some(name) => name.clone(),
-            None if self.number == usize::MAX => "default".to_owned(),
-            None => self.number.to_string(),
+            Some(name) => Cow::Owned(name.clone()),
+            None if self.number == usize::MAX => Cow::Borrowed("default"),
+            None => Cow::Owned(self.number.to_string()),
         }
     }
 
@@ -224,6 +226,11 @@ impl<'r> Ruling<'r> {
     /// who is there.
     pub fn allow(&self) -> Allow {
         self.spelling.map_or(self.canonical.allow, |other| other.allow.max(self.canonical.allow))
+    }
+
+    /// The rule for the canonical path, which speaks for the request where no other decides.
+    pub const fn rule(&self) -> &'r Rule {
+        self.canonical
     }
 
     /// Whether the request may pass. Every rule that it has met must let it.

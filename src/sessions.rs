@@ -1,8 +1,10 @@
 //! Sessions in a worker's hands: which a request has, when its tokens are refreshed, who waits for that,
 //! and what happens while Cognito is down.
 
+mod outage;
+mod waiting;
+
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::calls::{Calls, Purpose};
 use crate::client::is_prefetch;
@@ -13,22 +15,21 @@ use crate::flow::new_tokens::Bench;
 use crate::flow::refresh::{Ending, Progress, Refresh};
 use crate::flow::{Person, Visit};
 use crate::http::{CalloutResult, Request};
+use crate::metrics::{Frequent, Metric, Tally};
 use crate::oidc::SessionTokens;
-use crate::opened::{Opened, OpenedSessions};
+use crate::opened::{Found, Opened, OpenedSessions};
 use crate::pool::Pool;
 use crate::renewals::{Renewal, Renewals, Settled};
-use crate::secret::random_bytes;
 use crate::session::{Freshness, Session};
+use crate::sessions::outage::Outage;
+use crate::sessions::waiting::Waiting;
 use crate::shared::SharedData;
 use crate::time::UnixTime;
 
+pub use crate::sessions::waiting::Ready;
+
 /// Requests that one worker lets wait for a refresh. Beyond it they are told to come again.
 const MAX_WAITING: usize = 1024;
-/// Between attempts while Cognito fails, doubling from here …
-const PAUSE_FROM: Duration = Duration::from_secs(1);
-/// … up to here.
-const PAUSE_UP_TO: Duration = Duration::from_secs(30);
-
 /// How much a request needs to know who is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -55,15 +56,6 @@ struct Held<'c> {
     cookies: &'c Cookies<'c>,
 }
 
-/// A parked request.
-struct Waiting {
-    stream: StreamId,
-    request: Request,
-    pool: Rc<Pool>,
-    session: Session,
-    since: UnixTime,
-}
-
 /// One worker's sessions.
 pub struct Sessions {
     renewals: Renewals,
@@ -72,13 +64,7 @@ pub struct Sessions {
     waiting: Vec<Waiting>,
     /// By the numbers of the pools.
     outages: Vec<Outage>,
-}
-
-/// How Cognito fares at refreshing sessions of one pool, as far as this worker knows.
-#[derive(Clone, Default)]
-struct Outage {
-    failures: u32,
-    until: UnixTime,
+    tally: Tally,
 }
 
 impl Sessions {
@@ -90,6 +76,7 @@ impl Sessions {
             awaiting_keys: Vec::new(),
             waiting: Vec::new(),
             outages: vec![Outage::default(); pools],
+            tally: Tally::default(),
         }
     }
 
@@ -102,8 +89,11 @@ impl Sessions {
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
-        let Some(opened) = self.opened.find(visit) else {
-            return Resolution::Go(None, ResponseEdits::default());
+        let opened = match self.opened.find(visit) {
+            Found::Session(opened) => opened,
+            Found::Nothing => return Resolution::Go(None, ResponseEdits::default()),
+            Found::NotOpened => return self.without_session("session.rejected.not_opened"),
+            Found::Over => return self.without_session("session.expired"),
         };
         let session = &opened.session;
         if session.freshness(visit.config, visit.now) == Freshness::Fresh {
@@ -112,6 +102,7 @@ impl Sessions {
                 .then(|| visit.store(&opened.person.pool).touch(session, visit.now, around.entropy));
             let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
             let held = Held { opened, cookies: &visit.cookies };
+            self.tally.count_frequent(Frequent::SessionAccepted);
             return Resolution::Go(Some(held.person(visit)), response);
         }
         let store = visit.store(&opened.person.pool);
@@ -119,12 +110,14 @@ impl Sessions {
             && let Some(renewed) = cookies.first().and_then(|first| store.session_in(first, visit.now))
         {
             // Somebody has refreshed it since; the browser just doesn't know yet.
+            self.tally.count("refresh.shared");
             let jar: Vec<&[u8]> =
                 cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next()).collect();
             let jar = Cookies::parse(jar.into_iter());
             let held =
                 Held { opened: Opened::new(renewed, &opened.person.pool, visit.config), cookies: &jar };
             let mut resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
+            self.count(&resolution);
             match &mut resolution {
                 Resolution::Go(Some(_), ResponseEdits { cookies: riding, .. })
                 | Resolution::Unavailable(riding) => riding.clone_from(&cookies),
@@ -133,7 +126,33 @@ impl Sessions {
             return resolution;
         }
         let held = Held { opened, cookies: &visit.cookies };
-        self.refresh_if_due(visit, held, need, impatient, calls, around)
+        let resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
+        self.count(&resolution);
+        resolution
+    }
+
+    fn without_session(&mut self, counter: &'static str) -> Resolution {
+        self.tally.count(counter);
+        Resolution::Go(None, ResponseEdits::default())
+    }
+
+    /// Counts what has become of a session whose tokens are no longer fresh. One that waits is counted later.
+    fn count(&mut self, resolution: &Resolution) {
+        match resolution {
+            Resolution::Go(Some(_), _) => self.tally.count_frequent(Frequent::SessionAccepted),
+            Resolution::Go(None, _) => self.tally.count("session.expired"),
+            Resolution::Wait(..) | Resolution::Unavailable(_) => {}
+        }
+    }
+
+    /// Takes what has been counted.
+    pub fn take_metrics(&mut self) -> Vec<Metric> {
+        self.tally.take()
+    }
+
+    /// Whether anything has been counted that nobody has taken.
+    pub fn have_counted(&self) -> bool {
+        !self.tally.is_empty()
     }
 
     fn refresh_if_due(
@@ -227,34 +246,9 @@ impl Sessions {
         self.waiting.retain(|waiting| waiting.stream != stream);
     }
 
-    /// The parked requests whose wait is over, with the time since which each has waited and whether
-    /// that was long enough. They are to be decided upon again. `of` asks for those of one refresh alone.
-    pub fn take_ready(
-        &mut self,
-        of: Option<Watch>,
-        around: &Surroundings<'_>,
-    ) -> Vec<(StreamId, Request, UnixTime, bool)> {
-        let mut ready = Vec::new();
-        // Many requests of one session wait together, and to look is to read shared data.
-        let mut looked: Vec<(Watch, bool)> = Vec::new();
-        let asked_for = |waiting: &mut Waiting| of.is_none_or(|of| of == Watch::of(&waiting.session));
-        let waiting: Vec<Waiting> = self.waiting.extract_if(.., asked_for).collect();
-        for waiting in waiting {
-            let impatient = around.now.since(waiting.since) >= Refresh::hold(&waiting.pool);
-            let watch = Watch::of(&waiting.session);
-            let known = looked.iter().find(|(looked, _)| *looked == watch).map(|(_, under_way)| *under_way);
-            let under_way = known.unwrap_or_else(|| {
-                let renewal = self.renewals.look(&waiting.session, around.now, around.shared);
-                looked.push((watch, renewal == Renewal::UnderWay));
-                renewal == Renewal::UnderWay
-            });
-            if under_way && !impatient {
-                self.waiting.push(waiting);
-            } else {
-                ready.push((waiting.stream, waiting.request, waiting.since, impatient));
-            }
-        }
-        ready
+    /// The parked requests whose wait is over: see [`waiting::take_ready`].
+    pub fn take_ready(&mut self, of: Option<Watch>, around: &Surroundings<'_>) -> Vec<Ready> {
+        waiting::take_ready(&mut self.waiting, &self.renewals, of, around)
     }
 
     /// Takes the answer of a refresh's call.
@@ -371,28 +365,7 @@ impl Held<'_> {
         }
         let tokens = visit.store(&person.pool).session_tokens(cookies, Some(session.id));
         let tokens = SessionTokens { refresh: None, ..tokens.unwrap_or_default() };
-        Rc::new(Person {
-            pool: Rc::clone(&person.pool),
-            headers: Person::headers_of(&person.identity, &tokens, visit.config),
-            identity: Rc::clone(&person.identity),
-            ..*person
-        })
-    }
-}
-
-impl Outage {
-    /// Whether it is too early to ask Cognito again. A time too far ahead is one of a clock set back.
-    fn lasts(&self, now: UnixTime) -> bool {
-        now < self.until && self.until.since(now) <= PAUSE_UP_TO * 2
-    }
-
-    /// Notes a failure. Gives the time before which nobody asks again: longer each time, and not the
-    /// same for all workers and Envoys.
-    fn fail(&mut self, around: &mut Surroundings<'_>) -> UnixTime {
-        let pause = PAUSE_FROM.saturating_mul(1 << self.failures.min(5)).min(PAUSE_UP_TO);
-        let [jitter] = random_bytes::<1>(around.entropy).unwrap_or([0]);
-        self.failures = self.failures.saturating_add(1);
-        self.until = around.now.plus(pause + pause * u32::from(jitter) / 1020);
-        self.until
+        let identity = Rc::clone(&person.identity);
+        Rc::new(Person::new(&person.pool, identity, &tokens, person.until, visit.config))
     }
 }

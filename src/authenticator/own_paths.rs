@@ -1,5 +1,7 @@
 //! The filter's own paths: sign-in, sign-out, callback and "who am I?".
 
+use std::rc::Rc;
+
 use crate::authenticator::{Asked, Authenticator};
 use crate::calls::Purpose;
 use crate::client::wants_json;
@@ -41,6 +43,7 @@ impl Authenticator {
     fn me(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
         match self.find_person(asked, Allow::SignedIn, visit, around) {
             Ok((Some(person), response)) => {
+                self.account.person = Some(Rc::clone(&person.names));
                 let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
                 Decision::Respond(me::me(visit, &person).with_cookies(cookies))
             }

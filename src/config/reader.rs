@@ -247,8 +247,8 @@ impl<'n> Section<'n> {
             if used.get() {
                 continue;
             }
-            let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
-            let near = |known: &&&str| strsim::damerau_levenshtein(known, key) <= 2.max(key.len() / 3);
+            let nearest = known.iter().min_by_key(|known| strsim::osa_distance(known, key));
+            let near = |known: &&&str| strsim::osa_distance(known, key) <= 2.max(key.len() / 3);
             let hint = nearest.filter(near).map(|known| format!("; did you mean `{known}`?"));
             self.fault(key, format!("unknown setting{}", hint.unwrap_or_default()));
         }

@@ -177,6 +177,11 @@ impl Exchange {
         &self.pool
     }
 
+    /// Whether it waits for the token endpoint.
+    pub const fn asks_for_tokens(&self) -> bool {
+        matches!(self.stage, Stage::Redeeming)
+    }
+
     /// The flow this exchange finishes.
     pub const fn id(&self) -> &FlowId {
         &self.id

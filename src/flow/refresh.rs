@@ -88,6 +88,11 @@ impl Refresh {
         &self.pool
     }
 
+    /// Whether it waits for the token endpoint.
+    pub const fn asks_for_tokens(&self) -> bool {
+        matches!(self.stage, Stage::Asking)
+    }
+
     /// What those wait for who wait for it.
     pub const fn watch(&self) -> Watch {
         Watch::of(&self.session)

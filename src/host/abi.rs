@@ -1,5 +1,6 @@
-//! The one call that the SDK's own form is too dear for. It makes two pieces of memory of every header, on
-//! every request; here the host's bytes stay as they are.
+//! The two calls that the SDK's own form is too dear for, since every request makes them. For the headers it makes
+//! two pieces of memory of each, where the host's bytes can stay as they are; for a property it copies the path,
+//! and panics where the host refuses.
 
 // The only unsafe code of the filter; `tests/layers.rs` keeps it the only one.
 #![allow(unsafe_code)]
@@ -9,6 +10,7 @@ use std::ptr::null_mut;
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map_type: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
 }
 
 const REQUEST_HEADERS: u32 = 0;
@@ -28,4 +30,11 @@ pub fn request_headers() -> Option<Vec<u8>> {
     // SAFETY: the host has had `data` from `proxy_on_memory_allocate`, by which the SDK hands out a boxed slice
     // of `size` bytes, has written all of them, and is done with it: it is ours, as the ABI says.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// Sets a property of the stream whose context is in effect, whose path is one segment. Where the host refuses,
+/// nothing is set.
+pub fn set_property(path: &str, value: &str) {
+    // SAFETY: the host reads both while it is called, as far as their sizes say, and keeps neither.
+    let _ = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
 }

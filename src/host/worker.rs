@@ -9,9 +9,10 @@ use proxy_wasm::hostcalls;
 use crate::authenticator::Authenticator;
 use crate::calls::CalloutId;
 use crate::config::Config;
-use crate::decision::{Decision, ResponseEdits, StreamId, Surroundings};
+use crate::decision::{Decision, Judged, ResponseEdits, StreamId, Surroundings};
+use crate::host::metrics::Metrics;
 use crate::host::signatures::HostRs256;
-use crate::host::{HostEntropy, HostSharedData, apply_edits, dispatch, log, now, respond};
+use crate::host::{HostEntropy, HostSharedData, apply_edits, dispatch, log, now, respond, tell_access_log};
 use crate::http::{CalloutError, CalloutResult, Request, Response};
 use crate::time::UnixTime;
 
@@ -27,6 +28,7 @@ pub struct Worker {
     root_id: u32,
     authenticator: Authenticator,
     rs256: HostRs256,
+    metrics: Metrics,
     /// Calls under way.
     calls: Vec<Call>,
     parked: Vec<StreamId>,
@@ -53,6 +55,7 @@ impl Worker {
             root_id,
             authenticator,
             rs256,
+            metrics: Metrics::default(),
             calls: Vec::new(),
             parked: Vec::new(),
             answers: Vec::new(),
@@ -83,12 +86,16 @@ impl Worker {
     /// Asks the core about a request. Calls that it wants are made on the root context's next tick,
     /// where they outlive the stream.
     pub fn handle_request(&mut self, stream: StreamId, request: &Request) -> Decision {
-        let decision = self.core(|core, around| core.handle_request(stream, request, around));
+        let Judged { decision, account } =
+            self.core(|core, around| core.handle_request(stream, request, around));
         self.write_log();
         match &decision {
             Decision::Park => self.parked.push(stream),
             Decision::Forward(_, response) => self.expect_answer(stream, response),
             Decision::Respond(_) => {}
+        }
+        if !matches!(decision, Decision::Park) {
+            tell_access_log(&account);
         }
         self.set_tick();
         decision
@@ -163,17 +170,20 @@ impl Worker {
         }
         self.write_log();
         self.settle_parked();
+        self.metrics.hand_over(self.authenticator.take_metrics());
         self.set_tick();
     }
 
     fn settle_parked(&mut self) {
         let mut elsewhere = false;
         for _ in 0..ANSWERS_AT_ONCE {
-            let Some((stream, decision)) = self.authenticator.poll_decision() else { break };
+            let Some((stream, judged)) = self.authenticator.poll_decision() else { break };
+            let Judged { decision, account } = judged;
             if !self.unpark(stream) || hostcalls::set_effective_context(stream.0).is_err() {
                 continue;
             }
             elsewhere = true;
+            tell_access_log(&account);
             match decision {
                 Decision::Respond(response) => respond(&response),
                 Decision::Forward(edits, answer) => {

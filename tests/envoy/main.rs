@@ -16,6 +16,7 @@ mod faults;
 mod floods;
 mod keys;
 mod many;
+mod metrics;
 mod module;
 mod own;
 mod pages;

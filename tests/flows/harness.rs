@@ -14,7 +14,7 @@ use envoy_cognito::authenticator::Authenticator;
 use envoy_cognito::calls::CalloutId;
 use envoy_cognito::config::Config;
 use envoy_cognito::config::reader::Fault;
-use envoy_cognito::decision::{Decision, StreamId, Surroundings};
+use envoy_cognito::decision::{Account, Decision, Judged, StreamId, Surroundings};
 use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
 use envoy_cognito::pool::Pool;
 use envoy_cognito::time::UnixTime;
@@ -128,7 +128,9 @@ pub struct Harness {
     workers: Vec<Authenticator>,
     time: UnixTime,
     held: Vec<(usize, CalloutId, Callout)>,
-    decisions: Vec<(StreamId, Decision)>,
+    decisions: Vec<(StreamId, Judged)>,
+    /// What the access log was told of the last request that was decided upon.
+    pub account: Option<Account>,
     log: Vec<String>,
 }
 
@@ -168,6 +170,7 @@ impl Harness {
             time: START,
             held: Vec::new(),
             decisions: Vec::new(),
+            account: None,
             log: Vec::new(),
         };
         harness.start_workers(count);
@@ -316,19 +319,19 @@ impl Harness {
         let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.to_vec()));
         let request = Request::new(all.collect());
         let worker = self.worker;
-        let decision = self.on(worker, |core, around| core.handle_request(stream, &request, around));
+        let judged = self.on(worker, |core, around| core.handle_request(stream, &request, around));
         self.settle();
-        match decision {
+        match judged.decision {
             Decision::Park => self.outcome(stream).unwrap_or(Outcome::Parked(stream)),
-            decision => self.carry_out(decision),
+            _ => self.carry_out(judged),
         }
     }
 
     /// What has become of a parked stream meanwhile.
     pub fn outcome(&mut self, stream: StreamId) -> Option<Outcome> {
         let at = self.decisions.iter().position(|(decided, _)| *decided == stream)?;
-        let (_, decision) = self.decisions.remove(at);
-        Some(self.carry_out(decision))
+        let (_, judged) = self.decisions.remove(at);
+        Some(self.carry_out(judged))
     }
 
     /// The answer that a parked stream has had meanwhile.
@@ -336,7 +339,8 @@ impl Harness {
         self.outcome(stream).map(Outcome::answered)
     }
 
-    fn carry_out(&mut self, decision: Decision) -> Outcome {
+    fn carry_out(&mut self, Judged { decision, account }: Judged) -> Outcome {
+        self.account = Some(account);
         match decision {
             Decision::Forward(edits, answer) => {
                 let worker = self.worker;
