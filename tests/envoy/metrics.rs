@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, eventually, free_ports};
 use sample_app::SampleApp;
-use serde_json::json;
+use serde_json::{Value, json};
 use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
 
 use crate::bearer::{text, tokens};
@@ -29,6 +29,11 @@ struct Seen {
 impl Seen {
     /// `seconds` is how long tokens live.
     fn new(seconds: u64) -> Self {
+        Self::with(seconds, json!({}))
+    }
+
+    /// With settings of the connection manager.
+    fn with(seconds: u64, manager: Value) -> Self {
         let mut pool = pool(SITE, false);
         pool.clients.iter_mut().for_each(|client: &mut Client| {
             client.id_token_seconds = seconds;
@@ -49,6 +54,7 @@ impl Seen {
         let ports = free_ports(2);
         let mut listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
         listener.access_log = Some(FIELDS.to_owned());
+        listener.manager_overrides = manager;
         let bootstrap = Bootstrap::new(ports[0], wasm())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
@@ -184,4 +190,33 @@ fn the_access_log_says_who_and_why() {
     seen.logged(&format!("{nobody} decision=unauthenticated rule=default status=401 path=/api"));
     // The one that was parked until its code was redeemed.
     seen.logged("decision=own_path rule=- status=302 path=/.auth/callback");
+}
+
+/// The YAML of the documentation that begins like this.
+fn documented(beginning: &str) -> Value {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let block = page.split("```yaml\n").skip(1).find(|block| block.starts_with(beginning)).expect(beginning);
+    let yaml = block.split("```").next().unwrap_or_default();
+    yaml_serde::from_str(yaml).expect("YAML")
+}
+
+#[test]
+fn the_documented_access_log_works_as_it_stands() {
+    let seen = Seen::with(3600, documented("access_log:"));
+    let mut browser = seen.signed_in();
+    assert_eq!(browser.fetch(&url("/page?secret=1")).status, 200);
+    let line = seen.envoy.log_line("\"path\":\"/page\"").expect("a line");
+    let entry: Value = serde_json::from_str(line.trim()).expect("JSON");
+    for (field, value) in [
+        ("user", USER),
+        ("subject", SUBJECT),
+        ("roles", "authp/admin,authp/user"),
+        ("decision", "forwarded"),
+        ("rule", "default"),
+        ("method", "GET"),
+    ] {
+        assert_eq!(entry[field], value, "{field} in {line}");
+    }
+    assert_eq!(entry["status"], 200);
 }
