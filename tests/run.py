@@ -1,20 +1,51 @@
-"""Runs every test of the workspace, and ends with a plain count.
+"""Runs every test of the workspace, searches what was logged and answered for secrets, and ends with a plain count.
 
 `cargo test` counts each test binary on its own; this adds them up, and says again what was skipped and why.
 """
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;")
+RECORD = Path(__file__).parent.parent / "target" / "record"
+# What tokens, codes, verifiers, cookies and credentials are made of. Whatever else stands around one ends it.
+WORD = re.compile(rb"[A-Za-z0-9_.~+/-]{16,}")
+
+
+def search_record() -> int:
+    """Every line of a log and every answer of the filter that any test has seen, for every secret that was dealt in."""
+    secrets = set()
+    for file in RECORD.glob("secrets-*"):
+        for line in file.read_bytes().splitlines():
+            # A base64 text may end in `=`, which ends a word.
+            secrets.update(word for word in WORD.findall(line) if len(word) + 2 >= len(line))
+    searched, found = 0, 0
+    for file in RECORD.glob("seen-*"):
+        for line in file.read_bytes().splitlines():
+            searched += 1
+            for word in WORD.findall(line):
+                if word in secrets:
+                    found += 1
+                    where = line.replace(word, b"<SECRET>").decode(errors="replace")
+                    print(f"a secret was logged or answered: {where[:300]}")
+    print(f"{searched} lines of logs and answers searched for {len(secrets)} secrets: {found} found")
+    return found if searched and secrets else 1
 
 
 def main() -> int:
+    shutil.rmtree(RECORD, ignore_errors=True)
+    RECORD.mkdir(parents=True)
     command = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast", *sys.argv[1:]]
     passed = failed = skipped = 0
     reasons = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as tests:
+    environment = {**os.environ, "KEEP_RECORD": str(RECORD)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment
+    ) as tests:
         for line in tests.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
@@ -25,9 +56,13 @@ def main() -> int:
                     total + int(count) for total, count in zip((passed, failed, skipped), counts.groups())
                 )
     print("", *reasons, sep="\n")
+    if search_record():
+        failed += 1
+    else:
+        passed += 1
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     # A test binary that doesn't build or crashes has no count; its exit code tells.
-    return tests.returncode or int(passed == 0)
+    return tests.returncode or int(passed <= 1 or failed > 0)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ use crate::rules::{Allow, Target, Verdict};
 use crate::session::cookies_of;
 use crate::sessions::{Need, Resolution};
 
+/// Who it is, if anybody; or what becomes of the request before that is known.
+pub(super) type FoundPerson = Result<(Option<Rc<Person>>, ResponseEdits), Box<Decision>>;
+
 impl Authenticator {
     pub(super) fn judge(&mut self, asked: Asked, request: &Request, around: &mut Surroundings<'_>) -> Judged {
         self.account = Account::of(Course::Refused);
@@ -76,7 +79,7 @@ impl Authenticator {
         };
         let (person, response) = match found {
             Ok(found) => found,
-            Err(decision) => return decision,
+            Err(decision) => return *decision,
         };
         self.account.person = person.as_ref().map(|person| Rc::clone(&person.names));
         let verdict = ruling.verdict(person.as_deref().map(Person::as_seen_by_rules));
@@ -136,7 +139,7 @@ impl Authenticator {
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
+    ) -> FoundPerson {
         let nobody = || Ok((None, ResponseEdits::default()));
         let Some(settings) = &visit.config.bearer else {
             return self.find_session(asked, allow, visit, around);
@@ -144,7 +147,7 @@ impl Authenticator {
         let token = match bearer_of(visit.request) {
             Bearer::Absent => return self.find_session(asked, allow, visit, around),
             Bearer::Malformed if allow <= Allow::Optional => return nobody(),
-            Bearer::Malformed => return Err(self.refuse_token(visit, "malformed")),
+            Bearer::Malformed => return Err(Box::new(self.refuse_token(visit, "malformed"))),
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
@@ -156,11 +159,13 @@ impl Authenticator {
             }
             Judgement::Wait(pool) if allow != Allow::Everyone => {
                 bearers.park(asked.stream, visit.request, pool, keys, asked.since);
-                Err(Decision::Park)
+                Err(Box::new(Decision::Park))
             }
             _ if allow <= Allow::Optional => nobody(),
-            Judgement::Bad(reason) => Err(self.refuse_token(visit, reason)),
-            Judgement::Wait(_) | Judgement::KeysMissing => Err(Decision::Respond(unavailable(visit))),
+            Judgement::Bad(reason) => Err(Box::new(self.refuse_token(visit, reason))),
+            Judgement::Wait(_) | Judgement::KeysMissing => {
+                Err(Box::new(Decision::Respond(unavailable(visit))))
+            }
         }
     }
 
@@ -176,16 +181,16 @@ impl Authenticator {
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Result<(Option<Rc<Person>>, ResponseEdits), Decision> {
+    ) -> FoundPerson {
         let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
         match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
             Resolution::Go(person, response) => Ok((person, response)),
             Resolution::Wait(pool, session) => {
                 self.sessions.park(asked.stream, visit.request, (pool, session), asked.since);
-                Err(Decision::Park)
+                Err(Box::new(Decision::Park))
             }
             Resolution::Unavailable(cookies) => {
-                Err(Decision::Respond(unavailable(visit).with_cookies(cookies)))
+                Err(Box::new(Decision::Respond(unavailable(visit).with_cookies(cookies))))
             }
         }
     }

@@ -51,7 +51,7 @@ impl Authenticator {
             Ok((None, _)) => {
                 self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around.entropy))
             }
-            Err(decision) => decision,
+            Err(decision) => *decision,
         }
     }
 

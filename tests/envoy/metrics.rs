@@ -17,7 +17,7 @@ const FIELDS: &str = "log user=%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)% \
     roles=%FILTER_STATE(wasm.envoy_cognito.roles:PLAIN)% \
     decision=%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)% \
     rule=%FILTER_STATE(wasm.envoy_cognito.rule:PLAIN)% \
-    status=%RESPONSE_CODE% path=%REQ(:PATH)%";
+    status=%RESPONSE_CODE% path=%PATH(NQ)%";
 
 struct Seen {
     cognito: StandIn,

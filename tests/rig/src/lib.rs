@@ -38,6 +38,7 @@ mod envoy;
 mod eventually;
 mod http;
 mod ports;
+mod record;
 mod supervised;
 
 pub use bootstrap::{Bootstrap, Filter, Listener, Tls};

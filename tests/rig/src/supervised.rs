@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::record::SEEN;
+
 /// `$1` is a directory to remove in the end, the rest is the command. Standard output carries the
 /// child's process id, standard error what it prints. The watcher uses only builtins while it waits,
 /// so that nothing is left behind when it is ended itself.
@@ -149,6 +151,7 @@ impl Drop for Supervised {
 fn collect(mut from: impl Read, into: &Mutex<Vec<u8>>) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
+        SEEN.add(&chunk[..length]);
         into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..length]);
     }
 }

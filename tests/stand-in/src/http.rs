@@ -92,6 +92,7 @@ fn handle(cognito: &mut Cognito, origin: Origin, request: &Request) -> (Answer, 
         status: if answer.is_reset() { 0 } else { answer.status },
         answer: if endpoint == Endpoint::Token { answer.parsed() } else { serde_json::Value::Null },
     };
+    crate::record::note(&call);
     cognito.journal.record(endpoint, who, call);
     let delay = match fault {
         Some(Fault::Slow(delay)) => Some(delay),

@@ -25,6 +25,7 @@ mod fault;
 mod http;
 mod idp;
 mod random;
+mod record;
 mod stand_in;
 
 pub use call::Call;

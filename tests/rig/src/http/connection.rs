@@ -84,6 +84,7 @@ impl Connection {
             if method != "HEAD" && !matches!(response.status, 204 | 304) {
                 response.body = self.body(&response)?;
             }
+            crate::record::note(&response);
             return Ok(response);
         }
     }
