@@ -31,7 +31,7 @@ pub enum BadPath {
     ControlCharacter,
     /// A `#`, which no client sends in a path.
     Fragment,
-    /// An escape of `.`, `/`, `\` or a control character is left after decoding once (`%252e`).
+    /// An escape of `.`, `/`, `\`, `;` or a control character is left after decoding once (`%252e`).
     DoubleEscape,
     /// More readings than any path has that wasn't made to have them.
     Ambiguous,
@@ -177,13 +177,13 @@ fn escaped(segment: &str) -> String {
     escaped
 }
 
-/// Whether an upstream that decodes twice would find a dot, a slash, a backslash or a control
+/// Whether an upstream that decodes twice would find a dot, a slash, a backslash, a semicolon or a control
 /// character that we didn't see.
 fn has_dangerous_escape(decoded: &[u8]) -> bool {
     decoded.windows(3).any(|three| match three {
         [b'%', high, low] => match (hex_digit(*high), hex_digit(*low)) {
             (Some(high), Some(low)) => {
-                matches!(high << 4 | low, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f)
+                matches!(high << 4 | low, b'.' | b'/' | b'\\' | b';' | 0..=0x1f | 0x7f)
             }
             _ => false,
         },
@@ -360,7 +360,9 @@ mod tests {
             check(target, ControlCharacter);
         }
         check(b"/a#b", Fragment);
-        for target in [&b"/%252e%252e/admin"[..], b"/%252fadmin", b"/%255c", b"/%2500", b"/%252E"] {
+        for target in
+            [&b"/%252e%252e/admin"[..], b"/..%253b/admin", b"/%252fadmin", b"/%255c", b"/%2500", b"/%252E"]
+        {
             check(target, DoubleEscape);
         }
         let many = "/a;%2f..%2f..\\.//%5c;x".repeat(20);
