@@ -1,9 +1,11 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test bench demo lint clean
+.PHONY: help setup build test fuzz bench demo lint clean
 
 ENVOY_VERSION := 1.40.0
+CARGO_FUZZ_VERSION := 0.13.1
+FUZZ_SECONDS ?= 60
 TARGET := wasm32-wasip1
 WASM := target/$(TARGET)/release/envoy_cognito.wasm
 TOOLS := .tools
@@ -19,6 +21,9 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
+
+fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Try made-up input on every parser of what strangers send, FUZZ_SECONDS (60) each.
+	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
 bench: setup build ## Measure what the filter costs, beside Envoy's own for the same job. Takes some ten minutes.
 	cargo build --locked --release --target $(TARGET) --package nothing
@@ -40,6 +45,10 @@ clean: ## Remove everything that was built or fetched.
 $(TOOLS)/target:
 	rustup target add $(TARGET)
 	@mkdir -p $(TOOLS) && touch $@
+
+$(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION):
+	cargo install --locked --quiet cargo-fuzz --version $(CARGO_FUZZ_VERSION) --root $(TOOLS)
+	@touch $@
 
 $(TOOLS)/envoy-$(ENVOY_VERSION):
 	rm -rf $(TOOLS)/venv

@@ -2,11 +2,12 @@
 //!
 //! What happens to a request, in order:
 //!
-//! 1. Its path is read in one canonical form, and in the client's own spelling where that differs. What
-//!    has no canonical form is answered with 400, and so is a host that servers could read differently.
+//! 1. Its path is read in one canonical form, and where the client's own spelling differs, in that and in whatever
+//!    lies between. What has no canonical form is answered with 400, and so is a host that servers could read
+//!    differently.
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
-//! 3. The first rule that matches host, path and method says whom it lets in; of the two spellings of a path
-//!    both must let the request pass. All rules are one automaton ([`rules`]).
+//! 3. The first rule that matches host, path and method says whom it lets in; all readings of a path
+//!    must let the request pass. All rules are one automaton ([`rules`]).
 //! 4. Where API clients are served, a bearer token alone decides. Else the identity cookie is opened: that of
 //!    the pool which the host picks, or the latest of any pool's. One that doesn't open, is over, or belongs
 //!    elsewhere is no cookie. Where its tokens are about to expire, a refresh is begun beside the request;

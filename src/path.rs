@@ -2,15 +2,21 @@
 //!
 //! Upstreams differ in how they read `/a/../b`, `//b`, `/%62` or `/b;x=1`. Rules are matched against
 //! one canonical reading and, where the client spelt the path differently, against that spelling
-//! too; both must let the request pass (see [`crate::rules`]).
+//! and whatever lies between too; all must let the request pass (see [`crate::rules`]).
 
-/// The path of a request, read both ways.
+mod readings;
+
+use crate::path::readings::Reading;
+
+/// The path of a request, read in every way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
     /// As the client spelt it, without the query and without one trailing slash.
     raw: &'a str,
     /// The canonical form, where it differs from `raw`.
     canonical: Option<String>,
+    /// What servers read that take some of the steps between the two. Few paths have any.
+    between: Vec<Reading>,
 }
 
 /// Why a request target has no canonical path. Such a request is answered with 400.
@@ -25,8 +31,10 @@ pub enum BadPath {
     ControlCharacter,
     /// A `#`, which no client sends in a path.
     Fragment,
-    /// An escape of `.`, `/`, `\` or a control character is left after decoding once (`%252e`).
+    /// An escape of `.`, `/`, `\`, `;` or a control character is left after decoding once (`%252e`).
     DoubleEscape,
+    /// More readings than any path has that wasn't made to have them.
+    Ambiguous,
 }
 
 impl BadPath {
@@ -38,6 +46,7 @@ impl BadPath {
             Self::ControlCharacter => "path_control_character",
             Self::Fragment => "path_fragment",
             Self::DoubleEscape => "path_double_escape",
+            Self::Ambiguous => "path_ambiguous",
         }
     }
 }
@@ -61,10 +70,11 @@ impl<'a> RequestPath<'a> {
             Some(shorter) => shorter,
         };
         if is_plain(raw) {
-            return Ok(Self { raw, canonical: None });
+            return Ok(Self { raw, canonical: None, between: Vec::new() });
         }
         let canonical = canonical(spelt)?;
-        Ok(Self { canonical: (canonical != raw).then_some(canonical), raw })
+        let between = readings::between(raw, &canonical).ok_or(BadPath::Ambiguous)?;
+        Ok(Self { canonical: (canonical != raw).then_some(canonical), raw, between })
     }
 
     /// The canonical path: decoded once, dot segments resolved, slashes merged, parameters cut off,
@@ -76,6 +86,12 @@ impl<'a> RequestPath<'a> {
     /// The client's spelling, where it differs from the canonical one by more than a trailing slash.
     pub fn other_spelling(&self) -> Option<&str> {
         self.canonical.is_some().then_some(self.raw)
+    }
+
+    /// Every reading but the canonical one, the client's spelling first; and whether it is undecoded.
+    pub fn other_readings(&self) -> impl Iterator<Item = (&str, bool)> {
+        let between = self.between.iter().map(|reading| (reading.path.as_str(), reading.as_spelt));
+        self.other_spelling().map(|spelt| (spelt, true)).into_iter().chain(between)
     }
 }
 
@@ -161,13 +177,13 @@ fn escaped(segment: &str) -> String {
     escaped
 }
 
-/// Whether an upstream that decodes twice would find a dot, a slash, a backslash or a control
+/// Whether an upstream that decodes twice would find a dot, a slash, a backslash, a semicolon or a control
 /// character that we didn't see.
 fn has_dangerous_escape(decoded: &[u8]) -> bool {
     decoded.windows(3).any(|three| match three {
         [b'%', high, low] => match (hex_digit(*high), hex_digit(*low)) {
             (Some(high), Some(low)) => {
-                matches!(high << 4 | low, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f)
+                matches!(high << 4 | low, b'.' | b'/' | b'\\' | b';' | 0..=0x1f | 0x7f)
             }
             _ => false,
         },
@@ -344,9 +360,13 @@ mod tests {
             check(target, ControlCharacter);
         }
         check(b"/a#b", Fragment);
-        for target in [&b"/%252e%252e/admin"[..], b"/%252fadmin", b"/%255c", b"/%2500", b"/%252E"] {
+        for target in
+            [&b"/%252e%252e/admin"[..], b"/..%253b/admin", b"/%252fadmin", b"/%255c", b"/%2500", b"/%252E"]
+        {
             check(target, DoubleEscape);
         }
+        let many = "/a;%2f..%2f..\\.//%5c;x".repeat(20);
+        check(many.as_bytes(), Ambiguous);
         assert!(RequestPath::parse(b"/%2541").is_ok(), "%41 is harmless to decode again");
     }
 

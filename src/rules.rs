@@ -191,7 +191,7 @@ impl Rules {
     }
 
     /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
-    /// may meet a rule of its own, and both must let the request pass: no spelling opens a door.
+    /// reading may meet a rule of its own, and all must let the request pass: no spelling opens a door.
     pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
         let first = |automaton: &Automaton, path: &str, as_spelt: bool| {
             let place = automaton.first(target.host, path, as_spelt, target.method)?;
@@ -207,17 +207,18 @@ impl Rules {
         let (canonical, spelt) = (target.path.canonical(), target.path.other_spelling());
         Ruling {
             canonical: decides(canonical, false),
-            spelling: spelt.map(|path| decides(path, true)),
+            others: target.path.other_readings().map(|(path, as_spelt)| decides(path, as_spelt)).collect(),
             shadow: [tells(canonical, false), spelt.and_then(|path| tells(path, true))],
         }
     }
 }
 
 /// The rules that a request has met.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ruling<'r> {
     canonical: &'r Rule,
-    spelling: Option<&'r Rule>,
+    /// Those of other readings of the path, the client's spelling first.
+    others: Vec<&'r Rule>,
     shadow: [Option<&'r Rule>; 2],
 }
 
@@ -225,7 +226,7 @@ impl<'r> Ruling<'r> {
     /// Whom the stricter of the rules lets in, roles left aside: what there is to know before it is known
     /// who is there.
     pub fn allow(&self) -> Allow {
-        self.spelling.map_or(self.canonical.allow, |other| other.allow.max(self.canonical.allow))
+        self.others.iter().fold(self.canonical.allow, |allow, rule| allow.max(rule.allow))
     }
 
     /// The rule for the canonical path, which speaks for the request where no other decides.
@@ -235,13 +236,16 @@ impl<'r> Ruling<'r> {
 
     /// Whether the request may pass. Every rule that it has met must let it.
     pub fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'r> {
-        let canonical = self.canonical.verdict(who);
-        let Some(spelling) = self.spelling else { return canonical };
-        match (canonical, spelling.verdict(who)) {
-            (forbidden @ Verdict::Forbidden(_), _) | (_, forbidden @ Verdict::Forbidden(_)) => forbidden,
-            (sign_in @ Verdict::SignIn(_), _) | (_, sign_in @ Verdict::SignIn(_)) => sign_in,
-            (Verdict::Pass, Verdict::Pass) => Verdict::Pass,
+        let mut verdict = self.canonical.verdict(who);
+        for rule in &self.others {
+            match (verdict, rule.verdict(who)) {
+                (Verdict::Forbidden(_), _) => break,
+                (_, forbidden @ Verdict::Forbidden(_)) => verdict = forbidden,
+                (Verdict::Pass, sign_in) => verdict = sign_in,
+                (Verdict::SignIn(_), _) => {}
+            }
         }
+        verdict
     }
 
     /// The rule in shadow mode that wouldn't have let the request pass, were it in force.

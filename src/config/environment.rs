@@ -1,7 +1,7 @@
 //! `${NAME}` in any text of the document, replaced by the VM's environment variable of that name.
 
 use crate::config::document::Node;
-use crate::config::reader::Faults;
+use crate::config::reader::{Faults, path_of};
 
 /// Replaces every reference in the tree below `node`, which stands at `path`.
 ///
@@ -25,8 +25,7 @@ pub fn substitute(node: &mut Node, path: &str, lookup: &dyn Fn(&str) -> Option<S
         }
         Node::Map(entries) => {
             for (key, value) in entries {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                substitute(value, &path, lookup, faults);
+                substitute(value, &path_of(path, key), lookup, faults);
             }
         }
         _ => {}

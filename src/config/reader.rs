@@ -42,6 +42,12 @@ impl Faults {
     }
 }
 
+/// The path of a key. An empty key is quoted, or there would be nothing to see.
+pub fn path_of(section: &str, key: &str) -> String {
+    let key = if key.is_empty() { "\"\"" } else { key };
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+}
+
 /// One object of the document. Each getter marks its key as known; [`Section::finish`] reports what
 /// nobody asked for. An absent section reads as an empty one, so that defaults live in one place.
 pub struct Section<'n> {
@@ -72,7 +78,7 @@ impl<'n> Section<'n> {
 
     /// The path of one of its keys.
     pub fn at(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        path_of(&self.path, key)
     }
 
     /// Whether nothing is in it.

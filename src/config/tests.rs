@@ -294,6 +294,8 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
     check(json!({"clientid": "x"}), "clientid", Some("client_id"));
     check(json!({"Domain": "x"}), "Domain", Some("domain"));
     check(json!({"zzzzzzzzzz": 1}), "zzzzzzzzzz", None);
+    check(json!({"": 1}), "\"\"", None);
+    check(json!({"clusters": {"": "x"}}), "clusters.\"\"", None);
     check(json!({"clusters": {"ipd": "x"}}), "clusters.ipd", Some("idp"));
     check(json!({"endpoints": {"jwk": "https://x"}}), "endpoints.jwk", Some("jwks"));
     check(json!({"paths": {"calback": "/x"}}), "paths.calback", Some("callback"));

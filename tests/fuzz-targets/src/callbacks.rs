@@ -1,0 +1,96 @@
+//! Callback queries: a response has one state and one code, and without its flow cookie nothing is called.
+
+use std::rc::Rc;
+
+use envoy_cognito::authenticator::Authenticator;
+use envoy_cognito::config::Config;
+use envoy_cognito::decision::{Decision, StreamId};
+use envoy_cognito::http::Request;
+use envoy_cognito::oidc::authorization::{AuthorizationResponse, Outcome};
+
+use crate::fixed::{HOST, ISSUER, config, with_surroundings};
+
+thread_local! {
+    static CONFIG: Rc<Config> = config("[]");
+}
+
+/// The input is the query that a browser brings to the callback.
+pub fn run(data: &[u8]) {
+    check_response(data);
+    let target = [b"/.auth/callback?", data].concat();
+    let headers: [(&str, &[u8]); 5] = [
+        (":method", b"GET"),
+        (":path", &target),
+        (":authority", HOST.as_bytes()),
+        ("x-forwarded-proto", b"https"),
+        ("sec-fetch-mode", b"navigate"),
+    ];
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+    let request = Request::new(headers.collect());
+    CONFIG.with(|config| no_call_without_a_flow(config, &request));
+}
+
+fn check_response(query: &[u8]) {
+    let Ok(response) = AuthorizationResponse::parse(query) else { return };
+    let state = only(query, "state").expect("one state");
+    assert!(!state.is_empty() && response.state.expose() == &state, "{state:?}");
+    match &response.outcome {
+        Outcome::Code(code) => {
+            assert_eq!(only(query, "code").as_ref(), Some(code.expose()), "one code");
+            assert!(!code.expose().is_empty() && only(query, "error").is_none(), "a code and no error");
+        }
+        Outcome::Error { .. } => assert!(only(query, "error").is_some(), "an error that was sent"),
+    }
+    let issuer = only(query, "iss");
+    assert_eq!(response.may_be_from(ISSUER), issuer.is_none_or(|issuer| issuer == ISSUER));
+    assert!(!format!("{response:?}").contains("Secret(\""), "the state and the code are not printed");
+}
+
+/// The value of a parameter that comes once.
+fn only(query: &[u8], name: &str) -> Option<String> {
+    let values = query.split(|byte| *byte == b'&').filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let value = pair.get(equals + 1..).unwrap_or_default();
+        (decoded(&pair[..equals]) == name).then(|| decoded(value))
+    });
+    let values: Vec<String> = values.collect();
+    assert!(values.len() <= 1, "`{name}` comes once, if at all");
+    values.into_iter().next()
+}
+
+/// As forms are decoded (WHATWG URL, application/x-www-form-urlencoded).
+fn decoded(text: &[u8]) -> String {
+    let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut bytes, mut at) = (Vec::new(), 0);
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match (byte, digit(at), digit(at + 1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(u8::try_from(high << 4 | low).expect("two digits"));
+                at += 2;
+            }
+            (b'+', ..) => bytes.push(b' '),
+            _ => bytes.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A browser without a flow cookie gets a page, keeps nothing, and has nothing called for it.
+fn no_call_without_a_flow(config: &Rc<Config>, request: &Request) {
+    with_surroundings(|around| {
+        let mut authenticator = Authenticator::new(Rc::clone(config), around);
+        let decision = authenticator.handle_request(StreamId(1), request, around);
+        let Decision::Respond(response) = decision else { panic!("not answered: {decision:?}") };
+        assert!((400..500).contains(&response.status), "{}", response.status);
+        assert_eq!(response.header("location"), None, "nobody is sent anywhere");
+        let kept = response
+            .headers
+            .iter()
+            .filter(|(name, value)| *name == "set-cookie" && !value.contains("Max-Age=0"));
+        assert_eq!(kept.count(), 0, "no cookie is set");
+        while let Some((_, callout)) = authenticator.poll_callout(around) {
+            assert!(callout.endpoint.url.ends_with("/jwks.json"), "{} is called", callout.endpoint.url);
+        }
+    });
+}

@@ -1,0 +1,81 @@
+//! The one configuration that targets share, and a host that lends the core the least it needs.
+
+use std::rc::Rc;
+
+use envoy_cognito::config::Config;
+use envoy_cognito::decision::Surroundings;
+use envoy_cognito::oidc::jwt::{PortableRs256, VerifyRs256};
+use envoy_cognito::pool::Pool;
+use envoy_cognito::secret::{Entropy, NoEntropy};
+use envoy_cognito::session::CookieStore;
+use envoy_cognito::shared::{Conflict, SharedData, Version};
+use envoy_cognito::time::UnixTime;
+
+use crate::Random;
+
+/// 2026-02-03 04:05:06; the tokens of `fixtures` are an hour's from then.
+pub const NOW: UnixTime = UnixTime::from_secs(1_770_091_506);
+
+/// The host that requests ask for.
+pub const HOST: &str = "app.example.com";
+
+/// The app client of the configuration.
+pub const CLIENT: &str = "client";
+
+/// The issuer that follows from the configuration.
+pub const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe";
+
+/// Headers that this configuration can emit.
+pub const OURS: [&str; 5] = ["x-auth-user", "x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-roles"];
+
+/// Reads a configuration of these rules.
+pub fn config(rules: &str) -> Rc<Config> {
+    let document = format!(
+        r#"{{"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "{CLIENT}",
+            "domain": "myapp.auth.us-east-1.amazoncognito.com",
+            "session": {{"keys": ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}},
+            "bearer": {{"enabled": true, "token_use": ["access", "id"]}},
+            "rules": {rules}}}"#
+    );
+    Rc::new(Config::parse(document.as_bytes(), &|_| None).expect("a good configuration"))
+}
+
+/// The pool of a configuration.
+pub fn pool(config: &Config) -> &Rc<Pool> {
+    config.pools.first().expect("one pool")
+}
+
+/// The cookies that the browser has for [`HOST`].
+pub fn store(config: &Config) -> CookieStore<'_> {
+    CookieStore::new(config, pool(config), HOST)
+}
+
+/// Randomness that is none: the same at every run.
+pub struct Counted(pub Random);
+
+impl Entropy for Counted {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        out.copy_from_slice(&self.0.bytes(out.len()));
+        Ok(())
+    }
+}
+
+/// Shared data that keeps nothing.
+pub struct Nothing;
+
+impl SharedData for Nothing {
+    fn get(&self, _: &str) -> Option<(Vec<u8>, Version)> {
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), Conflict> {
+        Ok(())
+    }
+}
+
+/// Calls with what the host lends.
+pub fn with_surroundings<T>(call: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
+    let rs256: &dyn VerifyRs256 = &PortableRs256;
+    let mut entropy = Counted(Random(1));
+    call(&mut Surroundings { now: NOW, entropy: &mut entropy, rs256, shared: &Nothing })
+}

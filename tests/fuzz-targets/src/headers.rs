@@ -1,0 +1,102 @@
+//! Whole requests, as the host hands them over: nobody without a session gets past what is guarded, and what goes
+//! upstream says nothing of the filter's that the client made up.
+
+use std::rc::Rc;
+
+use envoy_cognito::authenticator::Authenticator;
+use envoy_cognito::config::Config;
+use envoy_cognito::decision::{Decision, StreamId};
+use envoy_cognito::http::{Request, RequestEdits};
+use envoy_cognito::pairs;
+
+use crate::cookies::has_ours;
+use crate::fixed::{OURS, config, with_surroundings};
+use crate::paths::{OPEN, assert_stays_open, document};
+
+type Header = (Vec<u8>, Vec<u8>);
+
+thread_local! {
+    static CONFIG: Rc<Config> = config(&document(OPEN));
+}
+
+/// The input is the host's bytes, or where it isn't, one `name: value` a line.
+pub fn run(data: &[u8]) {
+    if let Some(request) = pairs::parse(data.to_vec()) {
+        CONFIG.with(|config| decide(config, &request));
+    }
+    let lines = data.split(|byte| *byte == b'\n').take(60);
+    let headers: Vec<Header> = lines.filter_map(header).collect();
+    let Some(request) = pairs::parse(serialized(&headers)) else {
+        assert!(
+            !headers.iter().all(|(name, _)| name.is_ascii()),
+            "only names that can't be spelt are refused"
+        );
+        return;
+    };
+    assert_eq!(headers_of(&request), headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    CONFIG.with(|config| decide(config, &request));
+}
+
+/// A line as a header; a colon may begin a name.
+fn header(line: &[u8]) -> Option<Header> {
+    let colon = line.iter().skip(1).position(|byte| *byte == b':')? + 1;
+    Some((line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii().to_vec()))
+}
+
+fn headers_of(request: &Request) -> Vec<Vec<u8>> {
+    request.names().map(<[u8]>::to_vec).collect()
+}
+
+fn serialized(headers: &[Header]) -> Vec<u8> {
+    let number = |number: usize| u32::try_from(number).expect("a short text").to_le_bytes();
+    let mut bytes = number(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend_from_slice(&[number(name.len()), number(value.len())].concat());
+    }
+    for (name, value) in headers {
+        bytes.extend_from_slice(&[name, &b"\0"[..], value, b"\0"].concat());
+    }
+    bytes
+}
+
+fn decide(config: &Rc<Config>, request: &Request) {
+    with_surroundings(|around| {
+        let mut authenticator = Authenticator::new(Rc::clone(config), around);
+        match authenticator.handle_request(StreamId(1), request, around) {
+            Decision::Forward(edits, _) => {
+                assert_stays_open(OPEN, request.target(), 2);
+                assert_eq!(edits.identity, None, "nobody is signed in");
+                check_upstream(request, &edits);
+            }
+            Decision::Respond(response) => {
+                assert!((200..=599).contains(&response.status), "{}", response.status);
+                let bad = |value: &str| value.contains(char::is_control);
+                assert!(!response.headers.iter().any(|(_, value)| bad(value)), "{:?}", response.headers);
+                assert_eq!(response.header("cache-control"), Some("no-store"));
+            }
+            Decision::Park => assert!(request.has("authorization"), "only a token waits for keys"),
+        }
+        while let Some((_, callout)) = authenticator.poll_callout(around) {
+            assert!(callout.endpoint.url.ends_with("/jwks.json"), "{} is called", callout.endpoint.url);
+        }
+    });
+}
+
+/// What goes upstream has no header and no cookie that could be taken for ours, and lacks nothing else.
+fn check_upstream(request: &Request, edits: &RequestEdits) {
+    let fold = |name: &[u8]| -> Vec<u8> {
+        let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+        name.iter().map(fold).collect()
+    };
+    let is_ours = |name: &[u8]| OURS.iter().any(|ours| fold(ours.as_bytes()) == fold(name));
+    let removed = |name: &[u8]| edits.remove.iter().any(|removed| removed.as_bytes() == name);
+    for name in request.names() {
+        assert!(!is_ours(name) || removed(name), "{} goes upstream", name.escape_ascii());
+        assert!(!removed(name) || is_ours(name) || name == b"cookie", "{} is lost", name.escape_ascii());
+    }
+    for (name, value) in edits.set() {
+        assert!(name == "cookie" && !has_ours(value) && !value.is_empty(), "{name} is set");
+    }
+    let cookies = request.values("cookie").any(has_ours);
+    assert!(!cookies || edits.remove.iter().any(|name| name == "cookie") || !edits.replace.is_empty());
+}

@@ -1,0 +1,48 @@
+//! Return targets: whatever is taken leads to a place on the host that it was asked for at.
+
+use std::rc::Rc;
+
+use envoy_cognito::config::Config;
+use envoy_cognito::return_to::ReturnTo;
+use url::Url;
+
+use crate::fixed::{HOST, config};
+
+thread_local! {
+    static CONFIG: Rc<Config> = config("[]");
+}
+
+/// Places that a browser may be at when it is sent on.
+const BASES: [&str; 3] = [
+    "https://app.example.com/",
+    "https://app.example.com/.auth/callback?code=c",
+    "http://app.example.com:8080/a/b",
+];
+
+/// The input is what stands behind `return=`, or a request's target.
+pub fn run(data: &[u8]) {
+    CONFIG.with(|config| {
+        let Some(target) = ReturnTo::parse(data, &config.paths) else { return };
+        let again = ReturnTo::parse(target.as_str().as_bytes(), &config.paths);
+        assert_eq!(again.as_ref(), Some(&target), "what is taken once is taken as it is");
+        for target in [target.path_only(), target.no_longer_than(20), target] {
+            stays(target.as_str(), config);
+        }
+    });
+}
+
+fn stays(target: &str, config: &Config) {
+    let bytes = target.as_bytes();
+    assert!(bytes[0] == b'/' && !matches!(bytes.get(1), Some(b'/' | b'\\')), "{target}");
+    assert!(bytes.iter().all(u8::is_ascii_graphic), "{target:?}");
+    for base in BASES {
+        let base = Url::parse(base).expect("a URL");
+        let url = base.join(target).expect("a URL");
+        assert_eq!(url.origin(), base.origin(), "{target}");
+        assert!(url.host_str() == Some(HOST) && url.username().is_empty(), "{target}");
+        // A server that redirects to its own path must not send the browser away either.
+        assert!(!url.path().starts_with("//"), "{target}");
+        let own = [&config.paths.sign_in, &config.paths.sign_out, &config.paths.callback];
+        assert!(!own.iter().any(|own| own.as_str() == url.path()), "{target} would begin or end a session");
+    }
+}
