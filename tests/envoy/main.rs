@@ -10,6 +10,11 @@ mod attributes;
 mod bearer;
 mod bearer_keys;
 mod callback;
+mod cases_faults;
+mod cases_keys;
+mod cases_modules;
+mod cases_proxy;
+mod cases_wire;
 mod clients;
 mod configuration;
 mod faults;
@@ -17,6 +22,7 @@ mod floods;
 mod keys;
 mod many;
 mod module;
+mod odd;
 mod own;
 mod pages;
 mod pools;
@@ -27,3 +33,6 @@ mod rules;
 mod sign_in;
 mod sign_out;
 mod world;
+
+#[path = "../shared/bent_signatures.rs"]
+mod bent_signatures;
