@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use rig::RawRequest;
 use serde_json::{Value, json};
-use stand_in::{Endpoint, Fault, StandIn, Times};
+use stand_in::{Endpoint, Fault, Rotation, StandIn, Times, User};
 
 use crate::odd::{Answer, odd};
 use crate::own::wait;
-use crate::world::{PASSWORD, Plan, Site, USER, header, plan, world};
+use crate::world::{PASSWORD, Plan, Site, USER, header, plan, pool_id, world};
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
     let through =
@@ -25,7 +25,18 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         ("case-breaker", through("breaker")),
         ("case-refused", through("refused")),
         ("case-upload", plan(json!({})).at_cognito(short_lived)),
+        ("case-people", plan(json!({})).at_cognito(with_people)),
     ]
+}
+
+const PEOPLE: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
+
+/// Several people, whose tokens are short-lived and whose refresh tokens rotate.
+fn with_people(pool: &mut stand_in::Pool) {
+    pool.users.extend(PEOPLE.map(|name| User::new(name, PASSWORD)));
+    let client = &mut pool.clients[0];
+    (client.id_token_seconds, client.access_token_seconds) = (3, 3);
+    client.rotation = Some(Rotation { grace_seconds: 10 });
 }
 
 fn cluster(name: &str, addr: SocketAddr) -> Value {
@@ -202,4 +213,48 @@ fn case_043_a_body_without_a_session_goes_nowhere() {
             assert!(world().app.requests().iter().all(|request| request.path != path), "{length} {kind}");
         }
     }
+}
+
+/// One person who asks again and again who they are; gives how often they were told.
+fn am_i_me(site: Site, name: &str, until: Instant) -> u32 {
+    let mut browser = site.signed_in_as(name);
+    let mut told = 0;
+    while Instant::now() < until {
+        let answer = browser.fetch(&site.url("/json"));
+        match answer.status {
+            200 => {
+                assert_eq!(header(&answer.json(), "x-auth-user"), Some(name));
+                told += 1;
+            }
+            401 | 503 => {}
+            status => panic!("{name} gets {status}"),
+        }
+        wait(Duration::from_millis(15));
+    }
+    told
+}
+
+#[test]
+fn case_174_through_faults_and_new_keys_everybody_is_themselves() {
+    let site = world().site("case-people");
+    let until = Instant::now() + Duration::from_secs(8);
+    let told: Vec<u32> = std::thread::scope(|scope| {
+        let people: Vec<_> = PEOPLE.map(|name| scope.spawn(move || am_i_me(site, name, until))).into();
+        wait(Duration::from_millis(2_500));
+        let faults = [
+            Fault::Slow(Duration::from_millis(400)),
+            Fault::Status(500),
+            Fault::Reset,
+            Fault::Status(429),
+            Fault::Truncated,
+        ];
+        for fault in faults {
+            world().cognito.fault(Endpoint::Token, site.name, fault, Times::Next(2));
+            world().cognito.rotate_keys(&pool_id(site.name));
+            assert_eq!(site.get("/json").status, 401, "nobody is nobody");
+            wait(Duration::from_millis(900));
+        }
+        people.into_iter().map(|person| person.join().expect("nobody was taken for another")).collect()
+    });
+    assert!(told.iter().all(|told| *told > 50), "{told:?}");
 }

@@ -29,6 +29,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         MANAGERS.iter().map(|(name, ..)| (*name, site().listener(normalising))).collect();
     sites.push(("case-routes", site().listener(rewriting)));
     sites.push(("case-filters", site().listener(surrounded)));
+    sites.push(("case-connect", site().listener(connecting)));
     sites.push((
         "case-balancer",
         plan(json!({ "public_url": null })).listener(|listener| {
@@ -87,6 +88,11 @@ fn surrounded(listener: &mut Listener) {
                 handle:headers():add('x-answered', 'yes')\nend";
     listener.filters_before = vec![lua("before", forge)];
     listener.filters_after = vec![lua("after", note)];
+}
+
+/// WebSockets over HTTP/2 (RFC 8441).
+fn connecting(listener: &mut Listener) {
+    listener.manager_overrides = json!({ "http2_protocol_options": { "allow_connect": true } });
 }
 
 fn session(site: Site) -> String {
@@ -240,4 +246,44 @@ fn case_122_behind_a_balancer_that_is_trusted_https_is_believed() {
         assert_eq!(response.location(), Some(site.url("/a").as_str()), "{proto:?}");
         assert!(response.set_cookies().is_empty(), "{proto:?}");
     }
+}
+
+/// The status of an extended CONNECT, as browsers open a WebSocket over HTTP/2.
+fn extended_connect(site: Site, path: &str, cookies: &str) -> u16 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(site.addr).await.expect("connected");
+        let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let mut client = client.ready().await.expect("ready");
+        // The server says first that it takes them.
+        while !client.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+        let request = http::Request::builder()
+            .method("CONNECT")
+            .uri(site.url(path))
+            .header("cookie", cookies)
+            .header("sec-websocket-version", "13")
+            .header("sec-fetch-mode", "websocket")
+            .extension(h2::ext::Protocol::from_static("websocket"))
+            .body(())
+            .expect("a request");
+        let (response, _body) = client.send_request(request, false).expect("sent");
+        response.await.expect("an answer").status().as_u16()
+    })
+}
+
+#[test]
+fn case_149_an_extended_connect_is_judged_like_any_request() {
+    let site = world().site("case-connect");
+    let (before, john) = (world().app.count(), session(site));
+    assert_eq!(extended_connect(site, "/socket", ""), 401);
+    assert_eq!(extended_connect(site, "/public/../admin/socket", ""), 401);
+    assert_eq!(extended_connect(site, "/admin/socket", &john), 403);
+    let arrived = |path: &str| world().app.requests()[before..].iter().any(|request| request.path == path);
+    assert!(!arrived("/socket") && !arrived("/admin/socket"));
+    // The sample app speaks no WebSocket, but it is asked.
+    extended_connect(site, "/public/socket", "");
+    assert!(arrived("/public/socket"));
 }
