@@ -20,7 +20,8 @@ fn case_123_a_claim_that_is_absent_leaves_no_room_for_the_clients() {
     let bearer = format!("Bearer {}", harness.cognito.access_token(&config.pools[0], &claims));
     let cookies = harness.jar.header();
     let preflight = [("origin", "https://a.example"), ("access-control-request-method", "GET")];
-    let requests: [(&str, &str, Vec<(&str, &str)>, bool); 8] = [
+    type Sent<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, bool);
+    let requests: [Sent<'_>; 8] = [
         ("GET", "/public", vec![], false),
         ("GET", "/hello", vec![], false),
         ("GET", "/public", vec![("cookie", &cookies)], true),
@@ -57,7 +58,7 @@ fn split(header: &str) -> Vec<String> {
         let mut bytes = parts.next().unwrap().as_bytes().to_vec();
         for part in parts {
             bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-            bytes.extend(part[2..].as_bytes());
+            bytes.extend(&part.as_bytes()[2..]);
         }
         String::from_utf8(bytes).unwrap()
     };

@@ -58,7 +58,7 @@ fn case_107_sessions_that_expire_together_are_refreshed_a_few_at_a_time() {
     let mut harness = Harness::new();
     harness.cognito.refreshing = Refreshing::Kept;
     let mut jars = Vec::new();
-    for _ in 0..150 {
+    for _ in 0..80 {
         harness.jar = Jar::default();
         harness.signed_in();
         jars.push(std::mem::take(&mut harness.jar));

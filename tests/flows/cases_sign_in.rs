@@ -238,12 +238,12 @@ fn case_083_clients_that_leave_at_every_wait_leave_nothing_behind() {
     let mut harness = Harness::asleep(1, json!({}));
     harness.cognito.keys = Answer::Held;
     harness.settle();
-    leave(&mut harness, 300);
+    leave(&mut harness, 150);
     harness.cognito.keys = Answer::Good;
     harness.release();
-    for _ in 0..10 {
+    for _ in 0..4 {
         harness.cognito.token = Answer::Held;
-        leave(&mut harness, 300);
+        leave(&mut harness, 150);
         harness.cognito.token = Answer::Fails(CalloutError::Broken);
         harness.release();
     }
