@@ -83,7 +83,12 @@ impl KeySet {
 fn parse_key(member: &Value) -> Option<Key> {
     let text = |name: &str| member.get(name).and_then(Value::as_str);
     let is_or_absent = |name: &str, wanted: &str| member.get(name).is_none_or(|found| found == wanted);
-    if text("kty") != Some("RSA") || !is_or_absent("alg", "RS256") || !is_or_absent("use", "sig") {
+    let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
+    if text("kty") != Some("RSA")
+        || !is_or_absent("alg", "RS256")
+        || !is_or_absent("use", "sig")
+        || !member.get("key_ops").is_none_or(verifies)
+    {
         return None;
     }
     let number = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
@@ -153,6 +158,7 @@ mod tests {
             other(r#""kty":"RSA""#, r#""kty":"EC""#),
             other(r#""alg":"RS256""#, r#""alg":"RS512""#),
             other(r#""use":"sig""#, r#""use":"enc""#),
+            other(r#""use":"sig""#, r#""key_ops":["encrypt"]"#),
             other(r#""kid":"A.2","#, ""),
             other(r#""kid":"A.2""#, r#""kid":7"#),
             other(r#""n":"of"#, r#""n":"!!"#),

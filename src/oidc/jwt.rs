@@ -18,6 +18,9 @@ use crate::time::UnixTime;
 /// How far clocks may differ.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
+/// Cognito's tokens live a day at most. What was issued earlier, whatever it says of its end, isn't Cognito's.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+
 /// The longest token that is looked at, in bytes. Cognito's largest come to some 21 KB.
 const MAX_TOKEN: usize = 64 * 1024;
 
@@ -138,7 +141,7 @@ pub enum TokenFault {
     Issuer,
     /// `aud` is another client, or there are several.
     Audience,
-    /// Expired, or without `exp`.
+    /// Expired, issued longer ago than tokens live, or without `exp`.
     Expired,
     /// Issued in the future, not valid yet, or without `iat`: somebody's clock is off.
     NotYetValid,
@@ -274,11 +277,12 @@ fn verify(
     if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
         return Err(TokenFault::Issuer);
     }
-    let expires_at = date("exp").ok_or(TokenFault::Expired)?;
+    let (expires_at, issued_at) = (date("exp").ok_or(TokenFault::Expired)?, date("iat"));
+    let expires_at = issued_at.map_or(expires_at, |issued_at| expires_at.min(issued_at.plus(LONGEST_LIFE)));
     if expires_at.plus(LEEWAY) <= now {
         return Err(TokenFault::Expired);
     }
-    let issued_at = date("iat").ok_or(TokenFault::NotYetValid)?;
+    let issued_at = issued_at.ok_or(TokenFault::NotYetValid)?;
     let not_before = match claims.get("nbf") {
         Some(nbf) => numeric_date(nbf).ok_or(TokenFault::NotYetValid)?,
         None => issued_at,

@@ -10,6 +10,11 @@ mod attributes;
 mod bearer;
 mod bearer_keys;
 mod callback;
+mod cases_faults;
+mod cases_keys;
+mod cases_modules;
+mod cases_proxy;
+mod cases_wire;
 mod clients;
 mod configuration;
 mod faults;
@@ -18,6 +23,7 @@ mod keys;
 mod many;
 mod metrics;
 mod module;
+mod odd;
 mod own;
 mod pages;
 mod pools;
@@ -28,3 +34,6 @@ mod rules;
 mod sign_in;
 mod sign_out;
 mod world;
+
+#[path = "../shared/bent_signatures.rs"]
+mod bent_signatures;

@@ -31,6 +31,8 @@ pub struct Plan {
     at_cognito: fn(&mut Pool),
     /// Several pools, by name, and what each of them has in the filter's configuration besides.
     pools: Vec<(&'static str, Value)>,
+    /// Changes what stands around the filter.
+    listener: fn(&mut Listener),
 }
 
 pub fn plan(config: Value) -> Plan {
@@ -41,6 +43,7 @@ pub fn plan(config: Value) -> Plan {
         public_client: false,
         at_cognito: |_| {},
         pools: Vec::new(),
+        listener: |_| {},
     }
 }
 
@@ -97,6 +100,10 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::bearer::sites(),
         crate::pools::sites(),
         crate::pages::sites(),
+        crate::cases_faults::sites(),
+        crate::cases_keys::sites(),
+        crate::cases_proxy::sites(),
+        crate::cases_wire::sites(),
     ]
     .into_iter()
     .flatten()
@@ -109,6 +116,15 @@ fn plans() -> BTreeMap<&'static str, Plan> {
 impl Plan {
     pub fn at_cognito(self, change: fn(&mut Pool)) -> Self {
         Self { at_cognito: change, ..self }
+    }
+
+    pub fn listener(self, change: fn(&mut Listener)) -> Self {
+        Self { listener: change, ..self }
+    }
+
+    /// Where the host verifies no signatures.
+    pub fn portable(self) -> Self {
+        Self { deny_foreign_functions: true, ..self }
     }
 
     pub fn pools(self, pools: Vec<(&'static str, Value)>) -> Self {
@@ -167,6 +183,9 @@ impl World {
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr());
+        for cluster in crate::cases_faults::clusters(&cognito) {
+            bootstrap = bootstrap.cluster_json(cluster);
+        }
         let mut ports = BTreeMap::new();
         for ((name, plan), port) in plans.into_iter().zip(&free[1..]) {
             bootstrap = bootstrap.listener(listener(name, plan, *port, &cognito));
@@ -183,11 +202,12 @@ impl World {
 }
 
 fn listener(name: &'static str, plan: Plan, port: u16, cognito: &StandIn) -> Listener {
-    let config = plan.config(name, cognito);
+    let (config, change) = (plan.config(name, cognito), plan.listener);
     let filter = if plan.as_struct { Filter::Struct(config) } else { Filter::Json(config) };
     let mut listener = Listener::new(port, filter).env("SESSION_KEY", SESSION_KEY);
     listener.name = name.to_owned();
     listener.deny_foreign_functions = plan.deny_foreign_functions;
+    change(&mut listener);
     listener
 }
 

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub use cognito::{
     Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, b64, fields, hmac_sha256, public_modulus,
-    sign,
+    sign, signing_key,
 };
 pub use host::{Counter, Counting, Memory};
 pub use jar::Jar;

@@ -60,6 +60,8 @@ fn claims_that_are_not_ours_are_refused() {
     check("iat", Value::Null, "id_token_not_yet_valid");
     check("iat", json!(now + 61), "id_token_not_yet_valid");
     check("iat", json!(-1), "id_token_not_yet_valid");
+    check("iat", json!(now - 86_461), "id_token_expired");
+    check("iat", json!(0), "id_token_expired");
     check("iat", json!(now.to_string()), "id_token_not_yet_valid");
     check("nbf", json!(now + 61), "id_token_not_yet_valid");
     check("nbf", json!(now.to_string()), "id_token_not_yet_valid");
@@ -94,7 +96,7 @@ fn claims_at_the_edge_of_what_is_good_are_taken() {
     check("exp", json!(now - 59));
     check("exp", json!(now as f64 + 0.5));
     check("iat", json!(now + 60));
-    check("iat", json!(0));
+    check("iat", json!(now - 86_400));
     check("nbf", json!(now + 60));
     check("at_hash", Value::Null);
     check("sub", json!("s".repeat(255)));

@@ -76,6 +76,11 @@ pub fn public_modulus() -> String {
     b64(KEY.n().to_bytes_be())
 }
 
+/// The key itself, for signatures that no library makes.
+pub fn signing_key() -> &'static RsaPrivateKey {
+    &KEY
+}
+
 /// HMAC (RFC 2104), for tokens that are signed with what everybody knows.
 pub fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
     let key = if key.len() > 64 { Sha256::digest(key).to_vec() } else { key.to_vec() };

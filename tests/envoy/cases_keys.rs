@@ -1,0 +1,105 @@
+//! Cases of `docs/security-cases.md`: signatures as no library makes them, before both verifiers: Envoy's own and
+//! the one in wasm. The key set is the test's, so that it has the private key.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rsa::RsaPrivateKey;
+use rsa::rand_core::{CryptoRng, Error, RngCore};
+use rsa::traits::PublicKeyParts as _;
+use serde_json::{Value, json};
+use stand_in::{Endpoint, Fault, Times};
+
+use crate::bearer::{check_refused, with};
+use crate::bent_signatures::{bent, good};
+use crate::world::{Plan, Site, plan, pool_id, world};
+
+const KID: &str = "key of the test";
+
+pub fn sites() -> Vec<(&'static str, Plan)> {
+    let bearer = json!({ "bearer": { "enabled": true } });
+    vec![("case-host-keys", plan(bearer.clone())), ("case-wasm-keys", plan(bearer).portable())]
+}
+
+/// The same key on every run.
+struct Fixed(u64);
+
+impl RngCore for Fixed {
+    fn next_u32(&mut self) -> u32 {
+        (self.next_u64() >> 32) as u32
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        // splitmix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            let bytes = self.next_u64().to_le_bytes();
+            chunk.copy_from_slice(&bytes[..chunk.len()]);
+        }
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Fixed {}
+
+static KEY: LazyLock<RsaPrivateKey> =
+    LazyLock::new(|| RsaPrivateKey::new(&mut Fixed(48), 2048).expect("a key"));
+
+fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Makes the test's key the site's own.
+fn publish(site: Site) {
+    let (n, e) = (b64(KEY.n().to_bytes_be()), b64(KEY.e().to_bytes_be()));
+    let key = json!({ "kty": "RSA", "kid": KID, "alg": "RS256", "use": "sig", "n": n, "e": e });
+    let body = json!({ "keys": [key] }).to_string();
+    let set = Fault::Body { status: 200, content_type: "application/json".into(), body };
+    world().cognito.fault(Endpoint::Jwks, &pool_id(site.name), set, Times::Always);
+}
+
+/// Header and claims of an access token that this site takes.
+fn signing_input(site: Site) -> String {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let header = json!({ "alg": "RS256", "kid": KID });
+    let claims: Value = json!({
+        "iss": format!("{}/{}", world().cognito.idp_url(), pool_id(site.name)),
+        "sub": "s", "client_id": site.name, "token_use": "access", "iat": now, "exp": now + 600,
+    });
+    format!("{}.{}", b64(header.to_string()), b64(claims.to_string()))
+}
+
+#[test]
+fn case_048_no_bent_signature_is_taken_by_either_verifier() {
+    for name in ["case-host-keys", "case-wasm-keys"] {
+        let site = world().site(name);
+        publish(site);
+        let input = signing_input(site);
+        let token = |signature: &[u8]| format!("{input}.{}", b64(signature));
+        let taken = token(&good(&KEY, input.as_bytes()));
+        // The set that Envoy had from the start is another; the new key is fetched when it is seen.
+        let fetched = rig::eventually(Duration::from_secs(10), || {
+            (site.send(with(&taken, "/json")).status == 200).then_some(())
+        });
+        assert!(fetched.is_some(), "{name}: the way they are made is right\n{}", world().envoy.log());
+        for (what, signature) in bent(&KEY, input.as_bytes()) {
+            check_refused(&site.send(with(&token(&signature), "/json")), &format!("{name}: {what}"));
+        }
+        assert_eq!(site.send(with(&taken, "/json")).status, 200, "{name}");
+    }
+    assert!(world().envoy.log_line("event=bearer.rejected reason=signature").is_some());
+}

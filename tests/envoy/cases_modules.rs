@@ -1,0 +1,172 @@
+//! Cases of `docs/security-cases.md`: a filter that crashes, and modules that are none. The shipped module is bent
+//! for this: as it is, it can't be made to crash.
+
+use std::path::{Path, PathBuf};
+
+use rig::{Bootstrap, Envoy, Filter, Listener, Options, RawRequest, Scratch, free_ports};
+use sample_app::SampleApp;
+use serde_json::json;
+use walrus::{ExportItem, Module};
+
+use crate::world::{SESSION_KEY, config_at, merged, wasm, world};
+
+const HOST: &str = "case-wire.example.test";
+
+/// The shipped module, changed, in a file of that name.
+fn variant(folder: &Path, name: &str, change: impl FnOnce(&mut Module)) -> PathBuf {
+    let mut module = Module::from_file(wasm()).expect("a module");
+    change(&mut module);
+    let path = folder.join(format!("{name}.wasm"));
+    module.emit_wasm_file(&path).expect("written");
+    path
+}
+
+fn without(module: &mut Module, export: &str) {
+    module.exports.remove(export).expect(export);
+}
+
+/// Has the callback of that name crash at once.
+fn crash(module: &mut Module, export: &str) {
+    let found = module.exports.iter().find(|found| found.name == export).expect(export);
+    let ExportItem::Function(function) = found.item else { panic!("{export} is no function") };
+    module
+        .replace_exported_func(function, |(body, _)| {
+            body.unreachable();
+        })
+        .expect("replaced");
+}
+
+/// A filter under a policy, at a port of its own.
+fn listener(port: u16, module: &Path, policy: &str) -> Listener {
+    let cognito = &world().cognito;
+    let config = merged(
+        config_at("case-wire", &cognito.domain_url(), &cognito.idp_url()),
+        json!({ "rules": [{ "path": "/public/**", "allow": "everyone" }] }),
+    );
+    let mut listener = Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
+    let name = module.file_stem().and_then(|name| name.to_str()).expect("a name");
+    listener.name = format!("{name}-{policy}");
+    listener.vm_id = Some(listener.name.clone());
+    listener.wasm = Some(module.to_owned());
+    listener.failure_policy = policy.to_owned();
+    listener
+}
+
+/// An Envoy with one listener for each.
+fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
+    let ports = free_ports(kinds.len() + 1);
+    let cognito = &world().cognito;
+    let mut bootstrap = Bootstrap::new(ports[0], wasm())
+        .cluster("app", app.addr())
+        .cluster("cognito_domain", cognito.domain_addr())
+        .cluster("cognito_idp", cognito.idp_addr());
+    for ((module, policy), port) in kinds.iter().zip(&ports[1..]) {
+        bootstrap = bootstrap.listener(listener(*port, module, policy));
+    }
+    let envoy = Envoy::start(&bootstrap.to_string(), &Options::default().concurrency(1));
+    (envoy, ports[1..].to_vec())
+}
+
+fn status(port: u16, target: &str) -> u16 {
+    let request = RawRequest::get(target).host(HOST);
+    rig::send(([127, 0, 0, 1], port).into(), &request).map_or(0, |response| response.status)
+}
+
+#[test]
+fn case_159_160_a_filter_that_crashes_or_is_incomplete_lets_nobody_in() {
+    let folder = Scratch::new().expect("a folder");
+    let mut kinds = Vec::new();
+    for callback in ["proxy_on_request_headers", "proxy_on_tick", "proxy_on_http_call_response"] {
+        let module = variant(folder.path(), callback, |module| crash(module, callback));
+        kinds.extend(["FAIL_CLOSED", "FAIL_RELOAD"].map(|policy| (module.clone(), policy)));
+    }
+    let unconfigured = variant(folder.path(), "unconfigured", |module| without(module, "proxy_on_configure"));
+    kinds.push((unconfigured, "FAIL_RELOAD"));
+    let app = SampleApp::start().expect("a sample app");
+    let (envoy, ports) = envoy(&app, &kinds);
+    for ((module, policy), port) in kinds.iter().zip(ports) {
+        let what = format!("{} under {policy}", module.display());
+        for round in 0..3 {
+            let status = status(port, "/guarded/json");
+            assert!([401, 500, 503].contains(&status), "{what}, round {round}: {status}");
+        }
+        let crashes_on_requests = module.ends_with("proxy_on_request_headers.wasm");
+        if crashes_on_requests || module.ends_with("unconfigured.wasm") {
+            let status = status(port, "/public/json");
+            assert!([500, 503].contains(&status), "{what}: {status}");
+        }
+    }
+    let guarded = app.requests().into_iter().find(|request| request.path.starts_with("/guarded"));
+    assert!(guarded.is_none(), "{guarded:?}");
+    assert!(envoy.alive());
+    assert!(envoy.log().contains("unreachable"), "they did crash\n{}", envoy.log());
+}
+
+/// Why the policy is set in all examples, and why the exports are tested.
+#[test]
+fn case_159_160_what_fails_open_is_open() {
+    let folder = Scratch::new().expect("a folder");
+    let callback = "proxy_on_request_headers";
+    let crashing = variant(folder.path(), "crashing", |module| crash(module, callback));
+    let missing = variant(folder.path(), "missing", |module| without(module, callback));
+    let app = SampleApp::start().expect("a sample app");
+    let (_envoy, ports) = envoy(&app, &[(crashing, "FAIL_OPEN"), (missing, "FAIL_RELOAD")]);
+    // The request that meets the crash fails; those behind it meet no filter at all.
+    let _ = status(ports[0], "/guarded/json");
+    assert_eq!([status(ports[0], "/guarded/json"), status(ports[1], "/guarded/json")], [200, 200]);
+}
+
+#[test]
+fn case_160_what_is_no_module_keeps_envoy_from_starting() {
+    let folder = Scratch::new().expect("a folder");
+    let whole = std::fs::read(wasm()).expect("the module");
+    let mut files =
+        vec![variant(folder.path(), "no-abi", |module| without(module, "proxy_abi_version_0_2_1"))];
+    for (name, bytes) in [("empty", &[][..]), ("half", &whole[..whole.len() / 2]), ("text", b"no module")] {
+        let path = folder.path().join(format!("{name}.wasm"));
+        std::fs::write(&path, bytes).expect("written");
+        files.push(path);
+    }
+    for module in files {
+        let ports = free_ports(3);
+        let bootstrap = Bootstrap::new(ports[0], wasm())
+            .cluster("app", ([127, 0, 0, 1], ports[2]).into())
+            .listener(listener(ports[1], &module, "FAIL_RELOAD"));
+        let refused = Envoy::validate(&bootstrap.to_string(), &Options::default());
+        assert!(refused.is_err(), "{}", module.display());
+    }
+}
+
+#[test]
+fn case_159_every_shipped_configuration_says_what_a_crash_does() {
+    for (file, text) in [
+        ("README.md", include_str!("../../README.md")),
+        ("envoy/envoy.yaml", include_str!("../../envoy/envoy.yaml")),
+        ("envoy/demo.yaml", include_str!("../../envoy/demo.yaml")),
+    ] {
+        let filters = text.matches("envoy.extensions.filters.http.wasm.v3.Wasm").count();
+        assert!(filters > 0, "{file}");
+        assert_eq!(text.matches("failure_policy: FAIL_RELOAD").count(), filters, "{file}");
+    }
+}
+
+#[test]
+fn case_076_every_cluster_of_the_shipped_configuration_checks_certificates() {
+    let shipped: serde_json::Value =
+        yaml_serde::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
+    let clusters = shipped["static_resources"]["clusters"].as_array().expect("clusters");
+    let ours = clusters
+        .iter()
+        .filter(|cluster| cluster["name"].as_str().is_some_and(|name| name.starts_with("cognito")));
+    let mut checked = 0;
+    for cluster in ours {
+        let tls = &cluster["transport_socket"]["typed_config"];
+        let validation = &tls["common_tls_context"]["validation_context"];
+        assert!(validation["trusted_ca"].is_object(), "{}: whom to trust", cluster["name"]);
+        let names = &validation["match_typed_subject_alt_names"];
+        let names = names.as_array().expect("which name");
+        assert!(!names.is_empty() && tls["sni"].is_string(), "{}: which name", cluster["name"]);
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+}

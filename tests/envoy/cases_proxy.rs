@@ -1,0 +1,289 @@
+//! Cases of `docs/security-cases.md`: what stands around the filter in Envoy: how paths are normalised, routes that
+//! rewrite, other filters, and a load balancer in front.
+
+use rig::{Listener, RawRequest};
+use serde_json::{Value, json};
+
+use crate::world::{Plan, Site, USER, header, headers, parameter, plan, world};
+
+/// One listener for each way in which Envoy can treat a path.
+const MANAGERS: [(&str, bool, bool, &str); 8] = [
+    ("case-path-0", true, true, "KEEP_UNCHANGED"),
+    ("case-path-1", true, false, "KEEP_UNCHANGED"),
+    ("case-path-2", false, true, "KEEP_UNCHANGED"),
+    ("case-path-3", true, true, "REJECT_REQUEST"),
+    ("case-path-4", true, true, "UNESCAPE_AND_REDIRECT"),
+    ("case-path-5", true, true, "UNESCAPE_AND_FORWARD"),
+    ("case-path-6", false, false, "UNESCAPE_AND_FORWARD"),
+    ("case-path-7", false, false, "KEEP_UNCHANGED"),
+];
+
+pub fn sites() -> Vec<(&'static str, Plan)> {
+    let rules = json!([
+        { "path": "/public/**", "allow": "everyone" },
+        { "path": "/api/**", "allow": "everyone" },
+        { "path": "/admin/**", "roles_any": ["admin"] },
+    ]);
+    let site = || plan(json!({ "rules": rules }));
+    let mut sites: Vec<(&'static str, Plan)> =
+        MANAGERS.iter().map(|(name, ..)| (*name, site().listener(normalising))).collect();
+    sites.push(("case-routes", site().listener(rewriting)));
+    sites.push(("case-filters", site().listener(surrounded)));
+    sites.push(("case-connect", site().listener(connecting)));
+    sites.push((
+        "case-balancer",
+        plan(json!({ "public_url": null })).listener(|listener| {
+            let trusting = json!({ "use_remote_address": true, "xff_num_trusted_hops": 1 });
+            listener.manager_overrides = trusting;
+        }),
+    ));
+    sites
+}
+
+fn normalising(listener: &mut Listener) {
+    let (_, normalize, merge, escaped) =
+        MANAGERS.iter().find(|(name, ..)| *name == listener.name).expect("one of these");
+    listener.normalize_path = *normalize;
+    listener.merge_slashes = *merge;
+    listener.path_with_escaped_slashes_action = (*escaped).to_owned();
+}
+
+fn route(prefix: &str, action: Value) -> Value {
+    let mut action = action;
+    if action["cluster"].is_null() {
+        action["cluster"] = json!("app");
+    }
+    json!({ "match": { "prefix": prefix }, "route": action })
+}
+
+fn rewriting(listener: &mut Listener) {
+    let strip =
+        json!({ "regex_rewrite": { "pattern": { "regex": "^/public/strip(.*)$" }, "substitution": "\\1" } });
+    let routes = json!([
+        route("/public/prefix/", json!({ "prefix_rewrite": "/" })),
+        route("/public/strip", strip),
+        route("/public/host", json!({ "host_rewrite_literal": "inner.example" })),
+        route("/public/retry", json!({ "retry_policy": { "retry_on": "5xx", "num_retries": 2 } })),
+        route("/api", json!({ "prefix_rewrite": "/inner" })),
+        route("/host", json!({ "host_rewrite_literal": "inner.example", "prefix_rewrite": "/elsewhere" })),
+        route("/", json!({})),
+    ]);
+    listener.manager_overrides = json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } });
+}
+
+/// Lua before the filter makes identity headers up; Lua behind it notes who got so far.
+fn surrounded(listener: &mut Listener) {
+    let lua = |name: &str, code: &str| {
+        json!({ "name": name, "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": { "inline_string": code },
+        }})
+    };
+    let forge = "function envoy_on_request(handle)\n\
+                 handle:headers():add('x-auth-user', 'root')\n\
+                 handle:headers():add('x_auth_roles', 'admin')\nend";
+    let note = "function envoy_on_request(handle)\n\
+                handle:headers():add('x-reached', handle:headers():get('x-auth-user') or 'nobody')\nend\n\
+                function envoy_on_response(handle)\n\
+                handle:headers():add('x-answered', 'yes')\nend";
+    listener.filters_before = vec![lua("before", forge)];
+    listener.filters_after = vec![lua("after", note)];
+}
+
+/// WebSockets over HTTP/2 (RFC 8441).
+fn connecting(listener: &mut Listener) {
+    listener.manager_overrides = json!({ "http2_protocol_options": { "allow_connect": true } });
+}
+
+fn session(site: Site) -> String {
+    site.signed_in().cookie_header(&site.url("/"))
+}
+
+const SPELLINGS: [&str; 20] = [
+    "/admin",
+    "//admin",
+    "///admin/x",
+    "/admin//x",
+    "/admin/",
+    "/%2fadmin",
+    "/admin%2fx",
+    "/\\admin",
+    "/%5cadmin",
+    "/public/../admin",
+    "/public/%2e%2e/admin",
+    "/public/..%2fadmin",
+    "/public/..%5cadmin",
+    "/public/..;/admin",
+    "/public//../admin",
+    "/public/.//../admin",
+    "/%61dmin",
+    "/admin;x",
+    "/public/%2E%2E%2fadmin",
+    "/public/..\\admin",
+];
+
+/// Whether a path, read as the app would at its most generous, is a guarded one.
+fn is_guarded(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let decoded = path.replace("%2f", "/").replace("%5c", "/").replace("%2e", ".").replace("%61", "a");
+    let mut names = Vec::new();
+    for name in decoded.replace('\\', "/").split('/').map(|name| name.split(';').next().unwrap_or("")) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name.to_owned()),
+        }
+    }
+    names.first().is_some_and(|name| name == "admin")
+}
+
+#[test]
+fn case_136_137_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
+    for (name, normalize, merge, escaped) in MANAGERS {
+        let site = world().site(name);
+        let john = session(site);
+        for target in SPELLINGS {
+            let what = format!("{target} (normalize {normalize}, merge {merge}, {escaped})");
+            let as_john = RawRequest::get(target).header("cookie", &john);
+            for (response, refusal) in [(site.get(target), 401), (site.send(as_john), 403)] {
+                // Envoy itself may refuse it, send the client to its plain form, or resolve it to something public,
+                // which is then what the app is asked for.
+                match response.status {
+                    200 => {
+                        let path = response.json()["path"].as_str().unwrap_or_default().to_owned();
+                        assert!(normalize && !is_guarded(&path), "{what} arrives as {path}");
+                    }
+                    301 | 302 | 307 | 400 => {}
+                    status => assert_eq!(status, refusal, "{what}"),
+                }
+            }
+        }
+        assert_eq!(site.get("/public/x").status, 200);
+    }
+    let arrived = world().app.requests().into_iter().find(|request| {
+        let host = request.header_str("host").unwrap_or_default();
+        host.starts_with("case-path-") && is_guarded(&request.path)
+    });
+    assert!(arrived.is_none(), "{arrived:?}");
+}
+
+#[test]
+fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
+    let site = world().site("case-routes");
+    let john = session(site);
+    let as_john = |target: &str| site.send(RawRequest::get(target).header("cookie", &john));
+    // What is rewritten to begin with /admin was asked for as something public; that is the operator's doing …
+    assert_eq!(site.get("/public/prefix/admin/json").status, 200);
+    assert_eq!(site.get("/public/strip/json").status, 200);
+    // … and no spelling of a guarded path takes that way.
+    for target in [
+        "/public/prefix/../../admin/json",
+        "/public/prefix/%2e%2e/%2e%2e/admin/json",
+        "/public/strip/../../admin/json",
+        "/api%2e%2e/admin",
+        "/api/..%2fadmin/json",
+        "/api/%2e%2e/admin/json",
+        "/api/..;/admin/json",
+        "/public/host/../../admin/json",
+    ] {
+        let nobody = site.get(target).status;
+        assert!([400, 401].contains(&nobody), "{target}: {nobody}");
+        let status = as_john(target).status;
+        assert!([400, 403].contains(&status) || target == "/api%2e%2e/admin", "{target}: {status}");
+    }
+    // A rewritten host changes nothing about whose cookies they are, and begins no loop.
+    for _ in 0..2 {
+        let seen = as_john("/host/json").json();
+        assert_eq!(seen["path"], "/elsewhere/json");
+        assert_eq!(header(&seen, "host"), Some("inner.example"));
+        assert_eq!(header(&seen, "x-auth-user"), Some(USER));
+    }
+    assert_eq!(site.get("/host/json").status, 401);
+    let retried =
+        RawRequest::get("/public/retry/json").header("x-sample-status", "503").header("x-auth-user", "root");
+    let seen = site.send(retried).json();
+    assert_eq!(header(&seen, "x-auth-user"), None, "each attempt is without what the client made up");
+}
+
+#[test]
+fn case_168_filters_before_forge_nothing_and_filters_behind_see_nobody_unjudged() {
+    let site = world().site("case-filters");
+    let before = world().app.count();
+    for target in ["/x", "/admin/x"] {
+        let nobody = site.get(target);
+        assert_eq!(nobody.status, 401, "{target}");
+    }
+    let john = session(site);
+    assert_eq!(site.send(RawRequest::get("/admin/x").header("cookie", &john)).status, 403);
+    let seen = site.send(RawRequest::get("/json").header("cookie", &john)).json();
+    assert_eq!(headers(&seen, "x-auth-user"), [USER]);
+    assert_eq!(headers(&seen, "x-reached"), [USER], "the filter behind sees what the app sees");
+    let seen = site.get("/public/json").json();
+    assert_eq!((header(&seen, "x-auth-user"), header(&seen, "x-reached")), (None, Some("nobody")));
+    assert!(!seen["headers"].to_string().contains("root"), "{seen}");
+    let ours =
+        |request: &&sample_app::Request| request.header_str("host") == Some("case-filters.example.test");
+    let requests = world().app.requests();
+    assert!(requests[before..].iter().filter(ours).all(|request| request.header("x_auth_roles").is_none()));
+}
+
+#[test]
+fn case_122_behind_a_balancer_that_is_trusted_https_is_believed() {
+    let site = world().site("case-balancer");
+    let navigate = |proto: Option<&str>| {
+        let request = RawRequest::get("/a").header("sec-fetch-mode", "navigate");
+        let request = request.header("x-forwarded-for", "203.0.113.7");
+        site.send(match proto {
+            Some(proto) => request.header("x-forwarded-proto", proto),
+            None => request,
+        })
+    };
+    let begun = navigate(Some("https"));
+    let location = begun.location().expect("a location");
+    assert_eq!(parameter(location, "redirect_uri"), Some(site.url("/.auth/callback")), "{location}");
+    for proto in [Some("http"), None] {
+        let response = navigate(proto);
+        assert_eq!(response.location(), Some(site.url("/a").as_str()), "{proto:?}");
+        assert!(response.set_cookies().is_empty(), "{proto:?}");
+    }
+}
+
+/// The status of an extended CONNECT, as browsers open a WebSocket over HTTP/2.
+fn extended_connect(site: Site, path: &str, cookies: &str) -> u16 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(site.addr).await.expect("connected");
+        let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let mut client = client.ready().await.expect("ready");
+        // The server says first that it takes them.
+        while !client.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+        let request = http::Request::builder()
+            .method("CONNECT")
+            .uri(site.url(path))
+            .header("cookie", cookies)
+            .header("sec-websocket-version", "13")
+            .header("sec-fetch-mode", "websocket")
+            .extension(h2::ext::Protocol::from_static("websocket"))
+            .body(())
+            .expect("a request");
+        let (response, _body) = client.send_request(request, false).expect("sent");
+        response.await.expect("an answer").status().as_u16()
+    })
+}
+
+#[test]
+fn case_149_an_extended_connect_is_judged_like_any_request() {
+    let site = world().site("case-connect");
+    let (before, john) = (world().app.count(), session(site));
+    assert_eq!(extended_connect(site, "/socket", ""), 401);
+    assert_eq!(extended_connect(site, "/public/../admin/socket", ""), 401);
+    assert_eq!(extended_connect(site, "/admin/socket", &john), 403);
+    let arrived = |path: &str| world().app.requests()[before..].iter().any(|request| request.path == path);
+    assert!(!arrived("/socket") && !arrived("/admin/socket"));
+    // The sample app speaks no WebSocket, but it is asked.
+    extended_connect(site, "/public/socket", "");
+    assert!(arrived("/public/socket"));
+}

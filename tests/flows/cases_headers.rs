@@ -1,0 +1,180 @@
+//! Cases of `docs/security-cases.md`: what the app is told of a person, and what tells us of an API client.
+
+use serde_json::json;
+
+use crate::harness::{Harness, NAVIGATE, parse, upstream};
+
+const SPOOFED: [&str; 6] =
+    ["x-auth-user", "x-auth-email", "x-auth-name", "x-auth-roles", "x-auth-subject", "x-auth-timezone"];
+
+#[test]
+fn case_123_a_claim_that_is_absent_leaves_no_room_for_the_clients() {
+    let mut harness = Harness::with(json!({
+        "bearer": {"enabled": true}, "cors_preflight": "pass",
+        "rules": [{"path": "/public", "allow": "everyone"}, {"path": "/hello", "allow": "optional"}],
+    }));
+    harness.cognito.user = json!({"sub": "s"});
+    harness.signed_in();
+    let config = std::rc::Rc::clone(&harness.config);
+    let claims = json!({"username": null, "cognito:groups": null, "scope": null});
+    let bearer = format!("Bearer {}", harness.cognito.access_token(&config.pools[0], &claims));
+    let cookies = harness.jar.header();
+    let preflight = [("origin", "https://a.example"), ("access-control-request-method", "GET")];
+    type Sent<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, bool);
+    let requests: [Sent<'_>; 8] = [
+        ("GET", "/public", vec![], false),
+        ("GET", "/hello", vec![], false),
+        ("GET", "/public", vec![("cookie", &cookies)], true),
+        ("GET", "/hello", vec![("cookie", &cookies)], true),
+        ("GET", "/", vec![("cookie", &cookies)], true),
+        ("GET", "/", vec![("authorization", &bearer)], true),
+        ("GET", "/public", vec![("authorization", "Bearer a.b.c"), ("cookie", &cookies)], false),
+        ("OPTIONS", "/", preflight.to_vec(), false),
+    ];
+    for (method, target, more, known) in requests {
+        let mut headers: Vec<(&str, &str)> = SPOOFED.iter().map(|name| (*name, "root")).collect();
+        headers.extend(more);
+        let edits = harness.bare_request(method, target, &headers).forwarded();
+        for name in SPOOFED {
+            let taken = edits.remove.iter().any(|removed| removed == name)
+                || edits.replace.iter().any(|(replaced, _)| replaced == name);
+            assert!(taken, "{name}: {method} {target} {headers:?}");
+        }
+        let set: Vec<&str> =
+            edits.set().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("x-auth")).collect();
+        assert_eq!(set, if known { vec!["x-auth-subject"] } else { vec![] }, "{method} {target} {headers:?}");
+    }
+    // What the filter answers by itself goes nowhere else.
+    for target in ["/.auth/callback?code=x&state=y", "/.auth/sign-out", "/.auth/signed-out", "/.auth/me"] {
+        let headers: Vec<(&str, &str)> = SPOOFED.iter().map(|name| (*name, "root")).chain(NAVIGATE).collect();
+        let _ = harness.bare_request("GET", target, &headers).answered();
+    }
+}
+
+/// What an app does that was told how roles are written: split, then decode.
+fn split(header: &str) -> Vec<String> {
+    let decode = |role: &str| {
+        let mut parts = role.split('%');
+        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend(&part.as_bytes()[2..]);
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    header.split(',').map(decode).collect()
+}
+
+#[test]
+fn case_128_129_every_group_reaches_the_app_as_itself() {
+    let groups = [
+        "a,admin",
+        "admin,",
+        ",admin",
+        "a;admin",
+        "\"admin\"",
+        "a%2Cadmin",
+        "a\\,admin",
+        "a，admin",
+        "a|admin",
+        "a\tadmin",
+        "a\r\nadmin",
+        "%",
+        "%2",
+        "管理者",
+        "🔑",
+        "\u{202e}nimda",
+        "e\u{301}",
+        "ａｄｍｉｎ",
+        "a admin",
+    ];
+    let mut harness = Harness::with(json!({"rules": [{"path": "/admin", "roles_any": ["admin"]}]}));
+    harness.cognito.user = json!({"sub": "s", "cognito:groups": groups});
+    harness.signed_in();
+    let edits = harness.get("/").forwarded();
+    let header = upstream(&edits, "x-auth-roles").unwrap();
+    assert!(header.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{header}");
+    assert!(header.split(',').all(|role| role != "admin"), "{header}");
+    assert_eq!(split(header), groups, "and back, byte for byte");
+    assert_eq!(harness.get("/admin").answered().status, 403);
+    let mut harness = Harness::with(json!({"headers": {"preset": "x-token"}}));
+    harness.cognito.user = json!({"sub": "s", "cognito:groups": groups});
+    harness.signed_in();
+    let edits = harness.get("/").forwarded();
+    let header = upstream(&edits, "x-token-user-roles").unwrap().to_owned();
+    assert_eq!(header.split(' ').flat_map(split).collect::<Vec<_>>(), groups, "where blanks separate");
+}
+
+#[test]
+fn case_133_no_claim_stands_in_a_header_that_carries_the_request() {
+    for name in [
+        ":path",
+        ":method",
+        ":authority",
+        ":scheme",
+        "host",
+        "Host",
+        "cookie",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "authorization",
+        "x-envoy-original-path",
+        "X-Envoy-Internal",
+        "x_envoy_force_trace",
+        "set-cookie",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-client-cert",
+        "x-real-ip",
+        "forwarded",
+        "content_length",
+    ] {
+        let faults = parse(&json!({"headers": {"claims": {name: "custom:evil"}}})).err().unwrap_or_default();
+        assert_eq!(faults.len(), 1, "{name}: {faults:?}");
+        assert!(faults[0].to_string().starts_with(&format!("headers.claims.{name}: ")), "{faults:?}");
+    }
+}
+
+#[test]
+fn case_150_one_well_formed_token_or_nobody() {
+    let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
+    let config = std::rc::Rc::clone(&harness.config);
+    let good = harness.cognito.access_token(&config.pools[0], &json!({}));
+    for spelling in ["Bearer", "bearer", "BEARER"] {
+        let value = format!("{spelling} {good}");
+        assert!(harness.bare_request("GET", "/", &[("authorization", &value)]).is_forwarded(), "{spelling}");
+    }
+    let nobody = [
+        String::new(),
+        " ".to_owned(),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        format!("Bearer {good} {good}"),
+        format!("Bearer {good},Bearer {good}"),
+        format!("Bearer {good}, {good}"),
+        format!("Bearer{good}"),
+        format!("Bearer:{good}"),
+        format!("Bearer=\"{good}\""),
+        format!("Token {good}"),
+        format!("Basic {good}"),
+        "Basic eDp5".to_owned(),
+        good.clone(),
+        "null".to_owned(),
+        "\"".repeat(500),
+    ];
+    for value in nobody {
+        let status = harness.bare_request("GET", "/", &[("authorization", &value)]).answered().status;
+        assert_eq!(status, 401, "{}", &value[..value.len().min(30)]);
+    }
+    let value = format!("Bearer {good}");
+    let twice = [("authorization", value.as_str()), ("authorization", &value)];
+    assert_eq!(harness.bare_request("GET", "/", &twice).answered().status, 401);
+    for target in [format!("/?access_token={good}"), format!("/?token={good}")] {
+        assert_eq!(harness.bare_request("GET", &target, &[]).answered().status, 401, "never in an address");
+    }
+}
