@@ -16,6 +16,7 @@ mod fault_table;
 mod faults;
 mod floods;
 mod keys;
+mod load;
 mod many;
 mod module;
 mod own;
