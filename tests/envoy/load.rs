@@ -175,6 +175,12 @@ fn print_times(kind: &str, mut took: Vec<Duration>) {
     println!("  {kind:<12} {:>6}  p50 {p50:6.2} ms  p99 {p99:6.2} ms  p99.9 {p999:6.2} ms", took.len());
 }
 
+fn print_all_times(lines: &[Line]) {
+    let all = |kind: usize| lines.iter().flat_map(|line| line.took[kind].iter().copied()).collect();
+    (0..KINDS.len()).for_each(|kind| print_times(KINDS[kind], all(kind)));
+    print_times("all", (0..KINDS.len()).flat_map::<Vec<_>, _>(all).collect());
+}
+
 #[test]
 fn mixed_traffic_is_answered_without_an_error_and_leaves_memory_flat() {
     let config = json!({
@@ -200,7 +206,6 @@ fn mixed_traffic_is_answered_without_an_error_and_leaves_memory_flat() {
     let begun = Instant::now();
     let memory: Vec<u64> = (0..4).map(|quarter| run(quarter * QUARTER, (quarter + 1) * QUARTER)).collect();
     let seconds = begun.elapsed().as_secs_f64();
-
     let calls = own.cognito().calls(Endpoint::Token, NAME);
     let grants = |kind: &str| calls.iter().filter(|call| call.get("grant_type") == Some(kind)).count();
     let (refreshes, sign_ins) = (grants("refresh_token"), grants("authorization_code"));
@@ -208,10 +213,7 @@ fn mixed_traffic_is_answered_without_an_error_and_leaves_memory_flat() {
         "{REQUESTS} requests over {CONNECTIONS} connections in {seconds:.1} s, {refreshes} refreshes and \
          {sign_ins} sign-ins beside them; Envoy's memory after each quarter: {memory:?} KB"
     );
-    let all = |kind: usize| lines.iter().flat_map(|line| line.took[kind].iter().copied()).collect();
-    (0..KINDS.len()).for_each(|kind| print_times(KINDS[kind], all(kind)));
-    print_times("all", (0..KINDS.len()).flat_map::<Vec<_>, _>(all).collect());
-
+    print_all_times(&lines);
     let wrong: Vec<&String> = lines.iter().flat_map(|line| &line.wrong).collect();
     assert!(wrong.is_empty(), "{} wrong, the first: {}\n{}", wrong.len(), wrong[0], envoy.log());
     assert!(refreshes > 0);
