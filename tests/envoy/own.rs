@@ -79,13 +79,16 @@ impl Own {
         self.cognito = Some(cognito.expect("a stand-in"));
     }
 
+    /// The filter's configuration, with changes.
+    pub fn config(&self, more: &Value) -> Value {
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let config = merged(config_at(NAME, &url(self.domain), &url(self.idp)), self.wish.config.clone());
+        if more.is_null() { config } else { merged(config, more.clone()) }
+    }
+
     /// The bootstrap of one Envoy.
     pub fn bootstrap(&self, index: usize, more: &Value) -> Bootstrap {
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
-        let mut config = merged(config_at(NAME, &url(self.domain), &url(self.idp)), self.wish.config.clone());
-        if !more.is_null() {
-            config = merged(config, more.clone());
-        }
+        let config = self.config(more);
         Bootstrap::new(free_ports(1)[0], wasm())
             .cluster("app", self.wish.upstream.unwrap_or_else(|| self.app.addr()))
             .cluster("cognito_domain", local(self.domain))

@@ -1,0 +1,147 @@
+//! The filter crashes. It shouldn't, so it is made to: the module as it is built, with one function around its own
+//! that traps, as a panic would, on a request with a great many headers.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rig::{Envoy, Options, RawRequest, Scratch};
+use serde_json::{Value, json};
+use stand_in::{Endpoint, Fault, Times};
+use walrus::ir::BinaryOp;
+use walrus::{ExportItem, FunctionBuilder, Module, ValType};
+
+use super::stage::{Seen, Stage, answer};
+use crate::bearer::with;
+use crate::own::{NAME, Own, wait};
+use crate::world::wasm;
+
+/// Which requests trap.
+const TOO_MANY_HEADERS: i32 = 60;
+const ENTRY: &str = "proxy_on_request_headers";
+
+fn fragile(folder: &Path) -> PathBuf {
+    let mut module = Module::from_file(wasm()).expect("the module");
+    let judge = module.exports.get_func(ENTRY).expect("its entry");
+    let [context, headers, last] = [(); 3].map(|()| module.locals.add(ValType::I32));
+    let mut around = FunctionBuilder::new(&mut module.types, &[ValType::I32; 3], &[ValType::I32]);
+    around
+        .func_body()
+        .local_get(headers)
+        .i32_const(TOO_MANY_HEADERS)
+        .binop(BinaryOp::I32GeS)
+        .if_else(
+            None,
+            |then| {
+                then.unreachable();
+            },
+            |_| {},
+        )
+        .local_get(context)
+        .local_get(headers)
+        .local_get(last)
+        .call(judge);
+    let around = around.finish(vec![context, headers, last], &mut module.funcs);
+    let export = module.exports.iter_mut().find(|export| export.name == ENTRY).expect("its entry");
+    export.item = ExportItem::Function(around);
+    let file = folder.join("fragile.wasm");
+    module.emit_wasm_file(&file).expect("a module");
+    file
+}
+
+/// Puts an Envoy with one worker in the place of the stage's, whose filter can be made to crash.
+fn make_fragile(own: &mut Own, folder: &Path) {
+    let bootstrap = own.bootstrap(0, &Value::Null).to_string();
+    let shipped = wasm().to_str().expect("a path").to_owned();
+    let bootstrap = bootstrap.replace(&shipped, fragile(folder).to_str().expect("a path"));
+    own.envoys.clear();
+    own.envoys.push(Envoy::start(&bootstrap, &Options::default().concurrency(1)));
+}
+
+/// Whoever crashes it hears Envoy's 503.
+fn crash(own: &Own) {
+    let many = (0..TOO_MANY_HEADERS)
+        .fold(RawRequest::get("/json"), |request, number| request.header(format!("x-number-{number}"), "x"));
+    assert_eq!(own.send(0, many).status, 503);
+    assert!(own.envoys[0].log_line("unreachable").is_some(), "{}", own.envoys[0].log());
+}
+
+/// The app was never asked by anybody whom the filter hadn't seen.
+fn assert_nobody_came_through(own: &Own) {
+    for request in own.app.requests() {
+        assert!(request.header("x-auth-subject").is_some(), "{request:?}");
+    }
+}
+
+/// Waits until Envoy has loaded the filter again. Until then everybody hears Envoy's 503.
+fn until_back(own: &Own, token: &str) -> Duration {
+    let crashed = Instant::now();
+    let back = rig::eventually(Duration::from_secs(30), || {
+        let heard = answer(&own.send(0, with(token, "/json")));
+        assert!(["served", "Envoy's 503"].contains(&heard.as_str()), "{heard}");
+        (heard == "served").then(|| crashed.elapsed())
+    });
+    back.unwrap_or_else(|| panic!("{}", own.envoys[0].log()))
+}
+
+pub fn and_back() -> Seen {
+    let folder = Scratch::new().expect("a folder");
+    let mut stage = Stage::set(json!({}), 1);
+    make_fragile(&mut stage.own, folder.path());
+    let url = stage.own.url("/json");
+    assert_eq!(answer(&stage.signed_in.fetch(&url)), "served");
+    crash(&stage.own);
+    println!("after a crash the filter was back in {:?}", until_back(&stage.own, &stage.token));
+    let seen = stage.seen();
+    assert_nobody_came_through(&stage.own);
+    assert!(stage.own.envoys[0].alive());
+    seen
+}
+
+#[test]
+fn a_filter_that_crashes_again_and_again_lets_nobody_through_and_comes_back() {
+    let folder = Scratch::new().expect("a folder");
+    let mut own = Own::new(crate::own::Wish::default());
+    make_fragile(&mut own, folder.path());
+    let mut browser = own.signed_in();
+    for _ in 0..3 {
+        crash(&own);
+        let until = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < until {
+            let status = own.send(0, RawRequest::get("/json")).status;
+            assert!([401, 503].contains(&status), "{status}");
+        }
+    }
+    let crashed = Instant::now();
+    let back = rig::eventually(Duration::from_secs(30), || {
+        (browser.fetch(&own.url("/json")).status == 200).then_some(())
+    });
+    assert!(back.is_some(), "{}", own.envoys[0].log());
+    println!("after three crashes in a second the filter was back in {:?}", crashed.elapsed());
+    assert_nobody_came_through(&own);
+}
+
+#[test]
+fn a_sign_in_that_waits_while_the_filter_crashes_can_be_begun_again() {
+    let folder = Scratch::new().expect("a folder");
+    let mut own = Own::new(crate::own::Wish::default());
+    make_fragile(&mut own, folder.path());
+    let mut browser = own.browser();
+    let start = browser.step(&own.url("/json"));
+    let callback = crate::world::callback_of(start.location().expect("a redirect"));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(800)), Times::Next(1));
+    browser.timeout = Duration::from_secs(8);
+    let mut waiting = browser.clone();
+    let parked = std::thread::spawn(move || {
+        waiting.load(rig::Load::typed(&callback).one_step()).map(|visit| visit.status())
+    });
+    wait(Duration::from_millis(300));
+    crash(&own);
+    let asked = Instant::now();
+    let heard = parked.join().expect("an outcome");
+    println!("who was waiting at Envoy heard {heard:?}, {:?} after the crash", asked.elapsed());
+    assert!(!matches!(heard, Ok(200 | 302)), "{heard:?}");
+    browser.clear();
+    let visit = browser.sign_in(&own.url("/"), crate::world::USER, crate::world::PASSWORD);
+    assert_eq!(visit.status(), 200, "{visit}\n{}", own.envoys[0].log());
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+}

@@ -1,0 +1,133 @@
+//! The four people who are there when something breaks.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rig::{Browser, Response};
+use serde_json::{Value, json};
+use stand_in::{Endpoint, Fault, Times};
+
+use crate::bearer::with;
+use crate::bearer_keys::own_token;
+use crate::own::{NAME, ORIGIN, Own, Wish, wait};
+use crate::world::{SUBJECT, callback_of, header, merged};
+
+/// What the four saw: who is signed in, who is signed in with tokens that have just expired, who comes back from
+/// Cognito to be signed in, and a program with a bearer token.
+pub type Seen = [String; 4];
+
+/// How long the tokens last that are to expire.
+const SHORT: Duration = Duration::from_secs(4);
+
+/// An Envoy of its own, and the four.
+pub struct Stage {
+    pub own: Own,
+    pub signed_in: Browser,
+    pub over: Browser,
+    signing_in: Browser,
+    callback: String,
+    pub token: String,
+}
+
+impl Stage {
+    /// All is well so far. `config` is merged into the filter's.
+    pub fn set(config: Value, workers: u32) -> Self {
+        let common = json!({ "bearer": { "enabled": true }, "timeouts": { "token": "1s" } });
+        let own = Own::new(Wish { config: merged(common, config), workers, ..Wish::default() });
+        let token = own_token(&own);
+        let signed_in = own.signed_in();
+        let mut signing_in = own.browser();
+        let start = signing_in.step(&own.url("/json"));
+        let callback = callback_of(start.location().expect("a redirect to Cognito"));
+        let expires = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + SHORT;
+        let claims = json!({ "exp": expires.as_secs() }).as_object().expect("claims").clone();
+        own.cognito().fault(Endpoint::Token, NAME, Fault::Claims(claims), Times::Next(1));
+        let over = own.signed_in();
+        wait(SHORT);
+        Self { own, signed_in, over, signing_in, callback, token }
+    }
+
+    /// What the four see when they come at the same time.
+    pub fn seen(&mut self) -> Seen {
+        let Self { own, signed_in, over, signing_in, callback, token } = self;
+        let (own, url) = (&*own, own.url("/json"));
+        std::thread::scope(|scope| {
+            let all: [_; 4] = [
+                scope.spawn(|| answer(&signed_in.fetch(&url))),
+                scope.spawn(|| answer(&over.fetch(&url))),
+                scope.spawn(|| finished(own, signing_in, callback)),
+                scope.spawn(|| answer(&own.send(0, with(token, "/json")))),
+            ];
+            all.map(|seen| seen.join().expect("what somebody saw"))
+        })
+    }
+
+    /// What they see of this, where nobody was signed out by it, and the next person signs in after it.
+    pub fn seen_of_fault(mut self, endpoint: Endpoint, who: &str, fault: Fault) -> Seen {
+        self.own.cognito().fault(endpoint, who, fault, Times::Always);
+        let seen = self.seen();
+        self.own.cognito().clear_faults(who);
+        self.check_recovery();
+        seen
+    }
+
+    /// All is well again: for those who have a session, for the next who signs in, and for programs.
+    pub fn check_recovery(&mut self) {
+        let url = self.own.url("/json");
+        for browser in [&mut self.signed_in, &mut self.over] {
+            assert_eq!(answer(&browser.fetch(&url)), "served");
+        }
+        let mut next = self.own.signed_in();
+        assert_eq!(answer(&next.fetch(&url)), "served");
+        assert_eq!(answer(&self.own.send(0, with(&self.token, "/json"))), "served");
+        self.assert_unharmed();
+    }
+
+    pub fn assert_unharmed(&self) {
+        let log = self.own.envoys[0].log();
+        for trouble in ["failed: Uncaught", "panicked", "Plugin configured to fail"] {
+            assert!(!log.contains(trouble), "{log}");
+        }
+    }
+}
+
+/// An answer to somebody who has an identity, in the table's words.
+pub fn answer(response: &Response) -> String {
+    match response.status {
+        200 => {
+            assert_eq!(header(&response.json(), "x-auth-subject"), Some(SUBJECT), "{response:?}");
+            "served".to_owned()
+        }
+        503 if response.header("retry-after").is_some() => "503, to come again".to_owned(),
+        503 => {
+            assert!(response.header("server").is_some(), "{response:?}");
+            "Envoy's 503".to_owned()
+        }
+        status => status.to_string(),
+    }
+}
+
+/// The end of a sign-in, in the table's words.
+fn finished(own: &Own, browser: &mut Browser, callback: &str) -> String {
+    let visit = browser.navigate(callback);
+    let has_session = browser.cookie(ORIGIN, "__Host-auth").is_some();
+    if has_session {
+        assert_eq!(visit.url, own.url("/json"), "{visit}");
+        return match answer(&visit.response).as_str() {
+            "served" => "signed in".to_owned(),
+            other => format!("signed in, then {other}"),
+        };
+    }
+    let page = visit.text();
+    assert!(page.contains("Try again") && page.contains("Reference:"), "{visit}\n{page}");
+    let line = own.envoys[0].log_line("event=sign_in.failed").expect("a line of the log");
+    let reason = line.split("reason=").nth(1).and_then(|rest| rest.split(' ').next());
+    format!("page, {} (`{}`)", visit.status(), reason.expect("a reason"))
+}
+
+/// What all of them saw, who must have seen the same.
+pub fn same(all: impl IntoIterator<Item = Seen>) -> Seen {
+    let mut all = all.into_iter();
+    let first = all.next().expect("somebody");
+    all.for_each(|other| assert_eq!(other, first));
+    first
+}

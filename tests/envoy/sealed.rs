@@ -1,0 +1,58 @@
+//! Sessions by the thousand, and what they cost Envoy.
+
+use std::time::Duration;
+
+use envoy_cognito::config::Config as FilterConfig;
+use envoy_cognito::identity::Identity;
+use envoy_cognito::secret::{Entropy, NoEntropy};
+use envoy_cognito::session::{CookieStore, Session};
+use envoy_cognito::time::UnixTime;
+use rig::Envoy;
+use serde_json::Value;
+
+use crate::world::SESSION_KEY;
+
+/// Random enough to make sessions with.
+struct Counter(u64);
+
+impl Entropy for Counter {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        for byte in out {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (self.0 >> 33) as u8;
+        }
+        Ok(())
+    }
+}
+
+/// Cookies of sessions that no sign-in has made: sealed here, with the key that Envoy has.
+pub fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
+    let config = FilterConfig::parse(config.to_string().as_bytes(), &|_| Some(SESSION_KEY.to_owned()))
+        .expect("a configuration");
+    let store = CookieStore::new(&config, &config.pools[0], "own.example.test");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = UnixTime::from_secs(now.as_secs());
+    let mut entropy = Counter(1);
+    (0..count)
+        .map(|number| {
+            let mut id = [0; 16];
+            entropy.fill(&mut id).expect("random");
+            let session = Session {
+                id,
+                signed_in_at: now,
+                renewed_at: now,
+                expires_at: now.plus(Duration::from_secs(3600)),
+                seen_at: now,
+                identity: Identity { subject: format!("user-{number}"), ..Identity::default() }.into(),
+            };
+            format!("__Host-auth={}", store.seal("__Host-auth", &session, &mut entropy).expect("sealed"))
+        })
+        .collect()
+}
+
+/// Resident memory of Envoy, in kilobytes.
+pub fn resident(envoy: &Envoy) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", envoy.pid())).expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
