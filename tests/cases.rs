@@ -66,7 +66,8 @@ fn files(test: &str) -> Vec<String> {
             vec![format!("src/{module}/tests.rs"), format!("src/{module}.rs")]
         }
         ("lib", modules) => vec![format!("src/{}.rs", modules.join("/"))],
-        ("flows" | "envoy", [module]) => vec![format!("tests/{binary}/{module}.rs")],
+        ("flows" | "envoy", modules) => vec![format!("tests/{binary}/{}.rs", modules.join("/"))],
+        ("properties" | "replay", []) => vec![format!("tests/fuzz-targets/tests/{binary}.rs")],
         ("stories", [module]) => vec![format!("tests/browser/tests/stories/{module}.rs")],
         ("layers" | "docs", []) => vec![format!("tests/{binary}.rs")],
         _ => panic!("{test}: no test has such a name"),
