@@ -20,7 +20,8 @@ help: ## Show this list.
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
-	cargo build --locked --release --target $(TARGET)
+	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
+	cargo build --locked --release --target $(TARGET) --config 'profile.release.strip="debuginfo"'
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.

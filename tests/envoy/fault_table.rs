@@ -1,5 +1,5 @@
 //! What people see when something breaks: each fault is brought about in a real Envoy, and the four people of
-//! a [`stage`] say what they saw of it. The table stands in docs/operation.md, word for word.
+//! a [`stage`] say what they saw of it. The table stands in docs/operations.md, word for word.
 
 mod at_cognito;
 mod at_envoy;
@@ -115,9 +115,9 @@ fn what_people_see_when_something_breaks_is_what_the_documentation_says() {
     for (scene, seen) in SCENES.iter().zip(&seen) {
         assert_eq!(*seen, scene.expected, "{}", scene.what);
     }
-    let documentation = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operation.md"));
-    let documentation = documentation.expect("docs/operation.md");
+    let documentation = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md"));
+    let documentation = documentation.expect("docs/operations.md");
     for row in rows {
-        assert!(documentation.lines().any(|line| line == row), "docs/operation.md lacks {row}");
+        assert!(documentation.lines().any(|line| line == row), "docs/operations.md lacks {row}");
     }
 }
