@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 60
 TARGET := wasm32-wasip1
 WASM := target/$(TARGET)/release/envoy_cognito.wasm
 TOOLS := .tools
-DENY := $(TOOLS)/bin/cargo-deny
+DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -55,7 +55,7 @@ lint: setup ## Check formatting, and run clippy natively and for wasm.
 deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and known vulnerabilities of all dependencies. Builds cargo-deny first, which takes minutes.
 	$(DENY) --workspace --all-features check --allow duplicate bans licenses sources
 	$(DENY) --target $(TARGET) --exclude-dev check bans
-	@if $(DENY) --workspace fetch db; then $(DENY) --workspace --all-features check advisories; \
+	@if $(DENY) --workspace fetch db 2>/dev/null; then $(DENY) --workspace --all-features check advisories; \
 	else echo "skipped: advisories, whose database can't be fetched"; fi
 
 clean: ## Remove everything that was built or fetched.

@@ -1,5 +1,6 @@
 //! The four people who are there when something breaks.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rig::{Browser, Response};
@@ -18,6 +19,9 @@ pub type Seen = [String; 4];
 /// How long the tokens last that are to expire.
 const SHORT: Duration = Duration::from_secs(4);
 
+/// An Envoy that starts compiles the filter, which takes all that a small machine has: one after the other.
+static ONE_STARTS: Mutex<()> = Mutex::new(());
+
 /// An Envoy of its own, and the four.
 pub struct Stage {
     pub own: Own,
@@ -32,7 +36,11 @@ impl Stage {
     /// All is well so far. `config` is merged into the filter's.
     pub fn set(config: Value, workers: u32) -> Self {
         let common = json!({ "bearer": { "enabled": true }, "timeouts": { "token": "1s" } });
-        let own = Own::new(Wish { config: merged(common, config), workers, ..Wish::default() });
+        let wish = Wish { config: merged(common, config), workers, ..Wish::default() };
+        let own = {
+            let _turn = ONE_STARTS.lock().unwrap_or_else(PoisonError::into_inner);
+            Own::new(wish)
+        };
         let token = own_token(&own);
         let signed_in = own.signed_in();
         let mut signing_in = own.browser();

@@ -41,7 +41,8 @@ impl Default for Options {
             component_log_level: "wasm:debug".into(),
             env: Vec::new(),
             arguments: Vec::new(),
-            ready_within: Duration::from_secs(20),
+            // On a machine that has much else to do.
+            ready_within: Duration::from_secs(60),
         }
     }
 }
