@@ -246,7 +246,7 @@ impl Sessions {
         self.waiting.retain(|waiting| waiting.stream != stream);
     }
 
-    /// The parked requests whose wait is over: see [`waiting::take_ready`].
+    /// The parked requests whose wait is over. `of` asks for those of one refresh alone.
     pub fn take_ready(&mut self, of: Option<Watch>, around: &Surroundings<'_>) -> Vec<Ready> {
         waiting::take_ready(&mut self.waiting, &self.renewals, of, around)
     }

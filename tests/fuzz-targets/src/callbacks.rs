@@ -80,7 +80,7 @@ fn decoded(text: &[u8]) -> String {
 fn no_call_without_a_flow(config: &Rc<Config>, request: &Request) {
     with_surroundings(|around| {
         let mut authenticator = Authenticator::new(Rc::clone(config), around);
-        let decision = authenticator.handle_request(StreamId(1), request, around);
+        let decision = authenticator.handle_request(StreamId(1), request, around).decision;
         let Decision::Respond(response) = decision else { panic!("not answered: {decision:?}") };
         assert!((400..500).contains(&response.status), "{}", response.status);
         assert_eq!(response.header("location"), None, "nobody is sent anywhere");

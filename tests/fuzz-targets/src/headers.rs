@@ -62,7 +62,7 @@ fn serialized(headers: &[Header]) -> Vec<u8> {
 fn decide(config: &Rc<Config>, request: &Request) {
     with_surroundings(|around| {
         let mut authenticator = Authenticator::new(Rc::clone(config), around);
-        match authenticator.handle_request(StreamId(1), request, around) {
+        match authenticator.handle_request(StreamId(1), request, around).decision {
             Decision::Forward(edits, _) => {
                 assert_stays_open(OPEN, request.target(), 2);
                 assert_eq!(edits.identity, None, "nobody is signed in");
