@@ -4,9 +4,9 @@
 
 use super::percent_decode_once;
 
-/// How many there may be, undecoded and decoded. A path that is spelt oddly in one way has one or two; one that
-/// has more than this was made to have them.
-const MAX: usize = 32;
+/// How long they may be all together, in bytes. There are 256 at most, and one or two of a path that is spelt
+/// oddly in one way: only a path of many kilobytes that was made to have many comes to that.
+const MAX_BYTES: usize = 1 << 20;
 
 /// What a path is to some server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Reading {
 /// The steps beside decoding, in the order in which they are taken. Any may be left out.
 const STEPS: [fn(&str) -> String; 4] = [take_backslashes, cut_parameters, merge_slashes, resolve_dots];
 
-/// All readings but these two. `None` where there are too many.
+/// All readings but these two. `None` where they are too much to read.
 pub fn between(raw: &str, canonical: &str) -> Option<Vec<Reading>> {
     let decoded = percent_decode_once(raw).ok()?;
     if without_last_slash(&decoded) == canonical {
@@ -43,7 +43,7 @@ fn closure(mut paths: Vec<String>) -> Option<Vec<String>> {
                 paths.push(path);
             }
         }
-        (paths.len() <= MAX).then_some(())?;
+        (paths.iter().map(String::len).sum::<usize>() <= MAX_BYTES).then_some(())?;
     }
     Some(paths)
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use envoy_cognito::config::reader::Fault;
+use fuzz_targets::readings;
 
 use crate::harness::{Harness, Outcome, parse};
 
@@ -138,10 +139,12 @@ fn verdict(outcome: Outcome) -> Verdict {
     }
 }
 
-/// The model: the stricter of what both spellings get.
+/// The model: the strictest of what all readings get that a server could have of the path.
 fn model(rules: &[(String, &str)], path: &str) -> Verdict {
     let Some(canonical) = canonical(path) else { return Verdict::Malformed };
-    first_match(rules, &canonical).max(first_match(rules, raw(path)))
+    let readings = readings::of(path.as_bytes(), 1);
+    let verdicts = readings.iter().map(|path| first_match(rules, raw(&String::from_utf8_lossy(path))));
+    verdicts.fold(first_match(rules, &canonical), Verdict::max)
 }
 
 fn first_match(rules: &[(String, &str)], path: &str) -> Verdict {
@@ -179,7 +182,7 @@ fn raw(path: &str) -> &str {
 fn canonical(path: &str) -> Option<String> {
     let decoded = decode(path)?;
     let twice = decode_where_possible(&decoded);
-    let hidden = |c: char| matches!(c, '.' | '/' | '\\') || c.is_control();
+    let hidden = |c: char| matches!(c, '.' | '/' | '\\' | ';') || c.is_control();
     let count = |text: &str| text.chars().filter(|c| hidden(*c)).count();
     if decoded.chars().any(char::is_control) || count(&twice) > count(&decoded) || path.contains('#') {
         return None;
