@@ -63,7 +63,10 @@ fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
     for ((module, policy), port) in kinds.iter().zip(&ports[1..]) {
         bootstrap = bootstrap.listener(listener(*port, module, policy));
     }
-    let envoy = Envoy::start(&bootstrap.to_string(), &Options::default().concurrency(1));
+    // Each module is compiled for each worker, which takes a busy machine a while.
+    let ready_within = std::time::Duration::from_secs(90);
+    let options = Options { ready_within, ..Options::default().concurrency(1) };
+    let envoy = Envoy::start(&bootstrap.to_string(), &options);
     (envoy, ports[1..].to_vec())
 }
 
