@@ -66,6 +66,13 @@ impl Measured {
         self.added_by(self.cases.iter().position(|case| case.name == name)?)
     }
 
+    /// What a case adds when least else goes on: its best round less the best round of its baseline.
+    pub fn least_added(&self, name: &str) -> Option<f64> {
+        let number = self.cases.iter().position(|case| case.name == name)?;
+        let least = |number: usize| Summary::of(&self.costs[number].cpu).min;
+        Some(least(number) - least(self.cases[number].baseline?))
+    }
+
     fn added_by(&self, number: usize) -> Option<Summary> {
         added(&self.cases, &self.costs, number).map(|figures| Summary::of(&figures))
     }

@@ -42,9 +42,8 @@ pub struct Costs {
     pub throughput: Vec<f64>,
 }
 
-/// The slices that a round is cut into. All cases have their first before any has its second, so that what else
-/// the machine does for a moment meets all of them.
-const SLICES: usize = 5;
+/// Requests before those that count: Envoys take turns, and each finds the caches full of another's code.
+const WARM_UP: usize = 300;
 
 /// Runs all cases for so many rounds, after one that doesn't count.
 ///
@@ -55,20 +54,14 @@ pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
     let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
     let mut costs = vec![Costs::default(); cases.len()];
     for round in 0..=rounds {
-        let mut used = vec![(Duration::ZERO, Duration::ZERO); cases.len()];
-        for step in 0..cases.len() * SLICES {
-            // Each slice begins elsewhere, so that nobody is always behind the same one.
-            let number = (step + step / cases.len() + round) % cases.len();
-            let (cpu, took) =
-                slice(&cases[number], &mut clients[number], round * SLICES + step / cases.len())?;
-            used[number].0 += cpu;
-            used[number].1 += took;
-        }
-        if round > 0 {
-            for ((case, costs), (cpu, took)) in cases.iter().zip(&mut costs).zip(used) {
-                let requests = (case.requests / SLICES * SLICES) as f64;
-                costs.cpu.push(micros(cpu) / requests);
-                costs.throughput.push(requests / took.as_secs_f64());
+        for step in 0..cases.len() {
+            // Each round begins elsewhere, so that nobody is always behind the same one.
+            let number = (step + round) % cases.len();
+            let case = &cases[number];
+            let (cpu, took) = turn(case, &mut clients[number], round)?;
+            if round > 0 {
+                costs[number].cpu.push(micros(cpu) / case.requests as f64);
+                costs[number].throughput.push(case.requests as f64 / took.as_secs_f64());
             }
         }
         eprint!("\r  round {round} of {rounds} ");
@@ -77,12 +70,16 @@ pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
     Ok(costs)
 }
 
-/// One slice of a case: the CPU time of Envoy, and the time that it took.
-fn slice(case: &Case, client: &mut Client, number: usize) -> Result<(Duration, Duration), String> {
+/// One turn of a case: the CPU time of Envoy, and the time that it took.
+fn turn(case: &Case, client: &mut Client, round: usize) -> Result<(Duration, Duration), String> {
     let failed = |error: String| format!("{}: {error}", case.name);
-    let requests = case.requests / SLICES;
+    // What each must be sent once alone is not sent for this.
+    if case.load.requests.len() == 1 {
+        client.run(&case.load, 0, WARM_UP, false).map_err(failed)?;
+        std::thread::sleep(SETTLING);
+    }
     let before = cpu_time(case.pid).map_err(failed)?;
-    let tally = client.run(&case.load, number * requests, requests, false).map_err(failed)?;
+    let tally = client.run(&case.load, round * case.requests, case.requests, false).map_err(failed)?;
     std::thread::sleep(SETTLING);
     let used = cpu_time(case.pid).map_err(failed)?.saturating_sub(before);
     Ok((used, tally.took))
