@@ -8,10 +8,10 @@
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
 //! 3. The first rule that matches host, path and method says whom it lets in; all readings of a path
 //!    must let the request pass. All rules are one automaton ([`rules`]).
-//! 4. Where API clients are served, a bearer token alone decides. Else the identity cookie is opened: that of
-//!    the pool which the host picks, or the latest of any pool's. One that doesn't open, is over, or belongs
-//!    elsewhere is no cookie. Where its tokens are about to expire, a refresh is begun beside the request;
-//!    where they have, it waits.
+//! 4. Where API clients are served, a bearer token alone decides. Else the identity cookie is opened, or known by
+//!    all of its bytes from a request before: that of the pool which the host picks, or the latest of any
+//!    pool's. One that doesn't open, is over, or belongs elsewhere is no cookie. Where its tokens are about to
+//!    expire, a refresh is begun beside the request; where they have, it waits.
 //! 5. With a session, the request goes upstream with identity headers if its person holds the roles that the
 //!    rule asks for, else it is 403; without one, a navigation is sent to Cognito with state, nonce and PKCE
 //!    (or to a page where a pool is chosen), and everything else gets a 401 that it understands.
