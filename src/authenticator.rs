@@ -220,6 +220,11 @@ impl Authenticator {
         self.sessions.response_cookies(edits, around.now, around.shared)
     }
 
+    /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
+    pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+        forward::kept_cookies(lines, &self.config)
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
