@@ -6,6 +6,7 @@
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod others;
 mod page;
 mod shell;
 mod site;

@@ -66,6 +66,12 @@ impl Page {
         self.blocks.iter().filter(|block| block.language == "sh")
     }
 
+    /// The first block of a language that is marked so.
+    pub fn marked(&self, language: &str, mark: &str) -> &str {
+        let found = self.blocks.iter().find(|block| block.language == language && block.mark == mark);
+        &found.unwrap_or_else(|| panic!("no {language} is marked `{mark}`")).text
+    }
+
     /// The first block of a language below a heading.
     pub fn after(&self, heading: &str, language: &str) -> String {
         let mut here = self.blocks.iter().filter(|block| block.heading.starts_with(heading));
