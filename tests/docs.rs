@@ -499,3 +499,52 @@ fn what_others_are_told_of_ours_is_there() {
     }
     assert!(named.len() > 100, "{}", named.len());
 }
+
+/// What GitHub calls a heading in addresses.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|&c| c.is_alphanumeric() || c == '-' || c == '_' || c == ' ');
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a Markdown file that aren't in a block of code.
+fn prose(file: &str) -> Vec<String> {
+    let mut in_code = false;
+    let mut lines = Vec::new();
+    for line in read(file).lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_link_within_the_documentation_leads_somewhere() {
+    let mut count = 0;
+    let own = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned);
+    for file in files("docs", "md").into_iter().chain(own) {
+        let lines = prose(&file);
+        let here = root().join(&file);
+        for target in lines.iter().flat_map(|line| line.split("](").skip(1)) {
+            let target = target.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (path, section) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { here.clone() } else { here.parent().unwrap().join(path) };
+            assert!(path.exists(), "{file} links to {target}");
+            if !section.is_empty() {
+                let path = path.canonicalize().unwrap();
+                let other = path.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                let headings = prose(other.to_str().unwrap());
+                let mut headings = headings.iter().filter(|line| line.starts_with('#'));
+                assert!(headings.any(|heading| anchor(heading) == section), "{file} links to {target}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count}");
+}

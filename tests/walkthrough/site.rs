@@ -32,13 +32,20 @@ impl Site {
         let ports = free_ports(2);
         let domain = shell.variable("COGNITO_US_EAST_1_DOMAIN");
         let mut bootstrap: Value = yaml_serde::from_str(&shell.file(".run/envoy.yaml")).unwrap();
+        let options = Options { component_log_level: "wasm:info".to_owned(), ..Options::default() };
+        let options =
+            VARIABLES.iter().fold(options, |options, name| options.env(*name, shell.variable(name)));
+
+        let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join(WASM);
+        assert!(wasm.is_file(), "no {WASM}: run `make build`");
+        replace(&mut bootstrap["static_resources"]["listeners"], &json!(WASM), json!(wasm));
+        // As it stands, with TLS and names that nobody resolves here.
+        Envoy::validate(&with_certificates(&bootstrap).to_string(), &options)
+            .unwrap_or_else(|log| panic!("{log}"));
 
         replace(&mut bootstrap["admin"], &json!(9901), json!(ports[0]));
         let resources = &mut bootstrap["static_resources"];
         replace(&mut resources["listeners"], &json!(8080), json!(ports[1]));
-        let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join(WASM);
-        assert!(wasm.is_file(), "no {WASM}: run `make build`");
-        replace(&mut resources["listeners"], &json!(WASM), json!(wasm));
         let clusters = &mut resources["clusters"];
         lead(clusters, "app", "127.0.0.1", app.addr());
         lead(clusters, "cognito_domain", &domain, cognito.domain_addr());
@@ -90,6 +97,23 @@ fn lead(clusters: &mut Value, name: &str, host: &str, to: SocketAddr) {
         assert_eq!(validation["match_typed_subject_alt_names"][0]["matcher"]["exact"], host, "{name}");
         assert!(validation["trusted_ca"]["filename"].is_string(), "{name}");
     }
+}
+
+/// Without the certificates that this system keeps elsewhere, as the page says of them.
+fn with_certificates(bootstrap: &Value) -> Value {
+    let mut bootstrap = bootstrap.clone();
+    for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().unwrap() {
+        let context =
+            cluster.pointer_mut("/transport_socket/typed_config/common_tls_context/validation_context");
+        if let Some(Value::Object(context)) = context
+            && !Path::new(context["trusted_ca"]["filename"].as_str().unwrap()).is_file()
+        {
+            // Envoy matches names in certificates that it trusts alone.
+            context.remove("trusted_ca");
+            context.remove("match_typed_subject_alt_names");
+        }
+    }
+    bootstrap
 }
 
 /// Puts a value in the place of another, which must be there.
