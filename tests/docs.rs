@@ -19,6 +19,9 @@ use serde_json::{Map, Value, json};
 const CONFIGURATION: &str = "docs/configuration.md";
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+const MIGRATION: &str = "docs/migration.md";
+/// What the reader of a page doesn't see, before a block of another product.
+const THEIRS: &str = "<!-- theirs -->";
 /// No setting, and no choice of one.
 const PROBE: &str = "zz-probe";
 
@@ -86,13 +89,18 @@ fn yaml(place: &str, text: &str) -> Value {
     yaml_serde::from_str(text).unwrap_or_else(|error| panic!("{place} is no YAML: {error}"))
 }
 
-/// The YAML blocks of a Markdown file, each with the place where it stands.
+/// The YAML blocks of a Markdown file, each with the place where it stands, but for those of other products. YAML that
+/// a shell command is given counts as well.
 fn blocks(file: &str) -> Vec<(String, Value)> {
     let (mut blocks, mut open) = (Vec::new(), None::<(usize, String)>);
-    for (index, line) in read(file).lines().enumerate() {
+    let text = read(file);
+    let mut before = "";
+    for (index, line) in text.lines().enumerate() {
+        let start = line.trim() == "```yaml" && before != THEIRS || line.ends_with("<<'EOF_YAML'");
+        before = line;
         match (&mut open, line.trim()) {
-            (None, "```yaml") => open = Some((index + 1, String::new())),
-            (Some(_), "```") => {
+            (None, _) if start => open = Some((index + 1, String::new())),
+            (Some(_), "```" | "EOF_YAML") => {
                 let (number, text) = open.take().unwrap();
                 let place = format!("{file}:{number}");
                 let value = yaml(&place, &text);
@@ -161,6 +169,7 @@ fn every_example_of_the_documentation_is_accepted() {
         }
     }
     assert!(count[CONFIGURATION] >= 10 && count["README.md"] >= 2, "{count:?}");
+    assert!(count[MIGRATION] >= 4 && count["docs/cognito.md"] >= 1, "{count:?}");
 }
 
 #[test]
@@ -446,4 +455,96 @@ fn every_metric_is_described() {
             "docs/operations.md doesn't describe {name}"
         );
     }
+}
+
+/// The column called `here` of the tables of what other products have: what stands there in backticks.
+fn named_as_ours() -> Vec<String> {
+    let (mut found, mut column) = (Vec::new(), None);
+    for line in read(MIGRATION).lines() {
+        let cells = cells(line);
+        match column {
+            _ if !line.starts_with('|') => column = None,
+            None => column = Some(cells.iter().position(|cell| cell == "here").unwrap()),
+            Some(column) => {
+                found.extend(cells[column].split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_others_are_told_of_ours_is_there() {
+    use envoy_cognito::identity::{X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN};
+
+    let presets = [X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN].into_iter().flatten();
+    let mut headers: BTreeSet<String> = presets.map(|(name, _)| (*name).to_owned()).collect();
+    for (_, example) in blocks(MIGRATION) {
+        let of_claims = example["headers"]["claims"].as_object().into_iter().flat_map(Map::keys).cloned();
+        headers.extend(of_claims);
+        let raw = ["forward_id_token", "forward_access_token"].map(|key| example["headers"][key].as_str());
+        headers.extend(raw.into_iter().flatten().map(str::to_owned));
+    }
+    let paths = parse(&smallest()).unwrap().paths;
+    let paths = [paths.sign_in, paths.sign_out, paths.callback, paths.me, paths.signed_out];
+    let settings = settings();
+    let is_setting = |name: &str| {
+        settings.contains(name) || settings.iter().any(|known| known.starts_with(&format!("{name}.")))
+    };
+    let named = named_as_ours();
+    for name in &named {
+        let path = name.split('?').next().unwrap_or_default();
+        let known = headers.contains(name) || paths.iter().any(|own| own == path) || is_setting(name);
+        assert!(known, "docs/migration.md names `{name}` as ours");
+    }
+    assert!(named.len() > 100, "{}", named.len());
+}
+
+/// What GitHub calls a heading in addresses.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|&c| c.is_alphanumeric() || c == '-' || c == '_' || c == ' ');
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a Markdown file that aren't in a block of code.
+fn prose(file: &str) -> Vec<String> {
+    let mut in_code = false;
+    let mut lines = Vec::new();
+    for line in read(file).lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_link_within_the_documentation_leads_somewhere() {
+    let mut count = 0;
+    let own = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned);
+    for file in files("docs", "md").into_iter().chain(own) {
+        let lines = prose(&file);
+        let here = root().join(&file);
+        for target in lines.iter().flat_map(|line| line.split("](").skip(1)) {
+            let target = target.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (path, section) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { here.clone() } else { here.parent().unwrap().join(path) };
+            assert!(path.exists(), "{file} links to {target}");
+            if !section.is_empty() {
+                let path = path.canonicalize().unwrap();
+                let other = path.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                let headings = prose(other.to_str().unwrap());
+                let mut headings = headings.iter().filter(|line| line.starts_with('#'));
+                assert!(headings.any(|heading| anchor(heading) == section), "{file} links to {target}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count}");
 }
