@@ -1,7 +1,7 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # What `make test-envoys` tries: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
@@ -24,6 +24,9 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
 	cargo build --locked --release --target $(TARGET) --config 'profile.release.strip="debuginfo"'
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
+
+dist: build ## Make what is released, in target/dist: the filter, an OCI image of it, a bill of materials, checksums.
+	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
