@@ -79,10 +79,12 @@ function schemaOf(module, name) {
   const schema = {};
   const merge = (other) => {
     for (const [key, value] of Object.entries(other)) {
+      if (key === "additionalProperties" && schema.properties) continue;
       if (key === "properties") schema.properties = { ...schema.properties, ...value };
       else schema[key] ??= value;
     }
   };
+  const wholes = [];
   const body = [...nodes(module.functions.get(name).body)];
   // What is tried, and may fail: it stands in `anyOf`, `oneOf` or `not`, and is left out.
   const tries = body.some((node) => node.type === "Literal" && /^#\/(anyOf|oneOf|not)$/.test(node.value));
@@ -104,11 +106,16 @@ function schemaOf(module, name) {
       if (!about) throw new Error(`${module.file}: ${name}`);
       if (about.whole && tries) continue;
       const other = schemaOf(module, node.callee.name);
-      if (about.whole) merge(other);
+      if (about.whole) wholes.push(other);
       else if (about.items) schema.items = other;
       else if (about.values) schema.additionalProperties = other;
       else (schema.properties ??= {})[about.property] = other;
     }
+  }
+  // What is of one kind alone refers to it; what has properties besides takes over its own.
+  for (let other of wholes) {
+    while ((schema.properties || wholes.length > 1) && other.$ref) other = definitions[other.$ref.split("/").pop()];
+    merge(other);
   }
   // What a structural schema doesn't name the API server drops.
   if (schema.properties && !schema.additionalProperties) schema.additionalProperties = false;

@@ -20,6 +20,9 @@ pub struct Config {
     /// Where browsers reach the domain, if something in front of it ends TLS. Without a trailing slash.
     #[serde(default)]
     pub domain_url: Option<String>,
+    /// What the issuers begin with, if that isn't where they listen. Without a trailing slash.
+    #[serde(default)]
+    pub idp_url: Option<String>,
 }
 
 impl Config {
