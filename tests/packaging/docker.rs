@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use rig::{Browser, Envoy, Options, RawRequest, Scratch, Supervised, eventually, free_ports, send};
 use serde_json::Value;
 
-use crate::files::{document, list, read, root, text, wasm};
+use crate::files::{document, list, program, read, root, text, wasm};
 
 const COMPOSE: &str = "envoy/docker-compose.yaml";
 const DOCKERFILE: &str = "envoy/Dockerfile";
@@ -179,17 +178,6 @@ fn docker_takes_the_compose_file() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A program of this workspace, built by cargo.
-fn program(package: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["build", "--locked", "--quiet", "--message-format", "json", "--package", package];
-    let built = Command::new(cargo).current_dir(root()).args(arguments).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let messages = String::from_utf8(built.stdout).unwrap();
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back().unwrap()
 }
 
 /// The ports of the containers, and the ones that stand for them here.

@@ -13,6 +13,8 @@ pub fn tar(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_mtime(source_date()?.unwrap_or(0));
         header.set_entry_type(tar::EntryType::Regular);
         archive.append_data(&mut header, name, *content).map_err(|error| format!("{name}: {error}"))?;

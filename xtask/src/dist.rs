@@ -11,8 +11,8 @@ use crate::{image, notices, sbom};
 /// Files that a release has besides, under their own names.
 const OWN: [&str; 2] = ["LICENSE", "CHANGELOG.md"];
 
-/// Makes the folder anew. The same sources and tools make the same bytes.
-pub fn dist(wasm: &Path, folder: &Path) -> Result<(), String> {
+/// Makes the folder anew. The same sources and tools make the same bytes. `with_command`: if there is one.
+pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String> {
     let wasm = fs::read(wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
     let (workspace, rust) = (Workspace::read()?, rust_version()?);
     let version = &workspace.filter.1;
@@ -26,7 +26,7 @@ pub fn dist(wasm: &Path, folder: &Path) -> Result<(), String> {
         files.insert(name.to_owned(), fs::read(name).map_err(|error| format!("{name}: {error}"))?);
     }
     let mut command = None;
-    if let Some((name, features)) = &workspace.command {
+    if let Some((name, features)) = workspace.command.as_ref().filter(|_| with_command) {
         let (built, host) = build_command(name, features)?;
         let released = format!("{name}-{version}-{host}");
         files.insert(

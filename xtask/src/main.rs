@@ -1,6 +1,7 @@
 //! Build steps that cargo doesn't know.
 //!
-//! `xtask trim FILE` takes out of a built filter what nothing needs. `xtask dist FILE FOLDER` makes of it what is released.
+//! `xtask trim FILE` takes out of a built filter what nothing needs. `xtask dist FILE FOLDER` makes of it what is released, with the
+//! native command, if the package has one; `--no-command` leaves that out, which takes a while to build.
 
 mod archive;
 mod cargo;
@@ -13,14 +14,15 @@ mod trim;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: xtask trim FILE | xtask dist FILE FOLDER";
+const USAGE: &str = "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["trim", file] => trim::trim(Path::new(file)),
-        ["dist", file, folder] => dist::dist(Path::new(file), Path::new(folder)),
+        ["dist", "--no-command", file, folder] => dist::dist(Path::new(file), Path::new(folder), false),
+        ["dist", file, folder] => dist::dist(Path::new(file), Path::new(folder), true),
         _ => Err(USAGE.to_owned()),
     };
     match result {
