@@ -10,6 +10,7 @@ mod dist;
 mod docker;
 mod files;
 mod gateways;
+mod links;
 mod manifests;
 mod settings;
 mod workflows;
