@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::archive::sha256;
-use crate::cargo::{Workspace, build_command, rust_version};
+use crate::cargo::{FILTER, rust_version};
+use crate::workspace::Workspace;
 use crate::{image, notices, sbom};
 
 /// Files that a release has besides, under their own names.
@@ -26,13 +27,11 @@ pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String
         files.insert(name.to_owned(), fs::read(name).map_err(|error| format!("{name}: {error}"))?);
     }
     let mut command = None;
-    if let Some((name, features)) = workspace.command.as_ref().filter(|_| with_command) {
-        let (built, host) = build_command(name, features)?;
-        let released = format!("{name}-{version}-{host}");
-        files.insert(
-            released.clone(),
-            fs::read(&built).map_err(|error| format!("{}: {error}", built.display()))?,
-        );
+    if let Some(native) = workspace.command.as_ref().filter(|_| with_command) {
+        let built = native.build.command()?;
+        let released = format!("{FILTER}-{version}-{}", native.build.target);
+        let content = fs::read(&built).map_err(|error| format!("{}: {error}", built.display()))?;
+        files.insert(released.clone(), content);
         command = Some(released);
     }
     let sums: String = files.iter().map(|(name, content)| format!("{}  {name}\n", sha256(content))).collect();

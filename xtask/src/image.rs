@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use crate::archive::{gzip, sha256, source_time, tar};
-use crate::cargo::Workspace;
+use crate::document::with;
+use crate::workspace::Workspace;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -20,8 +21,8 @@ pub fn archive(wasm: &[u8], workspace: &Workspace) -> Result<Vec<u8>, String> {
     let config = document(&config(&sha256(&content), workspace)?);
     let manifest = document(&manifest(&config, &layer, workspace));
     let version = &workspace.filter.1;
-    let mut described = descriptor(MANIFEST, &manifest);
-    described["annotations"] = json!({ "org.opencontainers.image.ref.name": version });
+    let name = json!({ "org.opencontainers.image.ref.name": version });
+    let described = with(descriptor(MANIFEST, &manifest), "annotations", Some(name));
     let index = document(&json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [described] }));
     let blob = |content: &[u8]| format!("blobs/sha256/{}", sha256(content));
     tar(&[
@@ -35,17 +36,14 @@ pub fn archive(wasm: &[u8], workspace: &Workspace) -> Result<Vec<u8>, String> {
 
 /// `diff_id` is the digest of the layer before it was compressed.
 fn config(diff_id: &str, workspace: &Workspace) -> Result<Value, String> {
-    let mut config = json!({
+    let config = json!({
         // Not a machine's: the same image does for all.
         "architecture": "wasm",
         "os": "wasip1",
         "config": { "Labels": labels(workspace) },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{diff_id}")] },
     });
-    if let Some(time) = source_time()? {
-        config["created"] = json!(time);
-    }
-    Ok(config)
+    Ok(with(config, "created", source_time()?.map(Value::String)))
 }
 
 fn manifest(config: &[u8], layer: &[u8], workspace: &Workspace) -> Value {

@@ -6,10 +6,12 @@
 mod archive;
 mod cargo;
 mod dist;
+mod document;
 mod image;
 mod notices;
 mod sbom;
 mod trim;
+mod workspace;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::archive::{sha256, source_time};
-use crate::cargo::{Id, Package, Workspace};
+use crate::cargo::Id;
+use crate::document::with;
+use crate::workspace::{Package, Workspace};
 
 /// Of the filter as it is in `wasm`. `rust` is the version of the compiler, whose standard library is part of it.
 pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, String> {
@@ -22,7 +24,7 @@ pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, St
         "licenses": [{ "expression": "MIT OR Apache-2.0" }],
         "purl": standard_library,
     }));
-    let mut direct: Vec<String> = workspace.direct()?.iter().map(purl).collect();
+    let mut direct = refs(&workspace.direct);
     direct.push(standard_library);
     let mut dependencies = vec![json!({ "ref": purl(&workspace.filter), "dependsOn": direct })];
     dependencies.extend(
@@ -31,21 +33,18 @@ pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, St
             .iter()
             .map(|(id, package)| json!({ "ref": purl(id), "dependsOn": refs(&package.dependencies) })),
     );
-    let mut metadata = json!({ "component": own(wasm, workspace) });
-    if let Some(time) = source_time()? {
-        metadata["timestamp"] = json!(time);
-    }
-    let mut document = json!({
+    let metadata = json!({ "component": own(wasm, workspace) });
+    let document = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": metadata,
+        "metadata": with(metadata, "timestamp", source_time()?.map(Value::String)),
         "components": components,
         "dependencies": dependencies,
     });
     // The same document has the same number, and another one another.
-    document["serialNumber"] = json!(uuid(&sha256(document.to_string().as_bytes())));
-    Ok(format!("{document:#}\n"))
+    let number = uuid(&sha256(document.to_string().as_bytes()));
+    Ok(format!("{:#}\n", with(document, "serialNumber", Some(number.into()))))
 }
 
 fn own(wasm: &[u8], workspace: &Workspace) -> Value {
@@ -62,7 +61,7 @@ fn own(wasm: &[u8], workspace: &Workspace) -> Value {
 }
 
 fn component(id: &Id, package: &Package) -> Value {
-    let mut component = json!({
+    let component = json!({
         "type": "library",
         "bom-ref": purl(id),
         "name": id.0,
@@ -71,16 +70,11 @@ fn component(id: &Id, package: &Package) -> Value {
         "scope": if package.linked { "required" } else { "excluded" },
         "purl": purl(id),
     });
-    if let Some(license) = &package.license {
-        component["licenses"] = json!([{ "expression": license }]);
-    }
-    if let Some(description) = &package.description {
-        component["description"] = json!(description);
-    }
-    if let Some(checksum) = &package.checksum {
-        component["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
-    }
-    component
+    let licenses = package.license.as_ref().map(|license| json!([{ "expression": license }]));
+    let hashes = package.checksum.as_ref().map(|sum| json!([{ "alg": "SHA-256", "content": sum }]));
+    let component = with(component, "licenses", licenses);
+    let component = with(component, "description", package.description.clone().map(Value::String));
+    with(component, "hashes", hashes)
 }
 
 fn refs(ids: &BTreeSet<Id>) -> Vec<String> {
