@@ -204,6 +204,9 @@ fn every_access_log_says_all_that_the_filter_leaves_for_it() {
     let proxy = document("envoy/envoy-gateway/envoy-proxy.yaml");
     let json = &proxy["spec"]["telemetry"]["accessLog"]["settings"][0]["format"]["json"];
     assert_eq!(labels, json);
+    let listener = document("envoy/envoy.yaml")["static_resources"]["listeners"][0].take();
+    let manager = &listener["filter_chains"][0]["filters"][0]["typed_config"];
+    assert_eq!(labels, &manager["access_log"][0]["typed_config"]["log_format"]["json_format"]);
     let described = read("docs/operations.md");
     let states = described.matches("| `%FILTER_STATE(").count();
     assert!(states >= 5, "{states}");

@@ -157,3 +157,38 @@ fn every_cluster_of_the_bootstrap_checks_certificates() {
         assert_eq!(cluster["load_assignment"]["cluster_name"], name.as_str());
     }
 }
+
+/// The filters of a bootstrap: what stands around the configuration, and the configuration.
+fn filters_of(file: &str) -> Vec<Value> {
+    let bootstrap = document(file);
+    let listeners = list(&bootstrap["static_resources"]["listeners"]).iter();
+    let managers = listeners.map(|listener| &listener["filter_chains"][0]["filters"][0]["typed_config"]);
+    let filters = managers.flat_map(|manager| list(&manager["http_filters"]).to_vec());
+    filters
+        .filter(|filter| filter["name"] == "envoy.filters.http.wasm")
+        .map(|filter| filter["typed_config"]["config"].clone())
+        .collect()
+}
+
+#[test]
+fn every_bootstrap_says_what_a_crash_does_and_names_clusters_that_are_there() {
+    for file in ["envoy/envoy.yaml", "envoy/demo.yaml", "envoy/docker.yaml"] {
+        let bootstrap = document(file);
+        let clusters = list(&bootstrap["static_resources"]["clusters"]).iter();
+        let clusters: BTreeSet<&str> = clusters.map(|cluster| text(&cluster["name"])).collect();
+        assert_eq!(clusters, BTreeSet::from(["app", "cognito_domain", "cognito_idp"]), "{file}");
+        let filters = filters_of(file);
+        assert_eq!(filters.len(), 1, "{file}");
+        assert_eq!(filters[0]["failure_policy"], "FAIL_RELOAD", "{file}");
+        let configuration = filters[0]["configuration"]["value"].to_string();
+        for variable in list(&filters[0]["vm_config"]["environment_variables"]["host_env_keys"]) {
+            assert!(configuration.contains(&format!("${{{}}}", text(variable))), "{file}: {variable}");
+        }
+    }
+}
+
+#[test]
+fn the_containers_show_the_same_as_the_demo() {
+    let (demo, docker) = (filters_of("envoy/demo.yaml"), filters_of("envoy/docker.yaml"));
+    assert_eq!(demo[0]["configuration"], docker[0]["configuration"]);
+}
