@@ -1,5 +1,5 @@
-//! The images, and `docker compose up`. No container runs here: the commands of the compose file and the configuration of its
-//! Envoy run on this machine instead, with free ports in the place of the containers' own.
+//! The images, and `docker compose up`. No container runs here: the commands of the compose file and the configuration
+//! of its Envoy run on this machine instead, with free ports in the place of the containers' own.
 
 use std::collections::BTreeMap;
 use std::fs;

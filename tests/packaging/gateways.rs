@@ -24,8 +24,8 @@ fn people_are_signed_in_with_the_configuration_for_envoy_gateway() {
     assert_signs_in(&envoy_gateway());
 }
 
-/// With the stand-in for Cognito behind the clusters that the configuration names, and all else as it is shipped, but for what
-/// stands for https.
+/// With the stand-in for Cognito behind the clusters that the configuration names, and all else as it is shipped, but
+/// for what stands for https.
 fn assert_signs_in(shipped: &Shipped) {
     let (cognito, app) = (StandIn::start(Config::demo()).unwrap(), SampleApp::start().unwrap());
     let mut configuration = shipped.configuration.clone();

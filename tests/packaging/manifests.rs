@@ -1,4 +1,5 @@
-//! The API servers would take the manifests: each is held to the schema of its kind, in which a field that isn't named is a fault.
+//! The API servers would take the manifests: each is held to the schema of its kind, in which a field that isn't named
+//! is a fault.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};

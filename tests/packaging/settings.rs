@@ -1,5 +1,5 @@
-//! The filter takes every configuration that is shipped, with the environment that the same file gives it, and calls clusters
-//! that are there.
+//! The filter takes every configuration that is shipped, with the environment that the same file gives it, and calls
+//! clusters that are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 

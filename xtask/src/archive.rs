@@ -6,7 +6,8 @@ use chrono::{DateTime, SecondsFormat};
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
-/// A tar archive of files, in that order. Nothing in it but their names and contents differs from one machine to another.
+/// A tar archive of files, in that order. Nothing in it but their names and contents differs from one machine to
+/// another.
 pub fn tar(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {

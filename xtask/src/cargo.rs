@@ -28,7 +28,8 @@ impl Build {
         serde_json::from_str(&metadata).map_err(|error| error.to_string())
     }
 
-    /// The packages that do take part in it, along these kinds of edges. Which features are on without the tests, this alone knows.
+    /// The packages that do take part in it, along these kinds of edges. Which features are on without the tests, this
+    /// alone knows.
     pub fn tree(&self, edges: &str, more: &[&str]) -> Result<BTreeSet<Id>, String> {
         let arguments = ["tree", "--locked", "--package", FILTER, "--target", &self.target, "--edges", edges];
         let form = ["--prefix", "none", "--format", "{p}"];

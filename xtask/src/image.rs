@@ -1,7 +1,8 @@
-//! The filter as an image that registries store, and that Istio and Envoy Gateway load: an OCI image layout, packed into one file.
+//! The filter as an image that registries store, and that Istio and Envoy Gateway load: an OCI image layout, packed
+//! into one file.
 //!
-//! Both take an image whose last layer is a gzipped tar with the file `plugin.wasm` (the "compat" form of the Wasm Image
-//! Specification), which is also what `docker build` makes out of `FROM scratch` and one `COPY`.
+//! Both take an image whose last layer is a gzipped tar with the file `plugin.wasm` (the "compat" form of the Wasm
+//! Image Specification), which is also what `docker build` makes out of `FROM scratch` and one `COPY`.
 
 use serde_json::{Value, json};
 
