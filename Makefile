@@ -1,7 +1,7 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws build test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # What `make test-envoys` tries: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
@@ -25,8 +25,13 @@ aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Fetch the AWS CLI, w
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
-	cargo build --locked --release --target $(TARGET) --config 'profile.release.strip="debuginfo"'
+	@# Without the paths of this machine, so that two of them build the same bytes.
+	cargo build --locked --release --target $(TARGET) --lib --config 'profile.release.strip="debuginfo"' \
+		--config 'target.$(TARGET).rustflags=["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo", "--remap-path-prefix=$(CURDIR)=/src"]'
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
+
+dist: build ## Make what is released, in target/dist: the filter, an OCI image of it, a bill of materials, checksums.
+	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
 
 test: setup aws build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py

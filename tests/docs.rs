@@ -174,8 +174,10 @@ fn every_example_of_the_documentation_is_accepted() {
 
 #[test]
 fn every_configuration_for_envoy_is_accepted() {
-    let files = files("envoy", "yaml");
-    assert!(files.len() >= 2, "{files:?}");
+    let mut files = files("envoy", "yaml");
+    // Starts Envoy with one of the others.
+    files.retain(|file| !file.ends_with("/docker-compose.yaml"));
+    assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let mut found = Vec::new();
         embedded(&yaml(&file, &read(&file)), &mut found);
