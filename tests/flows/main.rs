@@ -40,8 +40,11 @@ mod cases_jwt;
 mod cases_paths;
 mod cases_redirects;
 mod cases_refresh;
+mod cases_return;
+mod cases_sealed;
 mod cases_session;
 mod cases_sign_in;
+mod cases_vectors;
 
 #[path = "../shared/bent_signatures.rs"]
 mod bent_signatures;
