@@ -4,18 +4,28 @@
 use rig::{Listener, RawRequest};
 use serde_json::{Value, json};
 
+use crate::odd::{Answer, odd};
 use crate::world::{Plan, Site, USER, header, headers, parameter, plan, world};
 
-/// One listener for each way in which Envoy can treat a path.
-const MANAGERS: [(&str, bool, bool, &str); 8] = [
+/// One listener for each way in which Envoy can treat a path: whether it resolves dot segments, whether it merges
+/// slashes, and what it does about escaped ones.
+const MANAGERS: [(&str, bool, bool, &str); 16] = [
     ("case-path-0", true, true, "KEEP_UNCHANGED"),
-    ("case-path-1", true, false, "KEEP_UNCHANGED"),
-    ("case-path-2", false, true, "KEEP_UNCHANGED"),
-    ("case-path-3", true, true, "REJECT_REQUEST"),
-    ("case-path-4", true, true, "UNESCAPE_AND_REDIRECT"),
-    ("case-path-5", true, true, "UNESCAPE_AND_FORWARD"),
-    ("case-path-6", false, false, "UNESCAPE_AND_FORWARD"),
-    ("case-path-7", false, false, "KEEP_UNCHANGED"),
+    ("case-path-1", true, true, "REJECT_REQUEST"),
+    ("case-path-2", true, true, "UNESCAPE_AND_REDIRECT"),
+    ("case-path-3", true, true, "UNESCAPE_AND_FORWARD"),
+    ("case-path-4", true, false, "KEEP_UNCHANGED"),
+    ("case-path-5", true, false, "REJECT_REQUEST"),
+    ("case-path-6", true, false, "UNESCAPE_AND_REDIRECT"),
+    ("case-path-7", true, false, "UNESCAPE_AND_FORWARD"),
+    ("case-path-8", false, true, "KEEP_UNCHANGED"),
+    ("case-path-9", false, true, "REJECT_REQUEST"),
+    ("case-path-10", false, true, "UNESCAPE_AND_REDIRECT"),
+    ("case-path-11", false, true, "UNESCAPE_AND_FORWARD"),
+    ("case-path-12", false, false, "KEEP_UNCHANGED"),
+    ("case-path-13", false, false, "REJECT_REQUEST"),
+    ("case-path-14", false, false, "UNESCAPE_AND_REDIRECT"),
+    ("case-path-15", false, false, "UNESCAPE_AND_FORWARD"),
 ];
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
@@ -28,6 +38,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     let mut sites: Vec<(&'static str, Plan)> =
         MANAGERS.iter().map(|(name, ..)| (*name, site().listener(normalising))).collect();
     sites.push(("case-routes", site().listener(rewriting)));
+    sites.push(("case-internal", site().listener(redirecting)));
     sites.push(("case-filters", site().listener(surrounded)));
     sites.push(("case-connect", site().listener(connecting)));
     sites.push((
@@ -71,6 +82,13 @@ fn rewriting(listener: &mut Listener) {
     listener.manager_overrides = json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } });
 }
 
+/// Envoy itself goes where the app redirects to, instead of the client.
+fn redirecting(listener: &mut Listener) {
+    listener.upstream_cluster = Some("odd".to_owned());
+    let policy = json!({ "max_internal_redirects": 3, "redirect_response_codes": [302, 303], "allow_cross_scheme_redirect": true });
+    listener.route_overrides = json!({ "route": { "internal_redirect_policy": policy } });
+}
+
 /// Lua before the filter makes identity headers up; Lua behind it notes who got so far.
 fn surrounded(listener: &mut Listener) {
     let lua = |name: &str, code: &str| {
@@ -99,7 +117,8 @@ fn session(site: Site) -> String {
     site.signed_in().cookie_header(&site.url("/"))
 }
 
-const SPELLINGS: [&str; 20] = [
+/// What the app would serve as something below `/admin`.
+const SPELLINGS: [&str; 32] = [
     "/admin",
     "//admin",
     "///admin/x",
@@ -111,34 +130,65 @@ const SPELLINGS: [&str; 20] = [
     "/%5cadmin",
     "/public/../admin",
     "/public/%2e%2e/admin",
+    "/public/.%2e/admin",
+    "/public/%2e./admin",
     "/public/..%2fadmin",
     "/public/..%5cadmin",
     "/public/..;/admin",
+    "/public/..;x=1/admin",
+    "/public/x/..;/../admin",
+    "/public/;/../admin",
     "/public//../admin",
+    "/public/./../admin",
     "/public/.//../admin",
-    "/%61dmin",
-    "/admin;x",
-    "/public/%2E%2E%2fadmin",
+    "/public\\..\\admin",
     "/public/..\\admin",
+    "/public/%2E%2E%2fadmin",
+    "/./admin",
+    "/admin/.;/x",
+    "/%61dmin",
+    "/%61%64%6d%69%6e",
+    "/admin;x",
+    "/;/admin",
+    "/admin;.css",
+];
+
+/// What no two servers need agree about.
+const UNCLEAR: [&str; 9] = [
+    "/public/%252e%252e/admin",
+    "/public/%252e%252e%252fadmin",
+    "/%c0%ae%c0%ae/admin",
+    "/public/%c0%af../admin",
+    "/public/%e0%80%ae/x",
+    "/%u002e%u002e/admin",
+    "/%zz",
+    "/public/%",
+    "/public/%00",
 ];
 
 /// Whether a path, read as the app would at its most generous, is a guarded one.
 fn is_guarded(path: &str) -> bool {
-    let path = path.to_lowercase();
-    let decoded = path.replace("%2f", "/").replace("%5c", "/").replace("%2e", ".").replace("%61", "a");
+    let mut decoded = String::new();
+    let mut pieces = path.split('%');
+    decoded.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(byte.map_or('%', char::from));
+        decoded.push_str(if byte.is_some() { &piece[2..] } else { piece });
+    }
     let mut names = Vec::new();
     for name in decoded.replace('\\', "/").split('/').map(|name| name.split(';').next().unwrap_or("")) {
         match name {
             "" | "." => {}
             ".." => drop(names.pop()),
-            name => names.push(name.to_owned()),
+            name => names.push(name.to_lowercase()),
         }
     }
     names.first().is_some_and(|name| name == "admin")
 }
 
 #[test]
-fn case_136_137_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
+fn case_136_137_138_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
     for (name, normalize, merge, escaped) in MANAGERS {
         let site = world().site(name);
         let john = session(site);
@@ -156,6 +206,15 @@ fn case_136_137_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
                     301 | 302 | 307 | 400 => {}
                     status => assert_eq!(status, refusal, "{what}"),
                 }
+            }
+        }
+        for target in UNCLEAR {
+            let as_john = RawRequest::get(target).header("cookie", &john);
+            for response in [site.get(target), site.send(as_john)] {
+                assert_eq!(
+                    response.status, 400,
+                    "{target} (normalize {normalize}, merge {merge}, {escaped})"
+                );
             }
         }
         assert_eq!(site.get("/public/x").status, 200);
@@ -203,6 +262,40 @@ fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
         RawRequest::get("/public/retry/json").header("x-sample-status", "503").header("x-auth-user", "root");
     let seen = site.send(retried).json();
     assert_eq!(header(&seen, "x-auth-user"), None, "each attempt is without what the client made up");
+}
+
+#[test]
+fn case_145_where_envoy_follows_a_redirect_itself_the_filter_judges_anew() {
+    let site = world().site("case-internal");
+    let mut browser = site.browser();
+    let start = browser.step(&site.url("/"));
+    browser.step(&crate::world::callback_of(start.location().expect("a location")));
+    let john = browser.cookie_header(&site.url("/"));
+    let elsewhere = |from: &str, to: &str| {
+        let location = format!("location: http://case-internal.example.test{to}");
+        let head =
+            format!("HTTP/1.1 302 Found\r\n{location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        odd().say(&format!("GET {from} "), Answer::at_once(head));
+    };
+    for (from, to, cookies, status) in [
+        ("/public/internal-1", "/public/internal-2", "", 200),
+        ("/public/internal-3", "/admin/internal-4", "", 401),
+        ("/public/internal-5", "/admin/internal-6", john.as_str(), 401),
+        ("/internal-7", "/admin/internal-8", &john, 401),
+        // The first look took the session's cookies out, so whoever was known isn't any more.
+        ("/internal-9", "/internal-10", &john, 401),
+    ] {
+        elsewhere(from, to);
+        let request = RawRequest::get(from).header("cookie", cookies).header("x-auth-user", "root");
+        assert_eq!(site.send(request).status, status, "{from} leads to {to}");
+        assert_eq!(odd().requests(&format!("GET {from} ")).len(), 1, "{from}");
+        let arrived = odd().requests(&format!("GET {to} "));
+        assert_eq!(arrived.len(), usize::from(status == 200), "{to}");
+        for request in arrived {
+            let head = String::from_utf8_lossy(&request).to_lowercase();
+            assert!(!head.contains("x-auth-user"), "{to}: nobody is nobody after it, too: {head}");
+        }
+    }
 }
 
 #[test]
