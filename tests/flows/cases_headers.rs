@@ -1,8 +1,10 @@
 //! Cases of `docs/security-cases.md`: what the app is told of a person, and what tells us of an API client.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::harness::{Harness, NAVIGATE, parse, upstream};
+use crate::harness::{Harness, NAVIGATE, Refreshing, parse, upstream};
 
 const SPOOFED: [&str; 6] =
     ["x-auth-user", "x-auth-email", "x-auth-name", "x-auth-roles", "x-auth-subject", "x-auth-timezone"];
@@ -137,6 +139,33 @@ fn case_133_no_claim_stands_in_a_header_that_carries_the_request() {
         let faults = parse(&json!({"headers": {"claims": {name: "custom:evil"}}})).err().unwrap_or_default();
         assert_eq!(faults.len(), 1, "{name}: {faults:?}");
         assert!(faults[0].to_string().starts_with(&format!("headers.claims.{name}: ")), "{faults:?}");
+    }
+}
+
+#[test]
+fn case_135_tokens_go_upstream_where_they_are_asked_for_and_refresh_tokens_never() {
+    let forward = json!({"forward_id_token": "x-id-token", "forward_access_token": "x-access-token"});
+    for (headers, forwarded) in [(json!({}), 0), (json!({"forward_id_token": "x-id-token"}), 1), (forward, 2)]
+    {
+        let mut harness = Harness::with(json!({"headers": headers}));
+        harness.cognito.refreshing = Refreshing::Rotated;
+        harness.signed_in();
+        for hour in 0..3 {
+            let refresh = harness.cognito.refresh_tokens.clone();
+            let cookies = harness.jar.header();
+            let edits = harness.get("/").forwarded();
+            let names = ["x-id-token", "x-access-token"];
+            let tokens = names.iter().filter_map(|name| upstream(&edits, name)).collect::<Vec<_>>();
+            assert_eq!(tokens.len(), forwarded, "{headers}, hour {hour}");
+            let all: Vec<u8> = edits.set().flat_map(|(_, value)| value.clone()).collect();
+            let all = String::from_utf8(all).unwrap();
+            assert!(refresh.iter().chain(&harness.cognito.refresh_tokens).all(|token| !all.contains(token)));
+            assert!(
+                cookies.split("; ").all(|cookie| !all.contains(cookie)),
+                "nor the cookies that hold them"
+            );
+            harness.advance(Duration::from_secs(3_600));
+        }
     }
 }
 
