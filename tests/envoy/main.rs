@@ -16,6 +16,7 @@ mod cases_keys;
 mod cases_modules;
 mod cases_proxy;
 mod cases_wire;
+mod cases_workers;
 mod clients;
 mod configuration;
 mod fault_table;
