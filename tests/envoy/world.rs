@@ -103,6 +103,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::cases_clusters::sites(),
         crate::cases_faults::sites(),
         crate::cases_keys::sites(),
+        crate::cases_paths::sites(),
         crate::cases_proxy::sites(),
         crate::cases_wire::sites(),
     ]

@@ -37,6 +37,7 @@ mod pools;
 mod cases_claims;
 mod cases_headers;
 mod cases_jwt;
+mod cases_operations;
 mod cases_paths;
 mod cases_redirects;
 mod cases_refresh;
