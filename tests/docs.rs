@@ -19,6 +19,9 @@ use serde_json::{Map, Value, json};
 const CONFIGURATION: &str = "docs/configuration.md";
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+const MIGRATION: &str = "docs/migration.md";
+/// What the reader of a page doesn't see, before a block of another product.
+const THEIRS: &str = "<!-- theirs -->";
 /// No setting, and no choice of one.
 const PROBE: &str = "zz-probe";
 
@@ -86,13 +89,18 @@ fn yaml(place: &str, text: &str) -> Value {
     yaml_serde::from_str(text).unwrap_or_else(|error| panic!("{place} is no YAML: {error}"))
 }
 
-/// The YAML blocks of a Markdown file, each with the place where it stands.
+/// The YAML blocks of a Markdown file, each with the place where it stands, but for those of other products. YAML that
+/// a shell command is given counts as well.
 fn blocks(file: &str) -> Vec<(String, Value)> {
     let (mut blocks, mut open) = (Vec::new(), None::<(usize, String)>);
-    for (index, line) in read(file).lines().enumerate() {
+    let text = read(file);
+    let mut before = "";
+    for (index, line) in text.lines().enumerate() {
+        let start = line.trim() == "```yaml" && before != THEIRS || line.ends_with("<<'EOF_YAML'");
+        before = line;
         match (&mut open, line.trim()) {
-            (None, "```yaml") => open = Some((index + 1, String::new())),
-            (Some(_), "```") => {
+            (None, _) if start => open = Some((index + 1, String::new())),
+            (Some(_), "```" | "EOF_YAML") => {
                 let (number, text) = open.take().unwrap();
                 let place = format!("{file}:{number}");
                 let value = yaml(&place, &text);
@@ -161,6 +169,7 @@ fn every_example_of_the_documentation_is_accepted() {
         }
     }
     assert!(count[CONFIGURATION] >= 10 && count["README.md"] >= 2, "{count:?}");
+    assert!(count[MIGRATION] >= 4 && count["docs/cognito.md"] >= 1, "{count:?}");
 }
 
 #[test]
@@ -446,4 +455,47 @@ fn every_metric_is_described() {
             "docs/operations.md doesn't describe {name}"
         );
     }
+}
+
+/// The column called `here` of the tables of what other products have: what stands there in backticks.
+fn named_as_ours() -> Vec<String> {
+    let (mut found, mut column) = (Vec::new(), None);
+    for line in read(MIGRATION).lines() {
+        let cells = cells(line);
+        match column {
+            _ if !line.starts_with('|') => column = None,
+            None => column = Some(cells.iter().position(|cell| cell == "here").unwrap()),
+            Some(column) => {
+                found.extend(cells[column].split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_others_are_told_of_ours_is_there() {
+    use envoy_cognito::identity::{X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN};
+
+    let presets = [X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN].into_iter().flatten();
+    let mut headers: BTreeSet<String> = presets.map(|(name, _)| (*name).to_owned()).collect();
+    for (_, example) in blocks(MIGRATION) {
+        let of_claims = example["headers"]["claims"].as_object().into_iter().flat_map(Map::keys).cloned();
+        headers.extend(of_claims);
+        let raw = ["forward_id_token", "forward_access_token"].map(|key| example["headers"][key].as_str());
+        headers.extend(raw.into_iter().flatten().map(str::to_owned));
+    }
+    let paths = parse(&smallest()).unwrap().paths;
+    let paths = [paths.sign_in, paths.sign_out, paths.callback, paths.me, paths.signed_out];
+    let settings = settings();
+    let is_setting = |name: &str| {
+        settings.contains(name) || settings.iter().any(|known| known.starts_with(&format!("{name}.")))
+    };
+    let named = named_as_ours();
+    for name in &named {
+        let path = name.split('?').next().unwrap_or_default();
+        let known = headers.contains(name) || paths.iter().any(|own| own == path) || is_setting(name);
+        assert!(known, "docs/migration.md names `{name}` as ours");
+    }
+    assert!(named.len() > 100, "{}", named.len());
 }

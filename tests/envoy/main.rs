@@ -10,6 +10,7 @@ mod attributes;
 mod bearer;
 mod bearer_keys;
 mod callback;
+mod cases_answers;
 mod cases_cache;
 mod cases_clusters;
 mod cases_faults;
