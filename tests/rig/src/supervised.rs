@@ -212,8 +212,10 @@ mod tests {
 
     #[test]
     fn stop_ends_the_child_and_the_supervisor() {
-        let (mut child, _scratch) = shell("exec sleep 600");
-        assert!(runs(child.pid()) && child.ended().is_none());
+        let (mut child, _scratch) = shell("echo up; exec sleep 600");
+        // Before it has begun, signals are still the supervisor's to ignore.
+        let up = eventually(Duration::from_secs(5), || child.printed().contains("up").then_some(()));
+        assert!(up.is_some() && runs(child.pid()) && child.ended().is_none());
         assert_eq!(child.stop().unwrap().code(), Some(128 + 15));
         assert!(!runs(child.pid()));
     }
