@@ -34,9 +34,9 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
         return Err(Trouble { message: format!("not JSON: {message}"), span: at..at });
     }
     match jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT) {
-        Ok(parsed) => Ok(parsed
-            .value
-            .map_or(Node { value: Value::Null, span: 0..0 }, |value| node(&value, twice))),
+        Ok(parsed) => {
+            Ok(parsed.value.map_or(Node { value: Value::Null, span: 0..0 }, |value| node(&value, twice)))
+        }
         Err(error) => {
             let range = error.range();
             Err(Trouble { message: format!("not JSON: {}", error.kind()), span: range.start..range.end })
@@ -60,7 +60,11 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
                     ObjectPropName::Word(word) => word.value.to_owned(),
                 };
                 let place = property.name.range();
-                push(&mut entries, Entry { key, span: place.start..place.end, node: node(&property.value, twice) }, twice);
+                push(
+                    &mut entries,
+                    Entry { key, span: place.start..place.end, node: node(&property.value, twice) },
+                    twice,
+                );
             }
             Value::Map(entries)
         }
@@ -71,7 +75,10 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
 /// Adds a pair. The second of the same key is a fault: which of the two was meant?
 pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
     if entries.iter().any(|known| known.key == entry.key) {
-        twice.push(Trouble { message: format!("`{}` comes twice in one object", entry.key), span: entry.span });
+        twice.push(Trouble {
+            message: format!("`{}` comes twice in one object", entry.key),
+            span: entry.span,
+        });
     } else {
         entries.push(entry);
     }

@@ -213,7 +213,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, reader: Reader) -> 
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Value::Bool(false),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            return Value::Bool(false);
+        }
         "y" | "Y" if reader == Reader::Envoy => return Value::Bool(true),
         "n" | "N" if reader == Reader::Envoy => return Value::Bool(false),
         _ => {}
@@ -273,7 +275,11 @@ mod tests {
     // What a real Envoy makes of these, see `envoy_reads_yaml_like_the_command` of tests/tool.
     #[test]
     fn scalars_are_what_their_reader_makes_of_them() {
-        check("[on, y, N, tRue, \"yes\"]", "[true,true,false,\"tRue\",\"yes\"]", "[true,\"y\",\"N\",\"tRue\",\"yes\"]");
+        check(
+            "[on, y, N, tRue, \"yes\"]",
+            "[true,true,false,\"tRue\",\"yes\"]",
+            "[true,\"y\",\"N\",\"tRue\",\"yes\"]",
+        );
         check("[12, +5, 0x1f, 010, 08]", "[12.0,5.0,31.0,8.0,\"08\"]", "[12.0,5.0,31.0,8.0,8.0]");
         check("[12345678901, 1.5, 1e3]", "[\"12345678901\",\"1.5\",\"1e3\"]", "[12345678901.0,1.5,1000.0]");
         check("[~, null, '', !!str 13]", "[null,null,\"\",13.0]", "[null,null,\"\",\"13\"]");
