@@ -115,16 +115,13 @@ fn check(arguments: &Check, out: &mut dyn Write) -> Result<ExitCode, Failure> {
             Err(failure) => failures.push(failure),
         }
     }
-    let mut files = check::check(sources, &environment, arguments.allow_unset);
-    let (empty, held): (Vec<&Checked>, Vec<&Checked>) =
-        files.iter().partition(|file| file.configurations.is_empty() && file.findings.is_empty());
-    let nothing = |file: &Checked| format!("{}: no configuration of the filter is in it", file.source.name);
-    match held.is_empty() {
-        true => failures.extend(empty.into_iter().map(nothing)),
-        false if !arguments.json => {
-            empty.into_iter().for_each(|file| anstream::eprintln!("note: {}", nothing(file)))
-        }
-        false => {}
+    let files = check::check(sources, &environment, arguments.allow_unset);
+    let (mut files, others): (Vec<Checked>, Vec<Checked>) = files.into_iter().partition(Checked::is_ours);
+    // Beside a file that has one, others may be without.
+    if files.is_empty() {
+        failures.extend(others.iter().map(Checked::refusal));
+    } else if !arguments.json {
+        others.iter().for_each(|file| anstream::eprintln!("note: {}", file.refusal()));
     }
     if arguments.strict {
         let warnings = files.iter_mut().flat_map(|file| &mut file.findings);
@@ -135,7 +132,7 @@ fn check(arguments: &Check, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let mut text = Vec::new();
     let written = if arguments.json {
         machine::write(&files, &failures, &mut text)
-    } else if files.iter().all(|file| file.configurations.is_empty() && file.findings.is_empty()) {
+    } else if files.is_empty() {
         Ok(())
     } else {
         report::write(&files, &mut text)

@@ -9,6 +9,7 @@ use crate::tool::needs::{self, Need};
 use crate::tool::reading::{self, Reading};
 use crate::tool::registration::{self, Registration};
 use crate::tool::source::Source;
+use crate::tool::stand_ins::StandIns;
 use crate::tool::variables::Environment;
 
 /// A file, and all that is to be said of it.
@@ -21,6 +22,8 @@ pub struct Checked {
     pub configurations: Vec<Configuration>,
     /// What is to be said, in the order of the file.
     pub findings: Vec<Finding>,
+    /// Wasm filters of another kind.
+    strangers: usize,
 }
 
 /// A configuration of the filter.
@@ -103,11 +106,11 @@ impl Around<'_> {
                 kind: plugin.kind,
                 path: plugin.path.clone(),
                 at: plugin.span.start,
-                needs: needs.map(|needs| needs.shown(&|text| stand_ins.shown(text))),
+                needs: needs.map(|needs| needs.shown(&stand_ins)),
             });
         }
         findings.sort_by_key(|finding| (finding.span.start, finding.severity));
-        Checked { source, shown: contents.shown, configurations, findings }
+        Checked { source, strangers: contents.strangers, shown: contents.shown, configurations, findings }
     }
 
     /// The clusters that the filter calls, held to those that are known.
@@ -174,7 +177,8 @@ impl Around<'_> {
 
 impl Needs {
     /// The same with variables where stand-ins were.
-    fn shown(mut self, shown: &dyn Fn(&str) -> String) -> Self {
+    fn shown(mut self, stand_ins: &StandIns) -> Self {
+        let shown = |text: &str| stand_ins.shown(text);
         let all = |texts: &mut Vec<String>| texts.iter_mut().for_each(|text| *text = shown(text));
         for registration in &mut self.registrations {
             let Registration { user_pool_id, region, client_id, .. } = registration;
@@ -192,17 +196,13 @@ impl Needs {
                 commands,
                 ..
             } = registration;
-            for texts in [
-                callback_urls,
-                sign_out_urls,
-                scopes,
-                read_attributes,
-                not_writable,
-                other_claims,
-                remarks,
-                commands,
-            ] {
+            for texts in
+                [callback_urls, sign_out_urls, scopes, read_attributes, not_writable, other_claims, remarks]
+            {
                 all(texts);
+            }
+            for command in commands {
+                *command = stand_ins.shown_in_shell(command);
             }
         }
         for cluster in &mut self.clusters {
@@ -214,6 +214,25 @@ impl Needs {
 }
 
 impl Checked {
+    /// Whether the file holds a configuration of the filter, or would if it could be read.
+    pub fn is_ours(&self) -> bool {
+        let text = &self.source.text;
+        let speaks_of_it =
+            ["user_pool_id", "envoy_cognito", "envoy-cognito"].iter().any(|word| text.contains(word));
+        !self.configurations.is_empty() || (speaks_of_it && !self.findings.is_empty())
+    }
+
+    /// Why there was nothing to check.
+    pub fn refusal(&self) -> String {
+        let why = match (self.findings.first(), self.strangers) {
+            (Some(finding), _) => format!(" ({})", finding.message),
+            (None, 0) => String::new(),
+            (None, 1) => " (the wasm filter in it is another)".to_owned(),
+            (None, _) => " (the wasm filters in it are others)".to_owned(),
+        };
+        format!("{}: no configuration of the filter is in it{why}", self.source.name)
+    }
+
     /// How many findings are that bad.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()

@@ -39,7 +39,11 @@ fn write_finding(file: &Checked, finding: &Finding, out: &mut dyn Write) -> io::
     let level = match finding.severity {
         Severity::Fault => Level::ERROR,
         Severity::Warning => Level::WARNING,
-        Severity::Note => Level::NOTE,
+        Severity::Note => {
+            // There is nothing to mend.
+            let (line, column) = file.source.position(finding.span.start);
+            return writeln!(out, "{BOLD}note{BOLD:#}: {}:{line}:{column}: {title}\n", file.source.name);
+        }
     };
     // One line, however many the value has.
     let line = file.source.line_of(finding.span.start);
@@ -146,7 +150,6 @@ fn write_clusters(needs: &[Need], out: &mut dyn Write) -> io::Result<()> {
 
 fn write_summary(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     let count = |severity| files.iter().map(|file| file.count(severity)).sum::<usize>();
-    let configurations: usize = files.iter().map(|file| file.configurations.len()).sum();
     let (faults, warnings) = (count(Severity::Fault), count(Severity::Warning));
     let style = if faults == 0 { GOOD } else { BAD };
     writeln!(
@@ -154,7 +157,7 @@ fn write_summary(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
         "{style}{}, {}{style:#} in {}",
         counted(faults, "fault"),
         counted(warnings, "warning"),
-        counted(configurations, "configuration"),
+        counted(files.len(), "file"),
     )
 }
 

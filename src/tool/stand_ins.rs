@@ -2,8 +2,6 @@
 //! configuration can be checked all the same. They are told from real values by their spelling, and the reports
 //! show the variable instead.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -89,11 +87,33 @@ impl StandIns {
 
     /// The text with variables where stand-ins were.
     pub fn shown(&self, text: &str) -> String {
+        self.replaced(text, &|name| format!("${{{name}}}"), &|name| format!("<region of ${{{name}}}>"))
+    }
+
+    /// A shell's command with variables where stand-ins were, such that the shell fills them in.
+    pub fn shown_in_shell(&self, command: &str) -> String {
+        let mut shown = String::with_capacity(command.len());
+        for (number, part) in command.split('\'').enumerate() {
+            if number > 0 {
+                shown.push('\'');
+            }
+            // Within single quotes nothing is filled in.
+            let (before, after) = if number % 2 == 1 { ("'\"", "\"'") } else { ("\"", "\"") };
+            let variable = |name: &str| format!("{before}${{{name}}}{after}");
+            let region = |name: &str| format!("{before}${{{name}%%_*}}{after}");
+            shown.push_str(&self.replaced(part, &variable, &region));
+        }
+        shown
+    }
+
+    fn replaced(
+        &self,
+        text: &str,
+        variable: &dyn Fn(&str) -> String,
+        region: &dyn Fn(&str) -> String,
+    ) -> String {
         let mut shown = text.to_owned();
         for (number, name) in self.names.iter().enumerate() {
-            let mut variable = String::new();
-            // Writing to a String can't fail.
-            let _ = write!(variable, "${{{name}}}");
             let word = format!("standin{number}x");
             for spelling in [
                 format!("https://{word}.invalid"),
@@ -103,9 +123,9 @@ impl StandIns {
                 format!("{word}.localhost"),
                 word,
             ] {
-                shown = shown.replace(&spelling, &variable);
+                shown = shown.replace(&spelling, &variable(name));
             }
-            shown = shown.replace(&format!("standin-{number}x"), &format!("<region of {variable}>"));
+            shown = shown.replace(&format!("standin-{number}x"), &region(name));
         }
         shown
     }

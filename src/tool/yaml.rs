@@ -55,15 +55,25 @@ pub fn parse(text: &str, reader: Reader) -> Documents {
 
 /// Bytes for the characters that the parser counts.
 #[derive(Default)]
-struct Places(Vec<usize>);
+struct Places<'t> {
+    text: &'t str,
+    bytes: Vec<usize>,
+}
 
-impl Places {
-    fn new(text: &str) -> Self {
-        Self(text.char_indices().map(|(at, _)| at).chain([text.len()]).collect())
+impl<'t> Places<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, bytes: text.char_indices().map(|(at, _)| at).chain([text.len()]).collect() }
+    }
+
+    /// What an event spans, without the white space that may end it.
+    fn range(&self, span: Span) -> (usize, usize) {
+        let (start, end) = (self.of(span.start.index()), self.of(span.end.index()));
+        let text = self.text.get(start..end).unwrap_or_default();
+        (start, start + text.trim_end().len())
     }
 
     fn of(&self, character: usize) -> usize {
-        self.0.get(character).or(self.0.last()).copied().unwrap_or_default()
+        self.bytes.get(character).or(self.bytes.last()).copied().unwrap_or_default()
     }
 }
 
@@ -76,8 +86,8 @@ struct Open {
 }
 
 #[derive(Default)]
-struct Builder {
-    places: Places,
+struct Builder<'t> {
+    places: Places<'t>,
     reader: Reader,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -85,14 +95,14 @@ struct Builder {
     documents: Documents,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn trouble_of(&self, error: &ScanError) -> Trouble {
         let at = self.places.of(error.marker().index());
         Trouble { message: format!("not YAML: {}", error.info()), span: at..at }
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Trouble> {
-        let (start, end) = (self.places.of(span.start.index()), self.places.of(span.end.index()));
+        let (start, end) = self.places.range(span);
         match event {
             Event::SequenceStart(anchor, _) => self.begin(start, anchor, false),
             Event::MappingStart(anchor, _) => self.begin(start, anchor, true),
