@@ -39,19 +39,26 @@ mod check;
 mod machine;
 mod report;
 //
-mod key;
-//
 mod arguments;
+mod cookie;
+mod key;
+mod schema;
+mod unsealing;
+//
+mod bootstrap;
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory as _, Parser as _};
+use envoy_cognito::config::Config;
+use envoy_cognito::time::UnixTime;
 
-use crate::tool::arguments::{Arguments, Check, Color, Command};
+use crate::tool::arguments::{Arguments, Check, Color, Command, ShowCookie};
 use crate::tool::check::Checked;
 use crate::tool::finding::Severity;
 use crate::tool::source::Source;
@@ -77,7 +84,12 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Arguments::command(), "envoy-cognito", &mut script);
             say(&mut out, &String::from_utf8_lossy(&script))
         }
-        _ => todo(),
+        Command::Schema => say(&mut out, &schema::text()),
+        Command::ShowCookie(arguments) => show_cookie(&arguments, &mut out),
+        Command::Envoy(arguments) => match bootstrap::write(&arguments) {
+            Ok(text) => say(&mut out, &text),
+            Err(wrong) => Err(wrong.join("\n       ")),
+        },
     };
     match outcome {
         Ok(code) => code,
@@ -86,9 +98,6 @@ pub fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-fn todo() -> Result<ExitCode, Failure> {
-    Err("x".into())
 }
 
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -173,4 +182,37 @@ fn environment(files: &[std::path::PathBuf]) -> Result<Environment, Failure> {
         added.extend(pairs);
     }
     Ok(Environment::new(added))
+}
+
+fn show_cookie(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let environment = environment(&arguments.variables.env_file)?;
+    let source = read(&arguments.config)?;
+    let host = match &arguments.host {
+        Some(said) => Some(cookie::host(said).ok_or_else(|| format!("--host: `{said}` is no host"))?),
+        None => None,
+    };
+    let configs = unsealing::configs(&source, arguments.key_env.as_deref(), host.is_some(), &environment)?;
+    let is_known = |config: &Config| {
+        config.public_url.is_some()
+            || config.pools.iter().all(|pool| pool.cookies.attributes.domain.is_some())
+    };
+    if host.is_none() && !configs.iter().all(is_known) {
+        return Err(
+            "name the host that the cookie belongs to by --host: the configuration has no public_url"
+                .to_owned(),
+        );
+    }
+    let pasted = read(arguments.file.as_deref().unwrap_or(Path::new("-")))?.text;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = UnixTime::from_secs(since.as_secs());
+    let shown = cookie::show(&cookie::Request { configs: &configs, host, pasted, now })?;
+    let mut text = Vec::new();
+    let written = if arguments.json {
+        serde_json::to_writer_pretty(&mut text, &shown).map_err(io::Error::from).and_then(|()| writeln!(text))
+    } else {
+        shown.write(now, &mut text)
+    };
+    written.map_err(|error| format!("can't write: {error}"))?;
+    say(out, &String::from_utf8_lossy(&text))?;
+    Ok(if shown.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

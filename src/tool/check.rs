@@ -83,7 +83,7 @@ impl Around<'_> {
         let mut findings = std::mem::take(&mut contents.findings);
         let mut configurations = Vec::new();
         for plugin in &contents.plugins {
-            let Reading { config, user_pool_ids, stand_ins, findings: mut found } =
+            let Reading { config, user_pool_ids, stand_ins, findings: mut found, .. } =
                 reading::read(plugin, self.environment, self.allow_unset);
             let needs = config.map(|config| {
                 let hosts: Vec<String> = contents

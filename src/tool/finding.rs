@@ -13,17 +13,6 @@ pub enum Severity {
     Note,
 }
 
-impl Severity {
-    /// Its name for people and programs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fault => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
 /// One thing to be said.
 #[derive(Clone, Debug)]
 pub struct Finding {

@@ -21,6 +21,8 @@ pub struct Reading {
     pub user_pool_ids: Vec<String>,
     /// What stands in for values that aren't known here.
     pub stand_ins: StandIns,
+    /// Settings whose value isn't known here, each with a variable that it refers to.
+    pub unknown: Vec<(String, String)>,
     /// Faults, and notes on what couldn't be checked.
     pub findings: Vec<Finding>,
 }
@@ -31,6 +33,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
     let mut reading = Reading {
         config: None,
         user_pool_ids: Vec::new(),
+        unknown: Vec::new(),
         stand_ins: StandIns::default(),
         findings: Vec::new(),
     };
@@ -63,7 +66,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             for fault in faults {
                 // The document as a whole.
                 let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
-                if unknown.iter().any(|known| known == path) || stand_ins.are_in(&fault.message) {
+                if unknown.iter().any(|(known, _)| known == path) || stand_ins.are_in(&fault.message) {
                     continue;
                 }
                 let about_key =
@@ -83,6 +86,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
         reading.config = None;
     }
     reading.stand_ins = stand_ins;
+    reading.unknown = unknown;
     reading
 }
 
@@ -146,7 +150,7 @@ struct Preparation<'p> {
     /// What the core is to find under each name.
     values: BTreeMap<String, String>,
     /// Settings whose value isn't known.
-    unknown: Vec<String>,
+    unknown: Vec<(String, String)>,
     /// Settings that refer to what isn't set.
     unset: Vec<(String, String)>,
     /// Variables that are set elsewhere, each with the first setting that refers to it.
@@ -192,7 +196,7 @@ impl Preparation<'_> {
                     self.elsewhere.entry(name.clone()).or_insert_with(|| (path.to_owned(), span.clone()));
                 }
             }
-            self.unknown.push(path.to_owned());
+            self.unknown.push((path.to_owned(), name.clone()));
             if range.len() == text.len() {
                 replaced = Some(self.stand_ins.value(name, path, self.root));
             } else {
