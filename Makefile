@@ -22,7 +22,7 @@ setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch 
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
-	cargo build --locked --release --target $(TARGET) --config 'profile.release.strip="debuginfo"'
+	cargo build --locked --release --lib --target $(TARGET) --config 'profile.release.strip="debuginfo"'
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
 test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.

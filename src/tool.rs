@@ -17,10 +17,13 @@ mod yaml;
 mod finding;
 mod variables;
 //
-mod documents;
+mod contents;
+//
 mod envoy;
 mod kubernetes;
 mod masks;
+//
+mod documents;
 
 // Floor 2: what the core says of it, and what follows from it.
 mod locating;

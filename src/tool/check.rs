@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::tool::clusters;
-use crate::tool::documents::{Cluster, Contents, Kind, Plugin};
+use crate::tool::contents::{Cluster, Contents, Kind, Plugin};
+use crate::tool::documents;
 use crate::tool::finding::{Finding, Severity};
 use crate::tool::needs::{self, Need};
 use crate::tool::reading::{self, Reading};
@@ -51,7 +52,7 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
     let read: Vec<(Source, Contents)> = sources
         .into_iter()
         .map(|source| {
-            let contents = Contents::of(&source);
+            let contents = documents::read(&source);
             (source, contents)
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::tool::documents::Cluster;
+use crate::tool::contents::Cluster;
 use crate::tool::finding::{Finding, Severity};
 use crate::tool::needs::Need;
 use crate::tool::tree::{Node, Value};

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::tool::documents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
+use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
 use crate::tool::finding::Finding;
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};

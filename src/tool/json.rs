@@ -27,7 +27,7 @@ const STRICT: ParseOptions = ParseOptions {
 /// Where it isn't, and what the filter would say of it.
 pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
     // The filter reads with serde_json, so that has the word; the other parser only knows places.
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
         let at = Source::offset(text, error.line(), error.column());
         let words = error.to_string();
         let message = words.split(" at line ").next().unwrap_or(&words);

@@ -1,15 +1,15 @@
 //! Kubernetes manifests: Istio's `WasmPlugin`, Envoy Gateway's `EnvoyExtensionPolicy`, and what holds Envoy's own
 //! configuration. Other kinds are passed over.
 
-use crate::tool::documents::{Contents, Kind, Plugin, looks_like_ours};
+use crate::tool::contents::{Contents, Kind, Plugin, looks_like_ours};
 use crate::tool::envoy;
 use crate::tool::finding::Finding;
 use crate::tool::tree::Node;
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
 
-/// Takes a manifest.
-pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
+/// Takes a manifest. Gives what it holds that are documents of their own, or texts that may be, with their paths.
+pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str) -> Vec<(&'n Node, String)> {
     let spec_path = path_of(path, "spec");
     let spec = node.get("spec");
     match (node.text_of("kind").unwrap_or_default(), spec) {
@@ -23,23 +23,21 @@ pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
             let hosts = spec.get("hosts").map(Node::items).unwrap_or_default();
             contents.service_entries.extend(hosts.iter().filter_map(Node::text).map(str::to_owned));
         }
-        ("ConfigMap", _) => files(contents, node, "data", path, file),
-        ("Secret", _) => files(contents, node, "stringData", path, file),
+        ("ConfigMap", _) => return files(node, "data", path),
+        ("Secret", _) => return files(node, "stringData", path),
         ("List", _) => {
-            for (index, item) in node.get("items").map(Node::items).unwrap_or_default().iter().enumerate() {
-                contents.take(item, &path_of(path, &format!("items[{index}]")), file);
-            }
+            let items = node.get("items").map(Node::items).unwrap_or_default().iter().enumerate();
+            return items.map(|(index, item)| (item, path_of(path, &format!("items[{index}]")))).collect();
         }
         _ => {}
     }
+    Vec::new()
 }
 
 /// The files that a ConfigMap or a Secret holds.
-fn files(contents: &mut Contents, node: &Node, key: &str, path: &str, file: &str) {
-    for entry in node.get(key).map(Node::entries).unwrap_or_default() {
-        let path = path_of(&path_of(path, key), &entry.key);
-        contents.take_text(&entry.node, &path, file);
-    }
+fn files<'n>(node: &'n Node, key: &str, path: &str) -> Vec<(&'n Node, String)> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| (&entry.node, path_of(&path_of(path, key), &entry.key))).collect()
 }
 
 fn wasm_plugin(contents: &mut Contents, node: &Node, spec: &Node, path: &str) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::tool::documents::Contents;
+use crate::tool::contents::Contents;
 use crate::tool::source::Source;
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::references;

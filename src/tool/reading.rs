@@ -6,7 +6,7 @@ use std::ops::Range;
 use envoy_cognito::config::reader::{Faults, path_of};
 use envoy_cognito::config::{Config, document, environment};
 
-use crate::tool::documents::Plugin;
+use crate::tool::contents::Plugin;
 use crate::tool::finding::{Finding, Severity};
 use crate::tool::locating::Index;
 use crate::tool::stand_ins::StandIns;

@@ -1,6 +1,7 @@
 //! `envoy-cognito schema`: a JSON Schema of the configuration, for editors. It is of draft 7, which all of them read.
 //! What only the filter's core can judge is left to it: `check` says that.
 
+mod pool;
 mod settings;
 mod shapes;
 
@@ -17,7 +18,7 @@ pub fn text() -> String {
 
 /// The schema.
 fn schema() -> Value {
-    let own = settings::of_a_pool();
+    let own = pool::of_a_pool();
     let mut properties = settings::shared();
     properties.extend(own.clone());
     properties.insert("pools".to_owned(), pools(&own));
@@ -58,14 +59,11 @@ fn required() -> Value {
 
 /// Several pools.
 fn pools(own: &Map<String, Value>) -> Value {
-    let mut properties = settings::of_several();
+    let mut properties = pool::of_several();
     properties.extend(own.clone());
     let mut pool = object("A user pool, and what the filter calls it.", properties);
-    if let (Value::Object(pool), Value::Object(needed)) = (&mut pool, required()) {
-        pool.extend(needed);
-        pool.insert("type".to_owned(), json!("object"));
-        pool.insert("required".to_owned(), json!(["name", "user_pool_id", "client_id"]));
-    }
+    described(&mut pool, "required", json!(["name"]));
+    described(&mut pool, "allOf", json!([required()]));
     let mut pools = list("Several user pools, in place of the settings of one.", pool);
     described(&mut pools, "minItems", json!(1));
     pools

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use envoy_cognito::config::Config;
 use envoy_cognito::seal::{KEY_LEN, Keyring};
 
-use crate::tool::documents::Contents;
+use crate::tool::documents;
 use crate::tool::finding::Severity;
 use crate::tool::reading;
 use crate::tool::source::Source;
@@ -24,7 +24,7 @@ pub fn configs(
     host_given: bool,
     environment: &Environment,
 ) -> Result<Vec<Config>, String> {
-    let contents = Contents::of(source);
+    let contents = documents::read(source);
     if contents.plugins.is_empty() {
         return Err(format!("{}: no configuration of the filter is in it", source.name));
     }

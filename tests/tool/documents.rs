@@ -86,7 +86,7 @@ fn a_bootstrap_is_read_as_envoy_reads_it() {
     assert_eq!(outcome.findings("warnings"), [""; 0]);
     assert_eq!(
         outcome.findings("notes"),
-        ["22:40 client_id: the value of CLIENT_ID couldn't be checked: it isn't set here"]
+        ["23:40 client_id: the value of CLIENT_ID couldn't be checked: it isn't set here"]
     );
     let configuration = &outcome.json()["configurations"][0];
     assert_eq!(configuration["kind"], "Envoy configuration");
@@ -103,8 +103,8 @@ fn a_bootstrap_is_read_as_envoy_reads_it() {
     assert_eq!(
         faults(&text),
         [
-            "25:47 scopes[1]: true or false where text is needed",
-            "25:51 scopes[2]: a number where text is needed"
+            "26:47 scopes[1]: true or false where text is needed",
+            "26:51 scopes[2]: a number where text is needed"
         ]
     );
 }
@@ -116,7 +116,7 @@ fn names_must_be_handed_to_the_vm() {
     let outcome = check(&text).env("CLIENT_SECRET", "x").arguments(&["--json"]).outcome().expect(1);
     assert_eq!(
         outcome.faults(),
-        ["25:44 client_secret: the environment variable CLIENT_SECRET is not set in the VM"]
+        ["26:44 client_secret: the environment variable CLIENT_SECRET is not set in the VM"]
     );
     assert_eq!(
         outcome.json()["faults"][0]["help"],
@@ -131,9 +131,9 @@ fn names_must_be_handed_to_the_vm() {
         .arguments(&["--json"])
         .outcome()
         .expect(1);
-    assert_eq!(outcome.faults(), ["22:40 client_id: `a b` is no app client id"]);
+    assert_eq!(outcome.faults(), ["23:40 client_id: `a b` is no app client id"]);
     let short = envoy(&settings(), CLUSTERS).replace(SESSION_KEY, "c2hvcnQ=");
-    assert_eq!(faults(&short), ["24:47 session.keys[0]: 5 bytes, 32 are needed"]);
+    assert_eq!(faults(&short), ["25:48 session.keys[0]: 5 bytes, 32 are needed"]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn json_within_yaml_has_its_faults_in_its_own_lines() {
         faults(text),
         [
             "7:7 domain: is missing (for example myapp.auth.us-east-1.amazoncognito.com)",
-            "9:68 domian: unknown setting; did you mean `domain`?",
+            "9:67 domian: unknown setting; did you mean `domain`?",
             "10:32 session.keys[0]: 16 bytes, 32 are needed",
         ]
     );
@@ -197,7 +197,7 @@ fn json_within_yaml_has_its_faults_in_its_own_lines() {
     let shown = check(text).outcome().expect(1).out;
     assert!(shown.contains("\"client_secret\": *******************, \"domian\""), "{shown}");
     let broken = text.replace("\"domian\": \"x.example.com\",", "\"domian\": x,");
-    assert_eq!(faults(&broken), ["9:78 config.configuration.value: not JSON: expected value"]);
+    assert_eq!(faults(&broken), ["9:77 config.configuration.value: not JSON: expected value"]);
     let quoted = "configuration:
   '@type': type.googleapis.com/google.protobuf.StringValue
   value: '{\"user_pool_id\": \"x\", \"it''s\": 1,
@@ -342,7 +342,7 @@ fn lists_and_config_maps_are_looked_into() {
         indented(&envoy("user_pool_id: us-east-1_UFeMzbuJe\nclient: x\n", CLUSTERS), 4)
     );
     let found = faults(&map);
-    assert!(found.iter().any(|fault| fault.starts_with("27:33 client: unknown setting")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.starts_with("28:33 client: unknown setting")), "{found:?}");
     let filter = format!(
         "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nspec:\n  configPatches:\n    - patch:\n        value:\n{}",
         indented(

@@ -18,6 +18,7 @@ mod variables;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -124,7 +125,9 @@ pub struct File(pub PathBuf);
 
 impl File {
     pub fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("envoy-cognito-{}-{name}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("envoy-cognito-{}-{number}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         Self(path)
     }

@@ -38,7 +38,7 @@ fn described(section: &str, schema: &Value, found: &mut BTreeSet<Setting>) {
         if shape["items"]["properties"].is_object() {
             described(&format!("{setting}[]"), &shape["items"], found);
             found.insert(setting);
-        } else if shape["properties"].is_object() {
+        } else if shape["properties"].is_object() && key != "authorize_params" {
             described(&setting, shape, found);
         } else {
             found.insert(setting);

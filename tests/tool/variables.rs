@@ -13,7 +13,7 @@ fn an_unset_variable_is_a_fault_that_names_it() {
     assert_eq!(
         outcome.faults(),
         [
-            "4:19 session.keys[0]: the environment variable SESSION_KEY is not set",
+            "4:20 session.keys[0]: the environment variable SESSION_KEY is not set",
             "5:16 client_secret: the environment variable CLIENT_SECRET is not set",
             "6:13 public_url: the environment variable HOST is not set",
         ]
@@ -32,7 +32,7 @@ fn values_come_from_the_environment_and_are_checked() {
     let outcome = set(SESSION_KEY).outcome().expect(0);
     assert!(outcome.out.contains("https://app.example.com/.auth/callback"), "{}", outcome.out);
     let outcome = set(SHORT_KEY).arguments(&["--json"]).outcome().expect(1);
-    assert_eq!(outcome.faults(), ["4:19 session.keys[0]: 16 bytes, 32 are needed"]);
+    assert_eq!(outcome.faults(), ["4:20 session.keys[0]: 16 bytes, 32 are needed"]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn values_come_from_files() {
 fn values_may_be_left_to_the_filter() {
     let outcome = check(&with_variables()).arguments(&["--allow-unset"]).outcome().expect(0);
     for part in [
-        "note: <stdin>:4:19: session.keys[0]: the value of SESSION_KEY couldn't be checked: it isn't set here\n",
+        "note: <stdin>:4:20: session.keys[0]: the value of SESSION_KEY couldn't be checked: it isn't set here\n",
         "callback URLs        https://${HOST}/.auth/callback\n",
         "for the app client ${CLIENT_ID} of the user pool us-east-1_UFeMzbuJe:\n",
     ] {

@@ -5,6 +5,12 @@ use serde_json::{Map, Value, json};
 /// What a text with a variable in it looks like: nobody knows what it will be.
 const VARIABLE: &str = r"\$\{[A-Za-z0-9_]+\}";
 
+/// A host, or all hosts below one.
+pub const HOST: &str = r"\*\.[A-Za-z0-9_.-]+|[A-Za-z0-9_.:-]+|\[[0-9A-Fa-f:.]+\]";
+
+/// A URL that a browser or the filter may be sent to.
+pub const URL: &str = r"https://\S+|http://(?:[A-Za-z0-9.-]*localhost|127\.[0-9.]+|\[::1\])(?:[:/?]\S*)?";
+
 /// Any text.
 pub fn text(description: &str) -> Value {
     json!({ "description": description, "type": ["string", "null"] })
