@@ -81,8 +81,11 @@ impl Shown {
                 (true, false) => "a session whose tokens have expired; the next request refreshes them",
             };
             writeln!(out, "{}: {state}", session.cookie)?;
+            // Names of claims are as long as their operator likes.
+            let width =
+                session.claims.iter().map(|(claim, _)| claim.chars().count()).max().unwrap_or(0).max(14);
             let row = |out: &mut dyn Write, label: &str, value: &str| {
-                writeln!(out, "  {label:<14} {}", printable(value))
+                writeln!(out, "  {label:<width$} {}", printable(value))
             };
             row(out, "host", &session.host)?;
             row(out, "subject", &session.subject)?;
