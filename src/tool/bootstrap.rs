@@ -38,7 +38,7 @@ pub fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
     }
     let config = read(arguments);
     if let Err(faults) = &config {
-        wrong.extend(faults.iter().map(|fault| about_argument(fault)));
+        wrong.extend(faults.iter().map(about_argument));
     }
     match config {
         Ok(config) if wrong.is_empty() => {

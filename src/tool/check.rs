@@ -11,6 +11,7 @@ use crate::tool::reading::{self, Reading};
 use crate::tool::registration::{self, Registration};
 use crate::tool::source::Source;
 use crate::tool::stand_ins::StandIns;
+use crate::tool::tree::Node;
 use crate::tool::variables::Environment;
 
 /// A file, and all that is to be said of it.
@@ -97,6 +98,9 @@ impl Around<'_> {
                 found.extend(self.check_clusters(plugin, &contents, &needs));
                 Needs { registrations: registration::of(&config, &user_pool_ids, &hosts), clusters: needs }
             });
+            if let (None, Some(root)) = (&needs, &plugin.configuration) {
+                found.extend(Self::check_names(plugin, &contents, root));
+            }
             // What is said of a stand-in says nothing of the real value, but that a cluster is missing.
             found.retain(|finding| !stand_ins.are_in(&finding.message));
             for finding in &mut found {
@@ -114,6 +118,26 @@ impl Around<'_> {
         Checked { source, strangers: contents.strangers, shown: contents.shown, configurations, findings }
     }
 
+    /// The clusters that a faulty configuration names, looked for in the bootstrap around it.
+    fn check_names(plugin: &Plugin, contents: &Contents, root: &Node) -> Vec<Finding> {
+        let is_whole =
+            contents.bootstraps.iter().any(|(document, more)| *document == plugin.document && !more);
+        let is_there = |name: &String| {
+            contents
+                .clusters
+                .iter()
+                .any(|cluster| cluster.document == plugin.document && cluster.name == *name)
+        };
+        let missing = needs::names(root).into_iter().filter(|name| is_whole && !is_there(name));
+        let at = plugin.span.start..plugin.span.start;
+        missing
+            .map(|name| {
+                let message = format!("the cluster `{name}` is missing, which the filter calls");
+                Finding::fault(format!("{}.clusters", plugin.path), at.clone(), message)
+            })
+            .collect()
+    }
+
     /// The clusters that the filter calls, held to those that are known.
     fn check_clusters(&self, plugin: &Plugin, contents: &Contents, needs: &[Need]) -> Vec<Finding> {
         let at = plugin.span.start..plugin.span.start;
@@ -125,6 +149,11 @@ impl Around<'_> {
                     contents.clusters.iter().filter(|cluster| cluster.document == *document).collect();
                 let missing = if *more { Severity::Warning } else { Severity::Fault };
                 clusters::check(needs, &known, missing, &at, &place)
+            }
+            (None, Kind::EnvoyExtensionPolicy) if self.loose.is_empty() => {
+                let help = "an EnvoyPatchPolicy adds clusters, and so does the bootstrap of the EnvoyProxy; name the file here";
+                let message = "the filter calls clusters that Envoy Gateway doesn't have by itself";
+                vec![Finding::warning(place, at, message).help(help)]
             }
             (None, Kind::WasmPlugin) => self.check_istio(needs, &at, &place),
             (None, _) if self.loose.is_empty() => Vec::new(),

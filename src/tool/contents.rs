@@ -108,6 +108,11 @@ pub fn looks_like_ours(node: &Node) -> bool {
     node.is_map() && node.entries().iter().any(|entry| near(&entry.key))
 }
 
+/// Whether an object can't be anything but a configuration of the filter.
+pub fn is_ours(node: &Node) -> bool {
+    ["user_pool_id", "client_id", "pools"].iter().any(|key| node.get(key).is_some())
+}
+
 /// A configuration that stands in a text as JSON.
 ///
 /// # Errors

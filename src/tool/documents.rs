@@ -1,6 +1,6 @@
 //! The documents of a file, each read as what it is.
 
-use crate::tool::contents::{Contents, Kind, Plugin, looks_like_ours};
+use crate::tool::contents::{Contents, Kind, Plugin, is_ours, looks_like_ours};
 use crate::tool::embedded::Places;
 use crate::tool::envoy;
 use crate::tool::finding::Finding;
@@ -34,7 +34,7 @@ fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
                 None => take(contents, inner, &path, file),
             }
         }
-    } else if envoy::is_piece(node) {
+    } else if envoy::is_piece(node) && !is_ours(node) {
         envoy::take(contents, node, path, file);
     } else if looks_like_ours(node) {
         contents.plugins.push(Plugin {

@@ -5,6 +5,8 @@ use envoy_cognito::config::Config;
 use envoy_cognito::http::Endpoint;
 use envoy_cognito::pool::Pool;
 
+use crate::tool::tree::Node;
+
 /// A cluster that the filter calls, with one host that it must lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -36,6 +38,24 @@ pub fn of(config: &Config) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// The names of the clusters that a configuration means which isn't good: as much as can be said of it.
+pub fn names(root: &Node) -> Vec<String> {
+    let pools = root.get("pools").map(Node::items).filter(|pools| !pools.is_empty());
+    let mut names: Vec<String> = Vec::new();
+    for pool in pools.unwrap_or(std::slice::from_ref(root)) {
+        for (key, usual) in [("domain", "cognito_domain"), ("idp", "cognito_idp")] {
+            let name = pool.at(&["clusters", key]).map_or(Some(usual), Node::text);
+            // What is no text is a fault already, and what a variable holds isn't looked for.
+            if let Some(name) =
+                name.filter(|name| !name.contains("${") && !names.iter().any(|known| known == name))
+            {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
 }
 
 /// What is called of a pool, through which cluster.

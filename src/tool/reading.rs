@@ -125,9 +125,9 @@ fn unset_fault(path: &str, name: &str, span: Range<usize>, scope: &Scope) -> Fin
     match scope {
         Scope::Process => {
             let message = format!("the environment variable {name} is not set");
-            Finding::fault(path, span, message).help(format!(
-                "set it, give its value with --env-file, or say --allow-unset where only the filter will know it"
-            ))
+            Finding::fault(path, span, message).help(
+                "set it, give its value with --env-file, or say --allow-unset where only the filter will know it",
+            )
         }
         Scope::Vm(handed) => {
             let message = format!("the environment variable {name} is not set in the VM");

@@ -97,11 +97,14 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
         claim.starts_with("custom:") || claim.starts_with("dev:") || STANDARD.contains(&claim.as_str())
     };
     let mut read_attributes: Vec<String> = wanted.iter().filter(is_attribute).cloned().collect();
-    // Cognito turns the scope `email` down where one of the two can't be read.
-    if pool.cognito.scopes.iter().any(|scope| scope == "email") {
-        for name in ["email", "email_verified"] {
+    // Cognito turns a scope down where not all behind it can be read.
+    for (scope, attributes) in
+        [("email", ["email", "email_verified"]), ("phone", ["phone_number", "phone_number_verified"])]
+    {
+        let is_asked = pool.cognito.scopes.iter().any(|asked| asked == scope);
+        for name in attributes.iter().filter(|_| is_asked) {
             if !read_attributes.iter().any(|known| known == name) {
-                read_attributes.push(name.to_owned());
+                read_attributes.push((*name).to_owned());
             }
         }
     }
@@ -219,24 +222,28 @@ fn commands(registration: &Registration, pool: &Pool) -> Vec<String> {
         word(client_id)
     );
     let list = |items: &[String]| serde_json::to_string(items).unwrap_or_default();
-    let mut providers = vec!["COGNITO".to_owned()];
-    if let Some((_, provider)) =
-        pool.cognito.authorize_params.iter().find(|(name, _)| name == "identity_provider")
-    {
-        providers = vec![provider.clone()];
-    }
     let additions = [
         (".CallbackURLs", list(callback_urls)),
         (".LogoutURLs", list(sign_out_urls)),
         (".AllowedOAuthFlows", list(&["code".to_owned()])),
         (".AllowedOAuthScopes", list(scopes)),
-        (".SupportedIdentityProviders", list(&providers)),
     ];
     let mut filter = "del(.ClientSecret, .CreationDate, .LastModifiedDate)".to_owned();
     for (field, items) in additions {
         filter.push_str(&format!("\n  | {field} |= ((. // []) + {items} | unique)"));
     }
     filter.push_str("\n  | .AllowedOAuthFlowsUserPoolClient = true");
+    let provider = pool.cognito.authorize_params.iter().find(|(name, _)| name == "identity_provider");
+    filter.push_str(&match provider {
+        Some((_, name)) => {
+            format!(
+                "\n  | .SupportedIdentityProviders |= ((. // []) + {} | unique)",
+                list(std::slice::from_ref(name))
+            )
+        }
+        // Who lets people in by other providers alone had a reason to.
+        None => "\n  | .SupportedIdentityProviders //= [\"COGNITO\"]".to_owned(),
+    });
     // A client without a list reads all that is there, and shall go on to.
     filter.push_str(&format!(
         "\n  | if .ReadAttributes then .ReadAttributes |= (. + {} | unique) else . end",

@@ -21,8 +21,12 @@ const DIM: Style = Style::new().dimmed();
 /// Where nobody reads any more.
 pub fn write(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     for file in files {
-        for finding in &file.findings {
-            write_finding(file, finding, out)?;
+        let (notes, others): (Vec<&Finding>, Vec<&Finding>) =
+            file.findings.iter().partition(|finding| finding.severity == Severity::Note);
+        others.iter().try_for_each(|finding| write_finding(file, finding, out))?;
+        notes.iter().try_for_each(|finding| write_note(file, finding, out))?;
+        if !notes.is_empty() {
+            writeln!(out)?;
         }
         for configuration in &file.configurations {
             write_configuration(file, configuration, out)?;
@@ -31,20 +35,21 @@ pub fn write(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     write_summary(files, out)
 }
 
-fn write_finding(file: &Checked, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    let title = match finding.path.as_str() {
+/// What couldn't be looked at. There is nothing to mend, so its line isn't shown.
+fn write_note(file: &Checked, note: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let (line, column) = file.source.position(note.span.start);
+    writeln!(out, "{BOLD}note{BOLD:#}: {}:{line}:{column}: {}", file.source.name, title(note))
+}
+
+fn title(finding: &Finding) -> String {
+    match finding.path.as_str() {
         "" => finding.message.clone(),
         path => format!("{path}: {}", finding.message),
-    };
-    let level = match finding.severity {
-        Severity::Fault => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-        Severity::Note => {
-            // There is nothing to mend.
-            let (line, column) = file.source.position(finding.span.start);
-            return writeln!(out, "{BOLD}note{BOLD:#}: {}:{line}:{column}: {title}\n", file.source.name);
-        }
-    };
+    }
+}
+
+fn write_finding(file: &Checked, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let level = if finding.severity == Severity::Warning { Level::WARNING } else { Level::ERROR };
     // One line, however many the value has.
     let line = file.source.line_of(finding.span.start);
     let text = file.shown.get(line.clone()).unwrap_or_default();
@@ -55,7 +60,7 @@ fn write_finding(file: &Checked, finding: &Finding, out: &mut dyn Write) -> io::
         .line_start(number)
         .path(file.source.name.as_str())
         .annotation(AnnotationKind::Primary.span(span));
-    let mut group = level.primary_title(title).element(snippet);
+    let mut group = level.primary_title(title(finding)).element(snippet);
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }

@@ -30,6 +30,15 @@ fn a_cluster_that_is_missing_is_a_fault() {
 }
 
 #[test]
+fn a_cluster_is_missed_beside_other_faults() {
+    let text = envoy(&settings().replace("domain:", "domian:"), "");
+    let faults = check(&text).arguments(&["--json"]).outcome().expect(1).faults();
+    let missing =
+        |name| faults.iter().any(|fault| fault.contains(&format!("the cluster `{name}` is missing")));
+    assert!(missing("cognito_domain") && missing("cognito_idp"), "{faults:?}");
+}
+
+#[test]
 fn a_cluster_that_leads_elsewhere_is_a_fault() {
     let (faults, _) = found(&CLUSTERS.replace("cognito-idp.us-east-1", "cognito-idp.eu-west-1"));
     assert_eq!(

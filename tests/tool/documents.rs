@@ -326,6 +326,14 @@ spec:
         ]
     );
     assert_eq!(outcome.json()["faults"][1]["help"], "add CLIENT_ID to `env.hostKeys`");
+    let good = text
+        .replace("hostKeys: [ SESSION_KEY ]", "hostKeys: [ SESSION_KEY, CLIENT_ID ]")
+        .replace("failOpen: true", "");
+    let warnings = check(&good).arguments(&["--json"]).outcome().expect(0).findings("warnings");
+    assert!(
+        warnings[0].contains("the filter calls clusters that Envoy Gateway doesn't have"),
+        "{warnings:?}"
+    );
     assert_eq!(outcome.json()["configurations"][0]["document_path"], "spec.wasm[1].config");
 }
 

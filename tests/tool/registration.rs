@@ -97,6 +97,9 @@ fn the_commands_add_and_take_nothing_away() {
         "ReadAttributes": ["custom:roles", "email", "name"],
     });
     assert_eq!(after, expected);
+    // Who lets people in by another provider alone goes on to.
+    let google = jq(filter, &json!({ "SupportedIdentityProviders": ["Google"] })).unwrap();
+    assert_eq!(google["SupportedIdentityProviders"], json!(["Google"]));
     // Who may read everything goes on to.
     assert_eq!(jq(filter, &json!({})).unwrap().get("ReadAttributes"), None);
 }
