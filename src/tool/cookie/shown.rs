@@ -9,56 +9,87 @@ use serde::Serialize;
 /// What was found in the cookies.
 #[derive(Default, Serialize)]
 pub struct Shown {
+    /// Sessions.
     pub sessions: Vec<ShownSession>,
+    /// What goes with them.
     pub tokens: Vec<ShownTokens>,
+    /// Sign-ins under way.
     pub sign_ins_under_way: Vec<ShownFlow>,
     /// Why something didn't open, in sentences.
     pub not_opened: Vec<NotOpened>,
 }
 
+/// A session.
 #[derive(Serialize)]
 pub struct ShownSession {
+    /// The name of the cookie.
     pub cookie: String,
+    /// The name of its pool; empty where there is but one.
     pub pool: String,
+    /// The host that it belongs to.
     pub host: String,
+    /// `sub`.
     pub subject: String,
+    /// `cognito:username`.
     pub username: Option<String>,
+    /// `email`.
     pub email: Option<String>,
+    /// `name`.
     pub name: Option<String>,
+    /// The roles.
     pub roles: Vec<String>,
+    /// What `headers.claims` asks for.
     pub claims: Vec<(String, String)>,
+    /// When the person signed in, in Unix seconds like all times here.
     pub signed_in_at: u64,
+    /// When its tokens were had.
     pub tokens_renewed_at: u64,
+    /// When they expire.
     pub tokens_expire_at: u64,
+    /// When signing in again will be needed.
     pub ends_at: u64,
+    /// When the person was last seen, where that is kept.
     pub seen_at: Option<u64>,
     /// Whether the filter would take it now.
     pub lasts: bool,
 }
 
+/// The tokens of a session.
 #[derive(Serialize)]
 pub struct ShownTokens {
+    /// The name of the cookie.
     pub cookie: String,
     /// The length of each token that is there; the tokens themselves are nobody's business.
     pub refresh_token_characters: Option<usize>,
+    /// Likewise.
     pub id_token_characters: Option<usize>,
+    /// Likewise.
     pub access_token_characters: Option<usize>,
     /// Whether it is of the session that was shown; unknown where there is none.
     pub of_the_session: Option<bool>,
 }
 
+/// A sign-in under way.
 #[derive(Serialize)]
 pub struct ShownFlow {
+    /// The name of the cookie.
     pub cookie: String,
+    /// When it began.
     pub started_at: u64,
+    /// Where it leads to, without the query.
     pub return_to: String,
+    /// The callback URL.
     pub redirect_uri: String,
+    /// Whether it can still be finished.
     pub is_alive: bool,
 }
 
+/// What didn't open.
 #[derive(Serialize)]
 pub struct NotOpened {
+    /// The name of the cookie.
     pub cookie: String,
+    /// Why, or what may be why.
     pub reasons: Vec<String>,
 }
 
