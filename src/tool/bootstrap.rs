@@ -113,7 +113,10 @@ impl Page<'_> {
         page.push_str(
             "\n  clusters:\n    # The app. It must not be reachable around Envoy: it believes the headers.\n",
         );
-        page.push_str(&cluster("app", &self.upstream.0, self.upstream.1));
+        // Of the app there may be several, under one name.
+        page.push_str(
+            &cluster("app", &self.upstream.0, self.upstream.1).replace("LOGICAL_DNS", "STRICT_DNS"),
+        );
         for need in &self.needs {
             page.push_str(&format!("\n    # {}.\n", sentence(&need.uses)));
             page.push_str(&cluster(&need.cluster, need.host.trim_matches(['[', ']']), need.port));
@@ -157,6 +160,7 @@ impl Page<'_> {
         let arguments = self.arguments;
         let hops = match arguments.trusted_hops {
             Some(hops) => format!("                xff_num_trusted_hops: {hops}\n"),
+            None if arguments.tls_cert.is_none() => NO_TLS.to_owned(),
             None => String::new(),
         };
         LISTENER
@@ -295,6 +299,8 @@ const LISTENER: &str = r#"static_resources:
                         - match: { prefix: "/" }
                           route: { cluster: app }
 "#;
+
+const NO_TLS: &str = "                # Behind a load balancer that ends TLS, write `xff_num_trusted_hops: 1`, so that its\n                # X-Forwarded-Proto is believed: no sign-in begins over plain http.\n";
 
 const DOWNSTREAM_TLS: &str = r#"        - transport_socket:
             name: envoy.transport_sockets.tls

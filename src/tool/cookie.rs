@@ -220,7 +220,7 @@ fn of_session(config: &Config, pool: &Pool, host: &str, session: &Session, now: 
         email: identity.email.clone(),
         name: identity.name.clone(),
         roles: identity.roles.clone(),
-        claims: identity.claims.clone(),
+        claims: identity.claims.iter().cloned().collect(),
         signed_in_at: session.signed_in_at.secs(),
         tokens_renewed_at: session.renewed_at.secs(),
         tokens_expire_at: session.expires_at.secs(),

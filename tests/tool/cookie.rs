@@ -115,6 +115,7 @@ fn a_value_alone_is_opened() {
         run(&["show-cookie", "--json", "--config", config.path(), cookie.path()]).outcome().expect(0);
     assert_eq!(outcome.json()["sessions"][0]["username"], "jsmith");
     assert_eq!(outcome.json()["sessions"][0]["lasts"], true);
+    assert_eq!(outcome.json()["sessions"][0]["claims"]["custom:zone"], "Europe/Berlin");
 }
 
 #[test]

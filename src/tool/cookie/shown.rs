@@ -1,5 +1,6 @@
 //! What is shown of cookies.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
@@ -39,7 +40,7 @@ pub struct ShownSession {
     /// The roles.
     pub roles: Vec<String>,
     /// What `headers.claims` asks for.
-    pub claims: Vec<(String, String)>,
+    pub claims: BTreeMap<String, String>,
     /// When the person signed in, in Unix seconds like all times here.
     pub signed_in_at: u64,
     /// When its tokens were had.
@@ -113,8 +114,7 @@ impl Shown {
             };
             writeln!(out, "{}: {state}", session.cookie)?;
             // Names of claims are as long as their operator likes.
-            let width =
-                session.claims.iter().map(|(claim, _)| claim.chars().count()).max().unwrap_or(0).max(14);
+            let width = session.claims.keys().map(|claim| claim.chars().count()).max().unwrap_or(0).max(14);
             let row = |out: &mut dyn Write, label: &str, value: &str| {
                 writeln!(out, "  {label:<width$} {}", printable(value))
             };
