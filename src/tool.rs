@@ -51,7 +51,7 @@ mod unsealing;
 mod bootstrap;
 
 use std::collections::HashMap;
-use std::io::{self, Read as _, Write};
+use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -204,6 +204,9 @@ fn show_cookie(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, 
             "name the host that the cookie belongs to by --host: the configuration has no public_url"
                 .to_owned(),
         );
+    }
+    if arguments.file.is_none() && io::stdin().is_terminal() {
+        anstream::eprintln!("Paste the cookie, or a whole Cookie header; then press Ctrl-D:");
     }
     let pasted = read(arguments.file.as_deref().unwrap_or(Path::new("-")))?.text;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

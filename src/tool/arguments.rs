@@ -16,14 +16,11 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// When to colour what is printed.
+/// When to colour what is printed. The words say it all, and comments would make each page of help longer.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Color {
-    /// On a terminal.
     Auto,
-    /// Also into files and pipes.
     Always,
-    /// Nowhere.
     Never,
 }
 
@@ -40,7 +37,10 @@ pub enum Command {
     Key,
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
-    /// Open a session cookie, for support. The cookie, or a whole Cookie header, is read from standard input.
+    /// Open a session cookie, for support.
+    ///
+    /// The cookie's value, or a whole Cookie header, is read from standard input, so that it stays out of the shell's
+    /// history. No token is ever shown.
     ShowCookie(ShowCookie),
     /// Print a complete Envoy configuration to begin with.
     Envoy(Box<Envoy>),

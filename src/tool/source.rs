@@ -33,7 +33,9 @@ impl Source {
         let (before, after) = self.text.split_at_checked(at).unwrap_or((&self.text, ""));
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let end = after.find('\n').map_or(self.text.len(), |newline| at + newline);
-        start..end
+        // A line may end as Windows ends it.
+        let line = self.text.get(start..end).unwrap_or_default();
+        start..start + line.strip_suffix('\r').unwrap_or(line).len()
     }
 }
 
@@ -55,5 +57,7 @@ mod tests {
         assert_eq!(source.position(99), (3, 1));
         assert_eq!(Source::offset(&source.text, 2, 4), 6);
         assert_eq!(&source.text[source.line_of(6)], "é: b");
+        let source = Source { name: "x".into(), text: "a\r\nb".into() };
+        assert_eq!(&source.text[source.line_of(0)], "a");
     }
 }
