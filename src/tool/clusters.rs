@@ -93,7 +93,12 @@ impl Judge<'_> {
                     "",
                 );
             }
-            (Some((socket, Some(config))), true) if is_tls(config) => self.judge_tls(socket, config, sni),
+            (Some((socket, Some(config))), true) if is_tls(config) => {
+                let at =
+                    socket.get("name").map_or(socket.span.start..socket.span.start, |name| name.span.clone());
+                self.judge_sni(config, &at);
+                self.judge_certificates(config, at);
+            }
             _ => {}
         }
     }
@@ -123,63 +128,55 @@ impl Judge<'_> {
         }
     }
 
-    fn judge_tls(&mut self, socket: &Node, config: &Node, sni: Option<&Node>) {
-        let host = self.need.host.clone();
-        let at = socket.get("name").map_or(socket.span.start..socket.span.start, |name| name.span.clone());
-        let by_host = config.get("auto_host_sni").is_some_and(Node::is_true);
-        match sni {
-            Some(sni) if sni.text().is_some_and(|name| !name.eq_ignore_ascii_case(&host)) => {
-                let message = format!(
-                    "the SNI of `{}` is {}, and the filter means {host}",
-                    self.cluster.name,
-                    sni.text().unwrap_or_default()
-                );
-                self.say(Severity::Fault, "transport_socket.typed_config.sni", sni.span.clone(), message, "");
+    fn judge_sni(&mut self, config: &Node, at: &Range<usize>) {
+        let host = &self.need.host;
+        let place = "transport_socket.typed_config.sni";
+        let name = &self.cluster.name;
+        match config.get("sni") {
+            Some(sni) if sni.text().is_some_and(|text| !text.eq_ignore_ascii_case(host)) => {
+                let found = sni.text().unwrap_or_default();
+                let message = format!("the SNI of `{name}` is {found}, and the filter means {host}");
+                self.say(Severity::Fault, place, sni.span.clone(), message, "");
             }
-            None if !by_host => {
+            None if !config.get("auto_host_sni").is_some_and(Node::is_true) => {
                 let message = format!(
-                    "`{}` sends no SNI; CloudFront, which custom domains stand behind, answers to nobody without",
-                    self.cluster.name
+                    "`{name}` sends no SNI; CloudFront, which custom domains stand behind, answers to nobody without"
                 );
-                self.say(
-                    Severity::Warning,
-                    "transport_socket.typed_config.sni",
-                    at.clone(),
-                    message,
-                    &format!("write `sni: {host}`"),
-                );
+                self.say(Severity::Warning, place, at.clone(), message, &format!("write `sni: {host}`"));
             }
             _ => {}
         }
+    }
+
+    fn judge_certificates(&mut self, config: &Node, at: Range<usize>) {
         let common = config.get("common_tls_context");
         let has = |key: &str| common.is_some_and(|common| common.get(key).is_some());
-        if has("validation_context_sds_secret_config") || has("custom_validator_config") {
+        // What is fetched while Envoy runs can't be looked at.
+        let elsewhere = [
+            "validation_context_sds_secret_config",
+            "custom_validator_config",
+            "combined_validation_context",
+        ];
+        if elsewhere.iter().any(|key| has(key)) {
             return;
         }
-        let validation = common.and_then(|common| {
-            common
-                .get("validation_context")
-                .or_else(|| common.at(&["combined_validation_context", "default_validation_context"]))
-        });
-        let is_combined = has("combined_validation_context");
-        let knows = |key: &str| validation.is_some_and(|validation| validation.get(key).is_some());
+        let validation = common.and_then(|common| common.get("validation_context"));
+        let knows =
+            |keys: &[&str]| keys.iter().any(|key| validation.is_some_and(|known| known.get(key).is_some()));
         let place = "transport_socket.typed_config.common_tls_context.validation_context";
-        if !is_combined
-            && !["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"]
-                .iter()
-                .any(|key| knows(key))
-        {
+        let name = &self.cluster.name;
+        if !knows(&["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"]) {
             let message = format!(
-                "`{}` believes any certificate: whoever sits in between reads codes and secrets, and makes up keys",
-                self.cluster.name
+                "`{name}` believes any certificate: whoever sits in between reads codes and secrets, and makes up keys"
             );
-            let help = "name the authorities: `validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }`";
+            let help = "name the authorities: \
+                        `validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }`";
             self.say(Severity::Fault, place, at, message, help);
-        } else if !["match_typed_subject_alt_names", "match_subject_alt_names"].iter().any(|key| knows(key))
+        } else if !knows(&["match_typed_subject_alt_names", "match_subject_alt_names"])
             && !config.get("auto_sni_san_validation").is_some_and(Node::is_true)
-            && !is_combined
         {
-            let message = format!("`{}` believes a good certificate of any other name", self.cluster.name);
+            let message = format!("`{name}` believes a good certificate of any other name");
+            let host = &self.need.host;
             let help = format!(
                 "`match_typed_subject_alt_names: [ {{ san_type: DNS, matcher: {{ exact: {host} }} }} ]`"
             );

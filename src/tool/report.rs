@@ -78,7 +78,10 @@ fn write_configuration(file: &Checked, configuration: &Configuration, out: &mut 
         // What is wrong with it has been said.
         return Ok(());
     };
-    writeln!(out, "{GOOD}good{GOOD:#} {BOLD}{what}{BOLD:#}\n")?;
+    // The filter takes it, but not all is good around it.
+    let verdict =
+        if file.count(Severity::Fault) == 0 { format!("{GOOD}good{GOOD:#} ") } else { String::new() };
+    writeln!(out, "{verdict}{BOLD}{what}{BOLD:#}\n")?;
     for registration in registrations {
         write_registration(registration, out)?;
     }

@@ -96,7 +96,7 @@ fn a_whole_header_is_opened_and_no_token_shown() {
         "refresh token  there, 6900 characters\n",
         "ID token       none\n",
         "__Host-auth-flow-0123456789abcdef: a sign-in under way\n",
-        "leads to       /reports\n",
+        "leads to  /reports\n",
     ] {
         assert!(outcome.out.contains(part), "{part}\nis missing in\n{}", outcome.out);
     }

@@ -105,79 +105,94 @@ impl Shown {
     /// # Errors
     /// Where nobody reads any more.
     pub fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
-        let at = |secs: u64| format!("{} ({})", moment(secs), distance(secs, now.secs()));
-        for session in &self.sessions {
-            let state = match (session.lasts, now.secs() < session.tokens_expire_at) {
-                (false, _) => "a session that is over",
-                (true, true) => "a session",
-                (true, false) => "a session whose tokens have expired; the next request refreshes them",
-            };
-            writeln!(out, "{}: {state}", session.cookie)?;
-            // Names of claims are as long as their operator likes.
-            let width = session.claims.keys().map(|claim| claim.chars().count()).max().unwrap_or(0).max(14);
-            let row = |out: &mut dyn Write, label: &str, value: &str| {
-                writeln!(out, "  {label:<width$} {}", printable(value))
-            };
-            row(out, "host", &session.host)?;
-            row(out, "subject", &session.subject)?;
-            for (label, value) in
-                [("user name", &session.username), ("email", &session.email), ("name", &session.name)]
-            {
-                row(out, label, value.as_deref().unwrap_or("none"))?;
-            }
-            row(
-                out,
-                "roles",
-                &if session.roles.is_empty() { "none".to_owned() } else { session.roles.join(", ") },
-            )?;
-            for (claim, value) in &session.claims {
-                row(out, claim, value)?;
-            }
-            row(out, "signed in", &at(session.signed_in_at))?;
-            row(out, "tokens from", &at(session.tokens_renewed_at))?;
-            row(out, "tokens until", &at(session.tokens_expire_at))?;
-            if let Some(seen) = session.seen_at {
-                row(out, "last seen", &at(seen))?;
-            }
-            row(out, "session until", &at(session.ends_at))?;
-        }
-        for tokens in &self.tokens {
-            let whose = match tokens.of_the_session {
-                Some(true) => "the tokens of that session",
-                Some(false) => "the tokens of another session, which the filter doesn't take with this one",
-                None => "the tokens of a session",
-            };
-            writeln!(out, "{}: {whose}", tokens.cookie)?;
-            let rows = [
-                ("refresh token", tokens.refresh_token_characters),
-                ("ID token", tokens.id_token_characters),
-                ("access token", tokens.access_token_characters),
-            ];
-            for (label, characters) in rows {
-                let value =
-                    characters.map_or("none".to_owned(), |count| format!("there, {count} characters"));
-                writeln!(out, "  {label:<14} {value}")?;
-            }
-        }
-        for flow in &self.sign_ins_under_way {
-            let state = if flow.is_alive { "a sign-in under way" } else { "a sign-in that took too long" };
-            writeln!(out, "{}: {state}", flow.cookie)?;
-            writeln!(out, "  {:<14} {}", "begun", at(flow.started_at))?;
-            writeln!(out, "  {:<14} {}", "callback", printable(&flow.redirect_uri))?;
-            writeln!(out, "  {:<14} {}", "leads to", printable(&flow.return_to))?;
-        }
-        for NotOpened { cookie, reasons } in &self.not_opened {
-            let name = if cookie.is_empty() { "this value" } else { cookie };
-            match reasons.as_slice() {
-                [reason] => writeln!(out, "{name} doesn't open: {reason}")?,
-                reasons => {
-                    writeln!(out, "{name} doesn't open. One of these is why:")?;
-                    reasons.iter().try_for_each(|reason| writeln!(out, "  - {reason}"))?;
-                }
-            }
-        }
-        Ok(())
+        self.sessions.iter().try_for_each(|session| session.write(now, out))?;
+        self.tokens.iter().try_for_each(|tokens| tokens.write(out))?;
+        self.sign_ins_under_way.iter().try_for_each(|flow| flow.write(now, out))?;
+        self.not_opened.iter().try_for_each(|cookie| cookie.write(out))
     }
+}
+
+impl ShownSession {
+    fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
+        let state = match (self.lasts, now.secs() < self.tokens_expire_at) {
+            (false, _) => "a session that is over",
+            (true, true) => "a session",
+            (true, false) => "a session whose tokens have expired; the next request refreshes them",
+        };
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let roles = if self.roles.is_empty() { "none".to_owned() } else { self.roles.join(", ") };
+        let mut rows = vec![
+            ("host", self.host.clone()),
+            ("subject", self.subject.clone()),
+            ("user name", text(&self.username)),
+            ("email", text(&self.email)),
+            ("name", text(&self.name)),
+            ("roles", roles),
+        ];
+        rows.extend(self.claims.iter().map(|(claim, value)| (claim.as_str(), value.clone())));
+        rows.push(("signed in", at(self.signed_in_at, now)));
+        rows.push(("tokens from", at(self.tokens_renewed_at, now)));
+        rows.push(("tokens until", at(self.tokens_expire_at, now)));
+        rows.extend(self.seen_at.map(|seen| ("last seen", at(seen, now))));
+        rows.push(("session until", at(self.ends_at, now)));
+        writeln!(out, "{}: {state}", self.cookie)?;
+        write_rows(&rows, out)
+    }
+}
+
+impl ShownTokens {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let whose = match self.of_the_session {
+            Some(true) => "the tokens of that session",
+            Some(false) => "the tokens of another session, which the filter doesn't take with this one",
+            None => "the tokens of a session",
+        };
+        let there = |characters: Option<usize>| {
+            characters.map_or("none".to_owned(), |count| format!("there, {count} characters"))
+        };
+        let rows = [
+            ("refresh token", there(self.refresh_token_characters)),
+            ("ID token", there(self.id_token_characters)),
+            ("access token", there(self.access_token_characters)),
+        ];
+        writeln!(out, "{}: {whose}", self.cookie)?;
+        write_rows(&rows, out)
+    }
+}
+
+impl ShownFlow {
+    fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
+        let state = if self.is_alive { "a sign-in under way" } else { "a sign-in that took too long" };
+        let rows = [
+            ("begun", at(self.started_at, now)),
+            ("callback", self.redirect_uri.clone()),
+            ("leads to", self.return_to.clone()),
+        ];
+        writeln!(out, "{}: {state}", self.cookie)?;
+        write_rows(&rows, out)
+    }
+}
+
+impl NotOpened {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let name = if self.cookie.is_empty() { "this value" } else { &self.cookie };
+        if let [reason] = self.reasons.as_slice() {
+            return writeln!(out, "{name} doesn't open: {reason}");
+        }
+        writeln!(out, "{name} doesn't open. One of these is why:")?;
+        self.reasons.iter().try_for_each(|reason| writeln!(out, "  - {reason}"))
+    }
+}
+
+/// Writes labels and values in two columns.
+fn write_rows(rows: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
+    // Names of claims are as long as their operator likes.
+    let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+    rows.iter().try_for_each(|(label, value)| writeln!(out, "  {label:<width$}  {}", printable(value)))
+}
+
+fn at(secs: u64, now: UnixTime) -> String {
+    format!("{} ({})", moment(secs), distance(secs, now.secs()))
 }
 
 /// A text that can't move the cursor: claims are what people call themselves.
