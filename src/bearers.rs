@@ -4,18 +4,17 @@
 use std::rc::Rc;
 
 use crate::config::{BearerSettings, Config};
-use crate::decision::{StreamId, Surroundings};
+use crate::decision::{Asked, Ready, StreamId, Surroundings};
 use crate::flow::new_tokens::KEYS_PATIENCE;
 use crate::flow::{Person, Visit};
 use crate::http::Request;
 use crate::identity::{Identity, Source};
 use crate::keys::{KeyStores, Newer};
-use crate::oidc::jwt::{Accepted, Claimed, TokenFault, TokenUse, verify_bearer_token};
+use crate::oidc::jwt::{Accepted, Claimed, Claims, TokenFault, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::pool::Pool;
 use crate::remembered::{Key, Limits, Remembered};
 use crate::secret::Secret;
-use crate::time::UnixTime;
 
 /// Requests that one worker lets wait for keys. Beyond it they are told to come again.
 const MAX_WAITING: usize = 1024;
@@ -27,8 +26,6 @@ pub struct Presented<'a> {
     pub token: &'a str,
     /// Which tokens are taken.
     pub settings: &'a BearerSettings,
-    /// Whether its request has waited long enough.
-    pub impatient: bool,
 }
 
 /// Verified tokens that are remembered: twice as many at most, and twice the memory. Cognito's ordinary ones have
@@ -60,11 +57,10 @@ struct Known {
 
 /// A parked request.
 struct Waiting {
-    stream: StreamId,
+    asked: Asked,
     request: Request,
     pool: Rc<Pool>,
     generation: u32,
-    since: UnixTime,
 }
 
 /// One worker's bearer tokens.
@@ -84,7 +80,7 @@ impl Bearers {
     pub fn judge(
         &mut self,
         visit: &Visit<'_>,
-        Presented { token, settings, impatient }: Presented<'_>,
+        Presented { token, settings }: Presented<'_>,
         keys: &mut KeyStores,
         around: &Surroundings<'_>,
     ) -> Judgement {
@@ -113,9 +109,9 @@ impl Bearers {
         let verdict =
             store.keys().map(|keys| verify_bearer_token(token, keys, &accepted, around.now, around.rs256));
         match verdict {
-            None if impatient => Judgement::KeysMissing,
+            None if visit.asked.impatient => Judgement::KeysMissing,
             None => self.wait(pool),
-            Some(Err(TokenFault::UnknownKey)) if !impatient => {
+            Some(Err(TokenFault::UnknownKey)) if !visit.asked.impatient => {
                 match store.ask_for_newer(around.now, around.shared) {
                     Newer::Coming => self.wait(pool),
                     Newer::Throttled => Judgement::Bad(TokenFault::UnknownKey.bearer_reason()),
@@ -123,15 +119,7 @@ impl Bearers {
             }
             Some(Err(fault)) => Judgement::Bad(fault.bearer_reason()),
             Some(Ok((token_use, claims))) => {
-                let wanted = visit.config.headers.claims();
-                let identity = match token_use {
-                    TokenUse::Access => Identity::of_access_token(&claims, &wanted),
-                    TokenUse::Id => Identity::of_id_token(&claims, None, &pool.roles, &wanted),
-                };
-                let tokens = forwarded(token_use, token, visit.config);
-                let until = claims.good_until(around.now);
-                let person = Person::new(pool, Rc::new(identity), &tokens, until, visit.config);
-                let person = Rc::new(Person { by_bearer_token: true, ..person });
+                let person = Rc::new(speaker(token, token_use, &claims, pool, visit));
                 if token.len() <= MAX_REMEMBERED {
                     let known = Known { person: Rc::clone(&person), generation };
                     self.remembered.put(key, known, person.size(), claims.accepted_until());
@@ -150,30 +138,18 @@ impl Bearers {
     }
 
     /// Parks a request until the pool's keys have come.
-    pub fn park(
-        &mut self,
-        stream: StreamId,
-        request: &Request,
-        pool: Rc<Pool>,
-        keys: &mut KeyStores,
-        since: UnixTime,
-    ) {
+    pub fn park(&mut self, visit: &Visit<'_>, pool: Rc<Pool>, keys: &mut KeyStores) {
         let generation = keys.of(&pool).map_or(0, |keys| keys.generation());
-        self.waiting.push(Waiting { stream, request: request.clone(), pool, generation, since });
+        self.waiting.push(Waiting { asked: visit.asked, request: visit.request.clone(), pool, generation });
     }
 
     /// A parked stream is gone.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
-        self.waiting.retain(|waiting| waiting.stream != stream);
+        self.waiting.retain(|waiting| waiting.asked.stream != stream);
     }
 
-    /// The parked requests whose wait is over, with the time since which each has waited and whether that
-    /// was long enough. They are to be decided upon again.
-    pub fn take_ready(
-        &mut self,
-        keys: &mut KeyStores,
-        around: &Surroundings<'_>,
-    ) -> Vec<(StreamId, Request, UnixTime, bool)> {
+    /// The parked requests whose wait is over. They are to be decided upon again.
+    pub fn take_ready(&mut self, keys: &mut KeyStores, around: &Surroundings<'_>) -> Vec<Ready> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
@@ -181,7 +157,7 @@ impl Bearers {
         // Many wait for the same, and to look is to read shared data.
         let mut looked: Vec<(usize, u32, bool)> = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
-            let impatient = around.now.since(waiting.since) >= KEYS_PATIENCE;
+            let impatient = around.now.since(waiting.asked.since) >= KEYS_PATIENCE;
             let number = waiting.pool.number;
             let known = looked.iter().find(|(looked, ..)| *looked == number).copied();
             let (_, generation, over) = known.unwrap_or_else(|| {
@@ -194,7 +170,7 @@ impl Bearers {
                 looked_now
             });
             if impatient || over || generation != waiting.generation {
-                ready.push((waiting.stream, waiting.request, waiting.since, impatient));
+                ready.push((Asked { impatient, ..waiting.asked }, waiting.request));
             } else {
                 self.waiting.push(waiting);
             }
@@ -211,6 +187,19 @@ impl Bearers {
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
+}
+
+/// Whom a verified token speaks for.
+fn speaker(token: &str, token_use: TokenUse, claims: &Claims, pool: &Rc<Pool>, visit: &Visit<'_>) -> Person {
+    let wanted = visit.config.headers.claims();
+    let identity = match token_use {
+        TokenUse::Access => Identity::of_access_token(claims, &wanted),
+        TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, &wanted),
+    };
+    let tokens = forwarded(token_use, token, visit.config);
+    let until = claims.good_until(visit.now);
+    let person = Person::new(pool, Rc::new(identity), &tokens, until, visit.config);
+    Person { by_bearer_token: true, ..person }
 }
 
 /// The app clients whose tokens are taken of a pool.

@@ -90,6 +90,15 @@ impl<'a> Cookies<'a> {
     }
 }
 
+/// The name of the cookie that a `Set-Cookie` line sets (RFC 6265bis, 5.6), without what stands before it: a browser
+/// may send a cookie without a name as its value alone, which then reads like a cookie of that name.
+pub fn set_name(line: &[u8]) -> &[u8] {
+    let pair = line.split(|byte| *byte == b';').next().unwrap_or_default();
+    let from = pair.iter().position(|byte| *byte != b'=' && !byte.is_ascii_whitespace());
+    let pair = pair.get(from.unwrap_or(pair.len())..).unwrap_or_default();
+    pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
+}
+
 /// `SameSite` of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
@@ -168,6 +177,19 @@ mod tests {
         check("ours=1; junk;; a=1", Some("junk;; a=1"));
         let left = cookies(&["a=1; ours=1", "ours=2", " b=2"]).without(|name| name == b"ours");
         assert_eq!(left, Some(["a=1", "", "b=2"].map(|left| left.as_bytes().to_vec()).to_vec()));
+    }
+
+    #[test]
+    fn a_set_cookie_line_sets_the_cookie_that_a_browser_would_send() {
+        let check = |line: &str, name: &str| assert_eq!(set_name(line.as_bytes()), name.as_bytes(), "{line}");
+        check("a=1; Path=/", "a");
+        check(" \ta = 1=2 ;b=3", "a");
+        check("a", "a");
+        check("=a=1", "a");
+        check(" = =a=1", "a");
+        check("; a=1", "");
+        check("", "");
+        check("\u{e9}=1", "\u{e9}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::http::{RequestEdits, Response};
+use crate::http::{Request, RequestEdits, Response};
 use crate::oidc::jwt::VerifyRs256;
 use crate::secret::Entropy;
 use crate::session::{Session, SessionId};
@@ -131,6 +131,20 @@ impl Watch {
 /// One request on its way through Envoy. Numbers are the host's and are never used twice at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
+
+/// One go at deciding upon a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Since when it has waited.
+    pub since: UnixTime,
+    /// Whether that is long enough.
+    pub impatient: bool,
+}
+
+/// A parked request that is to be decided upon again.
+pub type Ready = (Asked, Request);
 
 /// What the host lends the core for one call: the time as a value, the rest by reference.
 pub struct Surroundings<'a> {

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::Cookies;
-use crate::decision::Names;
+use crate::decision::{Asked, Names};
 use crate::http::{Request, Response, SharedHeaders};
 use crate::identity::{Identity, join_roles};
 use crate::oidc::SessionTokens;
@@ -35,6 +35,8 @@ use crate::time::UnixTime;
 
 /// A request, and what is known of it before any story begins.
 pub struct Visit<'a> {
+    /// Which stream it came by, and how long it has waited.
+    pub asked: Asked,
     /// The configuration.
     pub config: &'a Config,
     /// The request itself.

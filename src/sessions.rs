@@ -9,12 +9,12 @@ use std::rc::Rc;
 use crate::calls::{Calls, Purpose};
 use crate::client::is_prefetch;
 use crate::cookie::Cookies;
-use crate::decision::{ResponseEdits, StreamId, Surroundings, Watch};
+use crate::decision::{Ready, ResponseEdits, StreamId, Surroundings, Watch};
 use crate::event::Event;
 use crate::flow::new_tokens::Bench;
 use crate::flow::refresh::{Ending, Progress, Refresh};
 use crate::flow::{Person, Visit};
-use crate::http::{CalloutResult, Request};
+use crate::http::CalloutResult;
 use crate::metrics::{Frequent, Metric, Tally};
 use crate::oidc::SessionTokens;
 use crate::opened::{Found, Opened, OpenedSessions};
@@ -25,8 +25,6 @@ use crate::sessions::outage::Outage;
 use crate::sessions::waiting::Waiting;
 use crate::shared::SharedData;
 use crate::time::UnixTime;
-
-pub use crate::sessions::waiting::Ready;
 
 /// Requests that one worker lets wait for a refresh. Beyond it they are told to come again.
 const MAX_WAITING: usize = 1024;
@@ -80,12 +78,11 @@ impl Sessions {
         }
     }
 
-    /// Finds the session of a request. `impatient` says that it has waited long enough.
+    /// Finds the session of a request.
     pub fn resolve(
         &mut self,
         visit: &Visit<'_>,
         need: Need,
-        impatient: bool,
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
@@ -116,7 +113,7 @@ impl Sessions {
             let jar = Cookies::parse(jar.into_iter());
             let held =
                 Held { opened: Opened::new(renewed, &opened.person.pool, visit.config), cookies: &jar };
-            let mut resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
+            let mut resolution = self.refresh_if_due(visit, held, need, calls, around);
             self.count(&resolution);
             match &mut resolution {
                 Resolution::Go(Some(_), ResponseEdits { cookies: riding, .. })
@@ -126,7 +123,7 @@ impl Sessions {
             return resolution;
         }
         let held = Held { opened, cookies: &visit.cookies };
-        let resolution = self.refresh_if_due(visit, held, need, impatient, calls, around);
+        let resolution = self.refresh_if_due(visit, held, need, calls, around);
         self.count(&resolution);
         resolution
     }
@@ -160,7 +157,6 @@ impl Sessions {
         visit: &Visit<'_>,
         held: Held<'_>,
         need: Need,
-        impatient: bool,
         calls: &mut Calls,
         around: &mut Surroundings<'_>,
     ) -> Resolution {
@@ -169,9 +165,9 @@ impl Sessions {
         let renewal = match self.renewals.look(session, visit.now, around.shared) {
             Renewal::Unknown if freshness == Freshness::Fresh => Renewal::Paused,
             Renewal::Unknown if need == Need::AsItIs || is_prefetch(visit.request) => Renewal::Over,
-            Renewal::Unknown if impatient => Renewal::Paused,
+            Renewal::Unknown if visit.asked.impatient => Renewal::Paused,
             Renewal::Unknown => self.begin(visit, &held, calls, around),
-            Renewal::UnderWay if impatient => Renewal::Paused,
+            Renewal::UnderWay if visit.asked.impatient => Renewal::Paused,
             known => known,
         };
         let watch = Watch::of(session);
@@ -231,19 +227,13 @@ impl Sessions {
     }
 
     /// Parks a request until its session is refreshed.
-    pub fn park(
-        &mut self,
-        stream: StreamId,
-        request: &Request,
-        (pool, session): (Rc<Pool>, Session),
-        since: UnixTime,
-    ) {
-        self.waiting.push(Waiting { stream, request: request.clone(), pool, session, since });
+    pub fn park(&mut self, visit: &Visit<'_>, (pool, session): (Rc<Pool>, Session)) {
+        self.waiting.push(Waiting { asked: visit.asked, request: visit.request.clone(), pool, session });
     }
 
     /// A parked stream is gone.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
-        self.waiting.retain(|waiting| waiting.stream != stream);
+        self.waiting.retain(|waiting| waiting.asked.stream != stream);
     }
 
     /// The parked requests whose wait is over. `of` asks for those of one refresh alone.

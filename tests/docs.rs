@@ -11,7 +11,7 @@ mod settings;
 use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_cognito::config::reader::Fault;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::settings::{
     PROBE, Setting, as_fault, below, blocks, completed, embedded, faults_of, files, merge, parse, read,
@@ -19,6 +19,7 @@ use crate::settings::{
 };
 
 const CONFIGURATION: &str = "docs/configuration.md";
+const MIGRATION: &str = "docs/migration.md";
 fn words(faults: &[Fault]) -> Vec<String> {
     faults.iter().map(Fault::to_string).collect()
 }
@@ -46,12 +47,15 @@ fn every_example_of_the_documentation_is_accepted() {
         }
     }
     assert!(count[CONFIGURATION] >= 10 && count["README.md"] >= 2, "{count:?}");
+    assert!(count[MIGRATION] >= 4 && count["docs/cognito.md"] >= 1, "{count:?}");
 }
 
 #[test]
 fn every_configuration_for_envoy_is_accepted() {
-    let files = files("envoy", "yaml");
-    assert!(files.len() >= 2, "{files:?}");
+    let mut files = files("envoy", "yaml");
+    // Starts Envoy with one of the others.
+    files.retain(|file| !file.ends_with("/docker-compose.yaml"));
+    assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let mut found = Vec::new();
         embedded(&yaml(&file, &read(&file)), &mut found);
@@ -255,4 +259,47 @@ fn every_metric_is_described() {
             "docs/operations.md doesn't describe {name}"
         );
     }
+}
+
+/// The column called `here` of the tables of what other products have: what stands there in backticks.
+fn named_as_ours() -> Vec<String> {
+    let (mut found, mut column) = (Vec::new(), None);
+    for line in read(MIGRATION).lines() {
+        let cells = cells(line);
+        match column {
+            _ if !line.starts_with('|') => column = None,
+            None => column = Some(cells.iter().position(|cell| cell == "here").unwrap()),
+            Some(column) => {
+                found.extend(cells[column].split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_others_are_told_of_ours_is_there() {
+    use envoy_cognito::identity::{X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN};
+
+    let presets = [X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN].into_iter().flatten();
+    let mut headers: BTreeSet<String> = presets.map(|(name, _)| (*name).to_owned()).collect();
+    for (_, example) in blocks(MIGRATION) {
+        let of_claims = example["headers"]["claims"].as_object().into_iter().flat_map(Map::keys).cloned();
+        headers.extend(of_claims);
+        let raw = ["forward_id_token", "forward_access_token"].map(|key| example["headers"][key].as_str());
+        headers.extend(raw.into_iter().flatten().map(str::to_owned));
+    }
+    let paths = parse(&smallest()).unwrap().paths;
+    let paths = [paths.sign_in, paths.sign_out, paths.callback, paths.me, paths.signed_out];
+    let settings = settings();
+    let is_setting = |name: &str| {
+        settings.contains(name) || settings.iter().any(|known| known.starts_with(&format!("{name}.")))
+    };
+    let named = named_as_ours();
+    for name in &named {
+        let path = name.split('?').next().unwrap_or_default();
+        let known = headers.contains(name) || paths.iter().any(|own| own == path) || is_setting(name);
+        assert!(known, "docs/migration.md names `{name}` as ours");
+    }
+    assert!(named.len() > 100, "{}", named.len());
 }

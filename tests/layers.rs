@@ -25,6 +25,14 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
+    /// The first sentence of what it says of itself.
+    fn summary(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.strip_prefix("//! "));
+        let text = lines.collect::<Vec<_>>().join(" ");
+        let end = text.match_indices(". ").map(|(at, _)| at + 1).next().unwrap_or(text.len());
+        text[..end].to_owned()
+    }
+
     fn is_host(&self) -> bool {
         self.module() == "host"
     }
@@ -251,6 +259,30 @@ fn every_module_of_the_lists_has_a_file() {
     assert_eq!(floors(&sources, "lib.rs").iter().filter(missing).collect::<Vec<_>>(), [&""; 0]);
     let missing = |module: &&&str| !sources.iter().any(|source| source.path == format!("tool/{module}.rs"));
     assert_eq!(floors(&sources, "tool.rs").iter().filter(missing).collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
+fn the_map_of_the_documentation_is_the_code() {
+    let sources = sources();
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
+    let drawn: Vec<&str> =
+        map.lines().filter(|line| line.starts_with("| `") && line.contains(".rs` |")).collect();
+    let mut expected = Vec::new();
+    for module in floors(&sources, "lib.rs") {
+        let mut files: Vec<_> =
+            sources.iter().filter(|file| file.module() == module && !file.is_test()).collect();
+        files.sort_by_key(|file| (file.path.contains('/'), &file.path));
+        expected.extend(files.iter().map(|file| format!("| `{}` | {} |", file.path, file.summary())));
+    }
+    let missing = expected.iter().filter(|line| !drawn.contains(&line.as_str()));
+    let strays = drawn.iter().filter(|line| !expected.iter().any(|known| known == **line));
+    let missing = missing.map(|line| format!("docs/architecture.md lacks: {line}"));
+    assert_none(
+        &missing
+            .chain(strays.map(|line| format!("no such file, or not its words: {line}")))
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(drawn, expected, "in reading order");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::authenticator::{Asked, Authenticator};
+use crate::authenticator::Authenticator;
 use crate::bearers::{Judgement, Presented};
 use crate::client::{Client, is_preflight};
-use crate::decision::{Account, Course, Decision, Judged, ResponseEdits, Surroundings};
+use crate::decision::{Account, Asked, Course, Decision, Judged, ResponseEdits, Surroundings};
 use crate::event::{Event, Level};
 use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::own_path::OwnPath;
@@ -15,7 +15,7 @@ use crate::http::Request;
 use crate::metrics::Frequent;
 use crate::origin::Origin;
 use crate::path::RequestPath;
-use crate::rules::{Allow, Target, Verdict};
+use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::cookies_of;
 use crate::sessions::{Need, Resolution};
 
@@ -40,6 +40,7 @@ impl Authenticator {
             return self.refuse_malformed(request, "authority_malformed");
         };
         let visit = Visit {
+            asked,
             config: &config,
             request,
             path,
@@ -52,9 +53,9 @@ impl Authenticator {
         match OwnPath::of(&visit) {
             Some(own) => {
                 self.account.course = Course::OwnPath;
-                self.handle_own_path(asked, own, &visit, around)
+                self.handle_own_path(own, &visit, around)
             }
-            None => self.apply_rules(asked, &visit, around),
+            None => self.apply_rules(&visit, around),
         }
     }
 
@@ -65,7 +66,7 @@ impl Authenticator {
         Decision::Respond(malformed(&self.config.pages, Client::of(request), &reference))
     }
 
-    fn apply_rules(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+    fn apply_rules(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
         let target = Target { path: &visit.path, method: visit.request.method(), host: visit.host };
         let ruling = visit.config.rules.find(&target);
         let allow = ruling.allow();
@@ -75,7 +76,7 @@ impl Authenticator {
         }
         let found = match allow {
             Allow::Nobody => Ok((None, ResponseEdits::default())),
-            _ => self.find_person(asked, allow, visit, around),
+            _ => self.find_person(allow, visit, around),
         };
         let (person, response) = match found {
             Ok(found) => found,
@@ -90,17 +91,7 @@ impl Authenticator {
         }
         match verdict {
             Verdict::Pass => self.let_pass(visit, allow, person.as_deref(), response),
-            Verdict::SignIn(rule) => {
-                let (how, pools) = (rule.unauthenticated, rule.pools.as_slice());
-                let (response, event) = sign_in::challenge(visit, how, pools, around.entropy);
-                self.account.rule = Some(rule.label());
-                self.account.course = match response.status {
-                    401 => Course::Unauthenticated,
-                    403 => Course::Forbidden,
-                    _ => Course::SignIn,
-                };
-                self.respond((response, event))
-            }
+            Verdict::SignIn(rule) => self.send_to_sign_in(rule, visit, around),
             Verdict::Forbidden(rule) => {
                 self.account.rule = Some(rule.label());
                 self.account.course = Course::Forbidden;
@@ -109,6 +100,17 @@ impl Authenticator {
                 Decision::Respond(forbidden(visit, person.as_deref()).with_cookies(cookies))
             }
         }
+    }
+
+    fn send_to_sign_in(&mut self, rule: &Rule, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+        let (response, event) = sign_in::challenge(visit, rule.unauthenticated, &rule.pools, around.entropy);
+        self.account.rule = Some(rule.label());
+        self.account.course = match response.status {
+            401 => Course::Unauthenticated,
+            403 => Course::Forbidden,
+            _ => Course::SignIn,
+        };
+        self.respond((response, event))
     }
 
     fn let_pass(
@@ -135,30 +137,29 @@ impl Authenticator {
     /// they are taken, alone decides; else it is the session.
     pub(super) fn find_person(
         &mut self,
-        asked: Asked,
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
     ) -> FoundPerson {
         let nobody = || Ok((None, ResponseEdits::default()));
         let Some(settings) = &visit.config.bearer else {
-            return self.find_session(asked, allow, visit, around);
+            return self.find_session(allow, visit, around);
         };
         let token = match bearer_of(visit.request) {
-            Bearer::Absent => return self.find_session(asked, allow, visit, around),
+            Bearer::Absent => return self.find_session(allow, visit, around),
             Bearer::Malformed if allow <= Allow::Optional => return nobody(),
             Bearer::Malformed => return Err(Box::new(self.refuse_token(visit, "malformed"))),
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
-        let presented = Presented { token, settings, impatient: asked.impatient };
+        let presented = Presented { token, settings };
         match bearers.judge(visit, presented, keys, around) {
             Judgement::Good(person) => {
                 self.tally.count_frequent(Frequent::BearerAccepted);
                 Ok((Some(person), ResponseEdits::default()))
             }
             Judgement::Wait(pool) if allow != Allow::Everyone => {
-                bearers.park(asked.stream, visit.request, pool, keys, asked.since);
+                bearers.park(visit, pool, keys);
                 Err(Box::new(Decision::Park))
             }
             _ if allow <= Allow::Optional => nobody(),
@@ -177,16 +178,15 @@ impl Authenticator {
 
     fn find_session(
         &mut self,
-        asked: Asked,
         allow: Allow,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
     ) -> FoundPerson {
         let need = if allow == Allow::Everyone { Need::AsItIs } else { Need::Known };
-        match self.sessions.resolve(visit, need, asked.impatient, &mut self.calls, around) {
+        match self.sessions.resolve(visit, need, &mut self.calls, around) {
             Resolution::Go(person, response) => Ok((person, response)),
             Resolution::Wait(pool, session) => {
-                self.sessions.park(asked.stream, visit.request, (pool, session), asked.since);
+                self.sessions.park(visit, (pool, session));
                 Err(Box::new(Decision::Park))
             }
             Resolution::Unavailable(cookies) => {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::authenticator::{Asked, Authenticator};
+use crate::authenticator::Authenticator;
 use crate::calls::Purpose;
 use crate::client::wants_json;
 use crate::decision::{Decision, StreamId, Surroundings};
@@ -22,7 +22,6 @@ const MAX_RELOADS: usize = 8;
 impl Authenticator {
     pub(super) fn handle_own_path(
         &mut self,
-        asked: Asked,
         own: OwnPath,
         visit: &Visit<'_>,
         around: &mut Surroundings<'_>,
@@ -35,13 +34,13 @@ impl Authenticator {
             OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
             OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
             OwnPath::SignOut => self.sign_out(visit, around),
-            OwnPath::Me => self.me(asked, visit, around),
-            OwnPath::Callback => self.handle_callback(asked.stream, visit, around),
+            OwnPath::Me => self.me(visit, around),
+            OwnPath::Callback => self.handle_callback(visit, around),
         }
     }
 
-    fn me(&mut self, asked: Asked, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        match self.find_person(asked, Allow::SignedIn, visit, around) {
+    fn me(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
+        match self.find_person(Allow::SignedIn, visit, around) {
             Ok((Some(person), response)) => {
                 self.account.person = Some(Rc::clone(&person.names));
                 let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
@@ -72,25 +71,12 @@ impl Authenticator {
         self.respond((response, Some(event)))
     }
 
-    fn handle_callback(
-        &mut self,
-        stream: StreamId,
-        visit: &Visit<'_>,
-        around: &mut Surroundings<'_>,
-    ) -> Decision {
+    fn handle_callback(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
         let (mut exchange, callout) = match arrive(visit) {
             Arrival::Done(response, event) => return self.respond((response, event)),
             Arrival::Redeem(exchange, callout) => (exchange, callout),
         };
-        let under_way = self.exchanges().find(|other| other.id() == exchange.id());
-        let joined = under_way.map(|under_way| {
-            let room = under_way.streams.len() < MAX_RELOADS;
-            if room {
-                under_way.streams.push(stream);
-            }
-            room
-        });
-        match joined {
+        match self.join_under_way(&exchange, visit.asked.stream) {
             // A reload while the first request still waits: both get the one answer.
             Some(true) => return Decision::Park,
             Some(false) => return self.respond(refusal(visit, &SignInFailure::Busy)),
@@ -102,11 +88,22 @@ impl Authenticator {
         if !self.spent.spend(exchange.id(), around.now, around.shared) {
             return self.respond(finished_before(visit));
         }
-        exchange.streams.push(stream);
+        exchange.streams.push(visit.asked.stream);
         if !self.calls.push(Purpose::SignIn(exchange), callout) {
             return self.respond(refusal(visit, &SignInFailure::Busy));
         }
         Decision::Park
+    }
+
+    /// Has a stream wait for what another one of the same sign-in waits for. `None` where there is no other,
+    /// `false` where too many wait.
+    fn join_under_way(&mut self, exchange: &Exchange, stream: StreamId) -> Option<bool> {
+        let under_way = self.exchanges().find(|other| other.id() == exchange.id())?;
+        let has_room = under_way.streams.len() < MAX_RELOADS;
+        if has_room {
+            under_way.streams.push(stream);
+        }
+        Some(has_room)
     }
 
     pub(super) fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {

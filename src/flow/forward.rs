@@ -1,8 +1,11 @@
-//! Letting a request through: identity headers in, whatever the client claims to be out, our cookies out.
+//! Letting a request through: identity headers in, whatever the client claims to be out, our cookies out, on the way
+//! there and on the way back.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::config::Config;
+use crate::cookie::set_name;
 use crate::flow::{Person, Visit};
 use crate::http::RequestEdits;
 use crate::identity::IdentityHeaders;
@@ -28,6 +31,14 @@ pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders
         }
     }
     spoofed
+}
+
+/// The `set-cookie` lines of an upstream's answer without those that set or delete one of our cookies: who is signed in
+/// isn't the app's to say. `None` where there is none to take out.
+pub fn kept_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u8>>> {
+    let ours = |line: &[u8]| config.pools.iter().any(|pool| pool.cookies.is_ours(set_name(line)));
+    let kept: Vec<_> = lines.iter().filter(|line| !ours(line)).map(|line| line.to_vec()).collect();
+    (kept.len() < lines.len()).then_some(kept)
 }
 
 /// Takes our cookies out of every `cookie` header; the other cookies stay byte for byte.

@@ -7,20 +7,21 @@
 
 use std::ptr::null_mut;
 
+use proxy_wasm::types::MapType;
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map_type: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
 }
 
-const REQUEST_HEADERS: u32 = 0;
 const OK: u32 = 0;
 
-/// The request headers of the stream whose context is in effect, as the host serializes them.
-pub fn request_headers() -> Option<Vec<u8>> {
+/// The headers (or trailers) of that kind of the stream whose context is in effect, as the host serializes them.
+pub fn header_pairs(map: MapType) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both are places that the host may write to while it is called, and it keeps neither.
-    let status = unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, &raw mut data, &raw mut size) };
+    let status = unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
     if status != OK {
         return None;
     }

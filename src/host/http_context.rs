@@ -2,36 +2,64 @@
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::decision::{Decision, StreamId};
-use crate::host::abi::request_headers;
+use crate::host::abi::header_pairs;
 use crate::host::root_context::SharedWorker;
 use crate::host::{apply_edits, respond, set_cookies};
 use crate::http::Response;
 use crate::pairs;
 
+const SET_COOKIE: &str = "set-cookie";
+
 /// One request.
 pub struct Stream {
     id: StreamId,
     worker: SharedWorker,
+    /// Whether it went upstream without having been parked.
+    is_forwarded: bool,
 }
 
 impl Stream {
     /// The stream of that context.
     pub const fn new(context_id: u32, worker: SharedWorker) -> Self {
-        Self { id: StreamId(context_id), worker }
+        Self { id: StreamId(context_id), worker, is_forwarded: false }
     }
 
     fn decide(&self) -> Decision {
         let unavailable = || Decision::Respond(Response::new(503));
-        let Some(request) = request_headers().and_then(pairs::parse) else { return unavailable() };
+        let Some(request) = header_pairs(MapType::HttpRequestHeaders).and_then(pairs::parse) else {
+            return unavailable();
+        };
         match self.worker.try_borrow_mut() {
             Ok(mut worker) => {
                 worker.as_mut().map_or_else(unavailable, |worker| worker.handle_request(self.id, &request))
             }
             Err(_) => unavailable(),
         }
+    }
+
+    /// Takes out of an upstream's answer what would set or delete one of our cookies.
+    ///
+    /// # Errors
+    /// Where the host refuses.
+    fn withhold_cookies(&self) -> Result<(), Status> {
+        // Gives the first of them only, and most answers have none: reading all headers is the dearer call.
+        if hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, SET_COOKIE)?.is_none() {
+            return Ok(());
+        }
+        let headers = header_pairs(MapType::HttpResponseHeaders).and_then(pairs::parse);
+        let headers = headers.ok_or(Status::ParseFailure)?;
+        let lines: Vec<_> = headers.values(SET_COOKIE).collect();
+        let worker = self.worker.try_borrow().map_err(|_| Status::InternalFailure)?;
+        if let Some(kept) = worker.as_ref().and_then(|worker| worker.kept_cookies(&lines)) {
+            hostcalls::remove_map_value(MapType::HttpResponseHeaders, SET_COOKIE)?;
+            for line in kept {
+                hostcalls::add_map_value_bytes(MapType::HttpResponseHeaders, SET_COOKIE, &line)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -52,7 +80,10 @@ impl Drop for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         match self.decide() {
-            Decision::Forward(edits, _) if apply_edits(&edits).is_ok() => Action::Continue,
+            Decision::Forward(edits, _) if apply_edits(&edits).is_ok() => {
+                self.is_forwarded = true;
+                Action::Continue
+            }
             Decision::Forward(..) => {
                 respond(&Response::new(503));
                 Action::Pause
@@ -67,11 +98,16 @@ impl HttpContext for Stream {
 
     fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         let cookies = match self.worker.try_borrow_mut() {
-            Ok(mut worker) => worker.as_mut().map(|worker| worker.response_cookies(self.id)),
-            Err(_) => None,
+            Ok(mut worker) => worker.as_mut().and_then(|worker| worker.response_cookies(self.id)),
+            // The worker is answering this very stream.
+            Err(_) => return Action::Continue,
         };
+        // Whatever else is answered is answered here, and sets our cookies.
+        let is_upstreams = self.is_forwarded || cookies.is_some();
+        let withheld = if is_upstreams { self.withhold_cookies() } else { Ok(()) };
         let cookies = cookies.unwrap_or_default();
-        if !cookies.is_empty() && set_cookies(&cookies).is_err() {
+        let set = withheld.and_then(|()| if cookies.is_empty() { Ok(()) } else { set_cookies(&cookies) });
+        if set.is_err() {
             // Half-set cookies on an answer that a cache may keep would be worse than no answer.
             respond(&Response::new(503));
             return Action::Pause;

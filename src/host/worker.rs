@@ -107,13 +107,16 @@ impl Worker {
         }
     }
 
-    /// The cookies that ride on a stream's answer.
-    pub fn response_cookies(&mut self, stream: StreamId) -> Vec<String> {
-        let Some(at) = self.answers.iter().position(|(waiting, _)| *waiting == stream) else {
-            return Vec::new();
-        };
+    /// The cookies that ride on a stream's answer. `None` where nothing is known of it.
+    pub fn response_cookies(&mut self, stream: StreamId) -> Option<Vec<String>> {
+        let at = self.answers.iter().position(|(waiting, _)| *waiting == stream)?;
         let (_, edits) = self.answers.swap_remove(at);
-        self.core(|core, around| core.response_cookies(edits, around))
+        Some(self.core(|core, around| core.response_cookies(edits, around)))
+    }
+
+    /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
+    pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+        self.authenticator.kept_cookies(lines)
     }
 
     /// A stream has ended.
@@ -187,7 +190,8 @@ impl Worker {
             match decision {
                 Decision::Respond(response) => respond(&response),
                 Decision::Forward(edits, answer) => {
-                    self.expect_answer(stream, &answer);
+                    // Also where nothing is to be done to it: its context can't tell that it was let through.
+                    self.answers.push((stream, answer));
                     if apply_edits(&edits).is_ok() {
                         // A stream that is gone needs no resuming.
                         let _ = hostcalls::resume_http_request();

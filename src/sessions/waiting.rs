@@ -2,26 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::decision::{StreamId, Surroundings, Watch};
+use crate::decision::{Asked, Ready, Surroundings, Watch};
 use crate::flow::refresh::Refresh;
 use crate::http::Request;
 use crate::pool::Pool;
 use crate::renewals::{Renewal, Renewals};
 use crate::session::Session;
-use crate::time::UnixTime;
 
 /// A parked request.
 pub struct Waiting {
-    pub stream: StreamId,
+    pub asked: Asked,
     pub request: Request,
     pub pool: Rc<Pool>,
     pub session: Session,
-    pub since: UnixTime,
 }
-
-/// A parked request that is to be decided upon again, with the time since which it has waited and whether that
-/// was long enough.
-pub type Ready = (StreamId, Request, UnixTime, bool);
 
 /// The parked requests whose wait is over. `of` asks for those of one refresh alone.
 pub fn take_ready(
@@ -36,7 +30,7 @@ pub fn take_ready(
     let asked_for = |waiting: &mut Waiting| of.is_none_or(|of| of == Watch::of(&waiting.session));
     let waiting: Vec<Waiting> = parked.extract_if(.., asked_for).collect();
     for waiting in waiting {
-        let impatient = around.now.since(waiting.since) >= Refresh::hold(&waiting.pool);
+        let impatient = around.now.since(waiting.asked.since) >= Refresh::hold(&waiting.pool);
         let watch = Watch::of(&waiting.session);
         let known = looked.iter().find(|(looked, _)| *looked == watch).map(|(_, under_way)| *under_way);
         let under_way = known.unwrap_or_else(|| {
@@ -47,7 +41,7 @@ pub fn take_ready(
         if under_way && !impatient {
             parked.push(waiting);
         } else {
-            ready.push((waiting.stream, waiting.request, waiting.since, impatient));
+            ready.push((Asked { impatient, ..waiting.asked }, waiting.request));
         }
     }
     ready

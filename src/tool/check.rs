@@ -60,8 +60,10 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
     let mut loose = Vec::new();
     let mut entries = Vec::new();
     for (_, contents) in &read {
+        // A bootstrap's clusters are for the filters in it. One without any, as Envoy Gateway has it, is for others.
         let is_loose = |cluster: &&Cluster| {
-            !contents.bootstraps.iter().any(|(document, _)| *document == cluster.document)
+            let is_bootstrap = contents.bootstraps.iter().any(|(document, _)| *document == cluster.document);
+            !is_bootstrap || !contents.plugins.iter().any(|plugin| plugin.document == cluster.document)
         };
         loose.extend(contents.clusters.iter().filter(is_loose).cloned());
         entries.extend(contents.service_entries.iter().cloned());
@@ -72,7 +74,7 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
 
 /// What is known besides one file.
 struct Around<'a> {
-    /// Clusters outside of any bootstrap.
+    /// Clusters that serve filters of other documents.
     loose: Vec<Cluster>,
     /// Hosts of Istio's service entries.
     entries: Vec<String>,

@@ -105,13 +105,15 @@ impl Judge<'_> {
 
     fn judge_addresses(&mut self, is_named: bool) {
         let (host, port) = (self.need.host.clone(), self.need.port);
+        // A stand-in is on the browser's own machine, which a container calls by another name.
+        let is_local = !self.need.tls && (host == "localhost" || host.starts_with("127.") || host == "[::1]");
         for address in addresses(&self.cluster.node) {
             let Some(found) = address.get("address") else { continue };
             let name = found.text().unwrap_or_default();
             let leads_there = name.trim_end_matches('.').eq_ignore_ascii_case(host.trim_matches(['[', ']']));
             // By way of a proxy or a private endpoint, which TLS then sees to.
             let is_address = name.parse::<IpAddr>().is_ok();
-            if !leads_there && !name.contains("${") {
+            if !leads_there && !is_local && !name.contains("${") {
                 let severity = if is_named || is_address { Severity::Warning } else { Severity::Fault };
                 let message = format!("`{}` leads to {name}, and the filter means {host}", self.cluster.name);
                 self.say(severity, "load_assignment", found.span.clone(), message, "");

@@ -50,7 +50,7 @@ fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
 
 /// Takes a text that is a file of its own, as a ConfigMap has them.
 fn take_text(contents: &mut Contents, node: &Node, text: &str, path: &str, file: &str) {
-    if !["user_pool_id", "wasm"].iter().any(|word| text.contains(word)) {
+    if !["user_pool_id", "wasm", "load_assignment"].iter().any(|word| text.contains(word)) {
         return;
     }
     let places = Places::new(file, &node.span, text);

@@ -18,6 +18,10 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
         // Patches that add filters and clusters to Envoy's own configuration.
         ("EnvoyFilter" | "EnvoyPatchPolicy" | "EnvoyProxy", Some(spec)) => {
             envoy::take(contents, spec, &spec_path, file);
+            // An EnvoyProxy may have a bootstrap as a text.
+            if let Some(value) = spec.at(&["bootstrap", "value"]) {
+                return vec![(value, path_of(&spec_path, "bootstrap.value"))];
+            }
         }
         ("ServiceEntry", Some(spec)) => {
             let hosts = spec.get("hosts").map(Node::items).unwrap_or_default();

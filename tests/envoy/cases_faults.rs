@@ -24,6 +24,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         ("case-nonsense", through("odd")),
         ("case-breaker", through("breaker")),
         ("case-refused", through("refused")),
+        ("case-counted", plan(json!({}))),
         ("case-upload", plan(json!({})).at_cognito(short_lived)),
         ("case-people", plan(json!({})).at_cognito(with_people)),
     ]
@@ -86,6 +87,49 @@ fn reply(head: &str, body: &str) -> String {
 /// What the token endpoint says next to the client of that site.
 fn say(site: Site, answer: Answer) {
     odd().say(&format!("client_id={}", site.name), answer);
+}
+
+#[test]
+fn case_074_081_each_failure_is_one_line_of_the_log_and_one_more_of_its_counter() {
+    let site = world().site("case-counted");
+    let oauth = |error: &str| Fault::OAuthError(error.to_owned());
+    for (fault, status, reason) in [
+        (Fault::Status(500), 503, "token_unavailable"),
+        (Fault::Status(503), 503, "token_unavailable"),
+        (Fault::Status(429), 503, "token_unavailable"),
+        // Cognito's TooManyRequestsException.
+        (Fault::Status(400), 503, "token_unavailable"),
+        (oauth("invalid_grant"), 401, "invalid_grant"),
+        (oauth("invalid_client"), 502, "invalid_client"),
+        (oauth("unauthorized_client"), 502, "unauthorized_client"),
+    ] {
+        let what = format!("{fault:?}");
+        let counter = format!("wasmcustom.envoy_cognito.sign_in.failed.{reason}");
+        let (counted, calls) = (world().envoy.stat(&counter), site.calls(Endpoint::Token).len());
+        world().cognito.fault(Endpoint::Token, site.name, fault, Times::Next(1));
+        let mut browser = site.browser();
+        let start = browser.step(&site.url("/wanted"));
+        let page = browser.step(&crate::world::callback_of(start.location().expect("a location")));
+        assert_eq!((page.status, page.header("retry-after").is_some()), (status, status == 503), "{what}");
+        assert!(page.text().contains("/.auth/sign-in?return=%2Fwanted"), "{what}: {}", page.text());
+        let text = page.text();
+        let reference =
+            text.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a reference");
+        let log = world().envoy.log();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| {
+                line.contains("event=sign_in.failed ") && line.contains(&format!("request_id={reference} "))
+            })
+            .collect();
+        assert_eq!(lines.len(), 1, "{what}: {lines:?}");
+        assert!(lines[0].contains(&format!("reason={reason} ")), "{what}: {lines:?}");
+        let more = rig::eventually(Duration::from_secs(5), || {
+            (world().envoy.stat(&counter) > counted).then_some(())
+        });
+        assert!(more.is_some(), "{what}: {counter}");
+        assert_eq!(site.calls(Endpoint::Token).len(), calls + 1, "{what}: the code is tried once");
+    }
 }
 
 #[test]

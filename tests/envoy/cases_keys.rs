@@ -55,7 +55,8 @@ impl RngCore for Fixed {
 
 impl CryptoRng for Fixed {}
 
-static KEY: LazyLock<RsaPrivateKey> =
+/// The key of the tests that have to sign themselves.
+pub static KEY: LazyLock<RsaPrivateKey> =
     LazyLock::new(|| RsaPrivateKey::new(&mut Fixed(48), 2048).expect("a key"));
 
 fn b64(bytes: impl AsRef<[u8]>) -> String {

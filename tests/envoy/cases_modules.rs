@@ -173,3 +173,54 @@ fn case_076_every_cluster_of_the_shipped_configuration_checks_certificates() {
     }
     assert_eq!(checked, 2);
 }
+
+#[test]
+fn case_178_the_module_can_do_little_to_its_host() {
+    let module = std::fs::read(wasm()).expect("the module");
+    let mut imports: Vec<(String, String)> = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(&module) {
+        if let wasmparser::Payload::ImportSection(section) = payload.expect("a module") {
+            let all = section.into_imports().map(|import| import.expect("an import"));
+            imports.extend(all.map(|import| (import.module.to_owned(), import.name.to_owned())));
+        }
+    }
+    let of = |wanted: &str| {
+        let mut names: Vec<&str> =
+            imports.iter().filter(|(module, _)| module == wanted).map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    };
+    // No files, no sockets, no clock but Envoy's.
+    let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+    assert_eq!(of("wasi_snapshot_preview1"), wasi);
+    let envoys = of("env");
+    assert_eq!(envoys.len() + wasi.len(), imports.len(), "{imports:?}");
+    for name in envoys {
+        assert!(name.starts_with("proxy_"), "{name}");
+        for unused in ["grpc", "queue", "set_buffer", "set_header_map_pairs", "stream_close"] {
+            assert!(!name.contains(unused), "{name}");
+        }
+    }
+}
+
+/// The timing leak of RUSTSEC-2023-0071 is one of private keys.
+#[test]
+fn case_178_the_filter_has_no_private_key_to_leak() {
+    fn check(folder: &Path) -> usize {
+        let entries =
+            std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        entries
+            .map(|path| {
+                if path.is_dir() {
+                    return check(&path);
+                }
+                let source = std::fs::read_to_string(&path).expect("a source");
+                for word in ["RsaPrivateKey", "SigningKey", "PrivateKey", "BEGIN RSA", "decrypt_blinded"] {
+                    assert!(!source.contains(word), "{}: {word}", path.display());
+                }
+                1
+            })
+            .sum()
+    }
+    assert!(check(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) > 40, "all sources");
+}

@@ -1,22 +1,11 @@
-//! Cases of `docs/security-cases.md`: what stands around the filter in Envoy: how paths are normalised, routes that
-//! rewrite, other filters, and a load balancer in front.
+//! Cases of `docs/security-cases.md`: what stands around the filter in Envoy: routes that rewrite and redirect, other
+//! filters, and a load balancer in front.
 
 use rig::{Listener, RawRequest};
 use serde_json::{Value, json};
 
+use crate::odd::{Answer, odd};
 use crate::world::{Plan, Site, USER, header, headers, parameter, plan, world};
-
-/// One listener for each way in which Envoy can treat a path.
-const MANAGERS: [(&str, bool, bool, &str); 8] = [
-    ("case-path-0", true, true, "KEEP_UNCHANGED"),
-    ("case-path-1", true, false, "KEEP_UNCHANGED"),
-    ("case-path-2", false, true, "KEEP_UNCHANGED"),
-    ("case-path-3", true, true, "REJECT_REQUEST"),
-    ("case-path-4", true, true, "UNESCAPE_AND_REDIRECT"),
-    ("case-path-5", true, true, "UNESCAPE_AND_FORWARD"),
-    ("case-path-6", false, false, "UNESCAPE_AND_FORWARD"),
-    ("case-path-7", false, false, "KEEP_UNCHANGED"),
-];
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
     let rules = json!([
@@ -25,11 +14,12 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         { "path": "/admin/**", "roles_any": ["admin"] },
     ]);
     let site = || plan(json!({ "rules": rules }));
-    let mut sites: Vec<(&'static str, Plan)> =
-        MANAGERS.iter().map(|(name, ..)| (*name, site().listener(normalising))).collect();
-    sites.push(("case-routes", site().listener(rewriting)));
-    sites.push(("case-filters", site().listener(surrounded)));
-    sites.push(("case-connect", site().listener(connecting)));
+    let mut sites = vec![
+        ("case-routes", site().listener(rewriting)),
+        ("case-internal", site().listener(redirecting)),
+        ("case-filters", site().listener(surrounded)),
+        ("case-connect", site().listener(connecting)),
+    ];
     sites.push((
         "case-balancer",
         plan(json!({ "public_url": null })).listener(|listener| {
@@ -38,14 +28,6 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         }),
     ));
     sites
-}
-
-fn normalising(listener: &mut Listener) {
-    let (_, normalize, merge, escaped) =
-        MANAGERS.iter().find(|(name, ..)| *name == listener.name).expect("one of these");
-    listener.normalize_path = *normalize;
-    listener.merge_slashes = *merge;
-    listener.path_with_escaped_slashes_action = (*escaped).to_owned();
 }
 
 fn route(prefix: &str, action: Value) -> Value {
@@ -69,6 +51,13 @@ fn rewriting(listener: &mut Listener) {
         route("/", json!({})),
     ]);
     listener.manager_overrides = json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } });
+}
+
+/// Envoy itself goes where the app redirects to, instead of the client.
+fn redirecting(listener: &mut Listener) {
+    listener.upstream_cluster = Some("odd".to_owned());
+    let policy = json!({ "max_internal_redirects": 3, "redirect_response_codes": [302, 303], "allow_cross_scheme_redirect": true });
+    listener.route_overrides = json!({ "route": { "internal_redirect_policy": policy } });
 }
 
 /// Lua before the filter makes identity headers up; Lua behind it notes who got so far.
@@ -97,74 +86,6 @@ fn connecting(listener: &mut Listener) {
 
 fn session(site: Site) -> String {
     site.signed_in().cookie_header(&site.url("/"))
-}
-
-const SPELLINGS: [&str; 20] = [
-    "/admin",
-    "//admin",
-    "///admin/x",
-    "/admin//x",
-    "/admin/",
-    "/%2fadmin",
-    "/admin%2fx",
-    "/\\admin",
-    "/%5cadmin",
-    "/public/../admin",
-    "/public/%2e%2e/admin",
-    "/public/..%2fadmin",
-    "/public/..%5cadmin",
-    "/public/..;/admin",
-    "/public//../admin",
-    "/public/.//../admin",
-    "/%61dmin",
-    "/admin;x",
-    "/public/%2E%2E%2fadmin",
-    "/public/..\\admin",
-];
-
-/// Whether a path, read as the app would at its most generous, is a guarded one.
-fn is_guarded(path: &str) -> bool {
-    let path = path.to_lowercase();
-    let decoded = path.replace("%2f", "/").replace("%5c", "/").replace("%2e", ".").replace("%61", "a");
-    let mut names = Vec::new();
-    for name in decoded.replace('\\', "/").split('/').map(|name| name.split(';').next().unwrap_or("")) {
-        match name {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name.to_owned()),
-        }
-    }
-    names.first().is_some_and(|name| name == "admin")
-}
-
-#[test]
-fn case_136_137_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
-    for (name, normalize, merge, escaped) in MANAGERS {
-        let site = world().site(name);
-        let john = session(site);
-        for target in SPELLINGS {
-            let what = format!("{target} (normalize {normalize}, merge {merge}, {escaped})");
-            let as_john = RawRequest::get(target).header("cookie", &john);
-            for (response, refusal) in [(site.get(target), 401), (site.send(as_john), 403)] {
-                // Envoy itself may refuse it, send the client to its plain form, or resolve it to something public,
-                // which is then what the app is asked for.
-                match response.status {
-                    200 => {
-                        let path = response.json()["path"].as_str().unwrap_or_default().to_owned();
-                        assert!(normalize && !is_guarded(&path), "{what} arrives as {path}");
-                    }
-                    301 | 302 | 307 | 400 => {}
-                    status => assert_eq!(status, refusal, "{what}"),
-                }
-            }
-        }
-        assert_eq!(site.get("/public/x").status, 200);
-    }
-    let arrived = world().app.requests().into_iter().find(|request| {
-        let host = request.header_str("host").unwrap_or_default();
-        host.starts_with("case-path-") && is_guarded(&request.path)
-    });
-    assert!(arrived.is_none(), "{arrived:?}");
 }
 
 #[test]
@@ -203,6 +124,40 @@ fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
         RawRequest::get("/public/retry/json").header("x-sample-status", "503").header("x-auth-user", "root");
     let seen = site.send(retried).json();
     assert_eq!(header(&seen, "x-auth-user"), None, "each attempt is without what the client made up");
+}
+
+#[test]
+fn case_145_where_envoy_follows_a_redirect_itself_the_filter_judges_anew() {
+    let site = world().site("case-internal");
+    let mut browser = site.browser();
+    let start = browser.step(&site.url("/"));
+    browser.step(&crate::world::callback_of(start.location().expect("a location")));
+    let john = browser.cookie_header(&site.url("/"));
+    let elsewhere = |from: &str, to: &str| {
+        let location = format!("location: http://case-internal.example.test{to}");
+        let head =
+            format!("HTTP/1.1 302 Found\r\n{location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        odd().say(&format!("GET {from} "), Answer::at_once(head));
+    };
+    for (from, to, cookies, status) in [
+        ("/public/internal-1", "/public/internal-2", "", 200),
+        ("/public/internal-3", "/admin/internal-4", "", 401),
+        ("/public/internal-5", "/admin/internal-6", john.as_str(), 401),
+        ("/internal-7", "/admin/internal-8", &john, 401),
+        // The first look took the session's cookies out, so whoever was known isn't any more.
+        ("/internal-9", "/internal-10", &john, 401),
+    ] {
+        elsewhere(from, to);
+        let request = RawRequest::get(from).header("cookie", cookies).header("x-auth-user", "root");
+        assert_eq!(site.send(request).status, status, "{from} leads to {to}");
+        assert_eq!(odd().requests(&format!("GET {from} ")).len(), 1, "{from}");
+        let arrived = odd().requests(&format!("GET {to} "));
+        assert_eq!(arrived.len(), usize::from(status == 200), "{to}");
+        for request in arrived {
+            let head = String::from_utf8_lossy(&request).to_lowercase();
+            assert!(!head.contains("x-auth-user"), "{to}: nobody is nobody after it, too: {head}");
+        }
+    }
 }
 
 #[test]

@@ -100,8 +100,10 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::bearer::sites(),
         crate::pools::sites(),
         crate::pages::sites(),
+        crate::cases_clusters::sites(),
         crate::cases_faults::sites(),
         crate::cases_keys::sites(),
+        crate::cases_paths::sites(),
         crate::cases_proxy::sites(),
         crate::cases_wire::sites(),
     ]

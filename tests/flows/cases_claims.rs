@@ -3,21 +3,67 @@
 use serde_json::{Value, json};
 
 use crate::cases_jwt::{refuse, refuse_claims, sign_in_with};
-use crate::harness::{Endpoint, Harness, Token, cookies_set, upstream};
+use crate::harness::{Endpoint, Harness, Token, cookies_set, parse, upstream};
 
 const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe";
 
 #[test]
 fn case_012_025_after_a_bad_token_nothing_is_asked_and_nothing_kept() {
-    let mut harness = Harness::with(json!({"roles": {"attributes_from": "userinfo"}}));
-    harness.cognito.tamper = Some(Box::new(|token| {
-        let longer = format!("{}1", token.claims["nonce"].as_str().unwrap());
-        token.claim("nonce", longer);
-    }));
-    let response = harness.sign_in("/");
-    assert_eq!((response.status, cookies_set(&response).len()), (401, 0));
-    let asked = [Endpoint::Token, Endpoint::Attributes, Endpoint::Revoke].map(|at| harness.cognito.calls(at));
-    assert_eq!(asked, [1, 0, 0], "the access token goes nowhere");
+    // Each would go on to `userInfo` with the access token that came along.
+    let now = Harness::new().now().secs();
+    let bent: [fn(&mut Token, u64); 11] = [
+        |token, _| {
+            let longer = format!("{}1", token.claims["nonce"].as_str().unwrap());
+            token.claim("nonce", longer);
+        },
+        |token, _| token.claim("nonce", Value::Null),
+        |token, now| token.claim("exp", now - 3_600),
+        |token, _| token.claim("exp", Value::Null),
+        |token, _| token.claim("iss", Value::Null),
+        |token, _| token.claim("aud", json!(["2jvuq8gkhfoh7u4fdfihiditj5", "another"])),
+        |token, _| token.claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
+        |token, _| drop(token.header.insert("alg".to_owned(), Value::Null)),
+        |token, _| drop(token.header.insert("alg".to_owned(), json!("none"))),
+        |token, _| drop(token.header.insert("alg".to_owned(), json!("PS256"))),
+        |token, _| drop(token.header.insert("alg".to_owned(), json!("ES256"))),
+    ];
+    for (number, bend) in bent.into_iter().enumerate() {
+        let mut harness = Harness::with(json!({"roles": {"attributes_from": "userinfo"}}));
+        harness.cognito.tamper = Some(Box::new(move |token| bend(token, now)));
+        let response = harness.sign_in("/");
+        assert_eq!((response.status, cookies_set(&response).len()), (401, 0), "{number}");
+        let asked = [Endpoint::Token, Endpoint::Attributes, Endpoint::Revoke];
+        let asked = asked.map(|at| harness.cognito.calls(at));
+        assert_eq!(asked, [1, 0, 0], "{number}: the access token goes nowhere");
+    }
+}
+
+#[test]
+fn case_054_a_bearer_token_has_the_same_minute_of_leeway() {
+    let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
+    let config = std::rc::Rc::clone(&harness.config);
+    let now = harness.now().secs();
+    for (claims, status) in [
+        (json!({"exp": now - 61}), 401),
+        (json!({"exp": now - 60}), 401),
+        (json!({"exp": now - 59}), 200),
+        (json!({"exp": now}), 200),
+        (json!({"exp": now + 1}), 200),
+        (json!({"exp": (now + 60).to_string()}), 401),
+        (json!({"nbf": now + 60}), 200),
+        (json!({"nbf": now + 61}), 401),
+        (json!({"nbf": now.to_string()}), 401),
+        (json!({"nbf": [now]}), 401),
+        (json!({"iat": now + 60}), 200),
+        (json!({"iat": now + 61}), 401),
+        (json!({"iat": now.to_string()}), 401),
+    ] {
+        let token = harness.cognito.access_token(&config.pools[0], &claims);
+        let value = format!("Bearer {token}");
+        let outcome = harness.bare_request("GET", "/", &[("authorization", &value)]);
+        let found = if outcome.is_forwarded() { 200 } else { outcome.answered().status };
+        assert_eq!(found, status, "{claims}");
+    }
 }
 
 #[test]
@@ -36,6 +82,13 @@ fn case_055_a_token_that_was_issued_a_week_ago_is_refused() {
         token.signed()
     };
     assert_eq!(sign_in_with(a_day_ago).0, 302, "as long as Cognito's longest lasts");
+    for name in ["max_age", "acr_values", "claims", "request"] {
+        let faults = parse(&json!({"authorize_params": {name: "300"}})).unwrap_err();
+        assert!(
+            faults[0].to_string().starts_with(&format!("authorize_params.{name}: may not be set")),
+            "{faults:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Cases of `docs/security-cases.md`: what the app is told of a person, and what tells us of an API client.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::harness::{Harness, NAVIGATE, parse, upstream};
+use crate::harness::{Harness, NAVIGATE, Refreshing, parse, upstream};
 
 const SPOOFED: [&str; 6] =
     ["x-auth-user", "x-auth-email", "x-auth-name", "x-auth-roles", "x-auth-subject", "x-auth-timezone"];
@@ -141,39 +143,121 @@ fn case_133_no_claim_stands_in_a_header_that_carries_the_request() {
 }
 
 #[test]
+fn case_135_tokens_go_upstream_where_they_are_asked_for_and_refresh_tokens_never() {
+    let forward = json!({"forward_id_token": "x-id-token", "forward_access_token": "x-access-token"});
+    for (headers, forwarded) in [(json!({}), 0), (json!({"forward_id_token": "x-id-token"}), 1), (forward, 2)]
+    {
+        let mut harness = Harness::with(json!({"headers": headers}));
+        harness.cognito.refreshing = Refreshing::Rotated;
+        harness.signed_in();
+        for hour in 0..3 {
+            let refresh = harness.cognito.refresh_tokens.clone();
+            let cookies = harness.jar.header();
+            let edits = harness.get("/").forwarded();
+            let names = ["x-id-token", "x-access-token"];
+            let tokens = names.iter().filter_map(|name| upstream(&edits, name)).collect::<Vec<_>>();
+            assert_eq!(tokens.len(), forwarded, "{headers}, hour {hour}");
+            let all: Vec<u8> = edits.set().flat_map(|(_, value)| value.clone()).collect();
+            let all = String::from_utf8(all).unwrap();
+            assert!(refresh.iter().chain(&harness.cognito.refresh_tokens).all(|token| !all.contains(token)));
+            assert!(
+                cookies.split("; ").all(|cookie| !all.contains(cookie)),
+                "nor the cookies that hold them"
+            );
+            harness.advance(Duration::from_secs(3_600));
+        }
+    }
+}
+
+#[test]
 fn case_150_one_well_formed_token_or_nobody() {
-    let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
+    let mut harness = Harness::with(json!({
+        "bearer": {"enabled": true}, "rules": [{"path": "/public", "allow": "everyone"}],
+    }));
     let config = std::rc::Rc::clone(&harness.config);
     let good = harness.cognito.access_token(&config.pools[0], &json!({}));
-    for spelling in ["Bearer", "bearer", "BEARER"] {
-        let value = format!("{spelling} {good}");
-        assert!(harness.bare_request("GET", "/", &[("authorization", &value)]).is_forwarded(), "{spelling}");
+    for spelling in ["Bearer ", "bearer ", "BEARER ", "Bearer  ", "BeArEr    "] {
+        let value = format!("{spelling}{good}");
+        let edits = harness.bare_request("GET", "/", &[("authorization", &value)]).forwarded();
+        assert_eq!(upstream(&edits, "x-auth-user"), Some("jsmith"), "{spelling}");
     }
-    let nobody = [
-        String::new(),
-        " ".to_owned(),
-        "Bearer".to_owned(),
-        "Bearer ".to_owned(),
-        format!("Bearer {good} {good}"),
-        format!("Bearer {good},Bearer {good}"),
-        format!("Bearer {good}, {good}"),
-        format!("Bearer{good}"),
-        format!("Bearer:{good}"),
-        format!("Bearer=\"{good}\""),
-        format!("Token {good}"),
-        format!("Basic {good}"),
-        "Basic eDp5".to_owned(),
-        good.clone(),
-        "null".to_owned(),
-        "\"".repeat(500),
-    ];
-    for value in nobody {
-        let status = harness.bare_request("GET", "/", &[("authorization", &value)]).answered().status;
-        assert_eq!(status, 401, "{}", &value[..value.len().min(30)]);
+    let mut nobody: Vec<String> = [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer  x",
+        "BEARER x",
+        "Bearer a b",
+        "Bearer x,Bearer y",
+        "Basic",
+        "Basic ",
+        "Basic eDp5",
+        "Digest username=\"x\"",
+        "Negotiate",
+        "null",
+        "undefined",
+        "a.b.c",
+        "Bearer null",
+        "Bearer a.b.c",
+        "Bearer ..",
+        "Bearer =",
+        ",",
+        ";",
+        "\u{e9}",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    nobody.push("\"".repeat(500));
+    nobody.push("Bearer ".repeat(500));
+    nobody.extend(
+        [
+            "_ _",
+            "_,Bearer _",
+            "_, _",
+            "\t_",
+            ":_",
+            "=\"_\"",
+            " \"_\"",
+            " '_'",
+            " <_>",
+            " token=_",
+            " _;",
+            " _,",
+            " _\t",
+            " _\u{a0}",
+            " _/",
+            " _%",
+            " %_",
+            " Bearer _",
+            "\u{a0}_",
+        ]
+        .map(|behind| format!("Bearer{}", behind.replace('_', &good))),
+    );
+    nobody.extend(
+        ["Token _", "Basic _", "JWT _", "Bearer_", "_", ",Bearer _", "Basic eDp5,Bearer _"]
+            .map(|all| all.replace('_', &good)),
+    );
+    let mut check = |values: &[&str]| {
+        let headers: Vec<(&str, &str)> = values.iter().map(|value| ("authorization", *value)).collect();
+        let shown = values.iter().map(|value| value.chars().take(30).collect::<String>()).collect::<Vec<_>>();
+        let response = harness.bare_request("GET", "/", &headers).answered();
+        assert_eq!((response.status, response.header("location")), (401, None), "{shown:?}");
+        // Where everybody may pass they are nobody.
+        let edits = harness.bare_request("GET", "/public", &headers).forwarded();
+        assert_eq!(edits.set().filter(|(name, _)| name.starts_with("x-auth")).count(), 0, "{shown:?}");
+    };
+    for value in &nobody {
+        check(&[value]);
     }
     let value = format!("Bearer {good}");
-    let twice = [("authorization", value.as_str()), ("authorization", &value)];
-    assert_eq!(harness.bare_request("GET", "/", &twice).answered().status, 401);
+    check(&[&value, &value]);
+    check(&[&value, &value, &value]);
+    check(&[&value, "Basic eDp5"]);
+    check(&["Basic eDp5", &value]);
+    check(&["", &value]);
+    check(&[&value, ""]);
+    check(&["Bearer x", "Basic eDp5", &value]);
     for target in [format!("/?access_token={good}"), format!("/?token={good}")] {
         assert_eq!(harness.bare_request("GET", &target, &[]).answered().status, 401, "never in an address");
     }

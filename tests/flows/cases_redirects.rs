@@ -4,7 +4,7 @@ use envoy_cognito::return_to::ReturnTo;
 use serde_json::json;
 use url::Url;
 
-use crate::harness::{Endpoint, Harness, Jar, cookies_deleted, fields};
+use crate::harness::{Endpoint, Harness, Jar, NAVIGATE, cookies_deleted, fields};
 
 fn query_of(location: &str) -> std::collections::BTreeMap<String, String> {
     fields(location.split_once('?').unwrap().1)
@@ -187,6 +187,80 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
         host.clone_into(&mut harness.authority);
         assert_eq!(harness.navigate("/x").answered().status, 400, "{host}");
     }
+}
+
+#[test]
+fn case_120_what_is_no_navigation_is_never_sent_anywhere() {
+    let html = ("accept", "text/html");
+    let kinds: [(&str, &[(&str, &str)]); 14] = [
+        ("nothing", &[]),
+        ("Accept: */*", &[("accept", "*/*")]),
+        ("XHR", &[html, ("x-requested-with", "XMLHttpRequest")]),
+        ("fetch", &[("accept", "*/*"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]),
+        ("fetch of this site", &[html, ("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty")]),
+        ("image", &[("accept", "image/*"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")]),
+        ("style", &[("accept", "text/css"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "style")]),
+        ("events", &[("accept", "text/event-stream"), ("sec-fetch-mode", "cors")]),
+        (
+            "WebSocket",
+            &[("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-version", "13")],
+        ),
+        ("WebSocket of a browser", &[("upgrade", "websocket"), ("sec-fetch-mode", "websocket")]),
+        ("prefetch", &[NAVIGATE[0], html, ("sec-purpose", "prefetch")]),
+        ("prerender", &[NAVIGATE[0], html, ("sec-purpose", "prefetch;prerender")]),
+        ("old prefetch", &[NAVIGATE[0], html, ("purpose", "prefetch")]),
+        ("Firefox's prefetch", &[html, ("sec-fetch-mode", "no-cors"), ("x-moz", "prefetch")]),
+    ];
+    for scheme in ["https", "http"] {
+        for (what, headers) in kinds {
+            for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+                let mut harness = Harness::new();
+                harness.scheme = scheme;
+                let response = harness.request(method, "/x", headers).answered();
+                let heard =
+                    (response.status, response.header("www-authenticate"), response.header("location"));
+                assert_eq!(heard, (401, Some("Bearer"), None), "{method} {what} over {scheme}");
+                assert!(harness.jar.names("").is_empty(), "{method} {what} over {scheme}: no flow cookie");
+            }
+        }
+        let mut harness = Harness::new();
+        harness.scheme = scheme;
+        let response =
+            harness.request("POST", "/svc/Method", &[("content-type", "application/grpc")]).answered();
+        assert_eq!(
+            (response.header("location"), harness.jar.names("").len()),
+            (None, 0),
+            "gRPC over {scheme}"
+        );
+    }
+}
+
+#[test]
+fn case_120_no_redirect_has_a_form_sent_twice() {
+    // 307 and 308 would; the harness looks at each answer of each test, and here are all kinds that there are.
+    let mut harness = Harness::new();
+    let mut statuses = vec![harness.sign_in("/x").status];
+    for target in ["/.auth/sign-out", "/y", "/.auth/sign-in?return=/z", "/.auth/callback?code=x&state=y"] {
+        statuses.push(harness.navigate(target).answered().status);
+    }
+    harness.scheme = "http";
+    statuses.push(harness.navigate("/y").answered().status);
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        for unauthenticated in ["auto", "redirect", "reject"] {
+            let rule = json!({"path": "/**", "unauthenticated": unauthenticated});
+            harness.reconfigure(json!({ "rules": [rule] }));
+            for scheme in ["https", "http"] {
+                harness.scheme = scheme;
+                let response = harness.request(method, "/form", &NAVIGATE).answered();
+                let is_page = response.status == 401 && response.header("location").is_none();
+                assert!(
+                    is_page || [302, 303].contains(&response.status),
+                    "{method} {unauthenticated}: {response:?}"
+                );
+            }
+        }
+    }
+    assert_eq!(statuses, [302, 302, 302, 302, 400, 302]);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use envoy_cognito::http::CalloutError;
 use envoy_cognito::oidc::jwks::KeySet;
 use envoy_cognito::secret::{Entropy, NoEntropy};
 use serde_json::json;
 
 use crate::harness::{
-    Harness, IDENTITY, Jar, NAVIGATE, OTHER_KEY, Refreshing, SESSION_KEY, TOKENS, upstream,
+    Answer, Harness, IDENTITY, Jar, NAVIGATE, OTHER_KEY, Refreshing, SESSION_KEY, TOKENS, upstream,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,8 +27,49 @@ fn case_068_a_compressed_key_set_is_none() {
     gzip.extend(set.as_bytes());
     gzip.extend([0; 8]);
     assert!(KeySet::parse(&gzip).is_err());
+    // Zstandard (RFC 8878) with one raw block: the size of the content in two bytes, and no checksum.
+    let mut zstd = b"\x28\xb5\x2f\xfd\x60".to_vec();
+    zstd.extend((length - 256).to_le_bytes());
+    zstd.extend(&((u32::from(length) << 3) | 1).to_le_bytes()[..3]);
+    zstd.extend(set.as_bytes());
+    assert!(KeySet::parse(&zstd).is_err());
     for cut in (0..set.len()).step_by(97) {
         assert!(KeySet::parse(&set.as_bytes()[..cut]).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn case_069_a_day_without_a_key_set_opens_nothing_that_isn_t_known() {
+    let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
+    let config = std::rc::Rc::clone(&harness.config);
+    harness.cognito.keys = Answer::Fails(CalloutError::TimedOut);
+    for hour in 1..=24 {
+        harness.advance(HOUR);
+        for (kid, status, bearer) in [("first+key/of=the pool", 302, 200), ("unknown", 401, 401)] {
+            kid.clone_into(&mut harness.cognito.signs_with);
+            harness.jar = Jar::default();
+            assert_eq!(harness.sign_in("/").status, status, "{kid} after {hour} hours");
+            let token = harness.cognito.access_token(&config.pools[0], &json!({}));
+            let value = format!("Bearer {token}");
+            let outcome = harness.bare_request("GET", "/", &[("authorization", &value)]);
+            let found = if outcome.is_forwarded() { 200 } else { outcome.answered().status };
+            assert_eq!(found, bearer, "{kid} after {hour} hours");
+        }
+    }
+    // An Envoy that starts now knows none: it says when to come again.
+    let mut restarted = Harness::asleep(1, json!({"bearer": {"enabled": true}}));
+    restarted.cognito.keys = Answer::Fails(CalloutError::TimedOut);
+    restarted.settle();
+    let location = restarted.start("/");
+    let callback = restarted.authorize(&location);
+    let sign_in = restarted.navigate(&callback).parked();
+    let token = restarted.cognito.access_token(&config.pools[0], &json!({}));
+    let value = format!("Bearer {token}");
+    let bearer = restarted.bare_request("GET", "/", &[("authorization", &value)]).parked();
+    restarted.pass(Duration::from_secs(11));
+    for stream in [sign_in, bearer] {
+        let response = restarted.decision(stream).unwrap();
+        assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
     }
 }
 

@@ -37,11 +37,15 @@ mod pools;
 mod cases_claims;
 mod cases_headers;
 mod cases_jwt;
+mod cases_operations;
 mod cases_paths;
 mod cases_redirects;
 mod cases_refresh;
+mod cases_return;
+mod cases_sealed;
 mod cases_session;
 mod cases_sign_in;
+mod cases_vectors;
 
 #[path = "../shared/bent_signatures.rs"]
 mod bent_signatures;

@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 
 pub const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+/// What the reader of a page doesn't see, before a block of another product.
+pub const THEIRS: &str = "<!-- theirs -->";
 /// No setting, and no choice of one.
 pub const PROBE: &str = "zz-probe";
 
@@ -76,13 +78,18 @@ pub fn yaml(place: &str, text: &str) -> Value {
     yaml_serde::from_str(text).unwrap_or_else(|error| panic!("{place} is no YAML: {error}"))
 }
 
-/// The YAML blocks of a Markdown file, each with the place where it stands.
+/// The YAML blocks of a Markdown file, each with the place where it stands, but for those of other products. YAML that
+/// a shell command is given counts as well.
 pub fn blocks(file: &str) -> Vec<(String, Value)> {
     let (mut blocks, mut open) = (Vec::new(), None::<(usize, String)>);
-    for (index, line) in read(file).lines().enumerate() {
+    let text = read(file);
+    let mut before = "";
+    for (index, line) in text.lines().enumerate() {
+        let start = line.trim() == "```yaml" && before != THEIRS || line.ends_with("<<'EOF_YAML'");
+        before = line;
         match (&mut open, line.trim()) {
-            (None, "```yaml") => open = Some((index + 1, String::new())),
-            (Some(_), "```") => {
+            (None, _) if start => open = Some((index + 1, String::new())),
+            (Some(_), "```" | "EOF_YAML") => {
                 let (number, text) = open.take().unwrap();
                 let place = format!("{file}:{number}");
                 let value = yaml(&place, &text);

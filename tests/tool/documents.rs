@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{File, SESSION_KEY, check, good, indented, run};
+use crate::{File, SESSION_KEY, check, good, indented, run, settings};
 
 /// Pieces of an Envoy configuration around the settings of the filter, as a `Struct`.
 pub fn envoy(settings: &str, more: &str) -> String {
@@ -74,9 +74,16 @@ fn faults(text: &str) -> Vec<String> {
 
 #[test]
 fn the_files_that_are_shipped_are_good() {
-    for file in ["envoy/envoy.yaml", "envoy/demo.yaml"] {
-        let outcome = run(&["check", "--json", file]).outcome().expect(0);
-        assert_eq!(outcome.findings("warnings"), [""; 0], "{file}");
+    let manifests = |folder: &str| settings::files(folder, "yaml");
+    let mut sets: Vec<Vec<String>> =
+        ["envoy.yaml", "demo.yaml", "docker.yaml"].iter().map(|name| vec![format!("envoy/{name}")]).collect();
+    // Those that go together are checked together.
+    sets.extend([manifests("envoy/istio"), manifests("envoy/envoy-gateway")]);
+    for set in sets {
+        let files: Vec<&str> = set.iter().map(String::as_str).collect();
+        let outcome = run(&["check", "--json"]).arguments(&files).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings"), [""; 0], "{files:?}");
+        assert_eq!(outcome.json()["configurations"].as_array().unwrap().len(), 1, "{files:?}");
     }
 }
 

@@ -22,30 +22,31 @@ fn blocks() -> Vec<(String, String)> {
     blocks
 }
 
-#[test]
-fn the_example_of_check_is_what_it_prints() {
+/// Holds what the page shows of a command to what it prints. With `UPDATE` set, the page is changed instead.
+#[track_caller]
+fn assert_shown(command: &str, printed: &str) {
+    let line = format!("$ envoy-cognito {command}\n");
     let blocks = blocks();
-    let file =
-        blocks.iter().find(|(kind, _)| kind == "yaml faulty").expect("a faulty configuration").1.clone();
-    let shown = blocks
-        .iter()
-        .find(|(kind, text)| kind == "console" && text.contains(" check faulty.yaml"))
-        .expect("its check");
-    let scratch = File::new("guide.yaml", &file);
-    let printed =
-        run(&["check", scratch.path()]).outcome().expect(1).out.replace(scratch.path(), "faulty.yaml");
-    let (_, shown) = shown.1.split_once('\n').unwrap();
-    assert_eq!(shown.trim_end(), printed.trim_end());
+    let (_, block) = blocks.iter().find(|(_, text)| text.starts_with(&line)).expect("its example");
+    let fresh = format!("{line}{}\n", printed.trim_end());
+    if std::env::var_os("UPDATE").is_some() {
+        let page = settings::read(PAGE).replace(block, &fresh);
+        fs::write(settings::root().join(PAGE), page).unwrap();
+    } else {
+        assert_eq!(*block, fresh, "`UPDATE=1 cargo test --test tool guide` puts it right");
+    }
 }
 
 #[test]
-fn the_example_of_a_good_one_is_what_it_prints() {
+fn what_check_prints_is_what_the_page_shows() {
     let blocks = blocks();
-    let shown =
-        blocks.iter().find(|(_, text)| text.contains(" check envoy/envoy.yaml")).expect("a good check");
+    let file = &blocks.iter().find(|(kind, _)| kind == "yaml faulty").expect("a faulty configuration").1;
+    let scratch = File::new("guide.yaml", file);
+    let printed =
+        run(&["check", scratch.path()]).outcome().expect(1).out.replace(scratch.path(), "faulty.yaml");
+    assert_shown("check faulty.yaml", &printed);
     let printed = run(&["check", "envoy/envoy.yaml"]).outcome().expect(0).out;
-    let (_, shown) = shown.1.split_once('\n').unwrap();
-    assert_eq!(shown.trim_end(), printed.trim_end());
+    assert_shown("check envoy/envoy.yaml", &printed);
 }
 
 #[test]

@@ -1,111 +1,38 @@
-//! Build steps that cargo doesn't know. `xtask trim FILE` takes out of a built filter what nothing needs.
+//! Build steps that cargo doesn't know.
+//!
+//! `xtask trim FILE` takes out of a built filter what nothing needs. `xtask dist FILE FOLDER` makes of it what is
+//! released, with the native command, if the package has one; `--no-command` leaves that out, which takes a while to
+//! build.
+
+mod archive;
+mod cargo;
+mod dist;
+mod document;
+mod image;
+mod notices;
+mod sbom;
+mod trim;
+mod workspace;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use walrus::{ElementItems, FunctionBuilder, Module, ModuleConfig};
-
-/// What the host is to call. It calls everything that a module exports, for every request, whether anything is
-/// done there or not, and the SDK exports all that there is: bodies, trailers of answers, the end of a stream and
-/// its log entry, TCP, gRPC, queues.
-const EXPORTS: [&str; 12] = [
-    "memory",
-    "_initialize",
-    "proxy_abi_version_0_2_1",
-    "proxy_on_memory_allocate",
-    "proxy_on_context_create",
-    "proxy_on_configure",
-    "proxy_on_tick",
-    "proxy_on_http_call_response",
-    "proxy_on_request_headers",
-    // Trailers that an app could take for our headers are taken out. Few requests have any.
-    "proxy_on_request_trailers",
-    "proxy_on_response_headers",
-    // Where the SDK drops a stream.
-    "proxy_on_delete",
-];
-
-/// What the SDK lends its contexts besides the callbacks: a method for each call of the host, in a table for each type
-/// of context, so that no linker can tell that they are never called. This filter calls the host itself.
-const CONVENIENCES: &str = "proxy_wasm6traits";
-
-/// How the names of those methods begin.
-const VERBS: [&str; 16] = [
-    "add_",
-    "call_",
-    "cancel_",
-    "close_",
-    "dequeue_",
-    "dispatch_",
-    "enqueue_",
-    "get_",
-    "open_",
-    "register_",
-    "remove_",
-    "reset_",
-    "resolve_",
-    "resume_",
-    "send_",
-    "set_",
-];
+const USAGE: &str = "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
-        [command, file] if command == "trim" => trim(Path::new(file)),
-        _ => Err("usage: xtask trim FILE".to_owned()),
+        ["trim", file] => trim::trim(Path::new(file)),
+        ["dist", "--no-command", file, folder] => dist::dist(Path::new(file), Path::new(folder), false),
+        ["dist", file, folder] => dist::dist(Path::new(file), Path::new(folder), true),
+        _ => Err(USAGE.to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-/// Leaves those exports in a module, and what they need. A second time changes nothing.
-fn trim(file: &Path) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error:#}", file.display());
-    // Names of functions are a quarter of a module, and no host asks for them.
-    let mut config = ModuleConfig::new();
-    config.generate_name_section(false).generate_producers_section(false);
-    let mut module = config.parse_file(file).map_err(|error| failed(&error))?;
-    if let Some(missing) =
-        EXPORTS.iter().find(|name| module.exports.iter().all(|export| export.name != **name))
-    {
-        return Err(failed(&format!("there is no export called {missing}")));
-    }
-    let needless = module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str()));
-    let needless: Vec<_> = needless.map(|export| export.id()).collect();
-    needless.into_iter().for_each(|export| module.exports.delete(export));
-    forget_conveniences(&mut module);
-    walrus::passes::gc::run(&mut module);
-    // Beside it first, then in its place: nobody ever loads half a module.
-    let beside = file.with_extension("trimmed");
-    module.emit_wasm_file(&beside).map_err(|error| failed(&error))?;
-    std::fs::rename(&beside, file).map_err(|error| failed(&error))
-}
-
-/// Has the tables hold a function that ends the virtual machine in the place of the SDK's conveniences. It is never
-/// called, as they weren't; what they alone needed goes with them. Without names in the module, all stay.
-fn forget_conveniences(module: &mut Module) {
-    let is_convenience = |name: &str| {
-        let Some((_, method)) = name.split_once(CONVENIENCES) else { return false };
-        // `…traits7Context36get_http_call_response_trailer_bytes17h…`: the trait, then the method, behind their lengths.
-        let method = method.trim_start_matches(|c: char| c.is_ascii_digit());
-        let method = method.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-        let method = method.trim_start_matches(|c: char| c.is_ascii_digit());
-        VERBS.iter().any(|verb| method.starts_with(verb)) && !method.starts_with("get_type")
-    };
-    let named = module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(is_convenience));
-    let conveniences: Vec<_> = named.map(|function| function.id()).collect();
-    let mut nothing = FunctionBuilder::new(&mut module.types, &[], &[]);
-    nothing.func_body().unreachable();
-    let nothing = nothing.finish(Vec::new(), &mut module.funcs);
-    for element in module.elements.iter_mut() {
-        if let ElementItems::Functions(functions) = &mut element.items {
-            functions.iter_mut().filter(|id| conveniences.contains(id)).for_each(|id| *id = nothing);
         }
     }
 }

@@ -6,10 +6,16 @@
 pub struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    /// Obeys a `Set-Cookie`.
+    /// Obeys a `Set-Cookie`, which must be one that browsers obey and scripts don't see, be it to set or to delete.
     pub fn take(&mut self, set_cookie: &str) {
+        assert!(set_cookie.len() <= 4096, "a cookie of {} bytes", set_cookie.len());
         let (pair, attributes) = set_cookie.split_once(';').unwrap();
         let (name, value) = pair.split_once('=').unwrap();
+        let has = |wanted: &str| attributes.split(';').any(|attribute| attribute.trim() == wanted);
+        let prefixed = |prefix: &str| name.starts_with(prefix);
+        assert!(has("HttpOnly") && has("Path=/") && attributes.contains("SameSite="), "{name}: {attributes}");
+        assert!(has("Secure") || !prefixed("__Host-") && !prefixed("__Secure-"), "{name}: {attributes}");
+        assert!(!attributes.contains("Domain=") || !prefixed("__Host-"), "{name}: {attributes}");
         if attributes.contains("Max-Age=0;") {
             self.remove(name);
         } else {

@@ -2,7 +2,7 @@
 //!
 //! A browser gets a page, with the identity headers first; anything else, or any path that ends in `/json`,
 //! gets JSON without loss. Every request is recorded for tests. Two request headers steer the answer:
-//! `x-sample-status` is its status, and `x-sample-set-cookie` the value of a `Set-Cookie` header.
+//! `x-sample-status` is its status, and each `x-sample-set-cookie` the value of a `Set-Cookie` header.
 
 mod page;
 mod request;

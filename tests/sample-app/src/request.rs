@@ -30,6 +30,11 @@ impl Request {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
     }
 
+    /// All of that name, in order.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
     pub fn header_str(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.header(name)?).ok()
     }

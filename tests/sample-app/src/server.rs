@@ -63,9 +63,8 @@ fn answer(request: &Request) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(VARY, HeaderValue::from_static("accept"));
-    let cookie = request.header("x-sample-set-cookie").and_then(|value| HeaderValue::from_bytes(value).ok());
-    if let Some(cookie) = cookie {
-        headers.append(SET_COOKIE, cookie);
+    for cookie in request.headers("x-sample-set-cookie") {
+        headers.extend(HeaderValue::from_bytes(cookie).map(|cookie| (SET_COOKIE, cookie)));
     }
     let status = request.header("x-sample-status").and_then(|value| StatusCode::from_bytes(value).ok());
     *response.status_mut() = status.filter(|status| !status.is_informational()).unwrap_or(StatusCode::OK);

@@ -8,13 +8,17 @@ use crate::{Client, Config, Pool, User, call::Journal, fault::Faults};
 pub mod attributes;
 pub mod grants;
 pub mod keys;
+pub mod passwords;
+pub mod schema;
 pub mod sessions;
+pub mod set_up;
 mod tampering;
 pub mod tokens;
 
 use grants::Grants;
 use keys::{KeyRing, PoolKeys};
 use sessions::Sessions;
+use set_up::SetUp;
 
 /// The whole service: its pools, and what people and clients have been given.
 pub struct Cognito {
@@ -25,6 +29,7 @@ pub struct Cognito {
     pub grants: Grants,
     pub faults: Faults,
     pub journal: Journal,
+    idp_url: String,
     key_ring: KeyRing,
 }
 
@@ -34,6 +39,8 @@ pub struct UserPool {
     pub keys: PoolKeys,
     pub users: Vec<User>,
     pub suppressed_claims: Vec<String>,
+    /// What an administrator has set up through the API; a pool of the configuration has none of it.
+    pub set_up: Option<SetUp>,
     clients: Vec<Arc<Client>>,
 }
 
@@ -49,6 +56,7 @@ impl Cognito {
             grants: Grants::default(),
             faults: Faults::default(),
             journal: Journal::default(),
+            idp_url: idp_url.into(),
             key_ring,
         }
     }
@@ -68,6 +76,26 @@ impl Cognito {
         })
     }
 
+    /// Opens a new, empty pool.
+    pub fn add_pool(&mut self, id: &str, set_up: SetUp) {
+        let mut pool = UserPool::new(Pool::new(id), &self.idp_url, &mut self.key_ring);
+        pool.set_up = Some(set_up);
+        self.pools.push(pool);
+    }
+
+    /// The domain of a pool: its own, or the one that all pools of the configuration share.
+    pub fn domain_url_of(&self, pool: &UserPool) -> String {
+        let own = pool.set_up.as_ref().and_then(|set_up| set_up.domain.as_ref());
+        own.map_or_else(|| self.domain_url.clone(), |domain| format!("https://{}", domain.host))
+    }
+
+    /// Where a browser that came to this host finds the pages.
+    pub fn pages_url(&self, host: Option<&str>) -> String {
+        let hosts = self.pools.iter().filter_map(|pool| pool.set_up.as_ref()?.domain.as_ref());
+        let own = hosts.map(|domain| &domain.host).find(|own| Some(own.as_str()) == host);
+        own.map_or_else(|| self.domain_url.clone(), |host| format!("https://{host}"))
+    }
+
     /// False if there is no such pool.
     pub fn rotate_keys(&mut self, pool_id: &str) -> bool {
         let Some(pool) = self.pools.iter_mut().find(|pool| pool.id == pool_id) else { return false };
@@ -83,6 +111,7 @@ impl UserPool {
             keys: PoolKeys::new(key_ring),
             users: pool.users,
             suppressed_claims: pool.suppressed_claims,
+            set_up: None,
             clients: pool.clients.into_iter().map(Arc::new).collect(),
             id: pool.id,
         }
@@ -94,6 +123,12 @@ impl UserPool {
 
     pub fn user_mut(&mut self, username: &str) -> Option<&mut User> {
         self.users.iter_mut().find(|user| user.username == username)
+    }
+
+    /// Adds a client, or puts it in the place of the one that has its id.
+    pub fn put_client(&mut self, client: Client) {
+        self.clients.retain(|known| known.id != client.id);
+        self.clients.push(Arc::new(client));
     }
 
     /// Whether any client of the pool has it: an unknown scope fails differently from a forbidden one.

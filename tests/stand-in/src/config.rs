@@ -20,6 +20,10 @@ pub struct Config {
     /// Where browsers reach the domain, if something in front of it ends TLS. Without a trailing slash.
     #[serde(default)]
     pub domain_url: Option<String>,
+    /// The host of the issuers as tokens name it, where something in front of it has another name. Without a
+    /// trailing slash.
+    #[serde(default)]
+    pub idp_url: Option<String>,
 }
 
 impl Config {
@@ -87,6 +91,8 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// `None` lets it read all attributes. `oidc:profile` stands for all that the scope `profile` names.
     pub read_attributes: Option<Vec<String>>,
+    /// What people may change of themselves through it; `None` lets them write all attributes.
+    pub write_attributes: Option<Vec<String>>,
     pub id_token_seconds: u64,
     pub access_token_seconds: u64,
     pub refresh_token_seconds: u64,
@@ -122,6 +128,7 @@ impl Default for Client {
             logout_urls: Vec::new(),
             scopes: scopes.map(String::from).to_vec(),
             read_attributes: None,
+            write_attributes: None,
             id_token_seconds: 3600,
             access_token_seconds: 3600,
             refresh_token_seconds: 30 * 24 * 3600,
@@ -153,6 +160,9 @@ pub struct User {
     /// All values are strings, as Cognito stores them: `"email_verified": "true"`.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
+    /// `FORCE_CHANGE_PASSWORD`: the password only lets its owner choose another one.
+    #[serde(default)]
+    pub temporary_password: bool,
 }
 
 impl User {
@@ -163,6 +173,7 @@ impl User {
             sub: random::uuid(),
             groups: Vec::new(),
             attributes: BTreeMap::new(),
+            temporary_password: false,
         }
     }
 

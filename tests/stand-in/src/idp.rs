@@ -8,8 +8,8 @@ use crate::{
     http::{Origin, answer::Answer, request::Request},
 };
 
+mod api;
 mod control;
-mod get_user;
 
 pub const ORIGIN: Origin = Origin { endpoint, answer };
 
@@ -18,7 +18,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 fn endpoint(cognito: &Cognito, request: &Request) -> Option<(Endpoint, String)> {
     if request.is("POST", "/") {
-        return Some((Endpoint::GetUser, get_user::holder(cognito, request)));
+        return api::endpoint(cognito, request);
     }
     let pool_id = request.path.strip_suffix(KEY_SET)?.strip_prefix('/')?;
     Some((Endpoint::Jwks, pool_id.into()))
@@ -30,13 +30,13 @@ fn answer(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> An
         return control::answer(cognito, request);
     }
     if request.is("POST", "/") {
-        return get_user::answer(cognito, request);
+        return api::answer(cognito, request);
     }
     let pool = |suffix| cognito.pool(path.strip_suffix(suffix)?.strip_prefix('/')?);
     let found = if let Some(pool) = pool(KEY_SET) {
         Answer::json(200, &key_set(pool, fault))
     } else if let Some(pool) = pool(DISCOVERY) {
-        Answer::json(200, &discovery(pool, &cognito.domain_url))
+        Answer::json(200, &discovery(pool, &cognito.domain_url_of(pool)))
     } else {
         return Answer::json(404, &json!({ "message": "User pool does not exist." }));
     };

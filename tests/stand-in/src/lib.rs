@@ -10,7 +10,8 @@
 //! - the *domain* (`domain`) has the pages and `/oauth2/…`,
 //! - the *idp* (`idp`) is the issuer: key sets, discovery and the JSON API.
 //!
-//! All user pools of a [`Config`] share the two; the client id picks the pool. What Cognito itself remembers
+//! All user pools of a [`Config`] share the two; the client id picks the pool. The JSON API makes more pools, with a
+//! schema, a domain, clients, people and groups, and the pages and tokens go by what was made. What Cognito itself remembers
 //! (codes, sessions, refresh tokens) is in `cognito`. Everything below `http` is synchronous and answers
 //! a request as data, so that a [`Fault`] can replace or bend any answer in one place.
 //!

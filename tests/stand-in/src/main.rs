@@ -1,13 +1,15 @@
-//! The stand-in as a program: `stand-in [--config FILE] [--domain ADDR] [--idp ADDR]`.
+//! The stand-in as a program: `stand-in [--config FILE] [--domain ADDR] [--idp ADDR] [--domain-url URL] [--idp-url URL]`.
 //!
-//! Without a configuration, it serves the demo's pool. Runs until Ctrl-C.
+//! Without a configuration, it serves the demo's pool. The URLs are where others reach it, if that isn't where it listens.
+//! Runs until Ctrl-C.
 
 use std::error::Error;
 use std::net::SocketAddr;
 
 use stand_in::{Config, StandIn};
 
-const USAGE: &str = "usage: stand-in [--config FILE] [--domain ADDR] [--idp ADDR]";
+const USAGE: &str =
+    "usage: stand-in [--config FILE] [--domain ADDR] [--idp ADDR] [--domain-url URL] [--idp-url URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::demo();
@@ -21,6 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--config" => config = Config::from_json(&std::fs::read_to_string(value()?)?)?,
             "--domain" => domain = value()?.parse()?,
             "--idp" => idp = value()?.parse()?,
+            "--domain-url" => config.domain_url = Some(value()?),
+            "--idp-url" => config.idp_url = Some(value()?),
             _ => return Err(USAGE.into()),
         }
     }

@@ -1,7 +1,7 @@
 //! Random values in the shapes in which Cognito hands them out.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::{RngCore, rngs::OsRng};
+use rand::{Rng, RngCore, rngs::OsRng};
 
 pub fn bytes(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
@@ -21,4 +21,18 @@ pub fn uuid() -> String {
     let (high, mid, low) = (a >> 32, (a >> 16) & 0xffff, a & 0xffff);
     let (variant, node) = ((b >> 48) & 0x3fff | 0x8000, b & 0xffff_ffff_ffff);
     format!("{high:08x}-{mid:04x}-{low:04x}-{variant:04x}-{node:012x}")
+}
+
+/// As in the ids of pools.
+pub fn letters_and_digits(length: usize) -> String {
+    of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length)
+}
+
+/// As in the ids and secrets of app clients.
+pub fn lower_case_and_digits(length: usize) -> String {
+    of(b"abcdefghijklmnopqrstuvwxyz0123456789", length)
+}
+
+fn of(alphabet: &[u8], length: usize) -> String {
+    (0..length).map(|_| char::from(alphabet[OsRng.gen_range(0..alphabet.len())])).collect()
 }

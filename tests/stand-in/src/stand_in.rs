@@ -37,7 +37,8 @@ impl StandIn {
         let (domain_listener, idp_listener) = (TcpListener::bind(domain)?, TcpListener::bind(idp)?);
         let (domain, idp) = (domain_listener.local_addr()?, idp_listener.local_addr()?);
         let seen_as = config.domain_url.clone().unwrap_or_else(|| url(domain));
-        let cognito = Cognito::new(config, seen_as, &url(idp));
+        let issuers_at = config.idp_url.clone().unwrap_or_else(|| url(idp));
+        let cognito = Cognito::new(config, seen_as, &issuers_at);
         let cognito = Arc::new(Mutex::new(cognito));
 
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{Client, User};
 
-const PROFILE: [&str; 14] = [
+pub const PROFILE: [&str; 14] = [
     "name",
     "family_name",
     "given_name",
@@ -54,6 +54,10 @@ pub fn covers(client: &Client, scopes: &[String]) -> bool {
 pub fn reads(client: &Client, name: &str) -> bool {
     let Some(readable) = &client.read_attributes else { return true };
     readable.iter().any(|known| known == name || known == "oidc:profile" && PROFILE.contains(&name))
+}
+
+pub fn writes(client: &Client, name: &str) -> bool {
+    client.write_attributes.as_ref().is_none_or(|writable| writable.iter().any(|known| known == name))
 }
 
 /// `openid` alone shows everything; each further scope of the three narrows it down to its own set.

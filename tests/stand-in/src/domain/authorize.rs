@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub fn answer(cognito: &mut Cognito, request: &Request) -> Answer {
-    let asked = match CodeRequest::parse(cognito, &request.query) {
+    let asked = match CodeRequest::parse(cognito, request) {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };

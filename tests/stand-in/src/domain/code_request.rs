@@ -7,7 +7,7 @@ use form_urlencoded::Serializer;
 use crate::{
     Client,
     cognito::{Cognito, UserPool, grants::SignIn, sessions::Session},
-    http::{answer::Answer, request::Form},
+    http::{answer::Answer, request::Request},
 };
 
 pub struct CodeRequest {
@@ -24,20 +24,25 @@ pub struct CodeRequest {
 
 impl CodeRequest {
     /// An error redirects to the client once it is known where that is, and to `/error` before.
-    pub fn parse(cognito: &Cognito, query: &Form) -> Result<Self, Answer> {
+    pub fn parse(cognito: &Cognito, request: &Request) -> Result<Self, Answer> {
+        let query = &request.query;
+        let error_page = |error: &str, client_id| Err(error_page(cognito, request, error, client_id));
         let Some(client_id) = query.get("client_id") else {
-            return Err(error_page(cognito, "Required parameters missing", None));
+            return error_page("Required parameters missing", None);
         };
         let Some((pool, client)) = cognito.client(client_id) else {
-            return Err(error_page(cognito, "Client does not exist", Some(client_id)));
+            return error_page("Client does not exist", Some(client_id));
         };
+        if let Some(problem) = pool.set_up.as_ref().and_then(|set_up| set_up.lacks_pages(client_id)) {
+            return error_page(problem, Some(client_id));
+        }
         let redirect_uri = match (query.get("redirect_uri"), client.callback_urls.as_slice()) {
             (Some(url), _) => url,
             (None, [only]) if !only.contains('*') => only,
-            (None, _) => return Err(error_page(cognito, "Required parameters missing", Some(client_id))),
+            (None, _) => return error_page("Required parameters missing", Some(client_id)),
         };
         if !client.may_return_to(redirect_uri) {
-            return Err(error_page(cognito, "redirect_mismatch", Some(client_id)));
+            return error_page("redirect_mismatch", Some(client_id));
         }
 
         let state = query.get("state");
@@ -120,8 +125,11 @@ fn scopes(asked: Option<&str>, pool: &UserPool, client: &Client) -> Result<Vec<S
     Ok(scopes)
 }
 
-fn error_page(cognito: &Cognito, error: &str, client_id: Option<&str>) -> Answer {
-    redirect(&format!("{}/error", cognito.domain_url), [("error", Some(error)), ("client_id", client_id)])
+fn error_page(cognito: &Cognito, request: &Request, error: &str, client_id: Option<&str>) -> Answer {
+    redirect(
+        &format!("{}/error", cognito.pages_url(request.header("host"))),
+        [("error", Some(error)), ("client_id", client_id)],
+    )
 }
 
 fn redirect<const N: usize>(to: &str, parameters: [(&str, Option<&str>); N]) -> Answer {

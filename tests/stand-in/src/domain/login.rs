@@ -6,7 +6,10 @@ use crate::{
         Cognito, now,
         sessions::{self, Session},
     },
-    http::{answer::Answer, request::Request},
+    http::{
+        answer::Answer,
+        request::{Form, Request},
+    },
     random,
 };
 
@@ -29,18 +32,18 @@ pub fn signed_out(cognito: &mut Cognito, request: &Request, answer: Answer) -> A
 
 /// The page that asks for a password and then does what this request asks for.
 pub fn url(cognito: &Cognito, request: &Request) -> String {
-    format!("{}/login?{}", cognito.domain_url, request.raw_query)
+    format!("{}/login?{}", cognito.pages_url(request.header("host")), request.raw_query)
 }
 
 pub fn show(cognito: &mut Cognito, request: &Request) -> Answer {
-    match CodeRequest::parse(cognito, &request.query) {
+    match CodeRequest::parse(cognito, request) {
         Ok(asked) => form(cognito, request, &asked, ""),
         Err(refusal) => refusal,
     }
 }
 
 pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
-    let asked = match CodeRequest::parse(cognito, &request.query) {
+    let asked = match CodeRequest::parse(cognito, request) {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };
@@ -52,8 +55,13 @@ pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
     let username = fields.get("username").unwrap_or_default();
     let password = fields.get("password").unwrap_or_default();
     let user = cognito.pool(&asked.pool_id).and_then(|pool| pool.user(username));
-    if user.is_none_or(|user| user.password != password) {
+    let Some(user) = user.filter(|user| user.password == password) else {
         return form(cognito, request, &asked, "Incorrect username or password.");
+    };
+    if user.temporary_password
+        && let Err(refusal) = change_password(cognito, request, &asked, &fields)
+    {
+        return refusal;
     }
 
     let session = Session { pool_id: asked.pool_id.clone(), username: username.into(), auth_time: now() };
@@ -63,6 +71,31 @@ pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
         "set-cookie",
         format!("{SESSION_COOKIE}={cookie}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"),
     )
+}
+
+/// Whoever has a temporary password must choose one of their own first.
+fn change_password(
+    cognito: &mut Cognito,
+    request: &Request,
+    asked: &CodeRequest,
+    fields: &Form,
+) -> Result<(), Answer> {
+    let csrf = fields.get("_csrf").unwrap_or_default();
+    let username = fields.get("username").unwrap_or_default();
+    let again = |problem: &str| Err(page::new_password(&request.raw_query, csrf, username, problem));
+    let Some(chosen) = fields.get("new_password") else { return again("") };
+    let pool = cognito.pool_mut(&asked.pool_id);
+    let Some(pool) = pool else { return again("The user pool is gone.") };
+    if let Some(set_up) = &pool.set_up
+        && let Err(problem) = set_up.passwords.check(chosen)
+    {
+        return again(&problem);
+    }
+    if let Some(user) = pool.user_mut(username) {
+        user.password = chosen.into();
+        user.temporary_password = false;
+    }
+    Ok(())
 }
 
 fn form(cognito: &Cognito, request: &Request, asked: &CodeRequest, problem: &str) -> Answer {

@@ -22,7 +22,7 @@ pub fn answer(cognito: &mut Cognito, request: &Request) -> Answer {
             return page::error(400, "Invalid request: redirect_uri is not allowed");
         }
         (None, Some(_)) if query.get("response_type").is_none() => return missing("response_type"),
-        (None, Some(_)) => match CodeRequest::parse(cognito, query) {
+        (None, Some(_)) => match CodeRequest::parse(cognito, request) {
             Ok(_) => Answer::redirect(login::url(cognito, request)),
             Err(refusal) => refusal,
         },

@@ -30,6 +30,32 @@ pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[U
     )
 }
 
+/// Asks for the temporary password once more, and for the one to come.
+pub fn new_password(query: &str, csrf: &str, username: &str, problem: &str) -> Answer {
+    let [query, csrf, username] = [query, csrf, username].map(escape);
+    let problem = match problem {
+        "" => String::new(),
+        problem => format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)),
+    };
+    page(
+        200,
+        "Change password",
+        &format!(
+            r#"<h1>Change password</h1>
+<p>Please choose a password of your own.</p>
+{problem}<form method="post" action="/login?{query}">
+<input type="hidden" name="_csrf" value="{csrf}">
+<input type="hidden" name="username" value="{username}">
+<label for="password">Temporary password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>
+<label for="new_password">New password</label>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" required>
+<button>Change password</button>
+</form>"#
+        ),
+    )
+}
+
 pub fn error(status: u16, problem: &str) -> Answer {
     let problem = escape(problem);
     let text = "An error was encountered with the requested page.";

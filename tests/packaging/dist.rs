@@ -1,0 +1,304 @@
+//! What `make dist` makes, read back as those read it who get it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use flate2::read::GzDecoder;
+use rig::Scratch;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::files::{list, program, read, root, text, wasm};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Names and contents of files.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A release, without the native command. `time` is what SOURCE_DATE_EPOCH says.
+fn release(time: Option<&str>) -> Files {
+    static XTASK: LazyLock<std::path::PathBuf> = LazyLock::new(|| program("xtask"));
+    let folder = Scratch::new().unwrap();
+    // Is made anew, with whatever was in it.
+    let target = folder.path().join("dist");
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("of-another-version.wasm"), "").unwrap();
+    let mut command = Command::new(&*XTASK);
+    command
+        .current_dir(root())
+        .args(["dist", "--no-command"])
+        .args([&wasm(), &target])
+        .env_remove("SOURCE_DATE_EPOCH");
+    let output = command.envs(time.map(|time| ("SOURCE_DATE_EPOCH", time))).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let entries = fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+        .collect()
+}
+
+static RELEASE: LazyLock<Files> = LazyLock::new(|| release(None));
+
+fn file(name: &str) -> &'static [u8] {
+    let name = name.replace("VERSION", VERSION);
+    RELEASE.get(&name).unwrap_or_else(|| panic!("there is no {name}: {:?}", RELEASE.keys()))
+}
+
+fn json(content: &[u8]) -> Value {
+    serde_json::from_slice(content).unwrap()
+}
+
+fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The files of a tar archive, in their order, and when each was changed.
+fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let header = entry.header();
+        assert!(
+            header.entry_type().is_file() && header.mode().unwrap() == 0o644,
+            "readable by whoever runs it"
+        );
+        assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0), "whoever built it");
+        let (name, time) = (entry.path().unwrap().to_str().unwrap().to_owned(), header.mtime().unwrap());
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (name, content, time)
+    });
+    entries.collect()
+}
+
+#[test]
+fn two_releases_of_the_same_sources_are_the_same() {
+    let again = release(None);
+    assert_eq!(again.keys().collect::<Vec<_>>(), RELEASE.keys().collect::<Vec<_>>());
+    for (name, content) in &again {
+        assert!(RELEASE[name] == *content, "{name} differs");
+    }
+}
+
+#[test]
+fn a_release_has_what_it_needs_and_nothing_of_another() {
+    let names: Vec<String> = RELEASE.keys().map(|name| name.replace(VERSION, "VERSION")).collect();
+    let expected = [
+        "CHANGELOG.md",
+        "LICENSE",
+        "SHA256SUMS",
+        "THIRD-PARTY-NOTICES.txt",
+        "envoy-cognito-VERSION.oci.tar",
+        "envoy_cognito-VERSION.cdx.json",
+        "envoy_cognito-VERSION.wasm",
+    ];
+    assert_eq!(names, expected);
+    assert!(file("envoy_cognito-VERSION.wasm") == fs::read(wasm()).unwrap());
+    assert!(file("LICENSE") == read("LICENSE").as_bytes());
+}
+
+#[test]
+fn the_checksums_are_those_of_all_other_files() {
+    let sums = String::from_utf8(file("SHA256SUMS").to_vec()).unwrap();
+    let sums: BTreeMap<&str, &str> =
+        sums.lines().map(|line| line.split_once("  ").unwrap()).map(|(sum, name)| (name, sum)).collect();
+    assert_eq!(sums.len() + 1, RELEASE.len());
+    for (name, sum) in sums {
+        assert_eq!(sha256(file(name)), sum, "{name}");
+    }
+}
+
+/// A content by its descriptor, as a registry has it: type, size and digest must be what the descriptor says.
+#[track_caller]
+fn blob<'a>(blobs: &'a Files, descriptor: &Value, media_type: &str) -> &'a [u8] {
+    assert_eq!(descriptor["mediaType"], media_type);
+    let digest = text(&descriptor["digest"]).strip_prefix("sha256:").unwrap();
+    let content = &blobs[&format!("blobs/sha256/{digest}")];
+    assert_eq!(sha256(content), digest);
+    assert_eq!(descriptor["size"], content.len());
+    content
+}
+
+#[test]
+fn the_image_is_what_istio_and_envoy_gateway_load() {
+    let layout = unpacked(file("envoy-cognito-VERSION.oci.tar"));
+    let blobs: Files = layout.into_iter().map(|(name, content, _)| (name, content)).collect();
+    assert_eq!(json(&blobs["oci-layout"])["imageLayoutVersion"], "1.0.0");
+    let index = json(&blobs["index.json"]);
+    assert_eq!((&index["schemaVersion"], list(&index["manifests"]).len()), (&Value::from(2), 1));
+    let described = &index["manifests"][0];
+    assert_eq!(described["annotations"]["org.opencontainers.image.ref.name"], VERSION);
+    let manifest = json(blob(&blobs, described, "application/vnd.oci.image.manifest.v1+json"));
+    assert_eq!(manifest["schemaVersion"], 2);
+    let config = json(blob(&blobs, &manifest["config"], "application/vnd.oci.image.config.v1+json"));
+    // Both take the last layer, which must be of this type, and of it the first file of this name.
+    let layer = list(&manifest["layers"]).last().unwrap();
+    let layer = blob(&blobs, layer, "application/vnd.oci.image.layer.v1.tar+gzip");
+    assert_eq!(layer[4..8], [0; 4], "gzip knows no time");
+    let mut content = Vec::new();
+    GzDecoder::new(layer).read_to_end(&mut content).unwrap();
+    assert_eq!(config["rootfs"]["diff_ids"], Value::from(vec![format!("sha256:{}", sha256(&content))]));
+    let files = unpacked(&content);
+    assert_eq!(files.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["plugin.wasm"]);
+    assert!(files[0].1 == file("envoy_cognito-VERSION.wasm"));
+    // Nothing in the layout that nothing refers to.
+    assert_eq!((blobs.len(), list(&manifest["layers"]).len()), (5, 1));
+}
+
+#[test]
+fn a_time_is_in_it_only_if_it_is_given() {
+    let dated = release(Some("1767225600"));
+    let sbom = "envoy_cognito-VERSION.cdx.json".replace("VERSION", VERSION);
+    assert_eq!(json(&dated[&sbom])["metadata"]["timestamp"], "2026-01-01T00:00:00Z");
+    assert!(json(&RELEASE[&sbom])["metadata"]["timestamp"].is_null());
+    let image = "envoy-cognito-VERSION.oci.tar".replace("VERSION", VERSION);
+    assert!(unpacked(&dated[&image]).iter().all(|(.., time)| *time == 1_767_225_600));
+    assert!(unpacked(&RELEASE[&image]).iter().all(|(.., time)| *time == 0));
+    let wasm = format!("envoy_cognito-{VERSION}.wasm");
+    assert!(dated[&wasm] == RELEASE[&wasm]);
+}
+
+/// Name and version of packages, as `cargo tree` has them.
+fn tree(edges: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments =
+        "tree --locked --package envoy-cognito --target wasm32-wasip1 --prefix none --format {p} --edges";
+    let output =
+        Command::new(cargo).current_dir(root()).args(arguments.split(' ')).arg(edges).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let lines = printed.lines().filter(|line| !line.is_empty());
+    lines.map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn sbom() -> Value {
+    json(file("envoy_cognito-VERSION.cdx.json"))
+}
+
+#[test]
+fn the_bill_of_materials_lists_what_is_built() {
+    let sbom = sbom();
+    let own = &sbom["metadata"]["component"];
+    assert_eq!((text(&own["name"]), text(&own["version"])), ("envoy-cognito", VERSION));
+    assert_eq!(own["hashes"][0]["content"], sha256(file("envoy_cognito-VERSION.wasm")));
+    let named = |wanted: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+        let components = list(&sbom["components"]).iter().filter(|component| wanted(component));
+        let crates = components.filter(|component| text(&component["purl"]).starts_with("pkg:cargo/"));
+        crates
+            .map(|component| format!("{} v{}", text(&component["name"]), text(&component["version"])))
+            .collect()
+    };
+    let built = |edges| {
+        let mut all = tree(edges);
+        assert!(all.remove(&format!("envoy-cognito v{VERSION}")));
+        all
+    };
+    assert_eq!(named(&|_| true), built("normal"));
+    let linked = named(&|component| component["scope"] == "required");
+    assert_eq!(linked, built("normal,no-proc-macro"));
+    assert!(
+        linked.iter().any(|one| one.starts_with("proxy-wasm "))
+            && !linked.iter().any(|one| one.starts_with("syn "))
+    );
+    let standard_library = list(&sbom["components"]).iter().find(|component| component["name"] == "rust-std");
+    assert_eq!(standard_library.unwrap()["scope"], "required");
+}
+
+/// The places in sources that the filter can name, when it fails, tell of crates as well.
+#[test]
+fn every_crate_that_the_filter_itself_names_is_on_the_bill() {
+    let (wasm, sbom) = (file("envoy_cognito-VERSION.wasm"), sbom());
+    let strings = String::from_utf8_lossy(wasm);
+    let mut named = BTreeSet::new();
+    for place in strings.split("/index.crates.io-").skip(1) {
+        named.extend(place.split('/').nth(1).map(str::to_owned));
+    }
+    assert!(named.len() >= 5, "{named:?}");
+    let linked = list(&sbom["components"]).iter().filter(|component| component["scope"] == "required");
+    let linked: BTreeSet<String> = linked
+        .map(|component| format!("{}-{}", text(&component["name"]), text(&component["version"])))
+        .collect();
+    assert!(named.is_subset(&linked), "{:?}", named.difference(&linked));
+}
+
+#[test]
+fn the_bill_of_materials_says_where_each_crate_comes_from() {
+    let (sbom, lock) = (sbom(), read("Cargo.lock"));
+    let allowed = read("deny.toml");
+    let (mut refs, mut checked) =
+        (BTreeSet::from([text(&sbom["metadata"]["component"]["bom-ref"]).to_owned()]), 0);
+    for component in list(&sbom["components"]) {
+        refs.insert(text(&component["bom-ref"]).to_owned());
+        let (name, version) = (text(&component["name"]), text(&component["version"]));
+        let license = text(&component["licenses"][0]["expression"]);
+        assert!(
+            !license.contains('/')
+                && license.split(" OR ").any(|one| allowed.contains(one.trim_matches(['(', ')']))),
+            "{name}: {license}"
+        );
+        if name != "rust-std" {
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+            let entry =
+                lock.split_once(&entry).unwrap_or_else(|| panic!("{name}")).1.split("\n\n").next().unwrap();
+            let sum = text(&component["hashes"][0]["content"]);
+            assert!(entry.contains(&format!("checksum = \"{sum}\"")), "{name}: {sum}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 40, "{checked}");
+    // Who needs whom, of all.
+    let mut described = BTreeSet::new();
+    for dependency in list(&sbom["dependencies"]) {
+        described.insert(text(&dependency["ref"]).to_owned());
+        for other in list(&dependency["dependsOn"]) {
+            assert!(refs.contains(text(other)), "{other}");
+        }
+    }
+    refs.retain(|one| !one.starts_with("pkg:generic/"));
+    assert_eq!(described, refs);
+}
+
+#[test]
+fn the_bill_of_materials_has_the_form_of_cyclonedx() {
+    let schema: Value = serde_json::from_str(&read("tests/packaging/cyclonedx/bom-1.5.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let faults = |document: &Value| {
+        validator
+            .iter_errors(document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&sbom()), Vec::<String>::new());
+    for (place, value) in [
+        ("/specVersion", Value::from(15)),
+        ("/serialNumber", Value::from("1")),
+        ("/components/0/type", Value::from("crate")),
+        ("/components/0/hashes/0/content", Value::from("xyz")),
+    ] {
+        let mut wrong = sbom();
+        *wrong.pointer_mut(place).unwrap() = value;
+        assert!(!faults(&wrong).is_empty(), "{place}");
+    }
+}
+
+#[test]
+fn every_package_that_is_linked_has_its_licence_in_the_notices() {
+    let notices = String::from_utf8(file("THIRD-PARTY-NOTICES.txt").to_vec()).unwrap();
+    let (listed, texts) = notices.split_once("\n---").unwrap();
+    let (listed, without) = listed.split_once("\nThese come without a text").unwrap_or((listed, ""));
+    for package in tree("normal,no-proc-macro") {
+        let package = package.replace(" v", " ");
+        if package.starts_with("envoy-cognito ") {
+            continue;
+        }
+        assert!(listed.contains(&format!("\n{package}: ")), "{package}");
+        assert!(
+            texts.contains(&package) != without.contains(&package),
+            "{package}: a text, or it is said that there is none"
+        );
+    }
+    assert!(texts.contains("Permission is hereby granted") && texts.contains("Apache License"));
+}

@@ -1,0 +1,142 @@
+//! The workflows run what is there, pinned, and may do no more than they need.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use crate::files::{document, files, list, read, root, text};
+
+fn workflows() -> Vec<(String, Value)> {
+    let files = files(".github/workflows", "yaml");
+    files.into_iter().map(|file| (file.clone(), document(&file))).collect()
+}
+
+fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    workflow["jobs"].as_object().unwrap().iter()
+}
+
+/// All that the steps of a job run, line by line.
+fn lines(job: &Value) -> Vec<String> {
+    let runs = list(&job["steps"]).iter().filter_map(|step| step["run"].as_str());
+    runs.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+fn targets_of_makefile() -> BTreeSet<String> {
+    let makefile = read("Makefile");
+    let phony = makefile.lines().find_map(|line| line.strip_prefix(".PHONY: ")).unwrap();
+    let targets = phony.split(' ').filter(|target| makefile.contains(&format!("\n{target}:")));
+    targets.map(str::to_owned).collect()
+}
+
+#[test]
+fn they_run_what_is_there() {
+    let (targets, mut made) = (targets_of_makefile(), BTreeSet::new());
+    let mut tested = 0;
+    for (file, workflow) in workflows() {
+        for (name, job) in jobs(&workflow) {
+            for line in lines(job) {
+                let mut words = line.split_whitespace();
+                match words.next() {
+                    Some("make") => {
+                        let target = words.next().unwrap().to_owned();
+                        assert!(targets.contains(&target), "{file}: {name}: {line}");
+                        made.insert(target);
+                    }
+                    Some(program) if program.starts_with('.') => {
+                        let program = root().join(program);
+                        let mode = program
+                            .metadata()
+                            .unwrap_or_else(|error| panic!("{file}: {line}: {error}"))
+                            .permissions()
+                            .mode();
+                        assert!(mode & 0o111 != 0, "{file}: {line} can't be run");
+                        tested += usize::from(program.ends_with(".ci/run"));
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(needed) = job["needs"].as_str() {
+                assert!(workflow["jobs"][needed].is_object(), "{file}: {name} needs {needed}");
+            }
+            assert!(job["timeout-minutes"].is_u64(), "{file}: {name} may hang for hours");
+            assert!(!text(&job["runs-on"]).ends_with("-latest"), "{file}: {name}");
+        }
+    }
+    assert_eq!(
+        (tested, made),
+        (2, BTreeSet::from(["dist".to_owned()])),
+        "CI tests, and nothing is released untested"
+    );
+}
+
+#[test]
+fn ci_runs_for_every_push_and_pull_request() {
+    let ci = document(".github/workflows/ci.yaml");
+    assert!(
+        ci["on"].as_object().unwrap().contains_key("pull_request") && ci["on"]["push"].is_object(),
+        "{}",
+        ci["on"]
+    );
+    assert_eq!(
+        document(".github/workflows/release.yaml")["on"]["push"],
+        serde_json::json!({ "tags": ["v*"] })
+    );
+}
+
+#[test]
+fn every_action_is_pinned_by_its_commit() {
+    let mut pinned = 0;
+    for (file, workflow) in workflows() {
+        let source = read(&file);
+        for (_, job) in jobs(&workflow) {
+            for action in list(&job["steps"]).iter().filter_map(|step| step["uses"].as_str()) {
+                let (_, commit) = action.split_once('@').unwrap();
+                assert!(
+                    commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                    "{file}: {action}"
+                );
+                assert!(source.contains(&format!("{action} # v")), "{file}: {action}: which version is it?");
+                assert!(action.starts_with("actions/"), "{file}: {action} is a stranger's");
+                pinned += 1;
+            }
+        }
+    }
+    assert!(pinned >= 7, "{pinned}");
+}
+
+#[test]
+fn they_may_do_no_more_than_they_need() {
+    for (file, workflow) in workflows() {
+        assert_eq!(workflow["permissions"], serde_json::json!({ "contents": "read" }), "{file}");
+        for (name, job) in jobs(&workflow) {
+            // Nobody else's code where something may be published, and no token where somebody else's code runs.
+            let runs_ours =
+                lines(job).iter().any(|line| line.starts_with("make ") || line.starts_with(".ci/"));
+            assert!(job["permissions"].is_null() || !runs_ours, "{file}: {name}");
+            for step in list(&job["steps"])
+                .iter()
+                .filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout@")))
+            {
+                assert_eq!(step["with"]["persist-credentials"], false, "{file}: {name}");
+            }
+            // What strangers can name, such as a tag or a branch, isn't written into a script.
+            assert!(lines(job).iter().all(|line| !line.contains("${{")), "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_release_publishes_what_is_made() {
+    let release = document(".github/workflows/release.yaml");
+    let publish = lines(&release["jobs"]["publish"]).join("\n");
+    assert_eq!(release["jobs"]["publish"]["needs"], "build");
+    // Names and forms are those of xtask, which `dist.rs` reads back.
+    assert!(publish.contains("oci-archive:dist/envoy-cognito-$version.oci.tar:$version"), "{publish}");
+    assert!(publish.contains("sha256sum --check --strict SHA256SUMS"), "{publish}");
+    // The version stands in a line of its own, which is what the tag is compared with.
+    let build = lines(&release["jobs"]["build"]).join("\n");
+    assert!(build.contains(r#"grep -Fxq "version = \"${GITHUB_REF_NAME#v}\"" Cargo.toml"#), "{build}");
+    let line = format!("version = \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert_eq!(read("Cargo.toml").lines().filter(|found| **found == line).count(), 1);
+}

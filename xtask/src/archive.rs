@@ -1,0 +1,58 @@
+//! Archives, checksums and times that are the same whenever and wherever they are made.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat};
+use flate2::{Compression, GzBuilder};
+use sha2::{Digest as _, Sha256};
+
+/// A tar archive of files, in that order. Nothing in it but their names and contents differs from one machine to
+/// another.
+pub fn tar(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(source_date()?.unwrap_or(0));
+        header.set_entry_type(tar::EntryType::Regular);
+        archive.append_data(&mut header, name, *content).map_err(|error| format!("{name}: {error}"))?;
+    }
+    archive.into_inner().map_err(|error| error.to_string())
+}
+
+/// Without a name and a time, which gzip would write down.
+pub fn gzip(content: &[u8]) -> Result<Vec<u8>, String> {
+    use std::io::Write as _;
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+    encoder.write_all(content).and_then(|()| encoder.finish()).map_err(|error| error.to_string())
+}
+
+/// In hexadecimal.
+pub fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What the environment calls the time of all that is made: seconds, as <https://reproducible-builds.org> has it.
+fn source_date() -> Result<Option<u64>, String> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) if !text.is_empty() => {
+            text.parse().map(Some).map_err(|_| format!("SOURCE_DATE_EPOCH={text} is no number of seconds"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The same as documents want it. Without one, they have none: the present would differ every time.
+pub fn source_time() -> Result<Option<String>, String> {
+    let Some(seconds) = source_date()? else { return Ok(None) };
+    let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let time = time.ok_or_else(|| format!("SOURCE_DATE_EPOCH={seconds} is too far away"))?;
+    Ok(Some(time.to_rfc3339_opts(SecondsFormat::Secs, true)))
+}

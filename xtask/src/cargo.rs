@@ -1,0 +1,98 @@
+//! Asks cargo, and the compiler that it calls.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// The filter's package, library and command alike.
+pub const FILTER: &str = "envoy-cognito";
+
+/// A package, by name and version. There is no other of both, since all come out of one registry.
+pub type Id = (String, String);
+
+/// One way to build the package.
+#[derive(Debug, Clone)]
+pub struct Build {
+    pub target: String,
+    /// On top of the default ones, separated by commas.
+    pub features: String,
+}
+
+impl Build {
+    /// All that cargo knows of the packages that could take part in it.
+    pub fn metadata(&self) -> Result<Value, String> {
+        let arguments = ["metadata", "--locked", "--format-version", "1", "--filter-platform", &self.target];
+        let metadata = cargo(&[&arguments[..], &self.with_features()].concat())?;
+        serde_json::from_str(&metadata).map_err(|error| error.to_string())
+    }
+
+    /// The packages that do take part in it, along these kinds of edges. Which features are on without the tests, this
+    /// alone knows.
+    pub fn tree(&self, edges: &str, more: &[&str]) -> Result<BTreeSet<Id>, String> {
+        let arguments = ["tree", "--locked", "--package", FILTER, "--target", &self.target, "--edges", edges];
+        let form = ["--prefix", "none", "--format", "{p}"];
+        let printed = cargo(&[&arguments[..], &form[..], &self.with_features(), more].concat())?;
+        let mut found = BTreeSet::new();
+        for line in printed.lines().filter(|line| !line.is_empty()) {
+            let mut words = line.split(' ');
+            let (name, version) = (words.next(), words.next().and_then(|version| version.strip_prefix('v')));
+            let (Some(name), Some(version)) = (name, version) else {
+                return Err(format!("cargo tree: {line}"));
+            };
+            found.insert((name.to_owned(), version.to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Builds the native command for release, and says where it is.
+    pub fn command(&self) -> Result<PathBuf, String> {
+        let arguments = ["build", "--locked", "--release", "--package", FILTER, "--bin", FILTER];
+        let form = ["--message-format", "json"];
+        let messages = cargo(&[&arguments[..], &form[..], &self.with_features()].concat())?;
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut executables =
+            messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
+        executables.next_back().ok_or_else(|| format!("cargo hasn't built {FILTER}"))
+    }
+
+    fn with_features(&self) -> Vec<&str> {
+        if self.features.is_empty() { Vec::new() } else { vec!["--features", &self.features] }
+    }
+}
+
+/// This machine, as compilers call it.
+pub fn host() -> Result<String, String> {
+    let version = run("rustc", &["--version", "--verbose"])?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc doesn't say what it runs on".to_owned())
+}
+
+/// Which Rust has built the filter, whose standard library is part of it.
+pub fn rust_version() -> Result<String, String> {
+    let version = run("rustc", &["--version"])?;
+    version.split(' ').nth(1).map(str::to_owned).ok_or_else(|| "rustc has no version".to_owned())
+}
+
+pub fn lock_file() -> Result<String, String> {
+    let root = cargo(&["locate-project", "--workspace", "--message-format", "plain"])?;
+    let lock = PathBuf::from(root.trim()).with_file_name("Cargo.lock");
+    std::fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))
+}
+
+fn cargo(arguments: &[&str]) -> Result<String, String> {
+    // The one that runs this, where one does.
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    run(&cargo, arguments)
+}
+
+/// What a command prints. What it says of itself is shown, as if it had been called by hand.
+fn run(command: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(command).args(arguments).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{command}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command} {}: {}", arguments.join(" "), output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("{command}: {error}"))
+}

@@ -1,0 +1,70 @@
+//! The licences of what is linked into the filter, in full, as most of them ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::cargo::Id;
+use crate::workspace::{Package, Workspace};
+
+/// How the names of files with licences, and with notices that must be passed on, begin.
+const FILES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
+
+/// One text after another, each below the packages that have it.
+pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
+    let linked = linked(workspace);
+    let mut texts: BTreeMap<String, BTreeSet<&Id>> = BTreeMap::new();
+    let mut without = Vec::new();
+    for (id, package) in &linked {
+        let found = texts_in(&package.folder)?;
+        if found.is_empty() {
+            without.push(listed(id, package));
+        }
+        for text in found {
+            texts.entry(text).or_default().insert(id);
+        }
+    }
+    let mut page = format!(
+        "envoy-cognito {} contains the packages below (its native command, where there is one, those marked with * besides),\n\
+         and Rust {rust}'s standard library, which is under MIT or Apache-2.0.\n\n",
+        workspace.filter.1
+    );
+    for (id, package) in &linked {
+        let mark = if workspace.packages.contains_key(*id) { "" } else { " *" };
+        page.push_str(&format!("{}{mark}\n", listed(id, package)));
+    }
+    if !without.is_empty() {
+        page.push_str(&format!("\nThese come without a text of their licence:\n{}\n", without.join("\n")));
+    }
+    let mut ordered: Vec<_> = texts.into_iter().map(|(text, ids)| (ids, text)).collect();
+    ordered.sort();
+    for (ids, text) in ordered {
+        let names: Vec<String> = ids.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        page.push_str(&format!("\n{}\n{}\n\n{text}\n", "-".repeat(80), names.join(", ")));
+    }
+    Ok(page)
+}
+
+/// What is part of the filter, or of the command.
+fn linked(workspace: &Workspace) -> BTreeMap<&Id, &Package> {
+    let command = workspace.command.iter().flat_map(|command| &command.packages);
+    command.chain(&workspace.packages).filter(|(_, package)| package.linked).collect()
+}
+
+fn listed((name, version): &Id, package: &Package) -> String {
+    format!("{name} {version}: {}", package.license.as_deref().unwrap_or("see its text"))
+}
+
+/// The licences and notices in a package's own folder.
+fn texts_in(folder: &Path) -> Result<BTreeSet<String>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if FILES.iter().any(|begin| name.starts_with(begin)) && entry.path().is_file() {
+            let text = std::fs::read_to_string(entry.path()).map_err(failed)?;
+            found.insert(text.replace("\r\n", "\n").trim_end().trim_start_matches('\n').to_owned());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,154 @@
+//! The filter's package, and what is linked into what is built of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::cargo::{Build, FILTER, Id, host, lock_file};
+
+/// A package that building the filter, or the command, takes.
+#[derive(Debug)]
+pub struct Package {
+    pub license: Option<String>,
+    pub description: Option<String>,
+    /// SHA-256 of the packed crate, as `Cargo.lock` has it.
+    pub checksum: Option<String>,
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// Whether its code is in what is built. A macro's isn't: it has written code meanwhile.
+    pub linked: bool,
+    /// What it takes in turn.
+    pub dependencies: BTreeSet<Id>,
+}
+
+pub type Packages = BTreeMap<Id, Package>;
+
+/// The filter, and all packages that building it takes.
+#[derive(Debug)]
+pub struct Workspace {
+    pub filter: Id,
+    pub license: String,
+    pub description: String,
+    pub packages: Packages,
+    /// Those of them that the filter itself names.
+    pub direct: BTreeSet<Id>,
+    /// The native command of the same package, if it has one.
+    pub command: Option<NativeCommand>,
+}
+
+#[derive(Debug)]
+pub struct NativeCommand {
+    pub build: Build,
+    pub packages: Packages,
+}
+
+impl Workspace {
+    pub fn read() -> Result<Self, String> {
+        let build = Build { target: "wasm32-wasip1".to_owned(), features: String::new() };
+        let metadata = build.metadata()?;
+        let own = list(&metadata, "packages").iter();
+        let own = own
+            .filter(|package| text(package, "source").is_none())
+            .find(|package| text(package, "name") == Some(FILTER));
+        let own = own.ok_or_else(|| format!("there is no package {FILTER}"))?;
+        let filter = id(own).ok_or("a package without a name or a version")?;
+        let checksums = checksums(&lock_file()?);
+        let packages = packages(&build, &metadata, &filter, &checksums)?;
+        let mut direct = build.tree("normal", &["--depth", "1"])?;
+        direct.remove(&filter);
+        let command = match required_features(own) {
+            Some(features) => {
+                let build = Build { target: host()?, features };
+                let packages = self::packages(&build, &build.metadata()?, &filter, &checksums)?;
+                Some(NativeCommand { build, packages })
+            }
+            None => None,
+        };
+        Ok(Self {
+            license: text(own, "license").unwrap_or_default().to_owned(),
+            description: text(own, "description").unwrap_or_default().to_owned(),
+            filter,
+            packages,
+            direct,
+            command,
+        })
+    }
+}
+
+/// What the command needs, if there is one.
+fn required_features(package: &Value) -> Option<String> {
+    let commands = list(package, "targets")
+        .iter()
+        .filter(|target| list(target, "kind").iter().any(|kind| kind == "bin"));
+    let command = commands.into_iter().find(|target| text(target, "name") == Some(FILTER))?;
+    let features: Vec<_> = list(command, "required-features").iter().filter_map(Value::as_str).collect();
+    Some(features.join(","))
+}
+
+/// What a build takes besides the filter's own package.
+fn packages(
+    build: &Build,
+    metadata: &Value,
+    filter: &Id,
+    checksums: &BTreeMap<Id, String>,
+) -> Result<Packages, String> {
+    let (mut all, linked) = (build.tree("normal", &[])?, build.tree("normal,no-proc-macro", &[])?);
+    all.remove(filter);
+    let mut packages = BTreeMap::new();
+    for package in list(metadata, "packages") {
+        let Some(id) = id(package).filter(|id| all.contains(id)) else { continue };
+        let manifest = PathBuf::from(text(package, "manifest_path").unwrap_or_default());
+        let read = Package {
+            license: text(package, "license").map(|license| license.replace('/', " OR ")),
+            description: text(package, "description")
+                .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            checksum: checksums.get(&id).cloned(),
+            folder: manifest.parent().map(PathBuf::from).unwrap_or_default(),
+            linked: linked.contains(&id),
+            dependencies: dependencies(metadata, package, &all),
+        };
+        packages.insert(id, read);
+    }
+    match all.iter().find(|id| !packages.contains_key(*id)) {
+        Some((name, version)) => Err(format!("cargo knows nothing of {name} {version}")),
+        None => Ok(packages),
+    }
+}
+
+/// What of a package's dependencies is among `all`.
+fn dependencies(metadata: &Value, package: &Value, all: &BTreeSet<Id>) -> BTreeSet<Id> {
+    let known = list(metadata, "packages");
+    let nodes = metadata.get("resolve").map(|resolve| list(resolve, "nodes")).unwrap_or_default();
+    let node = nodes.iter().find(|node| node.get("id") == package.get("id"));
+    let used = node.map(|node| list(node, "deps")).unwrap_or_default().iter();
+    used.filter(|used| list(used, "dep_kinds").iter().any(|kind| text(kind, "kind").is_none()))
+        .filter_map(|used| known.iter().find(|known| known.get("id") == used.get("pkg")))
+        .filter_map(id)
+        .filter(|id| all.contains(id))
+        .collect()
+}
+
+/// `Cargo.lock` is a list of packages, each with lines like `name = "x"`.
+fn checksums(lock: &str) -> BTreeMap<Id, String> {
+    let value = |entry: &str, key: &str| {
+        let line =
+            |line: &str| Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')?.to_owned());
+        entry.lines().find_map(line)
+    };
+    let checksum =
+        |entry| Some(((value(entry, "name")?, value(entry, "version")?), value(entry, "checksum")?));
+    lock.split("[[package]]").skip(1).filter_map(checksum).collect()
+}
+
+fn id(package: &Value) -> Option<Id> {
+    Some((text(package, "name")?.to_owned(), text(package, "version")?.to_owned()))
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
