@@ -1,6 +1,7 @@
 //! Host names: as requests spell them, and the patterns that rules and pools name them by.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use url::Host;
 
@@ -101,6 +102,13 @@ impl HostPattern {
     /// below it.
     pub fn labels(&self) -> (impl Iterator<Item = &str>, bool) {
         (labels(self.name.strip_prefix('.').unwrap_or(&self.name)), self.below)
+    }
+}
+
+/// As it was configured, in lower case.
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.below { "*" } else { "" }, self.name)
     }
 }
 

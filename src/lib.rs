@@ -41,6 +41,9 @@
 //! - What is sealed is bound to its cookie's name, host, pool, client and format: nothing opens as
 //!   something else.
 //! - Nothing panics outside tests; lints see to it.
+//!
+//! Beside the host stands `src/tool.rs`, the command `envoy-cognito`: it reads configurations with this library, and is
+//! no part of it.
 
 // Floor 0, syntax: no policy and no protocol of ours.
 pub mod secret;

@@ -1,5 +1,6 @@
 //! The order of the house: which module may know which, and what the core may never reach for. `src/lib.rs`
-//! lists the modules in reading order, and that list is what this test goes by.
+//! lists the modules in reading order, and that list is what this test goes by; `src/tool.rs` does the same for the
+//! command, which stands beside the host: it uses the filter, and the filter knows nothing of it.
 
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -34,6 +35,16 @@ impl Source {
 
     fn is_host(&self) -> bool {
         self.module() == "host"
+    }
+
+    /// Whether it is the command's, of which nothing is in the filter.
+    fn is_tool(&self) -> bool {
+        ["main", "tool"].contains(&self.module())
+    }
+
+    /// Whether it is of the core, which is all of the filter but its host.
+    fn is_core(&self) -> bool {
+        !self.is_host() && !self.is_tool()
     }
 
     /// Whether all of it is test code. Such a file is declared behind `#[cfg(test)]`, which
@@ -99,10 +110,11 @@ fn sources() -> Vec<Source> {
     files.into_iter().map(read).collect()
 }
 
-/// The modules in the order in which `src/lib.rs` declares them.
-fn floors(sources: &[Source]) -> Vec<&str> {
-    let library = sources.iter().find(|source| source.path == "lib.rs").unwrap();
-    let modules = library.code().into_iter().filter_map(|(_, line)| {
+/// The modules in the order in which a file declares them: `lib.rs` those of the filter, `tool.rs` those of the
+/// command.
+fn floors<'s>(sources: &'s [Source], file: &str) -> Vec<&'s str> {
+    let map = sources.iter().find(|source| source.path == file).unwrap();
+    let modules = map.code().into_iter().filter_map(|(_, line)| {
         line.trim_start_matches("pub ").strip_prefix("mod ")?.trim_end().strip_suffix(';')
     });
     let modules: Vec<&str> = modules.collect();
@@ -178,10 +190,10 @@ fn every_file_says_first_what_it_is() {
 #[test]
 fn a_module_uses_only_what_stands_above_it() {
     let sources = sources();
-    let floors = floors(&sources);
+    let floors = floors(&sources, "lib.rs");
     let floor = |module: &str| floors.iter().position(|known| *known == module);
     let (mut violations, mut uses) = (Vec::new(), 0);
-    for source in sources.iter().filter(|source| source.path != "lib.rs") {
+    for source in sources.iter().filter(|source| source.path != "lib.rs" && !source.is_tool()) {
         let own = source.module();
         let Some(own_floor) = floor(own) else {
             violations.push(format!("src/{}: `{own}` is not in src/lib.rs", source.path));
@@ -201,10 +213,52 @@ fn a_module_uses_only_what_stands_above_it() {
 }
 
 #[test]
-fn every_module_of_the_list_has_a_file() {
+fn a_module_of_the_command_uses_only_what_stands_above_it() {
+    let sources = sources();
+    let floors = floors(&sources, "tool.rs");
+    let floor = |module: &str| floors.iter().position(|known| *known == module);
+    let (mut violations, mut uses) = (Vec::new(), 0);
+    for source in &sources {
+        let Some(own) = source.path.strip_prefix("tool/").map(|path| path.split(['/', '.']).next().unwrap())
+        else {
+            continue;
+        };
+        let Some(own_floor) = floor(own) else {
+            violations.push(format!("src/{}: `{own}` is not in src/tool.rs", source.path));
+            continue;
+        };
+        for (number, line) in source.code() {
+            let inner = line.replace("crate::tool::", "crate::");
+            let named = if inner == line { Vec::new() } else { named_modules(&inner) };
+            for used in named.into_iter().filter(|used| *used != own) {
+                uses += 1;
+                if floor(used).is_none_or(|used| used >= own_floor) {
+                    violations.push(format!("src/{}:{number}: `{own}` uses `{used}`", source.path));
+                }
+            }
+        }
+    }
+    assert!(uses > 50, "only {uses} uses were seen");
+    assert_none(&violations);
+}
+
+#[test]
+fn the_filter_knows_nothing_of_the_command() {
+    let sources = sources();
+    let needed =
+        ["crate::tool", "clap", "anstream", "anstyle", "annotate_snippets", "jsonc_parser", "saphyr_parser"];
+    assert_none(&occurrences(sources.iter().filter(|source| !source.is_tool()), &needed));
+    let tool = occurrences(sources.iter().filter(|source| source.is_tool()), &needed);
+    assert!(tool.len() > 5, "it is looked for under its right names");
+}
+
+#[test]
+fn every_module_of_the_lists_has_a_file() {
     let sources = sources();
     let missing = |module: &&&str| !sources.iter().any(|source| source.module() == **module);
-    assert_eq!(floors(&sources).iter().filter(missing).collect::<Vec<_>>(), [&""; 0]);
+    assert_eq!(floors(&sources, "lib.rs").iter().filter(missing).collect::<Vec<_>>(), [&""; 0]);
+    let missing = |module: &&&str| !sources.iter().any(|source| source.path == format!("tool/{module}.rs"));
+    assert_eq!(floors(&sources, "tool.rs").iter().filter(missing).collect::<Vec<_>>(), [&""; 0]);
 }
 
 #[test]
@@ -214,7 +268,7 @@ fn the_map_of_the_documentation_is_the_code() {
     let drawn: Vec<&str> =
         map.lines().filter(|line| line.starts_with("| `") && line.contains(".rs` |")).collect();
     let mut expected = Vec::new();
-    for module in floors(&sources) {
+    for module in floors(&sources, "lib.rs") {
         let mut files: Vec<_> =
             sources.iter().filter(|file| file.module() == module && !file.is_test()).collect();
         files.sort_by_key(|file| (file.path.contains('/'), &file.path));
@@ -249,7 +303,7 @@ fn one_file_alone_has_unsafe_code() {
 #[test]
 fn the_core_asks_no_clock_and_no_environment() {
     let sources = sources();
-    let core = sources.iter().filter(|source| !source.is_host());
+    let core = sources.iter().filter(|source| source.is_core());
     let reaching_out =
         ["SystemTime::now", "Instant::now", "std::env", "std::fs", "std::net", "std::thread", "getrandom"];
     assert_none(&occurrences(core, &reaching_out));

@@ -1,0 +1,43 @@
+//! What somebody pastes for a cookie.
+
+/// What the user pasted.
+pub struct Pasted {
+    /// A `Cookie` header's value, or one pair of it.
+    pub header: Option<String>,
+    /// A cookie's value alone.
+    pub value: String,
+}
+
+impl Pasted {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where there is nothing.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pairs: Vec<&str> = Vec::new();
+        let mut value = "";
+        for line in text.lines().map(|line| line.trim().trim_matches(['"', '\''])) {
+            let lower = line.to_ascii_lowercase();
+            let start = |name: &str| {
+                lower.starts_with(name).then(|| line.get(name.len()..).unwrap_or_default().trim())
+            };
+            if let Some(cookie) = start("set-cookie:") {
+                // What follows are attributes.
+                pairs.extend(cookie.split(';').next());
+            } else if let Some(cookies) = start("cookie:") {
+                pairs.push(cookies);
+            } else if line.contains('=') {
+                pairs.push(line);
+            } else if !line.is_empty() {
+                value = line;
+            }
+        }
+        match (pairs.is_empty(), value.is_empty()) {
+            (true, true) => {
+                Err("there is nothing to open: paste a cookie's value, or a whole Cookie header".to_owned())
+            }
+            (true, false) => Ok(Self { header: None, value: value.to_owned() }),
+            (false, _) => Ok(Self { header: Some(pairs.join("; ")), value: String::new() }),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! JSON with the place of each value.
+
+use jsonc_parser::ast::{ObjectPropName, Value as Ast};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions};
+
+use crate::tool::source::Source;
+use crate::tool::tree::{Entry, Node, Trouble, Value};
+
+/// JSON and nothing else: what Envoy and the filter don't read is not read here.
+const STRICT: ParseOptions = ParseOptions {
+    allow_comments: false,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Reads a text that is one JSON value. Keys that come twice are noted.
+///
+/// # Errors
+/// Where it isn't, and what the filter would say of it.
+pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
+    // The filter reads with serde_json, so that has the word; the other parser only knows places.
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
+        let at = Source::offset(text, error.line(), error.column());
+        let words = error.to_string();
+        let message = words.split(" at line ").next().unwrap_or(&words);
+        return Err(Trouble { message: format!("not JSON: {message}"), span: at..at });
+    }
+    match jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT) {
+        Ok(parsed) => {
+            Ok(parsed.value.map_or(Node { value: Value::Null, span: 0..0 }, |value| node(&value, twice)))
+        }
+        Err(error) => {
+            let range = error.range();
+            Err(Trouble { message: format!("not JSON: {}", error.kind()), span: range.start..range.end })
+        }
+    }
+}
+
+fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
+    let range = ast.range();
+    let value = match ast {
+        Ast::NullKeyword(_) => Value::Null,
+        Ast::BooleanLit(literal) => Value::Bool(literal.value),
+        Ast::NumberLit(literal) => literal.value.parse().map_or(Value::Null, Value::Number),
+        Ast::StringLit(literal) => Value::Text(literal.value.to_string()),
+        Ast::Array(list) => Value::List(list.elements.iter().map(|item| node(item, twice)).collect()),
+        Ast::Object(object) => {
+            let mut entries: Vec<Entry> = Vec::new();
+            for property in &object.properties {
+                let key = match &property.name {
+                    ObjectPropName::String(name) => name.value.to_string(),
+                    ObjectPropName::Word(word) => word.value.to_owned(),
+                };
+                let place = property.name.range();
+                push(
+                    &mut entries,
+                    Entry { key, span: place.start..place.end, node: node(&property.value, twice) },
+                    twice,
+                );
+            }
+            Value::Map(entries)
+        }
+    };
+    Node { value, span: range.start..range.end }
+}
+
+/// Adds a pair. The second of the same key is a fault: which of the two was meant?
+pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
+    if entries.iter().any(|known| known.key == entry.key) {
+        twice.push(Trouble {
+            message: format!("`{}` comes twice in one object", entry.key),
+            span: entry.span,
+        });
+    } else {
+        entries.push(entry);
+    }
+}

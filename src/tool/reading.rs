@@ -1,0 +1,209 @@
+//! A configuration read by the filter's own core, and what the core says of it, at its place in the file.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use envoy_cognito::config::reader::{Faults, path_of};
+use envoy_cognito::config::{Config, document, environment};
+
+use crate::tool::contents::Plugin;
+use crate::tool::finding::{Finding, Severity};
+use crate::tool::locating::Index;
+use crate::tool::stand_ins::StandIns;
+use crate::tool::tree::{Node, Value};
+use crate::tool::variables::{Environment, Lookup, Scope, references};
+
+/// What came of reading.
+pub struct Reading {
+    /// The configuration, where it is good and all that matters of it is known.
+    pub config: Option<Config>,
+    /// The ids of its user pools, in the order of its pools: the core keeps what follows from them.
+    pub user_pool_ids: Vec<String>,
+    /// What stands in for values that aren't known here.
+    pub stand_ins: StandIns,
+    /// Settings whose value isn't known here, each with a variable that it refers to.
+    pub unknown: Vec<(String, String)>,
+    /// Faults, and notes on what couldn't be checked.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a configuration as the filter would. With `allow_unset`, a variable that isn't set here is taken to be set
+/// where the filter runs.
+pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading {
+    let mut reading = Reading {
+        config: None,
+        user_pool_ids: Vec::new(),
+        unknown: Vec::new(),
+        stand_ins: StandIns::default(),
+        findings: Vec::new(),
+    };
+    let Some(root) = &plugin.configuration else { return reading };
+    let index = Index::new(root);
+    let mut preparation = Preparation {
+        scope: &plugin.scope,
+        environment: known,
+        allow_unset,
+        root,
+        stand_ins: StandIns::default(),
+        values: BTreeMap::new(),
+        unknown: Vec::new(),
+        unset: Vec::new(),
+        elsewhere: BTreeMap::new(),
+    };
+    let prepared = preparation.prepare(root, "");
+    let Preparation { stand_ins, values, unknown, unset, elsewhere, .. } = preparation;
+    for (path, name) in &unset {
+        reading.findings.push(unset_fault(path, name, index.find(path, false), &plugin.scope));
+    }
+    let json = serde_json::to_vec(&prepared).unwrap_or_default();
+    let lookup = |name: &str| values.get(name).cloned();
+    match Config::parse(&json, &lookup) {
+        Ok(config) => {
+            reading.user_pool_ids = user_pool_ids(&json, &lookup);
+            reading.config = Some(config);
+        }
+        Err(faults) => {
+            for fault in faults {
+                // The document as a whole.
+                let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
+                if unknown.iter().any(|(known, _)| known == path) || stand_ins.are_in(&fault.message) {
+                    continue;
+                }
+                let about_key =
+                    ["unknown setting", "stands beside"].iter().any(|start| fault.message.starts_with(start));
+                reading.findings.push(Finding::fault(path, index.find(path, about_key), fault.message));
+            }
+        }
+    }
+    for (name, (path, span)) in elsewhere {
+        let message = format!("the value of {name} couldn't be checked: it isn't set here");
+        reading.findings.push(Finding::new(Severity::Note, path, span, message));
+    }
+    for finding in &mut reading.findings {
+        finding.document_path = whole_path(&plugin.path, &finding.path);
+    }
+    if reading.findings.iter().any(|finding| finding.severity == Severity::Fault) {
+        reading.config = None;
+    }
+    reading.stand_ins = stand_ins;
+    reading.unknown = unknown;
+    reading
+}
+
+/// The pools' ids in a configuration that is good.
+fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let Ok(mut root) = document::parse(json) else { return Vec::new() };
+    environment::substitute(&mut root, "", lookup, &Faults::default());
+    let get = |node: &document::Node, key: &str| match node {
+        document::Node::Map(entries) => {
+            entries.iter().find(|(known, _)| known == key).map(|(_, node)| node.clone())
+        }
+        _ => None,
+    };
+    let pools = match get(&root, "pools") {
+        Some(document::Node::List(pools)) => pools,
+        _ => vec![root],
+    };
+    let id = |pool: &document::Node| match get(pool, "user_pool_id") {
+        Some(document::Node::Text(id)) => id,
+        _ => String::new(),
+    };
+    pools.iter().map(id).collect()
+}
+
+/// The path in the document of a setting's path in the configuration.
+pub fn whole_path(start: &str, path: &str) -> String {
+    match (start, path) {
+        ("", path) => path.to_owned(),
+        (start, "") => start.to_owned(),
+        (start, path) if path.starts_with('[') => format!("{start}{path}"),
+        (start, path) => format!("{start}.{path}"),
+    }
+}
+
+fn unset_fault(path: &str, name: &str, span: Range<usize>, scope: &Scope) -> Finding {
+    match scope {
+        Scope::Process => {
+            let message = format!("the environment variable {name} is not set");
+            Finding::fault(path, span, message).help(
+                "set it, give its value with --env-file, or say --allow-unset where only the filter will know it",
+            )
+        }
+        Scope::Vm(handed) => {
+            let message = format!("the environment variable {name} is not set in the VM");
+            let entry = match handed.list {
+                "vmConfig.env" => format!("add `{{ name: {name}, valueFrom: HOST }}` to `vmConfig.env`"),
+                list => format!("add {name} to `{list}`"),
+            };
+            Finding::fault(path, span, message).help(entry)
+        }
+    }
+}
+
+/// Looks up what a configuration refers to, before the core reads it.
+struct Preparation<'p> {
+    scope: &'p Scope,
+    environment: &'p Environment,
+    allow_unset: bool,
+    root: &'p Node,
+    stand_ins: StandIns,
+    /// What the core is to find under each name.
+    values: BTreeMap<String, String>,
+    /// Settings whose value isn't known.
+    unknown: Vec<(String, String)>,
+    /// Settings that refer to what isn't set.
+    unset: Vec<(String, String)>,
+    /// Variables that are set elsewhere, each with the first setting that refers to it.
+    elsewhere: BTreeMap<String, (String, Range<usize>)>,
+}
+
+impl Preparation<'_> {
+    /// The tree with stand-ins where all of a text is a variable that isn't known.
+    fn prepare(&mut self, node: &Node, path: &str) -> Node {
+        let value = match &node.value {
+            Value::Text(text) => Value::Text(self.text(text, path, &node.span)),
+            Value::List(items) => {
+                let items = items.iter().enumerate();
+                Value::List(
+                    items.map(|(number, item)| self.prepare(item, &format!("{path}[{number}]"))).collect(),
+                )
+            }
+            Value::Map(entries) => {
+                let mut prepared = entries.clone();
+                for entry in &mut prepared {
+                    entry.node = self.prepare(&entry.node, &path_of(path, &entry.key));
+                }
+                Value::Map(prepared)
+            }
+            other => other.clone(),
+        };
+        Node { value, span: node.span.clone() }
+    }
+
+    fn text(&mut self, text: &str, path: &str, span: &Range<usize>) -> String {
+        let names = references(text);
+        let mut replaced = None;
+        for (name, range) in &names {
+            match self.scope.look_up(name, self.environment) {
+                Lookup::Value(value) => {
+                    self.values.insert(name.clone(), value);
+                    continue;
+                }
+                Lookup::Unset if !(self.allow_unset && matches!(self.scope, Scope::Process)) => {
+                    self.unset.push((path.to_owned(), name.clone()));
+                }
+                Lookup::Unset | Lookup::Elsewhere => {
+                    self.elsewhere.entry(name.clone()).or_insert_with(|| (path.to_owned(), span.clone()));
+                }
+            }
+            self.unknown.push((path.to_owned(), name.clone()));
+            if range.len() == text.len() {
+                replaced = Some(self.stand_ins.value(name, path, self.root));
+            } else {
+                let word = self.stand_ins.word(name);
+                self.values.insert(name.clone(), word);
+            }
+        }
+        replaced.unwrap_or_else(|| text.to_owned())
+    }
+}

@@ -1,0 +1,169 @@
+//! A configuration that stands alone.
+
+use crate::{CLIENT_SECRET, File, SESSION_KEY, SHORT_KEY, check, good, run};
+
+const FAULTY: &str = r#"user_pool_id: us-east-1_UFeMzbuJe
+client_idd: x
+domain: https://myapp.auth.us-east-1.amazoncognito.com
+client_secret: "hunter2-and-so-on "
+session:
+  keys:
+    - MDEyMzQ1Njc4OWFiY2RlZg==
+  lifetime: 12 hours
+rules:
+  - { path: admin }
+  - path: /x
+    allow: some
+"#;
+
+#[test]
+fn every_fault_is_said_at_once_with_its_place() {
+    let outcome = check(FAULTY).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults(),
+        [
+            "1:1 client_id: is missing (for example 2jvuq8gkhfoh7u4fdfihiditj5)",
+            "2:1 client_idd: unknown setting; did you mean `client_id`?",
+            "3:9 domain: `https://myapp.auth.us-east-1.amazoncognito.com` has a scheme; write the host alone, as in \
+             myapp.auth.us-east-1.amazoncognito.com",
+            "4:16 client_secret: has white space in it, perhaps a line break at its end",
+            "7:7 session.keys[0]: 16 bytes, 32 are needed",
+            "8:13 session.lifetime: `12 hours` is no duration; write 30s, 5m, 12h or 1h30m",
+            "10:13 rules[0].path: `admin` must begin with a slash",
+            "12:12 rules[1].allow: `some` is not one of everyone, optional, signed_in, nobody",
+        ]
+    );
+    let document = outcome.json();
+    assert_eq!(document["good"], false);
+    assert_eq!(document["faults"][4]["file"], "<stdin>");
+    assert_eq!(document["configurations"][0]["good"], false);
+}
+
+#[test]
+fn people_see_the_line_and_no_secret_in_it() {
+    let outcome = check(FAULTY).outcome().expect(1);
+    for part in [
+        "error: session.keys[0]: 16 bytes, 32 are needed\n",
+        "--> <stdin>:7:7\n",
+        "7 |     - ************************\n",
+        "  |       ^^^^^^^^^^^^^^^^^^^^^^^^\n",
+        "4 | client_secret: ********************\n",
+        "12 |     allow: some\n",
+        "8 faults, no warnings in 1 file\n",
+    ] {
+        assert!(outcome.out.contains(part), "{part}\nis missing in\n{}", outcome.out);
+    }
+}
+
+#[test]
+fn a_secret_is_hidden_wherever_it_was_put() {
+    let texts = [
+        format!("{}client_secrett: {CLIENT_SECRET}\n", good()),
+        format!("user_pool_id: x\nclient_id: \"\"\nsession: {{ key: {SESSION_KEY}, keys: {SESSION_KEY} }}\n"),
+        format!(
+            "{{\"user_pool_id\": 1, \"client_secret\": \"{CLIENT_SECRET}\", \"session\": {{\"keys\": [\"{SHORT_KEY}\"]}}}}"
+        ),
+        // What can't be read has no tree that would tell where a secret is.
+        format!("user_pool_id: x\nclient_secret: {CLIENT_SECRET}: x\n"),
+        format!("user_pool_id: x\nsession:\n  keys:\n    - {SESSION_KEY}: [\n"),
+        format!("{{\"user_pool_id\": \"x\", \"client_secret\": \"{CLIENT_SECRET}\",}}"),
+    ];
+    for text in texts {
+        let outcome = check(&text).outcome().expect(1);
+        assert!(outcome.out.contains("error: "), "{}", outcome.out);
+    }
+}
+
+#[test]
+fn a_good_one_is_called_good() {
+    let file = File::new("good.yaml", &good());
+    let outcome = run(&["check", file.path()]).outcome().expect(0);
+    assert!(
+        outcome.out.starts_with(&format!("good {}:1: plugin configuration\n", file.path())),
+        "{}",
+        outcome.out
+    );
+    assert!(outcome.out.ends_with("no faults, no warnings in 1 file\n"));
+    assert_eq!(outcome.err, "");
+}
+
+#[test]
+fn json_is_as_good_as_yaml() {
+    let text = "{\n\t\"user_pool_id\": \"us-east-1_UFeMzbuJe\",\n\t\"client_id\": \"x y\",\n\t\"session\": {\"keys\": [7]}\n}\n";
+    let file = File::new("plugin.json", text);
+    let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults(),
+        [
+            "1:1 domain: is missing (for example myapp.auth.us-east-1.amazoncognito.com)",
+            "3:15 client_id: `x y` is no app client id",
+            "4:23 session.keys[0]: a number where text is needed",
+        ]
+    );
+    let broken = File::new("broken.json", "{\n  \"user_pool_id\": \"x\",\n}\n");
+    let outcome = run(&["check", "--json", broken.path()]).outcome().expect(1);
+    assert_eq!(outcome.faults(), ["3:1 : not JSON: trailing comma"]);
+}
+
+#[test]
+fn what_comes_twice_is_a_fault() {
+    let yaml = format!("{}client_id: other\n", good());
+    let outcome = check(&yaml).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(outcome.faults(), ["5:1 : `client_id` comes twice in one object"]);
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_who_asks() {
+    let escape = '\u{1b}';
+    for run in [
+        check(FAULTY),
+        check(FAULTY).env("TERM", "xterm-256color"),
+        check(FAULTY).arguments(&["--color", "never"]),
+    ] {
+        assert!(!run.outcome().out.contains(escape));
+    }
+    assert!(check(FAULTY).arguments(&["--color", "always"]).outcome().out.contains(escape));
+    assert!(!check(FAULTY).env("NO_COLOR", "1").env("TERM", "xterm").outcome().out.contains(escape));
+    // Programs never meet it.
+    let outcome = check(FAULTY).arguments(&["--json", "--color=always"]).outcome();
+    assert!(outcome.json()["faults"].is_array());
+}
+
+#[test]
+fn what_cannot_be_checked_is_told_from_what_is_wrong() {
+    let nothing = check("").outcome().expect(2);
+    assert_eq!(
+        (nothing.out.as_str(), nothing.err.as_str()),
+        ("", "error: <stdin>: no configuration of the filter is in it\n")
+    );
+    for other in ["just words\n", "apiVersion: v1\nkind: Service\n", "x: [\n", "- 1\n", "{\"a\": 1}"] {
+        let outcome = check(other).outcome().expect(2);
+        assert!(outcome.err.contains("no configuration of the filter is in it"), "{other}: {}", outcome.err);
+    }
+    let missing = run(&["check", "/nowhere/at-all.yaml"]).outcome().expect(2);
+    assert!(missing.err.contains("/nowhere/at-all.yaml: No such file"), "{}", missing.err);
+    // Beside a file that can't be read the others are checked all the same.
+    let file = File::new("beside.yaml", FAULTY);
+    let outcome = run(&["check", file.path(), "/nowhere/at-all.yaml"]).outcome().expect(2);
+    assert!(outcome.out.contains("client_idd") && outcome.err.contains("/nowhere"));
+    let outcome = run(&["check", "--json", "/nowhere/at-all.yaml"]).outcome().expect(2);
+    assert_eq!(outcome.json()["good"], false);
+    assert!(outcome.json()["errors"][0].as_str().unwrap().contains("/nowhere"));
+}
+
+#[test]
+fn a_file_without_one_may_stand_beside_a_file_with_one() {
+    let (with, without) =
+        (File::new("with.yaml", &good()), File::new("without.yaml", "apiVersion: v1\nkind: Service\n"));
+    let outcome = run(&["check", with.path(), without.path()]).outcome().expect(0);
+    assert!(outcome.err.starts_with("note: ") && outcome.err.contains("without.yaml"), "{}", outcome.err);
+}
+
+#[test]
+fn aliases_and_anchors_are_followed() {
+    let text = good() + "paths: &p { prefix: /x/ }\nroles: *p\n";
+    let outcome = check(&text).arguments(&["--json"]).outcome().expect(1);
+    let faults = outcome.faults();
+    assert!(faults.iter().any(|fault| fault.starts_with("5:21 paths.prefix: ")), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.contains("roles.prefix: unknown setting")), "{faults:?}");
+}

@@ -1,0 +1,95 @@
+//! The clusters of a bootstrap, held to what the filter needs.
+
+use crate::check;
+use crate::documents::{CLUSTERS, envoy, settings};
+
+/// Faults and warnings of a bootstrap whose clusters are these, without their long paths.
+#[track_caller]
+fn found(clusters: &str) -> (Vec<String>, Vec<String>) {
+    let outcome = check(&envoy(&settings(), clusters)).arguments(&["--json"]).outcome();
+    let short = |kind| {
+        let all = outcome.findings(kind).into_iter();
+        all.map(|finding| finding.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    (short("faults"), short("warnings"))
+}
+
+#[test]
+fn a_cluster_that_is_missing_is_a_fault() {
+    let (faults, _) = found("");
+    assert_eq!(
+        faults,
+        [
+            "the cluster `cognito_domain` is missing, which the filter calls for the tokens and revocation",
+            "the cluster `cognito_idp` is missing, which the filter calls for the key set",
+        ]
+    );
+    // Unless they may come while Envoy runs.
+    let (faults, warnings) = found("dynamic_resources: { cds_config: { ads: {} } }\n");
+    assert_eq!((faults.len(), warnings.len()), (0, 2));
+}
+
+#[test]
+fn a_cluster_is_missed_beside_other_faults() {
+    let text = envoy(&settings().replace("domain:", "domian:"), "");
+    let faults = check(&text).arguments(&["--json"]).outcome().expect(1).faults();
+    let missing =
+        |name| faults.iter().any(|fault| fault.contains(&format!("the cluster `{name}` is missing")));
+    assert!(missing("cognito_domain") && missing("cognito_idp"), "{faults:?}");
+}
+
+#[test]
+fn a_cluster_that_leads_elsewhere_is_a_fault() {
+    let (faults, _) = found(&CLUSTERS.replace("cognito-idp.us-east-1", "cognito-idp.eu-west-1"));
+    assert_eq!(
+        faults,
+        [
+            "`cognito_idp` leads to cognito-idp.eu-west-1.amazonaws.com, and the filter means cognito-idp.us-east-1.amazonaws.com",
+            "the SNI of `cognito_idp` is cognito-idp.eu-west-1.amazonaws.com, and the filter means cognito-idp.us-east-1.amazonaws.com",
+        ]
+    );
+    let (faults, _) = found(&CLUSTERS.replacen("port_value: 443", "port_value: 80", 1));
+    assert_eq!(faults, ["`cognito_domain` leads to port 80, and the filter means 443"]);
+    // By way of a private endpoint, which TLS holds to the right name.
+    let (faults, warnings) = found(
+        &CLUSTERS.replace("address: cognito-idp.us-east-1.amazonaws.com", "address: vpce-1.example.com"),
+    );
+    assert_eq!((faults.len(), warnings.len()), (0, 1), "{warnings:?}");
+}
+
+#[test]
+fn a_cluster_must_know_whom_it_talks_to() {
+    let (faults, _) = found(&CLUSTERS.replacen("trusted_ca:", "x:", 1));
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].starts_with("`cognito_domain` believes any certificate"), "{faults:?}");
+    let (faults, warnings) = found(&CLUSTERS.replacen("match_typed_subject_alt_names:", "x:", 1));
+    assert_eq!(faults.len(), 0);
+    assert_eq!(warnings, ["`cognito_domain` believes a good certificate of any other name"]);
+    let (_, warnings) = found(&CLUSTERS.replacen("sni:", "x:", 1));
+    assert!(warnings[0].starts_with("`cognito_domain` sends no SNI"), "{warnings:?}");
+    let (faults, _) = found(&CLUSTERS.replace("transport_socket:", "x:"));
+    assert_eq!(faults.len(), 2);
+    assert!(faults[1].starts_with("`cognito_idp` speaks plain text"), "{faults:?}");
+}
+
+#[test]
+fn an_endpoint_without_tls_wants_a_cluster_without() {
+    let local = settings()
+        + "endpoints: { token: http://localhost:9230/oauth2/token, revoke: http://localhost:9230/oauth2/revoke }\n";
+    let text = envoy(&local, CLUSTERS);
+    let outcome = check(&text).arguments(&["--json"]).outcome().expect(1);
+    let faults = outcome.faults();
+    assert!(faults.iter().any(|fault| fault.contains("speaks TLS, and the endpoint is http")), "{faults:?}");
+}
+
+#[test]
+fn pools_of_two_regions_need_clusters_of_their_own() {
+    let pools = "pools:
+  - { name: us, user_pool_id: us-east-1_UFeMzbuJe, client_id: \"${CLIENT_ID}\", domain: myapp.auth.us-east-1.amazoncognito.com }
+  - { name: eu, user_pool_id: eu-west-1_aBcDeFgHi, client_id: b, domain: myapp.auth.us-east-1.amazoncognito.com }
+session: { keys: [ \"${SESSION_KEY}\" ] }
+";
+    let outcome = check(&envoy(pools, CLUSTERS)).arguments(&["--json"]).outcome().expect(1);
+    let faults = outcome.faults();
+    assert!(faults[0].ends_with("leads to cognito-idp.us-east-1.amazonaws.com, and the filter means cognito-idp.eu-west-1.amazonaws.com"), "{faults:?}");
+}

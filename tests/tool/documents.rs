@@ -1,0 +1,418 @@
+//! What may hold a configuration, and where faults in it are then.
+
+use serde_json::json;
+
+use crate::{File, SESSION_KEY, check, good, indented, run, settings};
+
+/// Pieces of an Envoy configuration around the settings of the filter, as a `Struct`.
+pub fn envoy(settings: &str, more: &str) -> String {
+    format!(
+        "static_resources:
+  listeners:
+    - name: app
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                http_filters:
+                  - name: sign-in
+                    typed_config:
+                      \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                      config:
+                        name: envoy_cognito
+                        failure_policy: FAIL_RELOAD
+                        vm_config:
+                          environment_variables:
+                            host_env_keys: [ CLIENT_ID ]
+                            key_values: {{ SESSION_KEY: {SESSION_KEY} }}
+                        configuration:
+                          \"@type\": type.googleapis.com/google.protobuf.Struct
+                          value:
+{}                  - name: envoy.filters.http.router
+{more}",
+        indented(settings, 28)
+    )
+}
+
+/// The filter's settings with variables.
+pub fn settings() -> String {
+    good().replace(SESSION_KEY, "${SESSION_KEY}").replace("2jvuq8gkhfoh7u4fdfihiditj5", "${CLIENT_ID}")
+}
+
+/// The clusters that they need.
+pub const CLUSTERS: &str = "  clusters:
+    - name: cognito_domain
+      connect_timeout: 2s
+      load_assignment: { endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: myapp.auth.us-east-1.amazoncognito.com, port_value: 443 } } } } ] } ] }
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          sni: myapp.auth.us-east-1.amazoncognito.com
+          common_tls_context:
+            validation_context:
+              trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt }
+              match_typed_subject_alt_names: [ { san_type: DNS, matcher: { exact: myapp.auth.us-east-1.amazoncognito.com } } ]
+    - name: cognito_idp
+      connect_timeout: 2s
+      load_assignment: { endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: cognito-idp.us-east-1.amazonaws.com, port_value: 443 } } } } ] } ] }
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          sni: cognito-idp.us-east-1.amazonaws.com
+          common_tls_context:
+            validation_context:
+              trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt }
+              match_typed_subject_alt_names: [ { san_type: DNS, matcher: { exact: cognito-idp.us-east-1.amazonaws.com } } ]
+";
+
+#[track_caller]
+fn faults(text: &str) -> Vec<String> {
+    check(text).arguments(&["--json"]).outcome().expect(1).faults()
+}
+
+#[test]
+fn the_files_that_are_shipped_are_good() {
+    let manifests = |folder: &str| settings::files(folder, "yaml");
+    let mut sets: Vec<Vec<String>> =
+        ["envoy.yaml", "demo.yaml", "docker.yaml"].iter().map(|name| vec![format!("envoy/{name}")]).collect();
+    // Those that go together are checked together.
+    sets.extend([manifests("envoy/istio"), manifests("envoy/envoy-gateway")]);
+    for set in sets {
+        let files: Vec<&str> = set.iter().map(String::as_str).collect();
+        let outcome = run(&["check", "--json"]).arguments(&files).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings"), [""; 0], "{files:?}");
+        assert_eq!(outcome.json()["configurations"].as_array().unwrap().len(), 1, "{files:?}");
+    }
+}
+
+#[test]
+fn a_bootstrap_is_read_as_envoy_reads_it() {
+    let outcome = check(&envoy(&settings(), CLUSTERS)).arguments(&["--json"]).outcome().expect(0);
+    assert_eq!(outcome.findings("warnings"), [""; 0]);
+    assert_eq!(
+        outcome.findings("notes"),
+        ["23:40 client_id: the value of CLIENT_ID couldn't be checked: it isn't set here"]
+    );
+    let configuration = &outcome.json()["configurations"][0];
+    assert_eq!(configuration["kind"], "Envoy configuration");
+    assert_eq!(configuration["registrations"][0]["client_id"], "${CLIENT_ID}");
+    assert_eq!(
+        configuration["clusters"][0],
+        json!({
+            "name": "cognito_domain", "host": "myapp.auth.us-east-1.amazoncognito.com", "port": 443, "tls": true,
+            "sni": "myapp.auth.us-east-1.amazoncognito.com", "uses": ["tokens", "revocation"],
+        })
+    );
+    // Unquoted, these are no texts to Envoy.
+    let text = envoy(&(settings() + "scopes: [ openid, on, 12, 1.5, 12345678901 ]\n"), CLUSTERS);
+    assert_eq!(
+        faults(&text),
+        [
+            "26:47 scopes[1]: true or false where text is needed",
+            "26:51 scopes[2]: a number where text is needed"
+        ]
+    );
+}
+
+#[test]
+fn names_must_be_handed_to_the_vm() {
+    let text = envoy(&(settings() + "client_secret: ${CLIENT_SECRET}\n"), CLUSTERS);
+    // That it is set in this process is of no use to the VM.
+    let outcome = check(&text).env("CLIENT_SECRET", "x").arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults(),
+        ["26:44 client_secret: the environment variable CLIENT_SECRET is not set in the VM"]
+    );
+    assert_eq!(
+        outcome.json()["faults"][0]["help"],
+        "add CLIENT_SECRET to `vm_config.environment_variables.host_env_keys`"
+    );
+    let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.\
+                config.configuration.value.client_secret";
+    assert_eq!(outcome.json()["faults"][0]["document_path"], path);
+    // What stands in the document is used, and what is set here is checked.
+    let outcome = check(&envoy(&settings(), CLUSTERS))
+        .env("CLIENT_ID", "a b")
+        .arguments(&["--json"])
+        .outcome()
+        .expect(1);
+    assert_eq!(outcome.faults(), ["23:40 client_id: `a b` is no app client id"]);
+    let short = envoy(&settings(), CLUSTERS).replace(SESSION_KEY, "c2hvcnQ=");
+    assert_eq!(faults(&short), ["25:48 session.keys[0]: 5 bytes, 32 are needed"]);
+}
+
+#[test]
+fn what_envoy_does_when_the_filter_fails_is_looked_at() {
+    let with = |policy: &str| envoy(&settings(), CLUSTERS).replace("failure_policy: FAIL_RELOAD", policy);
+    let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config";
+    assert_eq!(
+        faults(&with("failure_policy: FAIL_OPEN")),
+        [format!(
+            "14:41 {path}.failure_policy: FAIL_OPEN lets every request through unjudged when the filter fails"
+        )]
+    );
+    assert_eq!(
+        faults(&with("fail_open: true")),
+        [format!("14:25 {path}.fail_open: lets every request through unjudged when the filter fails")]
+    );
+    for policy in ["failure_policy: FAIL_CLOSED", "root_id: x"] {
+        let outcome = check(&with(policy)).arguments(&["--json"]).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings").len(), 1, "{policy}");
+        // For who wants them to be faults.
+        check(&with(policy)).arguments(&["--strict"]).outcome().expect(1);
+    }
+}
+
+#[test]
+fn the_filter_stands_before_the_router() {
+    let text = envoy(&settings(), CLUSTERS)
+        .replace("http_filters:\n", "http_filters:\n                  - name: envoy.filters.http.router\n");
+    let found = faults(&text);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("10:21 ") && found[0].contains("no request ever reaches it"), "{found:?}");
+    let without =
+        envoy(&settings(), CLUSTERS).replace("                  - name: envoy.filters.http.router\n", "");
+    let outcome = check(&without).arguments(&["--json"]).outcome().expect(0);
+    assert!(outcome.findings("warnings")[0].contains("no router follows"), "{outcome:?}");
+}
+
+#[test]
+fn json_within_yaml_has_its_faults_in_its_own_lines() {
+    let text = "config:
+  name: envoy_cognito
+  failure_policy: FAIL_RELOAD
+  configuration:
+    \"@type\": type.googleapis.com/google.protobuf.StringValue
+    value: |
+      {
+        \"user_pool_id\": \"us-east-1_UFeMzbuJe\",
+        \"client_id\": \"abc\", \"client_secret\": \"hunter2-and-so-on\", \"domian\": \"x.example.com\",
+        \"session\": { \"keys\": [ \"MDEyMzQ1Njc4OWFiY2RlZg==\" ] }
+      }
+";
+    assert_eq!(
+        faults(text),
+        [
+            "7:7 domain: is missing (for example myapp.auth.us-east-1.amazoncognito.com)",
+            "9:67 domian: unknown setting; did you mean `domain`?",
+            "10:32 session.keys[0]: 16 bytes, 32 are needed",
+        ]
+    );
+    // The line is shown, without the secret in it.
+    let shown = check(text).outcome().expect(1).out;
+    assert!(shown.contains("\"client_secret\": *******************, \"domian\""), "{shown}");
+    let broken = text.replace("\"domian\": \"x.example.com\",", "\"domian\": x,");
+    assert_eq!(faults(&broken), ["9:77 config.configuration.value: not JSON: expected value"]);
+    let quoted = "configuration:
+  '@type': type.googleapis.com/google.protobuf.StringValue
+  value: '{\"user_pool_id\": \"x\", \"it''s\": 1,
+    \"client_id\": 5}'
+";
+    assert!(
+        faults(quoted).contains(&"4:18 client_id: a number where text is needed".to_owned()),
+        "{:?}",
+        faults(quoted)
+    );
+    let json = json!({"configuration": {
+        "@type": "type.googleapis.com/google.protobuf.StringValue", "value": "{\"user_pool_id\": \"x\", \"sesion\": 1}",
+    }});
+    assert!(faults(&json.to_string()).iter().any(|fault| fault.contains("sesion: unknown setting")));
+}
+
+#[test]
+fn a_configuration_must_say_what_it_is() {
+    let text =
+        envoy(&settings(), CLUSTERS).replace("\"@type\": type.googleapis.com/google.protobuf.Struct", "x: y");
+    assert!(faults(&text)[0].contains("configuration: has no `@type`"), "{:?}", faults(&text));
+    let text = envoy(&settings(), CLUSTERS).replace("google.protobuf.Struct", "google.protobuf.Int32Value");
+    assert!(faults(&text)[0].contains("which the filter doesn't read"), "{:?}", faults(&text));
+}
+
+const WASM_PLUGIN: &str = "apiVersion: v1
+kind: Namespace
+metadata: { name: app }
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: { name: sign-in }
+spec:
+  url: oci://registry.example.com/envoy-cognito:1
+  phase: AUTHN
+  vmConfig:
+    env:
+      - { name: SESSION_KEY, valueFrom: HOST }
+      - { name: CLIENT_ID, value: from-the-manifest }
+  pluginConfig:
+    user_pool_id: us-east-1_UFeMzbuJe
+    client_id: ${CLIENT_ID}
+    domain: myapp.auth.us-east-1.amazoncognito.com
+    clusters: { domain: \"outbound|443||myapp.auth.us-east-1.amazoncognito.com\", idp: \"outbound|443||cognito-idp.us-east-1.amazonaws.com\" }
+    session: { keys: [ \"${SESSION_KEY}\" ] }
+";
+
+#[test]
+fn a_wasm_plugin_of_istio_is_read() {
+    let outcome = check(WASM_PLUGIN).arguments(&["--json"]).outcome().expect(0);
+    assert_eq!(outcome.findings("warnings"), [""; 0]);
+    let configuration = &outcome.json()["configurations"][0];
+    assert_eq!(configuration["document_path"], "spec.pluginConfig");
+    assert_eq!(configuration["registrations"][0]["client_id"], "from-the-manifest");
+    let faulty = WASM_PLUGIN
+        .replace("phase: AUTHN", "failStrategy: FAIL_OPEN")
+        .replace("{ name: SESSION_KEY, valueFrom: HOST }", "{ name: OTHER, valueFrom: NOWHERE }")
+        .replace("clusters: {", "cluster: {");
+    let outcome = check(&faulty).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults(),
+        [
+            "10:17 spec.failStrategy: FAIL_OPEN lets every request through unjudged when the filter fails",
+            "13:9 spec.vmConfig.env[0]: `valueFrom: NOWHERE` is neither INLINE nor HOST",
+            "19:5 cluster: unknown setting; did you mean `clusters`?",
+            "20:24 session.keys[0]: the environment variable SESSION_KEY is not set in the VM",
+        ]
+    );
+    assert_eq!(
+        outcome.json()["faults"][3]["help"],
+        "add `{ name: SESSION_KEY, valueFrom: HOST }` to `vmConfig.env`"
+    );
+    assert!(outcome.findings("warnings")[0].contains("spec.phase: is missing"));
+}
+
+#[test]
+fn istio_names_clusters_in_its_own_way() {
+    let own = WASM_PLUGIN.replace("    clusters: {", "    #");
+    let outcome = check(&own).arguments(&["--json"]).outcome().expect(0);
+    let warnings = outcome.findings("warnings");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].ends_with("Istio has no cluster `cognito_domain`, unless an EnvoyFilter adds it"));
+    let entry = "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nspec: { hosts: [ cognito-idp.us-east-1.amazonaws.com ] }\n";
+    let outcome = check(&format!("{WASM_PLUGIN}{entry}")).arguments(&["--json"]).outcome().expect(0);
+    let warnings = outcome.findings("warnings");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("no ServiceEntry here makes myapp.auth.us-east-1.amazoncognito.com known"));
+}
+
+#[test]
+fn kubernetes_reads_yaml_in_another_way() {
+    // Merge keys are nothing to Envoy, and `y` is no word for `true` to Kubernetes.
+    let text = WASM_PLUGIN
+        .replace("metadata: { name: sign-in }", "metadata: { name: sign-in, labels: &same { prompt: y } }")
+        .replace("    domain:", "    authorize_params: { <<: *same }\n    domain:");
+    check(&text).arguments(&["--json"]).outcome().expect(0);
+    let text = envoy(&(settings() + "authorize_params: { <<: { prompt: x } }\n"), CLUSTERS);
+    assert!(faults(&text)[0].contains("authorize_params.<<"), "{:?}", faults(&text));
+}
+
+#[test]
+fn an_extension_policy_of_envoy_gateway_is_read() {
+    let text = format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata: {{ name: sign-in }}
+spec:
+  wasm:
+    - name: other
+      code: {{ type: HTTP, http: {{ url: https://example.com/other.wasm }} }}
+      config: {{ a: 1 }}
+    - name: sign-in
+      failOpen: true
+      env: {{ hostKeys: [ SESSION_KEY ] }}
+      code: {{ type: Image, image: {{ url: registry.example.com/x:1 }} }}
+      config:
+{}",
+        indented(&settings(), 8)
+    );
+    let outcome = check(&text).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults(),
+        [
+            "10:17 spec.wasm[1].failOpen: lets every request through unjudged when the filter fails",
+            "15:20 client_id: the environment variable CLIENT_ID is not set in the VM",
+        ]
+    );
+    assert_eq!(outcome.json()["faults"][1]["help"], "add CLIENT_ID to `env.hostKeys`");
+    let good = text
+        .replace("hostKeys: [ SESSION_KEY ]", "hostKeys: [ SESSION_KEY, CLIENT_ID ]")
+        .replace("failOpen: true", "");
+    let warnings = check(&good).arguments(&["--json"]).outcome().expect(0).findings("warnings");
+    assert!(
+        warnings[0].contains("the filter calls clusters that Envoy Gateway doesn't have"),
+        "{warnings:?}"
+    );
+    assert_eq!(outcome.json()["configurations"][0]["document_path"], "spec.wasm[1].config");
+}
+
+#[test]
+fn lists_and_config_maps_are_looked_into() {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": "v1", "kind": "Service" },
+        { "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "spec": { "phase": "AUTHN", "pluginConfig": { "user_pool_id": 1 } } },
+    ]});
+    let found = check(&list.to_string()).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(found.json()["configurations"][0]["document_path"], "items[1].spec.pluginConfig");
+    let map = format!(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  notes: words\n  envoy.yaml: |\n{}",
+        indented(&envoy("user_pool_id: us-east-1_UFeMzbuJe\nclient: x\n", CLUSTERS), 4)
+    );
+    let found = faults(&map);
+    assert!(found.iter().any(|fault| fault.starts_with("28:33 client: unknown setting")), "{found:?}");
+    let filter = format!(
+        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nspec:\n  configPatches:\n    - patch:\n        value:\n{}",
+        indented(
+            "typed_config: { config: { name: envoy_cognito, failure_policy: FAIL_RELOAD, configuration: { \"@type\": type.googleapis.com/google.protobuf.Struct, value: { user_pool_id: x } } } }",
+            10
+        )
+    );
+    assert!(faults(&filter).iter().any(|fault| fault.contains("user_pool_id: `x` is no pool id")));
+}
+
+#[test]
+fn every_document_of_a_file_has_its_own_lines() {
+    let text = format!("{}---\n# the second\n{}", good(), good().replace("client_id:", "clientid:"));
+    assert_eq!(
+        faults(&text),
+        [
+            "7:1 client_id: is missing (for example 2jvuq8gkhfoh7u4fdfihiditj5)",
+            "8:1 clientid: unknown setting; did you mean `client_id`?"
+        ]
+    );
+    // What can't be read any further doesn't hide what stands before it.
+    let text = format!("client_id: ''\n{}---\nx: [\n", good().replace("client_id", "user"));
+    let found = faults(&text);
+    assert!(found.iter().any(|fault| fault.starts_with("1:12 client_id: is empty")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("not YAML")), "{found:?}");
+}
+
+#[test]
+fn other_wasm_filters_are_passed_over() {
+    let text = "http_filters:
+  - typed_config:
+      config: { name: other, vm_config: { vm_id: other }, configuration: { \"@type\": type.googleapis.com/google.protobuf.StringValue, value: hello } }
+";
+    let outcome = check(text).outcome().expect(2);
+    assert!(outcome.err.contains("the wasm filter in it is another"), "{}", outcome.err);
+}
+
+#[test]
+fn a_filter_without_a_configuration_is_faulty() {
+    let text = "name: envoy_cognito\nvm_config: { vm_id: envoy_cognito }\nfailure_policy: FAIL_RELOAD\n";
+    assert_eq!(faults(text), ["1:1 configuration: there is none: give the filter a `configuration`"]);
+}
+
+#[test]
+fn clusters_may_stand_in_a_file_of_their_own() {
+    let listeners = File::new(
+        "lds.yaml",
+        &envoy(&settings(), "").replace("static_resources:\n  listeners:", "resources:"),
+    );
+    let clusters = File::new(
+        "cds.yaml",
+        &CLUSTERS.replace("  clusters:", "resources:").replace("name: cognito_idp", "name: idp"),
+    );
+    let alone = run(&["check", "--json", listeners.path()]).outcome().expect(0);
+    assert_eq!(alone.findings("warnings"), [""; 0]);
+    let both = run(&["check", "--json", listeners.path(), clusters.path()]).outcome().expect(0);
+    assert!(both.findings("warnings")[0].contains("the cluster `cognito_idp` is missing"), "{both:?}");
+}
