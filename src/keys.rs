@@ -177,6 +177,14 @@ impl KeyStore {
             lease.under_way_until = now.plus(hold).millis();
             true
         });
+        if self.fetching {
+            // Since this one has looked, another may have stored a set and given the lease back.
+            self.adopt(shared);
+            if !self.is_due(now) {
+                self.fetching = false;
+                self.update_lease(shared, Lease::give_back);
+            }
+        }
         self.fetching
     }
 
@@ -198,19 +206,21 @@ impl KeyStore {
         self.fetching = false;
         self.newer_wanted = false;
         let fetched = read_answer(result);
-        self.update_lease(shared, |lease| {
-            lease.under_way_until = 0;
-            lease.failures = if fetched.is_ok() { 0 } else { lease.failures.saturating_add(1) };
-            true
-        });
-        let (keys, document) = fetched?;
-        let count = keys.len();
-        if let Ok(mut record) = postcard::to_allocvec(&now) {
+        if let Ok((_, document)) = fetched
+            && let Ok(mut record) = postcard::to_allocvec(&now)
+        {
             record.extend_from_slice(document);
             // Another worker that was faster has stored as good a set.
             let version = shared.get(&self.set_key).map(|(_, version)| version);
             let _ = shared.set(&self.set_key, &record, version);
         }
+        // Not before the set is there for all: who finds neither lease nor set would fetch it again.
+        self.update_lease(shared, |lease| {
+            lease.failures = if fetched.is_ok() { 0 } else { lease.failures.saturating_add(1) };
+            lease.give_back()
+        });
+        let (keys, _) = fetched?;
+        let count = keys.len();
         self.hold(keys, now);
         Ok(count)
     }
@@ -265,6 +275,12 @@ impl KeyStore {
 }
 
 impl Lease {
+    /// The fetch is over.
+    fn give_back(&mut self) -> bool {
+        self.under_way_until = 0;
+        true
+    }
+
     /// Whether a worker is fetching. A time too far ahead is one of a clock that has been set back.
     fn is_under_way(&self, now: UnixTime, hold: Duration) -> bool {
         self.under_way_until > now.millis() && self.under_way_until <= now.plus(hold).millis()

@@ -17,6 +17,7 @@ mod sign_out;
 
 mod rules;
 
+mod key_races;
 mod keys;
 
 mod clock;
