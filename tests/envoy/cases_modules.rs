@@ -143,7 +143,8 @@ fn case_160_what_is_no_module_keeps_envoy_from_starting() {
 #[test]
 fn case_159_every_shipped_configuration_says_what_a_crash_does() {
     for (file, text) in [
-        ("README.md", include_str!("../../README.md")),
+        ("docs/cognito.md", include_str!("../../docs/cognito.md")),
+        ("envoy/docker.yaml", include_str!("../../envoy/docker.yaml")),
         ("envoy/envoy.yaml", include_str!("../../envoy/envoy.yaml")),
         ("envoy/demo.yaml", include_str!("../../envoy/demo.yaml")),
     ] {
