@@ -31,7 +31,7 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
         let at = Source::offset(text, error.line(), error.column());
         let words = error.to_string();
         let message = words.split(" at line ").next().unwrap_or(&words);
-        return Err(Trouble { message: format!("not JSON: {message}"), span: at..at });
+        return Err(Trouble { message: format!("not JSON: {message}"), span: at..at, unread: 0..text.len() });
     }
     match jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT) {
         Ok(parsed) => {
@@ -39,7 +39,8 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
         }
         Err(error) => {
             let range = error.range();
-            Err(Trouble { message: format!("not JSON: {}", error.kind()), span: range.start..range.end })
+            let message = format!("not JSON: {}", error.kind());
+            Err(Trouble { message, span: range.start..range.end, unread: 0..text.len() })
         }
     }
 }
@@ -77,6 +78,7 @@ pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
     if entries.iter().any(|known| known.key == entry.key) {
         twice.push(Trouble {
             message: format!("`{}` comes twice in one object", entry.key),
+            unread: entry.span.start..entry.node.span.end,
             span: entry.span,
         });
     } else {

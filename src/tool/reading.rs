@@ -9,6 +9,7 @@ use envoy_cognito::config::{Config, document, environment};
 use crate::tool::contents::Plugin;
 use crate::tool::finding::{Finding, Severity};
 use crate::tool::locating::Index;
+use crate::tool::masks::without_secrets;
 use crate::tool::stand_ins::StandIns;
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::{Environment, Lookup, Scope, references};
@@ -71,7 +72,8 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
                 }
                 let about_key =
                     ["unknown setting", "stands beside"].iter().any(|start| fault.message.starts_with(start));
-                reading.findings.push(Finding::fault(path, index.find(path, about_key), fault.message));
+                let message = without_secrets(&fault.message);
+                reading.findings.push(Finding::fault(path, index.find(path, about_key), message));
             }
         }
     }

@@ -179,6 +179,26 @@ fn the_filter_stands_before_the_router() {
 }
 
 #[test]
+fn a_file_in_a_config_map_has_its_faults_too() {
+    let with = |more: &str| {
+        let text = indented(&format!("{}{more}", good()), 4);
+        format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  x.yaml: |\n{text}  run.sh: 'wasm: ['\n")
+    };
+    assert_eq!(faults(&with("domain: y\n")), ["9:5 data.x.yaml: `domain` comes twice in one object"]);
+    assert!(faults(&with("rules: [\n"))[0].contains("data.x.yaml: not YAML: "));
+}
+
+#[test]
+fn a_template_is_told_from_what_it_makes() {
+    let text = format!("{{{{- if .Values.on }}}}\n{}{{{{- end }}}}\n", good());
+    let file = File::new("template.yaml", &text);
+    let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
+    let fault = &outcome.json()["faults"][0];
+    assert!(fault["message"].as_str().unwrap().starts_with("not YAML: "), "{fault}");
+    assert!(fault["help"].as_str().unwrap().contains("helm template"), "{fault}");
+}
+
+#[test]
 fn json_within_yaml_has_its_faults_in_its_own_lines() {
     let text = "config:
   name: envoy_cognito
