@@ -76,6 +76,10 @@ pub struct Contents {
     pub bootstraps: Vec<(usize, bool)>,
     /// Domains of virtual hosts, by document.
     pub domains: Vec<(usize, String)>,
+    /// Names of HTTP filters that are this one.
+    pub filters: Vec<String>,
+    /// Names of HTTP filters that a route switches off, and what is to be said if it is this one.
+    pub switched_off: Vec<(String, Finding)>,
     /// What was found wrong on the way.
     pub findings: Vec<Finding>,
     /// Other wasm filters, which are passed over.

@@ -1,10 +1,10 @@
 //! Envoy's own configuration: the wasm filters in it, what they are handed, and the clusters.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
-use crate::tool::finding::Finding;
+use crate::tool::finding::{Finding, Severity};
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
@@ -47,6 +47,8 @@ pub fn is_piece(node: &Node) -> bool {
 struct Chain<'n> {
     filters: &'n Node,
     place: usize,
+    /// Whether it is all that a connection manager has, not an excerpt.
+    is_whole: bool,
 }
 
 /// Takes a piece of Envoy's configuration.
@@ -57,6 +59,10 @@ pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
         contents.bootstraps.push((contents.document, more));
     }
     walk(contents, node, path, file, None);
+    let is_ours = |filter: &String| contents.filters.contains(filter);
+    let of_ours =
+        std::mem::take(&mut contents.switched_off).into_iter().filter(|(filter, _)| is_ours(filter));
+    contents.findings.extend(of_ours.map(|(_, finding)| finding));
 }
 
 fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
@@ -75,8 +81,10 @@ fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Opt
         let path = path_of(path, &entry.key);
         match entry.key.as_str() {
             "http_filters" | "httpFilters" => {
+                let is_whole =
+                    node.text_of("@type").is_some_and(|kind| kind.ends_with(".HttpConnectionManager"));
                 for (place, item) in entry.node.items().iter().enumerate() {
-                    let chain = Chain { filters: &entry.node, place };
+                    let chain = Chain { filters: &entry.node, place, is_whole };
                     walk(contents, item, &format!("{path}[{place}]"), file, Some(chain));
                 }
             }
@@ -88,7 +96,30 @@ fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Opt
                     .filter_map(Node::text)
                     .map(|domain| (contents.document, domain.to_owned())),
             ),
+            "typed_per_filter_config" | "typedPerFilterConfig" => {
+                of_a_route(contents, &entry.node, &path, file, chain);
+            }
             _ => walk(contents, &entry.node, &path, file, chain),
+        }
+    }
+}
+
+/// What a route, or a virtual host, sets for filters by their names.
+fn of_a_route(contents: &mut Contents, filters: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
+    for entry in filters.entries() {
+        let path = path_of(path, &entry.key);
+        let before = contents.plugins.len();
+        walk(contents, &entry.node, &path, file, chain);
+        if contents.plugins.len() > before {
+            let message = "Envoy takes no wasm filter for a route alone";
+            let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
+            contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
+        }
+        if let Some(disabled) = entry.node.entry("disabled").filter(|entry| entry.node.is_true()) {
+            let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
+            let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
+            let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);
+            contents.switched_off.push((entry.key.clone(), finding.help(help)));
         }
     }
 }
@@ -139,6 +170,8 @@ fn plugin(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: O
     check_failure_policy(node, path, &mut findings);
     if let Some(chain) = chain {
         check_chain(chain, path, &mut findings);
+        let own = chain.filters.items().get(chain.place);
+        contents.filters.extend(own.and_then(|own| own.text_of("name")).map(str::to_owned));
     }
     let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
     contents.findings.append(&mut findings);
@@ -199,7 +232,9 @@ fn configuration(any: &Node, path: &str, file: &str, findings: &mut Vec<Finding>
             (embedded_json(node, text, file, findings, &inner), inner)
         }
         "google.protobuf.BytesValue" => {
-            let bytes = value.and_then(|value| STANDARD.decode(value.text()?).ok());
+            // Protobuf's JSON takes either alphabet, padded or not.
+            let plain = |text: &str| text.trim_end_matches('=').replace('-', "+").replace('_', "/");
+            let bytes = value.and_then(|value| STANDARD_NO_PAD.decode(plain(value.text()?)).ok());
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             let (Some(node), Some(text)) = (value, text) else {
                 findings.push(Finding::fault(&inner, any.span.clone(), "must be base64 of JSON"));
@@ -272,13 +307,19 @@ fn check_failure_policy(node: &Node, path: &str, findings: &mut Vec<Finding>) {
         return;
     };
     let (path, span) = (path_of(path, &entry.key), entry.node.span.clone());
-    match entry.node.text() {
-        Some("FAIL_RELOAD") => {}
-        Some("FAIL_OPEN") => {
+    // Envoy takes numbers and lower case too.
+    let policy = match &entry.node.value {
+        Value::Text(text) => text.to_ascii_uppercase(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    };
+    match policy.as_str() {
+        "FAIL_RELOAD" | "1" => {}
+        "FAIL_OPEN" | "3" => {
             let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
             findings.push(Finding::fault(path, span, message).help(help));
         }
-        Some("FAIL_CLOSED" | "UNSPECIFIED") => {
+        "FAIL_CLOSED" | "2" | "UNSPECIFIED" | "0" => {
             let message = "after one crash every request gets 503 until Envoy is restarted";
             findings.push(Finding::warning(path, span, message).help(help));
         }
@@ -287,8 +328,8 @@ fn check_failure_policy(node: &Node, path: &str, findings: &mut Vec<Finding>) {
 }
 
 /// Whether the filter can do its work where it stands.
-fn check_chain(Chain { filters, place }: Chain<'_>, path: &str, findings: &mut Vec<Finding>) {
-    let kind = |filter: &Node| {
+fn check_chain(Chain { filters, place, is_whole }: Chain<'_>, path: &str, findings: &mut Vec<Finding>) {
+    let is_router = |filter: &Node| {
         let kind = filter.get("typed_config").and_then(|config| config.text_of("@type")).unwrap_or_default();
         kind.ends_with(".router.v3.Router") || filter.text_of("name") == Some("envoy.filters.http.router")
     };
@@ -298,7 +339,7 @@ fn check_chain(Chain { filters, place }: Chain<'_>, path: &str, findings: &mut V
         let message = "the filter is off unless a route turns it on: other routes are open to everybody";
         findings.push(Finding::warning(path_of(&own_path, "disabled"), entry.span.clone(), message));
     }
-    match filters.items().iter().position(kind) {
+    match filters.items().iter().position(is_router) {
         Some(router) if router < place => {
             let message = "the router stands before the filter, so no request ever reaches it";
             findings.push(
@@ -309,7 +350,10 @@ fn check_chain(Chain { filters, place }: Chain<'_>, path: &str, findings: &mut V
         Some(_) => {}
         None => {
             let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
-            findings.push(Finding::warning(own_path, own.span.start..own.span.start, message));
+            // Only a filter that ends requests may be the last, which this one isn't and another may be.
+            let is_last = is_whole && place + 1 == filters.items().len();
+            let severity = if is_last { Severity::Fault } else { Severity::Warning };
+            findings.push(Finding::new(severity, own_path, own.span.start..own.span.start, message));
         }
     }
 }

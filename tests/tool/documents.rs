@@ -157,6 +157,12 @@ fn what_envoy_does_when_the_filter_fails_is_looked_at() {
         faults(&with("fail_open: true")),
         [format!("14:25 {path}.fail_open: lets every request through unjudged when the filter fails")]
     );
+    // Envoy takes these too.
+    for policy in ["failure_policy: fail_reload", "failure_policy: 1"] {
+        let outcome = check(&with(policy)).arguments(&["--json", "--strict"]).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings"), [""; 0], "{policy}");
+    }
+    assert!(faults(&with("failure_policy: 3"))[0].contains("lets every request through unjudged"));
     for policy in ["failure_policy: FAIL_CLOSED", "root_id: x"] {
         let outcome = check(&with(policy)).arguments(&["--json"]).outcome().expect(0);
         assert_eq!(outcome.findings("warnings").len(), 1, "{policy}");
@@ -176,6 +182,65 @@ fn the_filter_stands_before_the_router() {
         envoy(&settings(), CLUSTERS).replace("                  - name: envoy.filters.http.router\n", "");
     let outcome = check(&without).arguments(&["--json"]).outcome().expect(0);
     assert!(outcome.findings("warnings")[0].contains("no router follows"), "{outcome:?}");
+    // Envoy refuses a connection manager that ends like this; an excerpt may go on.
+    let manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+    let whole = without.replace(
+        "                http_filters:",
+        &format!("                \"@type\": {manager}\n                http_filters:"),
+    );
+    assert!(faults(&whole)[0].contains("no router follows"), "{:?}", faults(&whole));
+}
+
+#[test]
+fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
+    let routes = |settings: &str| {
+        let more = format!(
+            "                route_config:
+                  virtual_hosts:
+                    - domains: [ \"*\" ]
+                      typed_per_filter_config:
+{}",
+            indented(settings, 24)
+        );
+        envoy(&crate::documents::settings(), &format!("{more}{CLUSTERS}"))
+    };
+    let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].typed_per_filter_config";
+    for off in ["sign-in: { disabled: true }", "sign-in:\n  disabled: true"] {
+        let outcome = check(&routes(off)).arguments(&["--json"]).outcome().expect(0);
+        let warnings = outcome.findings("warnings");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains(&format!(" {path}.sign-in.disabled: no request goes through")),
+            "{warnings:?}"
+        );
+    }
+    for other in ["other: { disabled: true }", "sign-in: { disabled: false }"] {
+        check(&routes(other)).arguments(&["--strict"]).outcome().expect(0);
+    }
+    let own = format!(
+        "sign-in:\n  config:\n    name: envoy_cognito\n    failure_policy: FAIL_RELOAD\n    configuration:\n      '@type': type.googleapis.com/google.protobuf.Struct\n      value:\n{}",
+        indented(&good(), 8)
+    );
+    assert_eq!(
+        faults(&routes(&own)),
+        [format!("31:25 {path}.sign-in: Envoy takes no wasm filter for a route alone")]
+    );
+}
+
+#[test]
+fn bytes_are_read_in_either_alphabet() {
+    let json = json!({"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "??>>", "domain": "x"}).to_string();
+    use base64::Engine as _;
+    for engine in
+        [base64::engine::general_purpose::STANDARD, base64::engine::general_purpose::URL_SAFE_NO_PAD]
+    {
+        let text = format!(
+            "configuration:\n  '@type': type.googleapis.com/google.protobuf.BytesValue\n  value: {}\n",
+            engine.encode(&json)
+        );
+        let found = faults(&text);
+        assert!(found[1].starts_with("3:10 client_id: `??>>` is no app client id"), "{found:?}");
+    }
 }
 
 #[test]
