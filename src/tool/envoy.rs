@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
-use crate::tool::finding::{Finding, Severity};
+use crate::tool::finding::Finding;
+use crate::tool::placement::{Chain, check_chain, check_failure_policy};
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
@@ -40,15 +41,6 @@ pub fn is_piece(node: &Node) -> bool {
     // A list of filters, or of resources.
     let is_list = node.items().iter().any(Node::is_map);
     is_list || is_list_of_clusters || TOP.iter().any(|key| node.get(key).is_some())
-}
-
-/// The list of HTTP filters that something stands in, and its place there.
-#[derive(Clone, Copy)]
-struct Chain<'n> {
-    filters: &'n Node,
-    place: usize,
-    /// Whether it is all that a connection manager has, not an excerpt.
-    is_whole: bool,
 }
 
 /// Takes a piece of Envoy's configuration.
@@ -204,64 +196,58 @@ fn names_cognito(node: &Node) -> bool {
 
 /// The configuration in an `Any`, and its path.
 fn configuration(any: &Node, path: &str, file: &str, findings: &mut Vec<Finding>) -> (Option<Node>, String) {
-    let kind = any.text_of("@type").unwrap_or_default();
-    let value = any.get("value");
     let inner = path_of(path, "value");
-    match kind.rsplit('/').next().unwrap_or_default() {
+    let value = any.get("value");
+    let kind = any.text_of("@type").unwrap_or_default();
+    let read = match kind.rsplit('/').next().unwrap_or_default() {
         "google.protobuf.Struct" => {
-            let Some(value) = value else {
-                findings.push(Finding::fault(
-                    path,
-                    any.span.clone(),
-                    "has no `value`: the settings stand below it",
-                ));
-                return (None, inner);
-            };
-            (Some(value.clone()), inner)
+            if value.is_none() {
+                let message = "has no `value`: the settings stand below it";
+                findings.push(Finding::fault(path, any.span.clone(), message));
+            }
+            value.cloned()
         }
-        "google.protobuf.StringValue" => {
-            let Some((node, text)) = value.and_then(|value| Some((value, value.text()?))) else {
+        "google.protobuf.StringValue" => match value.and_then(|value| Some((value, value.text()?))) {
+            Some((node, text)) => embedded_json(node, text, file, findings, &inner),
+            None => {
                 let span = value.unwrap_or(any).span.clone();
-                findings.push(Finding::fault(
-                    &inner,
-                    span,
-                    "must be text that is JSON; for YAML take a google.protobuf.Struct",
-                ));
-                return (None, inner);
-            };
-            (embedded_json(node, text, file, findings, &inner), inner)
-        }
-        "google.protobuf.BytesValue" => {
-            // Protobuf's JSON takes either alphabet, padded or not.
-            let plain = |text: &str| text.trim_end_matches('=').replace('-', "+").replace('_', "/");
-            let bytes = value.and_then(|value| STANDARD_NO_PAD.decode(plain(value.text()?)).ok());
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            let (Some(node), Some(text)) = (value, text) else {
+                let message = "must be text that is JSON; for YAML take a google.protobuf.Struct";
+                findings.push(Finding::fault(&inner, span, message));
+                None
+            }
+        },
+        "google.protobuf.BytesValue" => match value.and_then(|value| Some((value, bytes(value)?))) {
+            // What is in it has no places of its own in the file.
+            Some((node, text)) => embedded_json(node, &text, file, findings, &inner)
+                .map(|tree| tree.moved(&|_| node.span.start)),
+            None => {
                 findings.push(Finding::fault(&inner, any.span.clone(), "must be base64 of JSON"));
-                return (None, inner);
-            };
-            (
-                embedded_json(node, &text, file, findings, &inner)
-                    .map(|tree| tree.moved(&|_| node.span.start)),
-                inner,
-            )
-        }
+                None
+            }
+        },
         "" => {
             let message = "has no `@type`; Envoy wants to know what it is";
             let help = "write `\"@type\": type.googleapis.com/google.protobuf.Struct`, and the settings below `value`";
             findings.push(Finding::fault(path, any.span.clone(), message).help(help));
             match value.filter(|value| value.is_map()) {
-                Some(value) => (Some(value.clone()), inner),
-                None => (Some(any.clone()), path.to_owned()),
+                Some(value) => Some(value.clone()),
+                None => return (Some(any.clone()), path.to_owned()),
             }
         }
         other => {
             let message =
                 format!("is a {other}, which the filter doesn't read; take a google.protobuf.Struct");
             findings.push(Finding::fault(path, any.span.clone(), message));
-            (None, inner)
+            None
         }
-    }
+    };
+    (read, inner)
+}
+
+/// The text in a `BytesValue`: base64 in either alphabet, padded or not, as protobuf's JSON has it.
+fn bytes(value: &Node) -> Option<String> {
+    let plain = value.text()?.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    String::from_utf8(STANDARD_NO_PAD.decode(plain).ok()?).ok()
 }
 
 /// What the VM is handed of the environment.
@@ -290,70 +276,4 @@ fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
         variables.push((entry.key.clone(), Origin::Literal(value)));
     }
     Handed { variables, list: HOST_ENV_KEYS }
-}
-
-/// What happens to requests when the VM fails. By some versions of Envoy they pass unjudged, if it says so.
-fn check_failure_policy(node: &Node, path: &str, findings: &mut Vec<Finding>) {
-    let help = "write `failure_policy: FAIL_RELOAD`: 503 while a failed VM is replaced, and no request goes past the filter";
-    if let Some(entry) = node.entry("fail_open").filter(|entry| entry.node.is_true()) {
-        let message = "lets every request through unjudged when the filter fails";
-        findings.push(Finding::fault(path_of(path, &entry.key), entry.span.clone(), message).help(help));
-        return;
-    }
-    let Some(entry) = node.entry("failure_policy") else {
-        let message = "is missing; what Envoy does when the filter fails then depends on its version";
-        let name = node.entry("name").map_or(node.span.clone(), |entry| entry.span.clone());
-        findings.push(Finding::warning(path_of(path, "failure_policy"), name, message).help(help));
-        return;
-    };
-    let (path, span) = (path_of(path, &entry.key), entry.node.span.clone());
-    // Envoy takes numbers and lower case too.
-    let policy = match &entry.node.value {
-        Value::Text(text) => text.to_ascii_uppercase(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
-    };
-    match policy.as_str() {
-        "FAIL_RELOAD" | "1" => {}
-        "FAIL_OPEN" | "3" => {
-            let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
-            findings.push(Finding::fault(path, span, message).help(help));
-        }
-        "FAIL_CLOSED" | "2" | "UNSPECIFIED" | "0" => {
-            let message = "after one crash every request gets 503 until Envoy is restarted";
-            findings.push(Finding::warning(path, span, message).help(help));
-        }
-        _ => findings.push(Finding::fault(path, span, "is none of Envoy's failure policies").help(help)),
-    }
-}
-
-/// Whether the filter can do its work where it stands.
-fn check_chain(Chain { filters, place, is_whole }: Chain<'_>, path: &str, findings: &mut Vec<Finding>) {
-    let is_router = |filter: &Node| {
-        let kind = filter.get("typed_config").and_then(|config| config.text_of("@type")).unwrap_or_default();
-        kind.ends_with(".router.v3.Router") || filter.text_of("name") == Some("envoy.filters.http.router")
-    };
-    let Some(own) = filters.items().get(place) else { return };
-    let own_path = path.rsplit_once("].").map_or(path.to_owned(), |(start, _)| format!("{start}]"));
-    if let Some(entry) = own.entry("disabled").filter(|entry| entry.node.is_true()) {
-        let message = "the filter is off unless a route turns it on: other routes are open to everybody";
-        findings.push(Finding::warning(path_of(&own_path, "disabled"), entry.span.clone(), message));
-    }
-    match filters.items().iter().position(is_router) {
-        Some(router) if router < place => {
-            let message = "the router stands before the filter, so no request ever reaches it";
-            findings.push(
-                Finding::fault(own_path, own.span.start..own.span.start, message)
-                    .help("move the filter in front of `envoy.filters.http.router`"),
-            );
-        }
-        Some(_) => {}
-        None => {
-            let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
-            // Only a filter that ends requests may be the last, which this one isn't and another may be.
-            let is_last = is_whole && place + 1 == filters.items().len();
-            let severity = if is_last { Severity::Fault } else { Severity::Warning };
-            findings.push(Finding::new(severity, own_path, own.span.start..own.span.start, message));
-        }
-    }
 }
