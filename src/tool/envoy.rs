@@ -255,8 +255,13 @@ fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let given = node.at(&["vm_config", "environment_variables"]);
     let keys = given.and_then(|given| given.get("host_env_keys"));
-    for key in keys.map(Node::items).unwrap_or_default() {
-        variables.extend(key.text().map(|name| (name.to_owned(), Origin::Host)));
+    for (index, key) in keys.map(Node::items).unwrap_or_default().iter().enumerate() {
+        let Some(name) = key.text() else { continue };
+        if variables.iter().any(|(known, _)| known == name) {
+            let path = path_of(path, &format!("{HOST_ENV_KEYS}[{index}]"));
+            findings.push(Finding::fault(path, key.span.clone(), "comes twice, which Envoy refuses"));
+        }
+        variables.push((name.to_owned(), Origin::Host));
     }
     for entry in given.and_then(|given| given.get("key_values")).map(Node::entries).unwrap_or_default() {
         if variables.iter().any(|(known, _)| *known == entry.key) {

@@ -228,6 +228,17 @@ fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
 }
 
 #[test]
+fn the_vm_is_handed_each_variable_once() {
+    let text = envoy(&settings(), CLUSTERS).replace("[ CLIENT_ID ]", "[ CLIENT_ID, CLIENT_ID ]");
+    let found = faults(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("17:57 ") && found[0].contains("host_env_keys[1]: comes twice"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn bytes_are_read_in_either_alphabet() {
     let json = json!({"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "??>>", "domain": "x"}).to_string();
     use base64::Engine as _;
