@@ -73,15 +73,17 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
     Node { value, span: range.start..range.end }
 }
 
-/// Adds a pair. The second of the same key is a fault: which of the two was meant?
+/// Adds a pair. The second of the same key is a fault: which of the two was meant? Envoy takes the last.
 pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
-    if entries.iter().any(|known| known.key == entry.key) {
-        twice.push(Trouble {
-            message: format!("`{}` comes twice in one object", entry.key),
-            unread: entry.span.start..entry.node.span.end,
-            span: entry.span,
-        });
-    } else {
-        entries.push(entry);
+    match entries.iter_mut().find(|known| known.key == entry.key) {
+        Some(known) => {
+            twice.push(Trouble {
+                message: format!("`{}` comes twice in one object", entry.key),
+                span: entry.span.clone(),
+                unread: known.span.start..known.node.span.end,
+            });
+            *known = entry;
+        }
+        None => entries.push(entry),
     }
 }

@@ -229,6 +229,8 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, reader: Reader) -> 
         return Value::Text(text.to_owned());
     }
     match text {
+        // With a tag, nothing is a text that is empty.
+        "" if tag.is_some() => return Value::Text(String::new()),
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
@@ -301,6 +303,8 @@ mod tests {
         check("[12, +5, 0x1f, 010, 08]", "[12.0,5.0,31.0,8.0,\"08\"]", "[12.0,5.0,31.0,8.0,8.0]");
         check("[12345678901, 1.5, 1e3]", "[\"12345678901\",\"1.5\",\"1e3\"]", "[12345678901.0,1.5,1000.0]");
         check("[~, null, '', !!str 13]", "[null,null,\"\",13.0]", "[null,null,\"\",\"13\"]");
+        check("a: !!str\n", "{\"a\":\"\"}", "{\"a\":\"\"}");
+        check("a:\n", "{\"a\":null}", "{\"a\":null}");
     }
 
     #[test]

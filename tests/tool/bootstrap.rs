@@ -145,7 +145,7 @@ fn arguments_are_no_variables() {
 fn envoy_reads_yaml_like_the_command() {
     let odd = "pages: { title: x }
 scopes: [ openid, on, y, Yes, 0x1F, 010, 08, ~, Null, 1e3, TRUE, tRue, .5, \"12\", !!str 13, 2020-01-01, 0o17 ]
-roles: { claims: [ 1_000, +5, -7, n, N, NO, oN, 4294967296, 2147483647, off ] }
+roles: { separator: !!int , claims: [ 1_000, +5, -7, n, N, NO, oN, 4294967296, 2147483647, off ] }
 authorize_params: { lang: 1.5, prompt: yes, <<: { login_hint: x } }
 ";
     let text = envoy(&(settings() + odd), CLUSTERS)

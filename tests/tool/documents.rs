@@ -260,7 +260,14 @@ fn a_file_in_a_config_map_has_its_faults_too() {
         let text = indented(&format!("{}{more}", good()), 4);
         format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  x.yaml: |\n{text}  run.sh: 'wasm: ['\n")
     };
-    assert_eq!(faults(&with("domain: y\n")), ["9:5 data.x.yaml: `domain` comes twice in one object"]);
+    assert_eq!(
+        faults(&with("domain: https://x\n")),
+        [
+            "9:5 data.x.yaml: `domain` comes twice in one object",
+            // The last is the one that Envoy takes.
+            "9:13 domain: `https://x` has a scheme; write the host alone, as in myapp.auth.us-east-1.amazoncognito.com",
+        ]
+    );
     assert!(faults(&with("rules: [\n"))[0].contains("data.x.yaml: not YAML: "));
 }
 
