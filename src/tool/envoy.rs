@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
 use crate::tool::finding::Finding;
 use crate::tool::placement::{Chain, check_chain, check_failure_policy};
-use crate::tool::tree::{Node, Value};
+use crate::tool::tree::{Entry, Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
 
@@ -88,11 +88,31 @@ fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Opt
                     .filter_map(Node::text)
                     .map(|domain| (contents.document, domain.to_owned())),
             ),
+            "extension_config" | "extensionConfig" => {
+                behind_a_matcher(contents, entry, &path, file, chain);
+            }
             "typed_per_filter_config" | "typedPerFilterConfig" => {
                 of_a_route(contents, &entry.node, &path, file, chain);
             }
             _ => walk(contents, &entry.node, &path, file, chain),
         }
+    }
+}
+
+/// A filter that a matcher puts before some requests alone.
+fn behind_a_matcher(
+    contents: &mut Contents,
+    entry: &Entry,
+    path: &str,
+    file: &str,
+    chain: Option<Chain<'_>>,
+) {
+    let before = contents.plugins.len();
+    walk(contents, &entry.node, path, file, chain);
+    if contents.plugins.len() > before {
+        let message = "a matcher decides which requests go through the filter: the others get in, with whatever identity headers they make up";
+        let help = "put the filter in `http_filters` by itself, and tell requests apart by its `rules`";
+        contents.findings.push(Finding::warning(path, entry.span.clone(), message).help(help));
     }
 }
 
