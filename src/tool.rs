@@ -18,6 +18,7 @@ mod finding;
 mod variables;
 //
 mod contents;
+mod placement;
 //
 mod envoy;
 mod kubernetes;

@@ -36,6 +36,11 @@ pub fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
             wrong.push(format!("`{name}` is no name of an environment variable"));
         }
     }
+    if let [one, other] = variables[..]
+        && one == other
+    {
+        wrong.push(format!("`{one}` can't hold both the client's secret and the session key"));
+    }
     let config = read(arguments);
     if let Err(faults) = &config {
         wrong.extend(faults.iter().map(about_argument));
@@ -51,20 +56,21 @@ pub fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
 
 /// The arguments read by the filter's core, with a secret and a key that stand in for the real ones.
 fn read(arguments: &Envoy) -> Result<Config, Vec<Fault>> {
+    let rule = |path: &String| json!({ "path": literal(path), "allow": "everyone" });
     let mut settings = json!({
-        "user_pool_id": arguments.user_pool_id,
-        "client_id": arguments.client_id,
-        "domain": arguments.domain,
+        "user_pool_id": literal(&arguments.user_pool_id),
+        "client_id": literal(&arguments.client_id),
+        "domain": literal(&arguments.domain),
         "session": { "keys": ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] },
-        "rules": arguments.open.iter().map(|path| json!({ "path": path, "allow": "everyone" })).collect::<Vec<Value>>(),
+        "rules": arguments.open.iter().map(rule).collect::<Vec<Value>>(),
     });
     if let (Some(url), Value::Object(root)) = (&arguments.public_url, &mut settings) {
-        root.insert("public_url".to_owned(), json!(url));
+        root.insert("public_url".to_owned(), json!(literal(url)));
         if let Some(Value::Object(session)) = root.get_mut("session").filter(|_| url.starts_with("http://")) {
             session.insert("cookie".to_owned(), json!({ "secure": false }));
         }
     }
-    // What is written is written literally; an argument has no variables in it.
+    // No variable is left in it.
     Config::parse(settings.to_string().as_bytes(), &|_| None)
 }
 
@@ -83,6 +89,11 @@ fn parse_address(text: &str) -> Option<(String, u16)> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     (!host.is_empty() && host.chars().all(plain)).then_some(())?;
     Some((host.to_owned(), port.parse().ok().filter(|port| *port > 0)?))
+}
+
+/// An argument as a setting: the filter would take `${` for the beginning of a variable.
+fn literal(text: &str) -> String {
+    text.replace("${", "$${")
 }
 
 /// A text as YAML reads it back, whatever is in it.
@@ -192,8 +203,7 @@ impl Page<'_> {
     /// The filter's own configuration.
     fn settings(&self) -> String {
         let arguments = self.arguments;
-        // `$${` is a literal `${`, which no argument means as a variable.
-        let text = |text: &str| quoted(&text.replace("${", "$${"));
+        let text = |text: &str| quoted(&literal(text));
         let mut lines = vec![
             format!("user_pool_id: {}", text(&arguments.user_pool_id)),
             format!("client_id: {}", text(&arguments.client_id)),
@@ -215,9 +225,8 @@ impl Page<'_> {
         if !arguments.open.is_empty() {
             lines.push("rules:".to_owned());
             lines.push("  # The first match decides; the implied last rule asks for a session.".to_owned());
-            let rule = |path: &String| {
-                format!("  - {{ path: {}, allow: everyone }}", Value::from(path.replace("${", "$${")))
-            };
+            let rule =
+                |path: &String| format!("  - {{ path: {}, allow: everyone }}", Value::from(literal(path)));
             lines.extend(arguments.open.iter().map(rule));
         }
         lines.iter().map(|line| format!("                            {line}\n")).collect()

@@ -76,6 +76,10 @@ pub struct Contents {
     pub bootstraps: Vec<(usize, bool)>,
     /// Domains of virtual hosts, by document.
     pub domains: Vec<(usize, String)>,
+    /// Names of HTTP filters that are this one.
+    pub filters: Vec<String>,
+    /// Names of HTTP filters that a route switches off, and what is to be said if it is this one.
+    pub switched_off: Vec<(String, Finding)>,
     /// What was found wrong on the way.
     pub findings: Vec<Finding>,
     /// Other wasm filters, which are passed over.
@@ -125,15 +129,21 @@ pub fn embedded_json(
     path: &str,
 ) -> Option<Node> {
     let places = Places::new(file, &node.span, text);
-    let moved = |span: Range<usize>| places.of(span.start)..places.of(span.end).max(places.of(span.start));
+    let moved = |at: usize| places.of(at);
     let mut troubles = Vec::new();
     let parsed = json::parse(text, &mut troubles);
-    let (parsed, trouble) = match parsed {
-        Ok(parsed) => (Some(parsed.moved(&|at| places.of(at))), None),
-        Err(trouble) => (None, Some(trouble)),
-    };
-    for trouble in troubles.into_iter().chain(trouble) {
-        findings.push(Finding::fault(path, moved(trouble.span), trouble.message));
+    findings.extend(troubles.into_iter().map(|trouble| Finding::trouble(path, trouble.moved(&moved))));
+    match parsed {
+        Ok(node) => Some(node.moved(&moved)),
+        Err(trouble) => {
+            let finding = Finding::trouble(path, trouble.moved(&moved));
+            let is_yaml = !text.trim_start().starts_with(['{', '[']);
+            findings.push(if is_yaml {
+                finding.help("for YAML take a google.protobuf.Struct")
+            } else {
+                finding
+            });
+            None
+        }
     }
-    parsed
 }

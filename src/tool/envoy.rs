@@ -1,11 +1,12 @@
 //! Envoy's own configuration: the wasm filters in it, what they are handed, and the clusters.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
 use crate::tool::finding::Finding;
-use crate::tool::tree::{Node, Value};
+use crate::tool::placement::{Chain, check_chain, check_failure_policy};
+use crate::tool::tree::{Entry, Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
 
@@ -42,13 +43,6 @@ pub fn is_piece(node: &Node) -> bool {
     is_list || is_list_of_clusters || TOP.iter().any(|key| node.get(key).is_some())
 }
 
-/// The list of HTTP filters that something stands in, and its place there.
-#[derive(Clone, Copy)]
-struct Chain<'n> {
-    filters: &'n Node,
-    place: usize,
-}
-
 /// Takes a piece of Envoy's configuration.
 pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
     if node.get("static_resources").is_some() || node.get("dynamic_resources").is_some() {
@@ -57,6 +51,10 @@ pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
         contents.bootstraps.push((contents.document, more));
     }
     walk(contents, node, path, file, None);
+    let is_ours = |filter: &String| contents.filters.contains(filter);
+    let of_ours =
+        std::mem::take(&mut contents.switched_off).into_iter().filter(|(filter, _)| is_ours(filter));
+    contents.findings.extend(of_ours.map(|(_, finding)| finding));
 }
 
 fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
@@ -75,8 +73,10 @@ fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Opt
         let path = path_of(path, &entry.key);
         match entry.key.as_str() {
             "http_filters" | "httpFilters" => {
+                let is_whole =
+                    node.text_of("@type").is_some_and(|kind| kind.ends_with(".HttpConnectionManager"));
                 for (place, item) in entry.node.items().iter().enumerate() {
-                    let chain = Chain { filters: &entry.node, place };
+                    let chain = Chain { filters: &entry.node, place, is_whole };
                     walk(contents, item, &format!("{path}[{place}]"), file, Some(chain));
                 }
             }
@@ -88,7 +88,50 @@ fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Opt
                     .filter_map(Node::text)
                     .map(|domain| (contents.document, domain.to_owned())),
             ),
+            "extension_config" | "extensionConfig" => {
+                behind_a_matcher(contents, entry, &path, file, chain);
+            }
+            "typed_per_filter_config" | "typedPerFilterConfig" => {
+                of_a_route(contents, &entry.node, &path, file, chain);
+            }
             _ => walk(contents, &entry.node, &path, file, chain),
+        }
+    }
+}
+
+/// A filter that a matcher puts before some requests alone.
+fn behind_a_matcher(
+    contents: &mut Contents,
+    entry: &Entry,
+    path: &str,
+    file: &str,
+    chain: Option<Chain<'_>>,
+) {
+    let before = contents.plugins.len();
+    walk(contents, &entry.node, path, file, chain);
+    if contents.plugins.len() > before {
+        let message = "a matcher decides which requests go through the filter: the others get in, with whatever identity headers they make up";
+        let help = "put the filter in `http_filters` by itself, and tell requests apart by its `rules`";
+        contents.findings.push(Finding::warning(path, entry.span.clone(), message).help(help));
+    }
+}
+
+/// What a route, or a virtual host, sets for filters by their names.
+fn of_a_route(contents: &mut Contents, filters: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
+    for entry in filters.entries() {
+        let path = path_of(path, &entry.key);
+        let before = contents.plugins.len();
+        walk(contents, &entry.node, &path, file, chain);
+        if contents.plugins.len() > before {
+            let message = "Envoy takes no wasm filter for a route alone";
+            let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
+            contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
+        }
+        if let Some(disabled) = entry.node.entry("disabled").filter(|entry| entry.node.is_true()) {
+            let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
+            let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
+            let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);
+            contents.switched_off.push((entry.key.clone(), finding.help(help)));
         }
     }
 }
@@ -139,6 +182,8 @@ fn plugin(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: O
     check_failure_policy(node, path, &mut findings);
     if let Some(chain) = chain {
         check_chain(chain, path, &mut findings);
+        let own = chain.filters.items().get(chain.place);
+        contents.filters.extend(own.and_then(|own| own.text_of("name")).map(str::to_owned));
     }
     let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
     contents.findings.append(&mut findings);
@@ -171,62 +216,58 @@ fn names_cognito(node: &Node) -> bool {
 
 /// The configuration in an `Any`, and its path.
 fn configuration(any: &Node, path: &str, file: &str, findings: &mut Vec<Finding>) -> (Option<Node>, String) {
-    let kind = any.text_of("@type").unwrap_or_default();
-    let value = any.get("value");
     let inner = path_of(path, "value");
-    match kind.rsplit('/').next().unwrap_or_default() {
+    let value = any.get("value");
+    let kind = any.text_of("@type").unwrap_or_default();
+    let read = match kind.rsplit('/').next().unwrap_or_default() {
         "google.protobuf.Struct" => {
-            let Some(value) = value else {
-                findings.push(Finding::fault(
-                    path,
-                    any.span.clone(),
-                    "has no `value`: the settings stand below it",
-                ));
-                return (None, inner);
-            };
-            (Some(value.clone()), inner)
+            if value.is_none() {
+                let message = "has no `value`: the settings stand below it";
+                findings.push(Finding::fault(path, any.span.clone(), message));
+            }
+            value.cloned()
         }
-        "google.protobuf.StringValue" => {
-            let Some((node, text)) = value.and_then(|value| Some((value, value.text()?))) else {
+        "google.protobuf.StringValue" => match value.and_then(|value| Some((value, value.text()?))) {
+            Some((node, text)) => embedded_json(node, text, file, findings, &inner),
+            None => {
                 let span = value.unwrap_or(any).span.clone();
-                findings.push(Finding::fault(
-                    &inner,
-                    span,
-                    "must be text that is JSON; for YAML take a google.protobuf.Struct",
-                ));
-                return (None, inner);
-            };
-            (embedded_json(node, text, file, findings, &inner), inner)
-        }
-        "google.protobuf.BytesValue" => {
-            let bytes = value.and_then(|value| STANDARD.decode(value.text()?).ok());
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            let (Some(node), Some(text)) = (value, text) else {
+                let message = "must be text that is JSON; for YAML take a google.protobuf.Struct";
+                findings.push(Finding::fault(&inner, span, message));
+                None
+            }
+        },
+        "google.protobuf.BytesValue" => match value.and_then(|value| Some((value, bytes(value)?))) {
+            // What is in it has no places of its own in the file.
+            Some((node, text)) => embedded_json(node, &text, file, findings, &inner)
+                .map(|tree| tree.moved(&|_| node.span.start)),
+            None => {
                 findings.push(Finding::fault(&inner, any.span.clone(), "must be base64 of JSON"));
-                return (None, inner);
-            };
-            (
-                embedded_json(node, &text, file, findings, &inner)
-                    .map(|tree| tree.moved(&|_| node.span.start)),
-                inner,
-            )
-        }
+                None
+            }
+        },
         "" => {
             let message = "has no `@type`; Envoy wants to know what it is";
             let help = "write `\"@type\": type.googleapis.com/google.protobuf.Struct`, and the settings below `value`";
             findings.push(Finding::fault(path, any.span.clone(), message).help(help));
             match value.filter(|value| value.is_map()) {
-                Some(value) => (Some(value.clone()), inner),
-                None => (Some(any.clone()), path.to_owned()),
+                Some(value) => Some(value.clone()),
+                None => return (Some(any.clone()), path.to_owned()),
             }
         }
         other => {
             let message =
                 format!("is a {other}, which the filter doesn't read; take a google.protobuf.Struct");
             findings.push(Finding::fault(path, any.span.clone(), message));
-            (None, inner)
+            None
         }
-    }
+    };
+    (read, inner)
+}
+
+/// The text in a `BytesValue`: base64 in either alphabet, padded or not, as protobuf's JSON has it.
+fn bytes(value: &Node) -> Option<String> {
+    let plain = value.text()?.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    String::from_utf8(STANDARD_NO_PAD.decode(plain).ok()?).ok()
 }
 
 /// What the VM is handed of the environment.
@@ -234,8 +275,13 @@ fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let given = node.at(&["vm_config", "environment_variables"]);
     let keys = given.and_then(|given| given.get("host_env_keys"));
-    for key in keys.map(Node::items).unwrap_or_default() {
-        variables.extend(key.text().map(|name| (name.to_owned(), Origin::Host)));
+    for (index, key) in keys.map(Node::items).unwrap_or_default().iter().enumerate() {
+        let Some(name) = key.text() else { continue };
+        if variables.iter().any(|(known, _)| known == name) {
+            let path = path_of(path, &format!("{HOST_ENV_KEYS}[{index}]"));
+            findings.push(Finding::fault(path, key.span.clone(), "comes twice, which Envoy refuses"));
+        }
+        variables.push((name.to_owned(), Origin::Host));
     }
     for entry in given.and_then(|given| given.get("key_values")).map(Node::entries).unwrap_or_default() {
         if variables.iter().any(|(known, _)| *known == entry.key) {
@@ -255,61 +301,4 @@ fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
         variables.push((entry.key.clone(), Origin::Literal(value)));
     }
     Handed { variables, list: HOST_ENV_KEYS }
-}
-
-/// What happens to requests when the VM fails. By some versions of Envoy they pass unjudged, if it says so.
-fn check_failure_policy(node: &Node, path: &str, findings: &mut Vec<Finding>) {
-    let help = "write `failure_policy: FAIL_RELOAD`: 503 while a failed VM is replaced, and no request goes past the filter";
-    if let Some(entry) = node.entry("fail_open").filter(|entry| entry.node.is_true()) {
-        let message = "lets every request through unjudged when the filter fails";
-        findings.push(Finding::fault(path_of(path, &entry.key), entry.span.clone(), message).help(help));
-        return;
-    }
-    let Some(entry) = node.entry("failure_policy") else {
-        let message = "is missing; what Envoy does when the filter fails then depends on its version";
-        let name = node.entry("name").map_or(node.span.clone(), |entry| entry.span.clone());
-        findings.push(Finding::warning(path_of(path, "failure_policy"), name, message).help(help));
-        return;
-    };
-    let (path, span) = (path_of(path, &entry.key), entry.node.span.clone());
-    match entry.node.text() {
-        Some("FAIL_RELOAD") => {}
-        Some("FAIL_OPEN") => {
-            let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
-            findings.push(Finding::fault(path, span, message).help(help));
-        }
-        Some("FAIL_CLOSED" | "UNSPECIFIED") => {
-            let message = "after one crash every request gets 503 until Envoy is restarted";
-            findings.push(Finding::warning(path, span, message).help(help));
-        }
-        _ => findings.push(Finding::fault(path, span, "is none of Envoy's failure policies").help(help)),
-    }
-}
-
-/// Whether the filter can do its work where it stands.
-fn check_chain(Chain { filters, place }: Chain<'_>, path: &str, findings: &mut Vec<Finding>) {
-    let kind = |filter: &Node| {
-        let kind = filter.get("typed_config").and_then(|config| config.text_of("@type")).unwrap_or_default();
-        kind.ends_with(".router.v3.Router") || filter.text_of("name") == Some("envoy.filters.http.router")
-    };
-    let Some(own) = filters.items().get(place) else { return };
-    let own_path = path.rsplit_once("].").map_or(path.to_owned(), |(start, _)| format!("{start}]"));
-    if let Some(entry) = own.entry("disabled").filter(|entry| entry.node.is_true()) {
-        let message = "the filter is off unless a route turns it on: other routes are open to everybody";
-        findings.push(Finding::warning(path_of(&own_path, "disabled"), entry.span.clone(), message));
-    }
-    match filters.items().iter().position(kind) {
-        Some(router) if router < place => {
-            let message = "the router stands before the filter, so no request ever reaches it";
-            findings.push(
-                Finding::fault(own_path, own.span.start..own.span.start, message)
-                    .help("move the filter in front of `envoy.filters.http.router`"),
-            );
-        }
-        Some(_) => {}
-        None => {
-            let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
-            findings.push(Finding::warning(own_path, own.span.start..own.span.start, message));
-        }
-    }
 }

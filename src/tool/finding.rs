@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::tool::tree::Trouble;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -28,6 +30,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// Where it stands, in bytes of the file.
     pub span: Range<usize>,
+    /// What of the file wasn't read because of it, so that nobody knows what is a secret there.
+    pub unread: Option<Range<usize>>,
 }
 
 impl Finding {
@@ -39,12 +43,25 @@ impl Finding {
         message: impl Into<String>,
     ) -> Self {
         let path = path.into();
-        Self { severity, document_path: path.clone(), path, message: message.into(), help: None, span }
+        Self {
+            severity,
+            document_path: path.clone(),
+            path,
+            message: message.into(),
+            help: None,
+            span,
+            unread: None,
+        }
     }
 
     /// A fault of a part of the document.
     pub fn fault(path: impl Into<String>, span: Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Fault, path, span, message)
+    }
+
+    /// A fault of how a part of the document is written.
+    pub fn trouble(path: impl Into<String>, Trouble { message, span, unread }: Trouble) -> Self {
+        Self { unread: Some(unread), ..Self::fault(path, span, message) }
     }
 
     /// A warning about a part of the document.

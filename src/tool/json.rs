@@ -31,7 +31,7 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
         let at = Source::offset(text, error.line(), error.column());
         let words = error.to_string();
         let message = words.split(" at line ").next().unwrap_or(&words);
-        return Err(Trouble { message: format!("not JSON: {message}"), span: at..at });
+        return Err(Trouble { message: format!("not JSON: {message}"), span: at..at, unread: 0..text.len() });
     }
     match jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT) {
         Ok(parsed) => {
@@ -39,7 +39,8 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
         }
         Err(error) => {
             let range = error.range();
-            Err(Trouble { message: format!("not JSON: {}", error.kind()), span: range.start..range.end })
+            let message = format!("not JSON: {}", error.kind());
+            Err(Trouble { message, span: range.start..range.end, unread: 0..text.len() })
         }
     }
 }
@@ -72,14 +73,17 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
     Node { value, span: range.start..range.end }
 }
 
-/// Adds a pair. The second of the same key is a fault: which of the two was meant?
+/// Adds a pair. The second of the same key is a fault: which of the two was meant? Envoy takes the last.
 pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
-    if entries.iter().any(|known| known.key == entry.key) {
-        twice.push(Trouble {
-            message: format!("`{}` comes twice in one object", entry.key),
-            span: entry.span,
-        });
-    } else {
-        entries.push(entry);
+    match entries.iter_mut().find(|known| known.key == entry.key) {
+        Some(known) => {
+            twice.push(Trouble {
+                message: format!("`{}` comes twice in one object", entry.key),
+                span: entry.span.clone(),
+                unread: known.span.start..known.node.span.end,
+            });
+            *known = entry;
+        }
+        None => entries.push(entry),
     }
 }

@@ -29,7 +29,7 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
         }
         ("ConfigMap", _) => return files(node, "data", path),
         ("Secret", _) => return files(node, "stringData", path),
-        ("List", _) => {
+        (kind, _) if kind.ends_with("List") => {
             let items = node.get("items").map(Node::items).unwrap_or_default().iter().enumerate();
             return items.map(|(index, item)| (item, path_of(path, &format!("items[{index}]")))).collect();
         }
@@ -94,10 +94,15 @@ fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
     let help = "write `phase: AUTHN`: people are signed in before authorization policies and other filters look at the request";
     match (spec.entry("phase"), spec.entry("phase").and_then(|entry| entry.node.text())) {
         (_, Some("AUTHN")) => {}
-        (Some(entry), _) => {
+        (Some(entry), Some("AUTHZ" | "STATS" | "UNSPECIFIED_PHASE")) => {
             let message = "other filters see the request before it is known who is there";
             findings
                 .push(Finding::warning(path_of(path, "phase"), entry.node.span.clone(), message).help(help));
+        }
+        (Some(entry), _) => {
+            let message = "is none of AUTHN, AUTHZ, STATS";
+            findings
+                .push(Finding::fault(path_of(path, "phase"), entry.node.span.clone(), message).help(help));
         }
         (None, _) => {
             let message = "is missing; the filter is then one of the last, behind authorization policies";

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use envoy_cognito::config::reader::{Faults, path_of};
+use envoy_cognito::config::reader::{Fault, Faults, path_of};
 use envoy_cognito::config::{Config, document, environment};
 
 use crate::tool::contents::Plugin;
 use crate::tool::finding::{Finding, Severity};
 use crate::tool::locating::Index;
+use crate::tool::masks::without_secrets;
 use crate::tool::stand_ins::StandIns;
 use crate::tool::tree::{Node, Value};
 use crate::tool::variables::{Environment, Lookup, Scope, references};
 
 /// What came of reading.
+#[derive(Default)]
 pub struct Reading {
     /// The configuration, where it is good and all that matters of it is known.
     pub config: Option<Config>,
@@ -30,28 +32,12 @@ pub struct Reading {
 /// Reads a configuration as the filter would. With `allow_unset`, a variable that isn't set here is taken to be set
 /// where the filter runs.
 pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading {
-    let mut reading = Reading {
-        config: None,
-        user_pool_ids: Vec::new(),
-        unknown: Vec::new(),
-        stand_ins: StandIns::default(),
-        findings: Vec::new(),
-    };
-    let Some(root) = &plugin.configuration else { return reading };
+    let Some(root) = &plugin.configuration else { return Reading::default() };
     let index = Index::new(root);
-    let mut preparation = Preparation {
-        scope: &plugin.scope,
-        environment: known,
-        allow_unset,
-        root,
-        stand_ins: StandIns::default(),
-        values: BTreeMap::new(),
-        unknown: Vec::new(),
-        unset: Vec::new(),
-        elsewhere: BTreeMap::new(),
-    };
+    let mut preparation = Preparation::new(plugin, root, known, allow_unset);
     let prepared = preparation.prepare(root, "");
     let Preparation { stand_ins, values, unknown, unset, elsewhere, .. } = preparation;
+    let mut reading = Reading { stand_ins, unknown, ..Reading::default() };
     for (path, name) in &unset {
         reading.findings.push(unset_fault(path, name, index.find(path, false), &plugin.scope));
     }
@@ -62,18 +48,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             reading.user_pool_ids = user_pool_ids(&json, &lookup);
             reading.config = Some(config);
         }
-        Err(faults) => {
-            for fault in faults {
-                // The document as a whole.
-                let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
-                if unknown.iter().any(|(known, _)| known == path) || stand_ins.are_in(&fault.message) {
-                    continue;
-                }
-                let about_key =
-                    ["unknown setting", "stands beside"].iter().any(|start| fault.message.starts_with(start));
-                reading.findings.push(Finding::fault(path, index.find(path, about_key), fault.message));
-            }
-        }
+        Err(faults) => faults.iter().for_each(|fault| reading.take(fault, &index)),
     }
     for (name, (path, span)) in elsewhere {
         let message = format!("the value of {name} couldn't be checked: it isn't set here");
@@ -85,9 +60,22 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
     if reading.findings.iter().any(|finding| finding.severity == Severity::Fault) {
         reading.config = None;
     }
-    reading.stand_ins = stand_ins;
-    reading.unknown = unknown;
     reading
+}
+
+impl Reading {
+    /// Takes a fault that the core found, unless it is one of a value that isn't known here.
+    fn take(&mut self, fault: &Fault, index: &Index) {
+        // The document as a whole.
+        let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
+        if self.unknown.iter().any(|(known, _)| known == path) || self.stand_ins.are_in(&fault.message) {
+            return;
+        }
+        let about_key =
+            ["unknown setting", "stands beside"].iter().any(|start| fault.message.starts_with(start));
+        let message = without_secrets(&fault.message);
+        self.findings.push(Finding::fault(path, index.find(path, about_key), message));
+    }
 }
 
 /// The pools' ids in a configuration that is good.
@@ -157,7 +145,21 @@ struct Preparation<'p> {
     elsewhere: BTreeMap<String, (String, Range<usize>)>,
 }
 
-impl Preparation<'_> {
+impl<'p> Preparation<'p> {
+    fn new(plugin: &'p Plugin, root: &'p Node, environment: &'p Environment, allow_unset: bool) -> Self {
+        Self {
+            scope: &plugin.scope,
+            environment,
+            allow_unset,
+            root,
+            stand_ins: StandIns::default(),
+            values: BTreeMap::new(),
+            unknown: Vec::new(),
+            unset: Vec::new(),
+            elsewhere: BTreeMap::new(),
+        }
+    }
+
     /// The tree with stand-ins where all of a text is a variable that isn't known.
     fn prepare(&mut self, node: &Node, path: &str) -> Node {
         let value = match &node.value {

@@ -205,58 +205,48 @@ fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
 }
 
 fn commands(registration: &Registration, pool: &Pool) -> Vec<String> {
-    let Registration {
-        region,
-        user_pool_id,
-        client_id,
-        callback_urls,
-        sign_out_urls,
-        scopes,
-        read_attributes,
-        ..
-    } = registration;
+    let Registration { region, user_pool_id, client_id, .. } = registration;
     let whom = format!(
         "--region {} --user-pool-id {} --client-id {}",
         word(region),
         word(user_pool_id),
         word(client_id)
     );
-    let list = |items: &[String]| serde_json::to_string(items).unwrap_or_default();
-    let additions = [
-        (".CallbackURLs", list(callback_urls)),
-        (".LogoutURLs", list(sign_out_urls)),
-        (".AllowedOAuthFlows", list(&["code".to_owned()])),
-        (".AllowedOAuthScopes", list(scopes)),
-    ];
-    let mut filter = "del(.ClientSecret, .CreationDate, .LastModifiedDate)".to_owned();
-    for (field, items) in additions {
-        filter.push_str(&format!("\n  | {field} |= ((. // []) + {items} | unique)"));
-    }
-    filter.push_str("\n  | .AllowedOAuthFlowsUserPoolClient = true");
-    let provider = pool.cognito.authorize_params.iter().find(|(name, _)| name == "identity_provider");
-    filter.push_str(&match provider {
-        Some((_, name)) => {
-            format!(
-                "\n  | .SupportedIdentityProviders |= ((. // []) + {} | unique)",
-                list(std::slice::from_ref(name))
-            )
-        }
-        // Who lets people in by other providers alone had a reason to.
-        None => "\n  | .SupportedIdentityProviders //= [\"COGNITO\"]".to_owned(),
-    });
-    // A client without a list reads all that is there, and shall go on to.
-    filter.push_str(&format!(
-        "\n  | if .ReadAttributes then .ReadAttributes |= (. + {} | unique) else . end",
-        list(read_attributes)
-    ));
     let look = format!("aws cognito-idp describe-user-pool-client {whom}");
     let file = "user-pool-client.json";
+    let filter = quoted(&additions(registration, pool).join("\n  | "));
     vec![
         look.clone(),
-        format!("{look} --query UserPoolClient --output json |\n  jq {} > {file}", quoted(&filter)),
+        format!("{look} --query UserPoolClient --output json |\n  jq {filter} > {file}"),
         format!(
             "aws cognito-idp update-user-pool-client --region {} --cli-input-json file://{file}",
             word(region)
+        ),
+    ]
+}
+
+/// Steps of jq that make what is to be written out of what an app client has.
+fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
+    let Registration { callback_urls, sign_out_urls, scopes, read_attributes, .. } = registration;
+    let list = |items: &[String]| serde_json::to_string(items).unwrap_or_default();
+    let add = |field: &str, items: &[String]| format!(".{field} |= ((. // []) + {} | unique)", list(items));
+    let provider = pool.cognito.authorize_params.iter().find(|(name, _)| name == "identity_provider");
+    vec![
+        "del(.ClientSecret, .CreationDate, .LastModifiedDate)".to_owned(),
+        add("CallbackURLs", callback_urls),
+        add("LogoutURLs", sign_out_urls),
+        add("AllowedOAuthFlows", &["code".to_owned()]),
+        add("AllowedOAuthScopes", scopes),
+        ".AllowedOAuthFlowsUserPoolClient = true".to_owned(),
+        match provider {
+            Some((_, name)) => add("SupportedIdentityProviders", std::slice::from_ref(name)),
+            // Who lets people in by other providers alone had a reason to.
+            None => ".SupportedIdentityProviders //= [\"COGNITO\"]".to_owned(),
+        },
+        // A client without a list reads all that is there, and shall go on to.
+        format!(
+            "if .ReadAttributes then .ReadAttributes |= (. + {} | unique) else . end",
+            list(read_attributes)
         ),
     ]
 }

@@ -48,6 +48,19 @@ pub struct Trouble {
     pub message: String,
     /// Where.
     pub span: Range<usize>,
+    /// What of the text is in no tree because of it.
+    pub unread: Range<usize>,
+}
+
+impl Trouble {
+    /// Puts `map` around every place in it.
+    pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
+        Self { message: self.message, span: around(&self.span, map), unread: around(&self.unread, map) }
+    }
+}
+
+fn around(span: &Range<usize>, map: &dyn Fn(usize) -> usize) -> Range<usize> {
+    map(span.start)..map(span.end).max(map(span.start))
 }
 
 impl Node {
@@ -110,18 +123,21 @@ impl Node {
 
     /// Puts `map` around every place in the tree.
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
-        let around = |span: Range<usize>| map(span.start)..map(span.end).max(map(span.start));
         let value = match self.value {
             Value::List(items) => Value::List(items.into_iter().map(|item| item.moved(map)).collect()),
             Value::Map(entries) => Value::Map(
                 entries
                     .into_iter()
-                    .map(|Entry { key, span, node }| Entry { key, span: around(span), node: node.moved(map) })
+                    .map(|Entry { key, span, node }| Entry {
+                        key,
+                        span: around(&span, map),
+                        node: node.moved(map),
+                    })
                     .collect(),
             ),
             other => other,
         };
-        Self { value, span: around(self.span) }
+        Self { value, span: around(&self.span, map) }
     }
 }
 

@@ -6,7 +6,6 @@ use envoy_cognito::config::Config;
 use envoy_cognito::seal::{KEY_LEN, Keyring};
 
 use crate::tool::documents;
-use crate::tool::finding::Severity;
 use crate::tool::reading;
 use crate::tool::source::Source;
 use crate::tool::variables::Environment;
@@ -32,8 +31,7 @@ pub fn configs(
     let mut configs = Vec::new();
     for plugin in &contents.plugins {
         let reading = reading::read(plugin, environment, true);
-        let has_fault = reading.findings.iter().any(|finding| finding.severity == Severity::Fault);
-        let Some(mut config) = reading.config.filter(|_| !has_fault) else {
+        let Some(mut config) = reading.config else {
             let fault = reading.findings.first().map(|fault| format!(" ({}: {})", fault.path, fault.message));
             return Err(format!(
                 "{} has faults{}; `check` says them all",

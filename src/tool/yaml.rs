@@ -11,8 +11,8 @@ use crate::tool::tree::{Entry, Node, Trouble, Value};
 /// How deep a document may nest, so that a made-up one doesn't exhaust the stack.
 const MAX_DEPTH: usize = 200;
 
-/// Nodes that aliases may expand to.
-const MAX_NODES: usize = 1_000_000;
+/// How many values aliases may repeat: a few lines of them could fill any memory.
+const MAX_REPEATED: usize = 1_000_000;
 
 /// The documents of a stream, up to where it can't be read any further.
 #[derive(Default)]
@@ -42,10 +42,11 @@ pub fn parse(text: &str, reader: Reader) -> Documents {
     while let Some(event) = parser.next_event() {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, span),
-            Err(error) => Err(builder.trouble_of(&error)),
+            Err(error) => Err(builder.end_of_reading(&error)),
         };
-        if let Err(trouble) = outcome {
-            builder.documents.troubles.push(trouble);
+        if let Err(End { message, at }) = outcome {
+            let read = builder.documents.nodes.last().map_or(0, |node| node.span.end);
+            builder.documents.troubles.push(Trouble { message, span: at..at, unread: read..text.len() });
             builder.documents.cut_short = true;
             break;
         }
@@ -77,6 +78,12 @@ impl<'t> Places<'t> {
     }
 }
 
+/// Why and where reading can't go on.
+struct End {
+    message: String,
+    at: usize,
+}
+
 /// A list or an object that isn't finished.
 struct Open {
     start: usize,
@@ -91,17 +98,16 @@ struct Builder<'t> {
     reader: Reader,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    repeated: usize,
     documents: Documents,
 }
 
 impl Builder<'_> {
-    fn trouble_of(&self, error: &ScanError) -> Trouble {
-        let at = self.places.of(error.marker().index());
-        Trouble { message: format!("not YAML: {}", error.info()), span: at..at }
+    fn end_of_reading(&self, error: &ScanError) -> End {
+        End { message: format!("not YAML: {}", error.info()), at: self.places.of(error.marker().index()) }
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Trouble> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), End> {
         let (start, end) = self.places.range(span);
         match event {
             Event::SequenceStart(anchor, _) => self.begin(start, anchor, false),
@@ -129,15 +135,15 @@ impl Builder<'_> {
         }
     }
 
-    fn begin(&mut self, start: usize, anchor: usize, is_map: bool) -> Result<(), Trouble> {
+    fn begin(&mut self, start: usize, anchor: usize, is_map: bool) -> Result<(), End> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Trouble { message: "nests too deep".to_owned(), span: start..start });
+            return Err(End { message: "nests too deep".to_owned(), at: start });
         }
         self.open.push(Open { start, anchor, nodes: Vec::new(), is_map });
         Ok(())
     }
 
-    fn end(&mut self, end: usize) -> Result<(), Trouble> {
+    fn end(&mut self, end: usize) -> Result<(), End> {
         let Some(Open { start, anchor, nodes, is_map }) = self.open.pop() else { return Ok(()) };
         let value = if is_map { self.map(nodes) } else { Value::List(nodes) };
         // A block ends where the next thing begins, which may be lines further on.
@@ -157,7 +163,8 @@ impl Builder<'_> {
                 Value::Null => String::new(),
                 Value::List(_) | Value::Map(_) => {
                     let message = "a key that is no text".to_owned();
-                    self.documents.troubles.push(Trouble { message, span: key.span.clone() });
+                    let unread = key.span.start..node.span.end;
+                    self.documents.troubles.push(Trouble { message, span: key.span, unread });
                     continue;
                 }
             };
@@ -172,11 +179,12 @@ impl Builder<'_> {
         Value::Map(entries)
     }
 
-    fn add(&mut self, node: Node, anchor: usize, is_alias: bool) -> Result<(), Trouble> {
-        // What an alias repeats counts again; of anything else the parts have been counted.
-        self.nodes += if is_alias { count(&node) } else { 1 };
-        if self.nodes > MAX_NODES {
-            return Err(Trouble { message: "aliases make too much of it".to_owned(), span: node.span });
+    fn add(&mut self, node: Node, anchor: usize, is_alias: bool) -> Result<(), End> {
+        if is_alias {
+            self.repeated += count(&node);
+        }
+        if self.repeated > MAX_REPEATED {
+            return Err(End { message: "aliases make too much of it".to_owned(), at: node.span.start });
         }
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -221,6 +229,8 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, reader: Reader) -> 
         return Value::Text(text.to_owned());
     }
     match text {
+        // With a tag, nothing is a text that is empty.
+        "" if tag.is_some() => return Value::Text(String::new()),
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
@@ -293,6 +303,8 @@ mod tests {
         check("[12, +5, 0x1f, 010, 08]", "[12.0,5.0,31.0,8.0,\"08\"]", "[12.0,5.0,31.0,8.0,8.0]");
         check("[12345678901, 1.5, 1e3]", "[\"12345678901\",\"1.5\",\"1e3\"]", "[12345678901.0,1.5,1000.0]");
         check("[~, null, '', !!str 13]", "[null,null,\"\",13.0]", "[null,null,\"\",\"13\"]");
+        check("a: !!str\n", "{\"a\":\"\"}", "{\"a\":\"\"}");
+        check("a:\n", "{\"a\":null}", "{\"a\":null}");
     }
 
     #[test]
@@ -323,5 +335,7 @@ mod tests {
             text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", ")));
         }
         assert!(parse(&text, Reader::Envoy).cut_short);
+        // What is written out may be as long as it likes.
+        assert!(!parse(&format!("[{}]", "x,".repeat(MAX_REPEATED + 1)), Reader::Envoy).cut_short);
     }
 }

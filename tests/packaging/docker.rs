@@ -72,6 +72,11 @@ fn the_wasm_image_is_one_layer_with_one_file() {
     assert!(instructions().contains(&"FROM scratch AS wasm".to_owned()));
     assert_eq!(in_stage("wasm", "COPY"), ["--from=build /out/plugin.wasm /plugin.wasm"]);
     assert_eq!(in_stage("wasm", "").len(), 1, "nothing else");
+    // And an image by itself, not an index of images by machine: who loads it looks for linux/amd64 in one.
+    let command = "docker build --provenance=false --file envoy/Dockerfile --target wasm ";
+    for page in [DOCKERFILE, "docs/install.md"] {
+        assert!(read(page).contains(command), "{page}");
+    }
     // What `make build` makes, and not what the compiler leaves.
     let built = in_stage("build", "RUN").join("\n");
     assert!(

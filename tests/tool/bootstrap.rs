@@ -128,12 +128,24 @@ fn what_is_wrong_with_the_arguments_is_said_by_their_names() {
     assert_eq!(outcome.out, "");
 }
 
+#[test]
+fn two_variables_are_two() {
+    let outcome = run(&NEEDED).arguments(&["--client-secret-env", "SESSION_KEY"]).outcome().expect(2);
+    assert!(outcome.err.contains("`SESSION_KEY` can't hold both"), "{}", outcome.err);
+}
+
+#[test]
+fn arguments_are_no_variables() {
+    let written = run(&NEEDED).arguments(&["--open", "/${HOME}/**"]).outcome().expect(0).out;
+    assert!(written.contains(r#"path: "/$${HOME}/**""#), "{written}");
+}
+
 /// What the command says of a scalar is what the filter says when a real Envoy has read it.
 #[test]
 fn envoy_reads_yaml_like_the_command() {
     let odd = "pages: { title: x }
 scopes: [ openid, on, y, Yes, 0x1F, 010, 08, ~, Null, 1e3, TRUE, tRue, .5, \"12\", !!str 13, 2020-01-01, 0o17 ]
-roles: { claims: [ 1_000, +5, -7, n, N, NO, oN, 4294967296, 2147483647, off ] }
+roles: { separator: !!int , claims: [ 1_000, +5, -7, n, N, NO, oN, 4294967296, 2147483647, off ] }
 authorize_params: { lang: 1.5, prompt: yes, <<: { login_hint: x } }
 ";
     let text = envoy(&(settings() + odd), CLUSTERS)

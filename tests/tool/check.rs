@@ -67,6 +67,20 @@ fn a_secret_is_hidden_wherever_it_was_put() {
         format!("user_pool_id: x\nclient_secret: {CLIENT_SECRET}: x\n"),
         format!("user_pool_id: x\nsession:\n  keys:\n    - {SESSION_KEY}: [\n"),
         format!("{{\"user_pool_id\": \"x\", \"client_secret\": \"{CLIENT_SECRET}\",}}"),
+        format!("user_pool_id: x\nclient_secret:\n  @{CLIENT_SECRET}\n"),
+        format!("user_pool_id: x\nclient_secret: x\nsession: {{ keys:\n  {CLIENT_SECRET} ]"),
+        // Where two are of one name, one of them is in no tree.
+        format!("user_pool_id: x\nsession: {{ keys: [], keyed: 1, keys: [ {CLIENT_SECRET} ] }}\n"),
+        format!(
+            "configuration:\n  '@type': type.googleapis.com/google.protobuf.StringValue\n  \
+             value: '{{\"user_pool_id\": 1, \"client_secret\": \"x\", \"client_secret\": \"{CLIENT_SECRET}\"}}'\n"
+        ),
+        // A setting that has swallowed the next.
+        format!(
+            "{}domain: |\n  x\n  client_secret: {CLIENT_SECRET}\n",
+            good().replace("domain", "public_url")
+        ),
+        format!("user_pool_id: x\nclient_id: x {SESSION_KEY}\n"),
     ];
     for text in texts {
         let outcome = check(&text).outcome().expect(1);

@@ -9,6 +9,7 @@ mod clusters;
 mod cookie;
 mod documents;
 mod guide;
+mod kubernetes;
 mod registration;
 mod schema;
 #[path = "../shared/settings.rs"]
