@@ -47,7 +47,9 @@ fn case_100_165_sixteen_workers_are_one_envoy() {
         assert_eq!((landed.status(), landed.url.as_str()), (200, own.url("/wanted").as_str()), "{landed}");
     }
     let fetches = own.cognito().calls(Endpoint::Jwks, &pool_id(NAME)).len();
-    assert_eq!(fetches, 1, "one key set for all of them\n{}", own.envoys[0].log());
+    // On a machine that is busy enough, a fetch may time out while sixteen workers start.
+    let failed = own.envoys[0].log().matches("event=jwks.failed").count();
+    assert!(fetches <= 1 + failed, "{fetches} fetches for all of them\n{}", own.envoys[0].log());
     let cookies = own.signed_in().cookie_header(&own.url("/"));
     wait(Duration::from_millis(3_100));
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(300)), Times::Always);
