@@ -369,6 +369,18 @@ fn a_domain_is_a_host_alone() {
     {
         check(json!({"domain": bad}), &[format!("domain: `{bad}` is no host name {example}").as_str()]);
     }
+    check(
+        json!({"domain": "myapp"}),
+        &[
+            "domain: `myapp` is a prefix alone; write the whole host, as in myapp.auth.<region>.amazoncognito.com",
+        ],
+    );
+    accepted(json!({"domain": "localhost"}));
+    let local = |name: &str| format!("http://localhost:9230/{name}");
+    let endpoints =
+        json!({"authorize": local("a"), "token": local("t"), "revoke": local("r"), "logout": local("l")});
+    accepted(json!({"domain": "stand-in", "endpoints": endpoints}));
+    accepted(json!({"domain": "cognito:8443"}));
     let config = accepted(json!({"domain": "localhost:8443"}));
     assert_eq!(config.pools[0].cognito.endpoints.token.authority, "localhost:8443");
 }
@@ -396,8 +408,9 @@ fn endpoints_are_https_or_on_the_machine_itself() {
             "`http://localhost.evil.example/` is http; only localhost may be",
         );
         refuse("ftp://x.example.com/", "`ftp://x.example.com/`: https is needed, not ftp");
-        refuse("x.example.com", "`x.example.com` is no URL: relative URL without a base");
-        refuse("", "`` is no URL: relative URL without a base");
+        refuse("x.example.com", "`x.example.com` is no URL: https:// is missing (http:// for localhost)");
+        refuse("localhost:9000", "`localhost:9000` is no URL: https:// is missing (http:// for localhost)");
+        refuse("", "`` is no URL: https:// is missing (http:// for localhost)");
         refuse("https://x.example.com/#f", "`https://x.example.com/#f` must have a host and no fragment");
         refuse("https://user@x.example.com/", "a URL with a user or a password in it is not taken");
     }
@@ -438,7 +451,7 @@ fn a_public_url_is_an_origin() {
     );
     check(
         json!({"public_url": "app.example.com"}),
-        &["public_url: `app.example.com` is no URL: relative URL without a base"],
+        &["public_url: `app.example.com` is no URL: https:// is missing (http:// for localhost)"],
     );
 }
 
@@ -822,7 +835,7 @@ fn pages_have_the_sites_name_logo_and_colour() {
         json!({"pages": {"title": " ", "logo": "//cdn.example.com/l.svg", "accent": "red"}}),
         &[
             "pages.title: must be a name of 80 characters at most",
-            "pages.logo: `//cdn.example.com/l.svg` is no URL: relative URL without a base; or write a path of this host",
+            "pages.logo: `//cdn.example.com/l.svg` is no URL: https:// is missing (http:// for localhost); or write a path of this host",
             "pages.accent: `red` is no colour; write #0b57d0",
         ],
     );
@@ -857,8 +870,8 @@ fn environment_variables_stand_in_any_text() {
 fn an_unset_variable_is_one_fault_that_names_it() {
     let unset = |name: &str| {
         format!(
-            "the environment variable {name} is not set in the VM (Envoy: name it under \
-             vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
+            "the environment variable {name} is not set in the VM (Envoy: set it in Envoy's environment, and \
+             name it under vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
         )
     };
     let check = |patch: Value, path: &str, message: &str| {
