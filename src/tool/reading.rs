@@ -46,6 +46,14 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
     match Config::parse(&json, &lookup) {
         Ok(config) => {
             reading.user_pool_ids = user_pool_ids(&json, &lookup);
+            let several = config.pools.iter().any(|pool| !pool.name.is_empty());
+            for (number, (pool, id)) in config.pools.iter().zip(&reading.user_pool_ids).enumerate() {
+                if let Some(message) = other_region(&pool.cognito.endpoints.authorize.authority, id) {
+                    let path = if several { format!("pools[{number}].domain") } else { "domain".to_owned() };
+                    let span = index.find(&path, false);
+                    reading.findings.push(Finding::warning(path, span, message));
+                }
+            }
             reading.config = Some(config);
         }
         Err(faults) => faults.iter().for_each(|fault| reading.take(fault, &index)),
@@ -97,6 +105,13 @@ fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<St
         _ => String::new(),
     };
     pools.iter().map(id).collect()
+}
+
+/// What is odd about a domain of Cognito's own that lies in another region than the user pool.
+fn other_region(host: &str, user_pool_id: &str) -> Option<String> {
+    let (_, domains) = host.strip_suffix(".amazoncognito.com")?.rsplit_once(".auth.")?;
+    let (pools, _) = user_pool_id.split_once('_')?;
+    (domains != pools).then(|| format!("a domain of {domains}, and the user pool is in {pools}"))
 }
 
 /// The path in the document of a setting's path in the configuration.

@@ -102,6 +102,21 @@ fn a_good_one_is_called_good() {
 }
 
 #[test]
+fn a_domain_of_another_region_than_the_pool_is_doubted() {
+    let elsewhere = good().replace(".us-east-1.amazoncognito", ".eu-west-1.amazoncognito");
+    let outcome = check(&elsewhere).arguments(&["--json"]).outcome().expect(0);
+    assert_eq!(
+        outcome.findings("warnings"),
+        ["3:9 domain: a domain of eu-west-1, and the user pool is in us-east-1"]
+    );
+    let custom = good().replace("myapp.auth.us-east-1.amazoncognito.com", "login.example.com");
+    for text in [good(), custom, elsewhere.replace("us-east-1_UFeMzbuJe", "${POOL_ID}")] {
+        let outcome = check(&text).arguments(&["--json", "--allow-unset"]).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings"), [""; 0], "{text}");
+    }
+}
+
+#[test]
 fn json_is_as_good_as_yaml() {
     let text = "{\n\t\"user_pool_id\": \"us-east-1_UFeMzbuJe\",\n\t\"client_id\": \"x y\",\n\t\"session\": {\"keys\": [7]}\n}\n";
     let file = File::new("plugin.json", text);
