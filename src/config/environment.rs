@@ -49,8 +49,8 @@ fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String,
         }
         let value = lookup(name).ok_or_else(|| {
             format!(
-                "the environment variable {name} is not set in the VM (Envoy: name it under \
-                 vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
+                "the environment variable {name} is not set in the VM (Envoy: set it in Envoy's environment, and \
+                 name it under vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
             )
         })?;
         expanded.push_str(&value);

@@ -857,8 +857,8 @@ fn environment_variables_stand_in_any_text() {
 fn an_unset_variable_is_one_fault_that_names_it() {
     let unset = |name: &str| {
         format!(
-            "the environment variable {name} is not set in the VM (Envoy: name it under \
-             vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
+            "the environment variable {name} is not set in the VM (Envoy: set it in Envoy's environment, and \
+             name it under vm_config.environment_variables.host_env_keys; Istio: under vmConfig.env)"
         )
     };
     let check = |patch: Value, path: &str, message: &str| {
