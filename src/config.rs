@@ -14,7 +14,7 @@ mod tests;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 use crate::config::reader::{Fault, Faults, Section};
 use crate::identity::IdentityHeaders;
@@ -160,7 +160,16 @@ fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
 
 /// A URL that a browser or the filter may be sent to: `https`, or `http` on the machine itself.
 fn parse_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let no_url = |why: &str| format!("`{text}` is no URL: {why}");
+    let bare = || no_url("https:// is missing (http:// for localhost)");
+    let url = Url::parse(text).map_err(|error| match error {
+        ParseError::RelativeUrlWithoutBase => bare(),
+        error => no_url(&error.to_string()),
+    })?;
+    // `localhost:8080` is a URL whose scheme is `localhost`.
+    if url.cannot_be_a_base() {
+        return Err(bare());
+    }
     let host = url.host_str().unwrap_or_default();
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL with a user or a password in it is not taken".to_owned());

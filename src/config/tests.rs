@@ -396,8 +396,9 @@ fn endpoints_are_https_or_on_the_machine_itself() {
             "`http://localhost.evil.example/` is http; only localhost may be",
         );
         refuse("ftp://x.example.com/", "`ftp://x.example.com/`: https is needed, not ftp");
-        refuse("x.example.com", "`x.example.com` is no URL: relative URL without a base");
-        refuse("", "`` is no URL: relative URL without a base");
+        refuse("x.example.com", "`x.example.com` is no URL: https:// is missing (http:// for localhost)");
+        refuse("localhost:9000", "`localhost:9000` is no URL: https:// is missing (http:// for localhost)");
+        refuse("", "`` is no URL: https:// is missing (http:// for localhost)");
         refuse("https://x.example.com/#f", "`https://x.example.com/#f` must have a host and no fragment");
         refuse("https://user@x.example.com/", "a URL with a user or a password in it is not taken");
     }
@@ -438,7 +439,7 @@ fn a_public_url_is_an_origin() {
     );
     check(
         json!({"public_url": "app.example.com"}),
-        &["public_url: `app.example.com` is no URL: relative URL without a base"],
+        &["public_url: `app.example.com` is no URL: https:// is missing (http:// for localhost)"],
     );
 }
 
@@ -822,7 +823,7 @@ fn pages_have_the_sites_name_logo_and_colour() {
         json!({"pages": {"title": " ", "logo": "//cdn.example.com/l.svg", "accent": "red"}}),
         &[
             "pages.title: must be a name of 80 characters at most",
-            "pages.logo: `//cdn.example.com/l.svg` is no URL: relative URL without a base; or write a path of this host",
+            "pages.logo: `//cdn.example.com/l.svg` is no URL: https:// is missing (http:// for localhost); or write a path of this host",
             "pages.accent: `red` is no colour; write #0b57d0",
         ],
     );
