@@ -330,10 +330,17 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
         let rest = domain.strip_prefix(host).unwrap_or("x");
         rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
     });
-    if url.is_none() {
+    let Some(url) = url else {
         root.fault("domain", format!("`{domain}` is no host name (for example {example})"));
+        return None;
+    };
+    // What Cognito's console and API call the domain is its first label.
+    if domain != "localhost" && domain.bytes().all(|byte| !matches!(byte, b'.' | b':')) {
+        let whole = format!("{domain}.auth.<region>.amazoncognito.com");
+        root.fault("domain", format!("`{domain}` is a prefix alone; write the whole host, as in {whole}"));
+        return None;
     }
-    url
+    Some(url)
 }
 
 fn read_timeouts(root: &Section<'_>) -> Timeouts {

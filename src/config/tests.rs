@@ -369,6 +369,14 @@ fn a_domain_is_a_host_alone() {
     {
         check(json!({"domain": bad}), &[format!("domain: `{bad}` is no host name {example}").as_str()]);
     }
+    check(
+        json!({"domain": "myapp"}),
+        &[
+            "domain: `myapp` is a prefix alone; write the whole host, as in myapp.auth.<region>.amazoncognito.com",
+        ],
+    );
+    accepted(json!({"domain": "localhost"}));
+    accepted(json!({"domain": "cognito:8443"}));
     let config = accepted(json!({"domain": "localhost:8443"}));
     assert_eq!(config.pools[0].cognito.endpoints.token.authority, "localhost:8443");
 }

@@ -109,7 +109,7 @@ pub struct Envoy {
     /// The app client.
     #[arg(long, value_name = "ID")]
     pub client_id: String,
-    /// The hosted UI's domain, prefix or custom, without a scheme.
+    /// The whole host of the hosted UI, without a scheme.
     #[arg(long, value_name = "HOST")]
     pub domain: String,
     /// The app behind Envoy.

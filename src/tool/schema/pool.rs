@@ -37,7 +37,7 @@ pub fn of_a_pool() -> Map<String, Value> {
             "domain",
             with(
                 pattern(
-                    "The hosted UI's domain, prefix or custom, without a scheme.",
+                    "The whole host of the hosted UI, <prefix>.auth.<region>.amazoncognito.com or one of your own, without a scheme.",
                     r"[A-Za-z0-9_.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?",
                 ),
                 "examples",
