@@ -53,6 +53,8 @@ bench: setup build ## Measure what the filter costs, beside Envoy's own for the 
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
 demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a stand-in for Cognito.
+	@# By itself, so that whoever waits for it the first time sees it go on.
+	cargo build --locked --package demo
 	cargo run --locked --quiet --package demo
 
 lint: setup ## Check formatting, and run clippy natively and for wasm.

@@ -108,7 +108,8 @@ What to look at:
     {address}/public/page   open to everyone
     {address}/hello         says who you are only if you are signed in
     {address}/admin         needs the role authp/admin, which John Smith has
-    {address}/finance       needs the role finance, which he hasn't
+    {address}/finance       needs the role finance, which he hasn't; Alice Doe has it,
+                                        who is adoe with the same password
     {address}/internal/x    closed to everyone
     {address}/.auth/sign-out
 
@@ -116,8 +117,10 @@ Without a browser:
     curl -i {address}/             401: no redirect for scripts
     curl -i -H 'accept: text/html' {address}/    302 to the sign-in page
 
-The stand-in for Cognito is at http://127.0.0.1:{domain}, Envoy's configuration in envoy/demo.yaml.
-Ctrl-C stops all of it. The filter's log:
+The stand-in for Cognito is at http://127.0.0.1:{domain}. Envoy's configuration is envoy/demo.yaml:
+change the filter's in it and start the demo again, to try a setting. Ctrl-C stops all of it.
+
+The filter's log (that it is insecure is right for http://localhost, and for nothing else):
 "
     )
 }
