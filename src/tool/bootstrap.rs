@@ -15,15 +15,15 @@ use crate::tool::needs::{self, Need};
 /// With a sentence for each argument that is no good.
 pub fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
     let mut wrong = Vec::new();
-    let mut address = |name: &str, text: &str| {
+    let mut address = |name: &str, form: &str, text: &str| {
         parse_address(text).unwrap_or_else(|| {
-            wrong.push(format!("--{name}: `{text}` is no HOST:PORT"));
+            wrong.push(format!("--{name}: `{text}` is no {form}"));
             (String::new(), 0)
         })
     };
-    let listen = address("listen", &arguments.listen);
-    let admin = address("admin", &arguments.admin);
-    let upstream = address("upstream", &arguments.upstream);
+    let listen = address("listen", "ADDRESS:PORT, as in 0.0.0.0:8080", &arguments.listen);
+    let admin = address("admin", "ADDRESS:PORT, as in 127.0.0.1:9901", &arguments.admin);
+    let upstream = address("upstream", "HOST:PORT, as in app.internal:8000", &arguments.upstream);
     for (name, (host, _)) in [("listen", &listen), ("admin", &admin)] {
         if host.parse::<IpAddr>().is_err() && !host.is_empty() {
             wrong.push(format!("--{name}: `{host}` is no IP address, which Envoy wants to listen at"));

@@ -118,7 +118,7 @@ fn what_is_wrong_with_the_arguments_is_said_by_their_names() {
         "--user-pool-id: `x` is no pool id",
         "--client-id: `a b` is no app client id",
         "--domain: `https://x` has a scheme",
-        "--upstream: `app` is no HOST:PORT",
+        "--upstream: `app` is no HOST:PORT, as in app.internal:8000",
         "--listen: `app` is no IP address",
         "`A-B` is no name of an environment variable",
         "--open: `x` must begin with a slash",
