@@ -91,8 +91,11 @@ impl SignInFailure {
     }
 
     /// A name out of a closed set, for the log and for metrics.
-    pub const fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
+            // Cognito says the same of them by way of the browser as at the token endpoint.
+            Self::Provider { code, .. } if code == "invalid_scope" => "invalid_scope",
+            Self::Provider { code, .. } if code == "unauthorized_client" => "unauthorized_client",
             Self::BadCallback(NoAuthorizationResponse::StateMissing) => "state_missing",
             Self::BadCallback(NoAuthorizationResponse::CodeMissing) => "code_missing",
             Self::BadCallback(NoAuthorizationResponse::Repeated) => "repeated_parameter",

@@ -170,6 +170,26 @@ fn an_error_of_cognito_ends_on_a_page_that_repeats_none_of_it() {
 }
 
 #[test]
+fn an_error_that_the_operator_can_mend_has_a_reason_of_its_own() {
+    for (query, reason) in [
+        ("error=invalid_scope", "invalid_scope"),
+        ("error=invalid_request&error_description=invalid_scope", "invalid_scope"),
+        ("error=unauthorized_client", "unauthorized_client"),
+        ("error=access_denied", "provider_error"),
+        ("error=invalid_client", "provider_error"),
+    ] {
+        let mut harness = Harness::new();
+        let location = harness.start("/wanted");
+        let callback = harness.authorize(&location);
+        let state = callback.split_once("state=").unwrap().1;
+        let page = harness.navigate(&format!("/.auth/callback?state={state}&{query}")).answered();
+        assert_eq!(page.status, 401, "{query}");
+        let log = harness.log();
+        assert!(log.contains(&format!("event=sign_in.failed reason={reason} ")), "{query}: {log}");
+    }
+}
+
+#[test]
 fn an_error_without_a_flow_is_refused() {
     let mut harness = Harness::new();
     let response = harness.navigate("/.auth/callback?error=access_denied&state=x").answered();

@@ -268,8 +268,8 @@ fn the_vm_is_handed_each_variable_once() {
 
 #[test]
 fn bytes_are_read_in_either_alphabet() {
-    let json =
-        json!({"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "??>>", "domain": "x.y"}).to_string();
+    let json = json!({"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "??>>", "domain": "x.example.com"})
+        .to_string();
     use base64::Engine as _;
     for engine in
         [base64::engine::general_purpose::STANDARD, base64::engine::general_purpose::URL_SAFE_NO_PAD]
