@@ -21,6 +21,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     vec![
         ("case-wire", site()),
         ("case-claims", site()),
+        ("case-log", site()),
         ("case-random", site()),
         ("case-hosts", plan(json!({ "public_url": null }))),
         (
@@ -271,7 +272,7 @@ fn case_116_a_host_that_is_odd_or_twice_begins_no_sign_in_elsewhere() {
 
 #[test]
 fn case_176_every_token_state_and_cookie_of_many_sign_ins_stays_out_of_the_log() {
-    let site = world().site("case-claims");
+    let site = world().site("case-log");
     let mut secrets: Vec<String> = Vec::new();
     for _ in 0..3 {
         let mut browser = site.browser();
