@@ -23,6 +23,9 @@ const RETRY_WHEN_AWAITED: Duration = Duration::from_secs(1);
 const RETRY_FROM: Duration = Duration::from_secs(1);
 /// … up to here.
 const RETRY_UP_TO: Duration = Duration::from_secs(60);
+/// By how much one worker's time may be older than another's: each is told the time before it looks at what they share,
+/// and a busy machine lets it wait in between.
+const APART: Duration = Duration::from_secs(10);
 
 /// The key sets of all pools, as one worker knows them.
 #[derive(Debug)]
@@ -283,15 +286,15 @@ impl Lease {
 
     /// Whether a worker is fetching. A time too far ahead is one of a clock that has been set back.
     fn is_under_way(&self, now: UnixTime, hold: Duration) -> bool {
-        self.under_way_until > now.millis() && self.under_way_until <= now.plus(hold).millis()
+        self.under_way_until > now.millis() && self.under_way_until <= now.plus(hold + APART).millis()
     }
 }
 
-/// Whether it is long enough since. A time ahead of now is one of a clock that has been set back; it
-/// counts as long ago.
+/// Whether it is long enough since. A time too far ahead is one of a clock that has been set back; it counts as
+/// long ago.
 fn has_passed(since: u64, wait: Duration, now: UnixTime) -> bool {
     let since = UnixTime::from_millis(since);
-    since > now || now.since(since) >= wait
+    since > now.plus(APART) || now.since(since) >= wait
 }
 
 fn backoff(failures: u32) -> Duration {

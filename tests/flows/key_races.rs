@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use envoy_cognito::http::{CalloutResponse, CalloutResult};
-use envoy_cognito::keys::KeyStore;
+use envoy_cognito::keys::{KeyStore, Newer};
 use envoy_cognito::shared::{Conflict, SharedData, Version};
 use envoy_cognito::time::UnixTime;
 use serde_json::json;
@@ -91,4 +91,22 @@ fn a_worker_that_looks_just_before_a_set_comes_takes_that_set() {
         let hour = NOW.plus(Duration::from_secs(3_601));
         assert!(other.poll_fetch(false, hour, &memory), "{step}: the lease is free");
     }
+}
+
+/// Each worker is told the time before it looks, and may be kept waiting in between.
+#[test]
+fn a_worker_whose_time_is_a_little_older_begins_no_second_fetch() {
+    let a_little_older = UnixTime::from_millis(NOW.millis() - 3);
+    let memory = Memory::default();
+    let (mut one, mut other) = (store(&memory), store(&memory));
+    assert!(one.poll_fetch(true, NOW, &memory));
+    assert!(!other.poll_fetch(true, a_little_older, &memory), "it is under way");
+    assert_eq!(one.handle_response(&answer(), NOW, &memory), Ok(1));
+    assert!(!other.poll_fetch(true, a_little_older, &memory), "it has come");
+
+    assert_eq!(one.ask_for_newer(NOW, &memory), Newer::Coming);
+    assert!(one.poll_fetch(true, NOW, &memory));
+    assert_eq!(other.ask_for_newer(a_little_older, &memory), Newer::Coming);
+    assert_eq!(one.handle_response(&answer(), NOW, &memory), Ok(1));
+    assert_eq!(other.ask_for_newer(a_little_older, &memory), Newer::Throttled);
 }
