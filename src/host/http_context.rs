@@ -99,7 +99,8 @@ impl HttpContext for Stream {
     fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         let cookies = match self.worker.try_borrow_mut() {
             Ok(mut worker) => worker.as_mut().and_then(|worker| worker.response_cookies(self.id)),
-            // The worker is answering this very stream.
+            // The worker is answering this very stream, or has let it go on and Envoy answers it at once, as a route
+            // with a `direct_response` does. Neither is an upstream's answer; cookies of a refresh ride on a later one.
             Err(_) => return Action::Continue,
         };
         // Whatever else is answered is answered here, and sets our cookies.
