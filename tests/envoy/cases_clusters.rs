@@ -4,7 +4,7 @@
 use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, Scratch, Tls, free_ports};
+use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, Scratch, Tls, free_ports, static_cluster};
 use rsa::pkcs1v15::{Signature, SigningKey};
 use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::signature::Keypair as _;
@@ -72,18 +72,6 @@ fn shipped_tls(authority: &str) -> Value {
     socket
 }
 
-fn cluster(name: &str, port: u16) -> Value {
-    let address = json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "2s",
-        "load_assignment": { "cluster_name": name, "endpoints": [
-            { "lb_endpoints": [{ "endpoint": { "address": address } }] },
-        ]},
-    })
-}
-
 #[test]
 fn case_076_the_shipped_cluster_shows_nothing_to_whoever_has_no_good_certificate() {
     let now = SystemTime::now();
@@ -120,7 +108,10 @@ fn case_076_the_shipped_cluster_shows_nothing_to_whoever_has_no_good_certificate
         let socket = json!({ "transport_socket": shipped_tls(&authority) });
         bootstrap = bootstrap
             .listener(Listener { tls: Some(tls), name: format!("front-{what}"), ..front })
-            .cluster_json(merged(cluster(&format!("tls-{what}"), pair[0]), socket))
+            .cluster_json(merged(
+                static_cluster(&format!("tls-{what}"), ([127, 0, 0, 1], pair[0]).into()),
+                socket,
+            ))
             .listener(Listener::new(pair[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY));
     }
     let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
@@ -149,7 +140,7 @@ fn case_077_a_cluster_that_is_taken_away_while_envoy_runs_is_missed_at_once() {
         std::fs::rename(new, &path).expect("moved");
     };
     let ports = free_ports(2);
-    write(&[cluster("cognito_domain", own.cognito().domain_addr().port())]);
+    write(&[static_cluster("cognito_domain", own.cognito().domain_addr())]);
     let listener = Listener::new(ports[1], Filter::Json(own.config(&Value::Null)));
     let bootstrap = Bootstrap::new(ports[0], wasm())
         .cluster("app", own.app.addr())
@@ -178,7 +169,7 @@ fn case_077_a_cluster_that_is_taken_away_while_envoy_runs_is_missed_at_once() {
     assert!(envoy.log_line("reason=cluster_missing").is_some(), "{}", envoy.log());
     assert_eq!(known.fetch(&own.url("/json")).status, 200, "who is signed in doesn't notice");
     assert_eq!(known.navigate(&own.url("/.auth/sign-out")).status(), 200, "and can sign out");
-    write(&[cluster("cognito_domain", own.cognito().domain_addr().port())]);
+    write(&[static_cluster("cognito_domain", own.cognito().domain_addr())]);
     let back = rig::eventually(Duration::from_secs(10), || {
         (browser().sign_in(&own.url("/json"), USER, PASSWORD).status() == 200).then_some(())
     });

@@ -7,13 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::RsaPrivateKey;
-use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
 use crate::bearer::{check_refused, with};
 use crate::bent_signatures::{bent, good};
+use crate::fixed_randomness::FixedRandomness;
 use crate::world::{Plan, Site, plan, pool_id, world};
 
 const KID: &str = "key of the test";
@@ -23,41 +23,9 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     vec![("case-host-keys", plan(bearer.clone())), ("case-wasm-keys", plan(bearer).portable())]
 }
 
-/// The same key on every run.
-struct Fixed(u64);
-
-impl RngCore for Fixed {
-    fn next_u32(&mut self) -> u32 {
-        (self.next_u64() >> 32) as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        // splitmix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn fill_bytes(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            let bytes = self.next_u64().to_le_bytes();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.fill_bytes(out);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Fixed {}
-
 /// The key of the tests that have to sign themselves.
 pub static KEY: LazyLock<RsaPrivateKey> =
-    LazyLock::new(|| RsaPrivateKey::new(&mut Fixed(48), 2048).expect("a key"));
+    LazyLock::new(|| RsaPrivateKey::new(&mut FixedRandomness(48), 2048).expect("a key"));
 
 fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

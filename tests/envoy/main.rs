@@ -46,3 +46,6 @@ mod world;
 
 #[path = "../shared/bent_signatures.rs"]
 mod bent_signatures;
+
+#[path = "../shared/fixed_randomness.rs"]
+mod fixed_randomness;

@@ -50,3 +50,6 @@ mod cases_vectors;
 
 #[path = "../shared/bent_signatures.rs"]
 mod bent_signatures;
+
+#[path = "../shared/fixed_randomness.rs"]
+mod fixed_randomness;

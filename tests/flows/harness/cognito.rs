@@ -12,13 +12,14 @@ use envoy_cognito::config::Config;
 use envoy_cognito::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
 use envoy_cognito::pool::Pool;
 use envoy_cognito::time::UnixTime;
-use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::traits::PublicKeyParts as _;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use url::form_urlencoded;
+
+use crate::fixed_randomness::FixedRandomness;
 
 /// It has characters that a wrong encoding would change.
 pub const CLIENT_SECRET: &str = "top+secret/of=the-client&%:";
@@ -27,35 +28,6 @@ pub const CLIENT_SECRET: &str = "top+secret/of=the-client&%:";
 /// is bent afterwards.
 static KEY: LazyLock<RsaPrivateKey> =
     LazyLock::new(|| RsaPrivateKey::new(&mut FixedRandomness(0), 2048).unwrap());
-
-/// A key that is the same on every run, so that a failing run can be repeated.
-struct FixedRandomness(u64);
-
-impl RngCore for FixedRandomness {
-    fn next_u32(&mut self) -> u32 {
-        self.next_u64() as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0 += 1;
-        let digest = Sha256::digest(self.0.to_le_bytes());
-        u64::from_le_bytes(digest[..8].try_into().unwrap())
-    }
-
-    fn fill_bytes(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            let bytes = self.next_u64().to_le_bytes();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        self.fill_bytes(out);
-        Ok(())
-    }
-}
-
-impl CryptoRng for FixedRandomness {}
 
 /// Base64url without padding.
 pub fn b64(bytes: impl AsRef<[u8]>) -> String {

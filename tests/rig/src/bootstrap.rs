@@ -41,7 +41,7 @@ impl Bootstrap {
     /// Adds an HTTP/1.1 upstream.
     #[must_use]
     pub fn cluster(self, name: &str, addr: SocketAddr) -> Self {
-        self.cluster_json(cluster(name, addr))
+        self.cluster_json(static_cluster(name, addr))
     }
 
     /// Adds an upstream that speaks HTTP/2 without TLS, as gRPC servers do.
@@ -51,7 +51,7 @@ impl Bootstrap {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http2_protocol_options": {} },
         }});
-        let mut cluster = cluster(name, addr);
+        let mut cluster = static_cluster(name, addr);
         cluster["typed_extension_protocol_options"] = options;
         self.cluster_json(cluster)
     }
@@ -102,7 +102,9 @@ impl std::fmt::Display for Bootstrap {
     }
 }
 
-fn cluster(name: &str, addr: SocketAddr) -> Value {
+/// A cluster of one host, as Envoy spells it.
+#[must_use]
+pub fn static_cluster(name: &str, addr: SocketAddr) -> Value {
     let address = json!({ "socket_address": { "address": addr.ip().to_string(), "port_value": addr.port() }});
     json!({
         "name": name,

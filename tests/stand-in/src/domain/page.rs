@@ -7,10 +7,7 @@ const STYLE: &str = include_str!("page.css");
 /// `query` is that of the authorize call, which the form passes on.
 pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[User]) -> Answer {
     let [query, csrf, username] = [query, csrf, username].map(escape);
-    let problem = match problem {
-        "" => String::new(),
-        problem => format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)),
-    };
+    let problem = alert(problem);
     page(
         200,
         "Sign in",
@@ -33,10 +30,7 @@ pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[U
 /// Asks for the temporary password once more, and for the one to come.
 pub fn new_password(query: &str, csrf: &str, username: &str, problem: &str) -> Answer {
     let [query, csrf, username] = [query, csrf, username].map(escape);
-    let problem = match problem {
-        "" => String::new(),
-        problem => format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)),
-    };
+    let problem = alert(problem);
     page(
         200,
         "Change password",
@@ -60,6 +54,14 @@ pub fn error(status: u16, problem: &str) -> Answer {
     let problem = escape(problem);
     let text = "An error was encountered with the requested page.";
     page(status, "Error", &format!("<h1>Error</h1>\n<p>{text}</p>\n<p class=\"problem\">{problem}</p>"))
+}
+
+/// What went wrong before, where anything did.
+fn alert(problem: &str) -> String {
+    match problem {
+        "" => String::new(),
+        problem => format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)),
+    }
 }
 
 fn page(status: u16, title: &str, content: &str) -> Answer {
