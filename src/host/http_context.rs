@@ -7,6 +7,7 @@ use proxy_wasm::types::{Action, MapType, Status};
 use crate::decision::{Decision, StreamId};
 use crate::host::abi::header_pairs;
 use crate::host::root_context::SharedWorker;
+use crate::host::worker::Gate;
 use crate::host::{apply_edits, respond, set_cookies};
 use crate::http::Response;
 use crate::pairs;
@@ -17,27 +18,53 @@ const SET_COOKIE: &str = "set-cookie";
 pub struct Stream {
     id: StreamId,
     worker: SharedWorker,
-    /// Whether it went upstream without having been parked.
-    is_forwarded: bool,
+    passage: Passage,
+}
+
+/// Whether a request may go upstream.
+enum Passage {
+    /// It may not: nothing is decided yet, or it is answered here.
+    Closed,
+    /// It waits for a decision.
+    Parked(Gate),
+    /// Its headers have been edited.
+    Open,
+}
+
+impl Passage {
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Parked(gate) => gate.get(),
+            Self::Open => true,
+        }
+    }
 }
 
 impl Stream {
     /// The stream of that context.
     pub const fn new(context_id: u32, worker: SharedWorker) -> Self {
-        Self { id: StreamId(context_id), worker, is_forwarded: false }
+        Self { id: StreamId(context_id), worker, passage: Passage::Closed }
     }
 
-    fn decide(&self) -> Decision {
+    fn decide(&mut self) -> Decision {
         let unavailable = || Decision::Respond(Response::new(503));
         let Some(request) = header_pairs(MapType::HttpRequestHeaders).and_then(pairs::parse) else {
             return unavailable();
         };
-        match self.worker.try_borrow_mut() {
-            Ok(mut worker) => {
-                worker.as_mut().map_or_else(unavailable, |worker| worker.handle_request(self.id, &request))
-            }
-            Err(_) => unavailable(),
+        let Ok(mut worker) = self.worker.try_borrow_mut() else { return unavailable() };
+        let Some(worker) = worker.as_mut() else { return unavailable() };
+        let decision = worker.handle_request(self.id, &request);
+        if matches!(decision, Decision::Park) {
+            self.passage = Passage::Parked(worker.park(self.id));
         }
+        decision
+    }
+
+    /// What is done with a body or trailers. The host may show them while the headers wait: by the ABI a pause there
+    /// holds the headers back alone, and only Envoy's default holds all back (`allow_on_headers_stop_iteration`).
+    fn pass_on(&self) -> Action {
+        if self.passage.is_open() { Action::Continue } else { Action::Pause }
     }
 
     /// Takes out of an upstream's answer what would set or delete one of our cookies.
@@ -81,7 +108,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         match self.decide() {
             Decision::Forward(edits, _) if apply_edits(&edits).is_ok() => {
-                self.is_forwarded = true;
+                self.passage = Passage::Open;
                 Action::Continue
             }
             Decision::Forward(..) => {
@@ -96,6 +123,10 @@ impl HttpContext for Stream {
         }
     }
 
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        self.pass_on()
+    }
+
     fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         let cookies = match self.worker.try_borrow_mut() {
             Ok(mut worker) => worker.as_mut().and_then(|worker| worker.response_cookies(self.id)),
@@ -104,8 +135,7 @@ impl HttpContext for Stream {
             Err(_) => return Action::Continue,
         };
         // Whatever else is answered is answered here, and sets our cookies.
-        let is_upstreams = self.is_forwarded || cookies.is_some();
-        let withheld = if is_upstreams { self.withhold_cookies() } else { Ok(()) };
+        let withheld = if self.passage.is_open() { self.withhold_cookies() } else { Ok(()) };
         let cookies = cookies.unwrap_or_default();
         let set = withheld.and_then(|()| if cookies.is_empty() { Ok(()) } else { set_cookies(&cookies) });
         if set.is_err() {
@@ -118,7 +148,7 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, trailers: usize) -> Action {
         if trailers == 0 {
-            return Action::Continue;
+            return self.pass_on();
         }
         let (Ok(found), Ok(worker)) =
             (hostcalls::get_map_bytes(MapType::HttpRequestTrailers), self.worker.try_borrow())
@@ -134,6 +164,7 @@ impl HttpContext for Stream {
                 return Action::Pause;
             }
         }
-        Action::Continue
+        // Edited before they are held back: the host shows them once.
+        self.pass_on()
     }
 }

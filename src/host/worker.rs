@@ -1,6 +1,7 @@
 //! One worker's authenticator and what ties it to the host: which call is which, who is parked.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -31,11 +32,14 @@ pub struct Worker {
     metrics: Metrics,
     /// Calls under way.
     calls: Vec<Call>,
-    parked: Vec<StreamId>,
+    parked: Vec<(StreamId, Gate)>,
     /// What is to be done to answers on their way back. Most have nothing here.
     answers: Vec<(StreamId, ResponseEdits)>,
     tick: Duration,
 }
+
+/// Whether a parked request may go upstream. It is opened once the request's headers have been edited.
+pub type Gate = Rc<Cell<bool>>;
 
 /// A call under way: the host's name for it, ours, and by when it should have been answered.
 struct Call {
@@ -90,15 +94,21 @@ impl Worker {
             self.core(|core, around| core.handle_request(stream, request, around));
         self.write_log();
         match &decision {
-            Decision::Park => self.parked.push(stream),
             Decision::Forward(_, response) => self.expect_answer(stream, response),
-            Decision::Respond(_) => {}
+            Decision::Respond(_) | Decision::Park => {}
         }
         if !matches!(decision, Decision::Park) {
             tell_access_log(&account);
         }
         self.set_tick();
         decision
+    }
+
+    /// Parks a stream. The gate opens when a decision has let it through.
+    pub fn park(&mut self, stream: StreamId) -> Gate {
+        let gate = Gate::default();
+        self.parked.push((stream, Rc::clone(&gate)));
+        gate
     }
 
     fn expect_answer(&mut self, stream: StreamId, edits: &ResponseEdits) {
@@ -122,15 +132,15 @@ impl Worker {
     /// A stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
         self.answers.retain(|(waiting, _)| *waiting != stream);
-        if self.unpark(stream) {
+        if self.unpark(stream).is_some() {
             self.authenticator.handle_stream_gone(stream);
         }
     }
 
-    /// Whether a stream was parked; it no longer is.
-    fn unpark(&mut self, stream: StreamId) -> bool {
-        let at = self.parked.iter().position(|parked| *parked == stream);
-        at.map(|at| self.parked.swap_remove(at)).is_some()
+    /// The gate of a stream that was parked; it no longer is.
+    fn unpark(&mut self, stream: StreamId) -> Option<Gate> {
+        let at = self.parked.iter().position(|(parked, _)| *parked == stream)?;
+        Some(self.parked.swap_remove(at).1)
     }
 
     /// Names in a stream's trailers that have to go.
@@ -182,7 +192,8 @@ impl Worker {
         for _ in 0..ANSWERS_AT_ONCE {
             let Some((stream, judged)) = self.authenticator.poll_decision() else { break };
             let Judged { decision, account } = judged;
-            if !self.unpark(stream) || hostcalls::set_effective_context(stream.0).is_err() {
+            let Some(gate) = self.unpark(stream) else { continue };
+            if hostcalls::set_effective_context(stream.0).is_err() {
                 continue;
             }
             elsewhere = true;
@@ -190,9 +201,9 @@ impl Worker {
             match decision {
                 Decision::Respond(response) => respond(&response),
                 Decision::Forward(edits, answer) => {
-                    // Also where nothing is to be done to it: its context can't tell that it was let through.
-                    self.answers.push((stream, answer));
+                    self.expect_answer(stream, &answer);
                     if apply_edits(&edits).is_ok() {
+                        gate.set(true);
                         // A stream that is gone needs no resuming.
                         let _ = hostcalls::resume_http_request();
                     } else {

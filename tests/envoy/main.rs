@@ -33,6 +33,8 @@ mod module;
 mod odd;
 mod own;
 mod pages;
+mod parked;
+mod parked_lab;
 mod pools;
 mod preflight;
 mod refresh;

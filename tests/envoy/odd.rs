@@ -31,6 +31,8 @@ struct State {
     /// What is to be said next to whoever mentions this.
     answers: BTreeMap<String, VecDeque<Answer>>,
     requests: Vec<Vec<u8>>,
+    /// The heads of requests, whether their bodies came or not.
+    heads: Vec<Vec<u8>>,
 }
 
 pub struct Odd {
@@ -66,13 +68,19 @@ impl Odd {
         })
     }
 
+    /// Whether the head of a request has come that has `mark` in it.
+    pub fn has_begun(&self, mark: &str) -> bool {
+        self.with(|state| state.heads.iter().any(|head| contains(head, mark.as_bytes())))
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn serve(&self, mut stream: TcpStream) {
         let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-        let Some(request) = read(&mut stream) else { return };
+        let note_head = |head: &[u8]| self.with(|state| state.heads.push(head.to_vec()));
+        let Some(request) = read(&mut stream, note_head) else { return };
         let answer = self.with(|state| {
             state.requests.push(request.clone());
             let waiting = state
@@ -96,13 +104,17 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// A whole request: its head, and what the head says that follows.
-fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
+/// A whole request: its head, which is given away as soon as it has come, and what the head says that follows.
+fn read(stream: &mut TcpStream, note_head: impl FnOnce(&[u8])) -> Option<Vec<u8>> {
     let (mut request, mut buffer) = (Vec::new(), [0; 16_384]);
+    let mut note_head = Some(note_head);
     loop {
         let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
         request.extend_from_slice(&buffer[..read]);
         let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        if let Some(note) = note_head.take() {
+            note(&request[..end]);
+        }
         let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
         let body = &request[end + 4..];
         let whole = match head.split_once("content-length: ") {
@@ -111,7 +123,7 @@ fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
                 body.len() >= length.unwrap_or(0)
             }
             None if head.contains("transfer-encoding: chunked") => {
-                contains(body, b"0\r\n") && body.ends_with(b"\r\n\r\n")
+                body.ends_with(b"\r\n\r\n") && contains(body, b"0\r\n")
             }
             None => true,
         };

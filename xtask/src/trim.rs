@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use walrus::{ElementItems, FunctionBuilder, Module, ModuleConfig};
+use walrus::ir::BinaryOp;
+use walrus::{ElementItems, ExportItem, FunctionBuilder, FunctionId, Module, ModuleConfig, ValType};
 
 /// What the host is to call. It calls everything that a module exports, for every request, whether anything is
 /// done there or not, and the SDK exports all that there is: bodies, trailers of answers, the end of a stream and
@@ -23,6 +24,20 @@ const EXPORTS: [&str; 12] = [
     // Where the SDK drops a stream.
     "proxy_on_delete",
 ];
+
+/// The callback that decides upon a request.
+const ON_REQUEST_HEADERS: &str = "proxy_on_request_headers";
+
+/// The callback that holds a body back while the headers wait.
+const ON_REQUEST_BODY: &str = "proxy_on_request_body";
+
+/// The ABI's `StopIteration`, which is what the SDK's `Action::Pause` is: the headers wait, and the body goes on to the
+/// next callback.
+const STOP_ITERATION: i32 = 1;
+
+/// The ABI's `StopAllIterationAndWatermark`: the whole request waits, and the client with it once buffers are full. The
+/// SDK can't say it.
+const STOP_ALL: i32 = 4;
 
 /// What the SDK lends its contexts besides the callbacks: a method for each call of the host, in a table for each type
 /// of context, so that no linker can tell that they are never called. This filter calls the host itself.
@@ -60,6 +75,9 @@ pub fn trim(file: &Path) -> Result<(), String> {
     {
         return Err(failed(&format!("there is no export called {missing}")));
     }
+    if module.exports.iter().any(|export| export.name == ON_REQUEST_BODY) {
+        stop_all_with_headers(&mut module).map_err(|error| failed(&error))?;
+    }
     let needless = module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str()));
     let needless: Vec<_> = needless.map(|export| export.id()).collect();
     needless.into_iter().for_each(|export| module.exports.delete(export));
@@ -69,6 +87,27 @@ pub fn trim(file: &Path) -> Result<(), String> {
     let beside = file.with_extension("trimmed");
     module.emit_wasm_file(&beside).map_err(|error| failed(&error))?;
     std::fs::rename(&beside, file).map_err(|error| failed(&error))
+}
+
+/// Has whoever stops at the headers stop the whole request. So no body needs a callback that holds it back, which would be
+/// a call for each piece of it.
+fn stop_all_with_headers(module: &mut Module) -> Result<(), String> {
+    let decide = module.exports.get_func(ON_REQUEST_HEADERS).map_err(|error| format!("{error:#}"))?;
+    let arguments = [(); 3].map(|()| module.locals.add(ValType::I32));
+    let action = module.locals.add(ValType::I32);
+    let mut wrapper = FunctionBuilder::new(&mut module.types, &[ValType::I32; 3], &[ValType::I32]);
+    let mut body = wrapper.func_body();
+    for argument in arguments {
+        body.local_get(argument);
+    }
+    body.call(decide).local_set(action);
+    body.i32_const(STOP_ALL).local_get(action);
+    body.local_get(action).i32_const(STOP_ITERATION).binop(BinaryOp::I32Eq).select(None);
+    let wrapper: FunctionId = wrapper.finish(arguments.to_vec(), &mut module.funcs);
+    for export in module.exports.iter_mut().filter(|export| export.name == ON_REQUEST_HEADERS) {
+        export.item = ExportItem::Function(wrapper);
+    }
+    Ok(())
 }
 
 /// Has the tables hold a function that ends the virtual machine in the place of the SDK's conveniences. It is never

@@ -1,0 +1,191 @@
+//! Nothing of a request goes upstream before its decision: not its body, not its trailers, whatever Envoy's
+//! `allow_on_headers_stop_iteration` makes of a filter that stops at the headers.
+
+use std::time::Duration;
+
+use stand_in::{Endpoint, Fault, Times};
+
+use crate::bearer::{text, tokens};
+use crate::bearer_keys::under_key;
+use crate::odd::odd;
+use crate::own::wait;
+use crate::parked_lab::{BODY, KINDS, Kind, SHAPES, Sent, Shape, Site, lab, send};
+use crate::world::{CLIENT_SECRET, USER};
+
+/// What is seen of requests that wait: how each is answered, and what the upstream was sent in the end.
+struct Seen {
+    shape: Shape,
+    status: u16,
+    upstream: Vec<Vec<u8>>,
+}
+
+/// Sends a request of each shape at once, checks that none of it arrives while they wait, has the wait end, and gives
+/// what came of it.
+fn hold(
+    kind: Kind,
+    site: &Site,
+    shapes: &[Shape],
+    request: impl Fn(&str) -> Sent<'static> + Sync,
+    waits: impl Fn() -> bool,
+    end: impl FnOnce(),
+) -> Vec<Seen> {
+    let mark = |shape: &Shape| format!("held-{}-{shape:?}-", site.name);
+    std::thread::scope(|scope| {
+        let sent: Vec<_> = shapes
+            .iter()
+            .map(|shape| {
+                let request = &request;
+                (shape, scope.spawn(move || send(site, *shape, &request(&mark(shape)))))
+            })
+            .collect();
+        let waiting = rig::eventually(Duration::from_secs(20), || waits().then_some(()));
+        assert!(waiting.is_some(), "{kind:?} {}: nobody waits", site.name);
+        // Long enough for what isn't held back.
+        wait(Duration::from_millis(300));
+        for (shape, _) in &sent {
+            assert!(!odd().has_begun(&mark(shape)), "{kind:?} {shape:?}: it went upstream undecided");
+        }
+        end();
+        let seen = |(shape, sent): (&Shape, std::thread::ScopedJoinHandle<'_, u16>)| Seen {
+            shape: *shape,
+            status: sent.join().expect("an answer"),
+            upstream: odd().requests(&mark(shape)),
+        };
+        sent.into_iter().map(seen).collect()
+    })
+}
+
+/// They went upstream once, whole, as John Smith's.
+fn check_forwarded(kind: Kind, seen: &[Seen]) {
+    for Seen { shape, status, upstream } in seen {
+        if *status == 413 && *shape == Shape::Large && kind.is_whole {
+            // What cargo builds can't have Envoy stop the client; it buffers what it is set to and refuses the rest.
+            assert!(upstream.is_empty(), "{kind:?} {shape:?}");
+            continue;
+        }
+        assert_eq!((*status, upstream.len()), (200, 1), "{kind:?} {shape:?}");
+        let request = String::from_utf8_lossy(&upstream[0]);
+        let lines: Vec<String> = request.lines().map(str::to_ascii_lowercase).collect();
+        let count = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+        let user = format!("x-auth-user: {USER}");
+        assert_eq!((count(&user), count("x-auth-user:")), (1, 1), "{kind:?} {shape:?}: {lines:?}");
+        assert!(BODY.iter().all(|piece| request.contains(piece)), "{kind:?} {shape:?}: {lines:?}");
+        let has_trailers = matches!(shape, Shape::Trailers | Shape::Http2Trailers);
+        assert_eq!(count("x-kept: yes"), usize::from(has_trailers), "{kind:?} {shape:?}: {lines:?}");
+        for foreign in ["root", "__host-", "x_auth"] {
+            assert!(!request.to_ascii_lowercase().contains(foreign), "{kind:?} {shape:?}: {foreign}");
+        }
+    }
+}
+
+/// None of them went upstream at all.
+fn check_kept(kind: Kind, seen: &[Seen], expected: &[u16]) {
+    for Seen { shape, status, upstream } in seen {
+        let is_refused =
+            expected.contains(status) || *status == 413 && *shape == Shape::Large && kind.is_whole;
+        assert!(is_refused, "{kind:?} {shape:?}: {status}");
+        assert!(upstream.is_empty(), "{kind:?} {shape:?}: it went upstream");
+    }
+    assert!(lab().envoy.alive() && !lab().envoy.log().contains("panicked"));
+}
+
+fn access_token(site: &Site) -> String {
+    let tokens = tokens(&lab().cognito, &site.name, Some(CLIENT_SECRET), &site.name, "openid");
+    text(&tokens, "access_token").to_owned()
+}
+
+fn posted(target: &str, headers: Vec<(&'static str, String)>) -> Sent<'static> {
+    Sent { method: "POST", target: format!("/admin/{target}"), headers }
+}
+
+fn calls(site: &Site, endpoint: Endpoint) -> usize {
+    let who = if endpoint == Endpoint::Jwks { site.pool_id() } else { site.name.clone() };
+    lab().cognito.calls(endpoint, &who).len()
+}
+
+#[test]
+fn a_body_waits_while_a_key_that_no_token_named_before_is_asked_for() {
+    for kind in KINDS {
+        let site = lab().site(kind, "kid");
+        let token = under_key(&access_token(&site), "never-heard-of");
+        let fetched =
+            rig::eventually(Duration::from_secs(20), || (calls(&site, Endpoint::Jwks) > 0).then_some(()));
+        assert!(fetched.is_some(), "{kind:?}");
+        let before = calls(&site, Endpoint::Jwks);
+        let slow = Fault::Slow(Duration::from_millis(1_500));
+        lab().cognito.fault(Endpoint::Jwks, &site.pool_id(), slow, Times::Next(1));
+        let request = |mark: &str| posted(mark, vec![("authorization", format!("Bearer {token}"))]);
+        let waits = || calls(&site, Endpoint::Jwks) > before;
+        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, || ()), &[401]);
+    }
+}
+
+#[test]
+fn a_body_waits_while_there_are_no_keys_yet_and_goes_on_whole() {
+    for kind in KINDS {
+        let site = lab().site(kind, "keys");
+        let token = access_token(&site);
+        let request = |mark: &str| posted(mark, vec![("authorization", format!("Bearer {token}"))]);
+        let before = calls(&site, Endpoint::Jwks);
+        let waits = || calls(&site, Endpoint::Jwks) > before;
+        let end = || lab().cognito.clear_faults(&site.pool_id());
+        check_forwarded(kind, &hold(kind, &site, &SHAPES, request, waits, end));
+    }
+}
+
+/// A session whose tokens are over.
+fn session_over(site: &Site) -> String {
+    let session = site.session();
+    wait(Duration::from_millis(2_100));
+    session
+}
+
+#[test]
+fn a_body_waits_while_a_session_is_refreshed_and_goes_on_whole() {
+    for kind in KINDS {
+        let site = lab().site(kind, "refresh");
+        let session = session_over(&site);
+        let before = calls(&site, Endpoint::Token);
+        let slow = Fault::Slow(Duration::from_secs(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        let request = |mark: &str| posted(mark, vec![("cookie", session.clone())]);
+        let waits = || calls(&site, Endpoint::Token) > before;
+        check_forwarded(kind, &hold(kind, &site, &SHAPES, request, waits, || ()));
+    }
+}
+
+#[test]
+fn a_body_never_goes_on_where_the_refresh_says_no() {
+    for kind in KINDS {
+        let site = lab().site(kind, "over");
+        let session = session_over(&site);
+        let before = calls(&site, Endpoint::Token);
+        lab().cognito.revoke_all(&site.pool_id(), USER);
+        let slow = Fault::Slow(Duration::from_secs(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        let request = |mark: &str| posted(mark, vec![("cookie", session.clone())]);
+        let waits = || calls(&site, Endpoint::Token) > before;
+        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, || ()), &[401]);
+    }
+}
+
+#[test]
+fn a_body_of_a_callback_goes_nowhere() {
+    for kind in KINDS {
+        let site = lab().site(kind, "callback");
+        let (target, cookies) = site.callback();
+        let before = calls(&site, Endpoint::Token);
+        let slow = Fault::Slow(Duration::from_secs(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        let request = |mark: &str| Sent {
+            method: "GET",
+            target: format!("{target}&mark={mark}"),
+            headers: vec![("cookie", cookies.clone())],
+        };
+        let waits = || calls(&site, Endpoint::Token) > before;
+        let seen = hold(kind, &site, &SHAPES, request, waits, || ());
+        // A worker that doesn't redeem the code says that it has been redeemed.
+        check_kept(kind, &seen, &[302, 400]);
+        assert!(seen.iter().any(|seen| seen.status == 302), "{kind:?}");
+    }
+}

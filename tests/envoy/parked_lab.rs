@@ -1,0 +1,242 @@
+//! Where requests with bodies are parked: listeners with Envoy's `allow_on_headers_stop_iteration` and without, each with
+//! the module of `make build` and with the one that cargo alone builds, before an upstream that keeps what it is sent.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports};
+use serde_json::json;
+use stand_in::{Config, Endpoint, Fault, Pool, StandIn, Times};
+
+use crate::odd::odd;
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
+
+/// What keeps a request waiting.
+pub const WAYS: [&str; 5] = ["kid", "keys", "refresh", "over", "callback"];
+
+/// What a module is run with: the names of the listeners' kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub name: &'static str,
+    /// Envoy's `PluginConfig.allow_on_headers_stop_iteration`.
+    allow: bool,
+    /// Whether the module is what cargo builds, before `make build` takes out what needn't be called.
+    pub is_whole: bool,
+}
+
+pub const KINDS: [Kind; 4] = [
+    Kind { name: "default", allow: false, is_whole: false },
+    Kind { name: "allowed", allow: true, is_whole: false },
+    Kind { name: "whole", allow: false, is_whole: true },
+    Kind { name: "whole-allowed", allow: true, is_whole: true },
+];
+
+/// The module as cargo leaves it beside the finished one.
+fn whole_wasm() -> PathBuf {
+    let wasm = wasm();
+    wasm.with_file_name("deps").join(wasm.file_name().expect("a name"))
+}
+
+fn name(kind: Kind, way: &str) -> String {
+    format!("{}-{way}", kind.name)
+}
+
+fn user_pool(kind: Kind, way: &str) -> Pool {
+    let mut pool = pool(&name(kind, way), false);
+    if ["refresh", "over"].contains(&way) {
+        let client = &mut pool.clients[0];
+        (client.id_token_seconds, client.access_token_seconds) = (2, 2);
+    }
+    pool
+}
+
+pub struct Lab {
+    pub cognito: StandIn,
+    pub envoy: Envoy,
+    ports: Vec<(String, u16)>,
+}
+
+pub fn lab() -> &'static Lab {
+    static LAB: LazyLock<Lab> = LazyLock::new(Lab::new);
+    &LAB
+}
+
+impl Lab {
+    fn new() -> Self {
+        let sites: Vec<_> = KINDS.iter().flat_map(|kind| WAYS.map(|way| (*kind, way))).collect();
+        let pools = sites.iter().map(|(kind, way)| user_pool(*kind, way)).collect();
+        let cognito = StandIn::start(Config::new(pools)).expect("a stand-in");
+        for kind in KINDS {
+            cognito.fault(Endpoint::Jwks, &pool_id(&name(kind, "keys")), Fault::Status(500), Times::Always);
+        }
+        let free = free_ports(sites.len() + 1);
+        let trailers = json!({ "enable_trailers": true });
+        let mut upstream = rig::static_cluster("app", odd().addr);
+        upstream["typed_extension_protocol_options"] = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http_protocol_options": trailers },
+        }});
+        let mut bootstrap = Bootstrap::new(free[0], wasm())
+            .cluster_json(upstream)
+            .cluster("cognito_domain", cognito.domain_addr())
+            .cluster("cognito_idp", cognito.idp_addr());
+        let mut ports = Vec::new();
+        for ((kind, way), port) in sites.into_iter().zip(&free[1..]) {
+            let name = name(kind, way);
+            let config = config_at(&name, &cognito.domain_url(), &cognito.idp_url());
+            let config = merged(config, json!({ "bearer": { "enabled": true } }));
+            let mut listener = Listener::new(*port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
+            listener.name.clone_from(&name);
+            listener.wasm = kind.is_whole.then(whole_wasm);
+            listener.vm_id = Some(if kind.is_whole { "whole" } else { "trimmed" }.to_owned());
+            listener.manager_overrides = json!({ "http_protocol_options": trailers });
+            if kind.allow {
+                listener.plugin_overrides = json!({ "allow_on_headers_stop_iteration": true });
+            }
+            bootstrap = bootstrap.listener(listener);
+            ports.push((name, *port));
+        }
+        let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
+        Self { cognito, envoy, ports }
+    }
+
+    pub fn site(&'static self, kind: Kind, way: &str) -> Site {
+        let name = name(kind, way);
+        let port = self.ports.iter().find(|(found, _)| *found == name).expect("a site").1;
+        Site { lab: self, name, addr: ([127, 0, 0, 1], port).into() }
+    }
+}
+
+/// One listener.
+#[derive(Clone)]
+pub struct Site {
+    lab: &'static Lab,
+    pub name: String,
+    pub addr: SocketAddr,
+}
+
+impl Site {
+    pub fn host(&self) -> String {
+        format!("{}.example.test", self.name)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.host())
+    }
+
+    pub fn pool_id(&self) -> String {
+        pool_id(&self.name)
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new().route(&self.url(""), self.addr)
+    }
+
+    /// The `cookie` header of a session.
+    pub fn session(&self) -> String {
+        let mut browser = self.browser();
+        let visit = browser.sign_in(&self.url("/"), USER, PASSWORD);
+        assert_eq!(visit.status(), 200, "{visit}\n{}", self.lab.envoy.log());
+        browser.cookie_header(&self.url("/"))
+    }
+
+    /// The address of a callback that nobody has visited, and the cookies that belong to it.
+    pub fn callback(&self) -> (String, String) {
+        let mut browser = self.browser();
+        let start = browser.step(&self.url("/"));
+        let callback = crate::world::callback_of(start.location().expect("a location"));
+        let target = callback.strip_prefix(&self.url("")).expect("this site").to_owned();
+        (target, browser.cookie_header(&self.url("/")))
+    }
+}
+
+/// What a client sends along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// HTTP/1.1 with `Content-Length`.
+    Length,
+    Chunked,
+    /// Chunked, with trailers that pretend to be ours.
+    Trailers,
+    /// More than Envoy buffers by default.
+    Large,
+    /// HTTP/2: data in two pieces with a pause between them.
+    Http2,
+    /// The same with trailers.
+    Http2Trailers,
+}
+
+pub const SHAPES: [Shape; 6] =
+    [Shape::Length, Shape::Chunked, Shape::Trailers, Shape::Large, Shape::Http2, Shape::Http2Trailers];
+
+/// The first and the last piece of each body.
+pub const BODY: [&str; 2] = ["what-is-first;", "what-is-last"];
+const LARGE: usize = 3 << 20;
+
+/// A request whose body is on its way.
+pub struct Sent<'a> {
+    pub method: &'a str,
+    pub target: String,
+    /// Beside the identity that it makes up.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// Sends a request in a shape, and gives the status of its answer.
+pub fn send(site: &Site, shape: Shape, sent: &Sent<'_>) -> u16 {
+    if matches!(shape, Shape::Http2 | Shape::Http2Trailers) {
+        return send_http2(site, shape == Shape::Http2Trailers, sent);
+    }
+    let mut request = RawRequest::new(sent.method, &sent.target).host(&site.host());
+    for (name, value) in sent.headers.iter().chain(&made_up()) {
+        request = request.header(name, value);
+    }
+    let request = match shape {
+        Shape::Length => request.body(BODY.concat()),
+        Shape::Large => request.body([BODY[0], &"x".repeat(LARGE), BODY[1]].concat()),
+        Shape::Trailers => {
+            let pieces = BODY.map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).concat();
+            let trailers = "x-auth-user: root\r\nX_Auth_Roles: root\r\nx-kept: yes\r\n";
+            request.header("transfer-encoding", "chunked").body(format!("{pieces}0\r\n{trailers}\r\n"))
+        }
+        _ => request.chunks(BODY.map(str::as_bytes)),
+    };
+    rig::send(site.addr, &request).expect("an answer").status
+}
+
+fn made_up() -> [(&'static str, String); 2] {
+    [("x-auth-user", "root".to_owned()), ("x_auth_roles", "root".to_owned())]
+}
+
+fn send_http2(site: &Site, has_trailers: bool, sent: &Sent<'_>) -> u16 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(site.addr).await.expect("connected");
+        let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        let connection = tokio::spawn(connection);
+        let request = http::Request::builder().method(sent.method).uri(site.url(&sent.target));
+        let headers = sent.headers.iter().chain(&made_up()).cloned().collect::<Vec<_>>();
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, value.as_str()));
+        let (response, mut body) =
+            client.send_request(request.body(()).expect("a request"), false).expect("sent");
+        // It may be answered before all of it was sent.
+        let _ = body.send_data(BODY[0].into(), false);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        let _ = body.send_data(BODY[1].into(), !has_trailers);
+        if has_trailers {
+            let mut trailers = http::HeaderMap::new();
+            for (name, value) in [("x-auth-user", "root"), ("x_auth_roles", "root"), ("x-kept", "yes")] {
+                trailers.insert(name, value.parse().expect("a value"));
+            }
+            let _ = body.send_trailers(trailers);
+        }
+        let status = response.await.expect("an answer").status().as_u16();
+        connection.abort();
+        status
+    })
+}
