@@ -18,7 +18,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
         plan(json!({
             "roles": { "attributes_from": "userinfo" },
             "headers": zone,
-            "timeouts": { "userinfo": "1s" },
+            "timeouts": { "userinfo": "3s" },
         }))
     };
     let get_user = || {
@@ -26,7 +26,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
             "roles": { "attributes_from": "get_user" },
             "scopes": ["openid", "email", "aws.cognito.signin.user.admin"],
             "headers": zone,
-            "timeouts": { "userinfo": "1s" },
+            "timeouts": { "userinfo": "3s" },
         }))
     };
     vec![
@@ -129,14 +129,13 @@ fn check_renewed(name: &'static str, endpoint: Endpoint) {
     let pool = pool_id(name);
     world().cognito.set_attribute(&pool, USER, "custom:roles", Some("authp/guest"));
     world().cognito.set_attribute(&pool, USER, "custom:timezone", Some("Asia/Tokyo"));
-    let renewed = rig::eventually(Duration::from_secs(20), || {
+    let renewed = rig::eventually(rig::PATIENCE, || {
         let seen = site.seen_from(&mut browser);
-        (known(&seen) != JOHN).then_some(seen)
+        (known(&seen) == (Some("authp/guest"), Some("Asia/Tokyo"))).then_some(())
     });
-    let seen = renewed.expect("a refresh");
-    assert_eq!(known(&seen), (Some("authp/guest"), Some("Asia/Tokyo")));
+    assert!(renewed.is_some(), "a refresh");
     // A refresh may be between its two calls just now.
-    let each = rig::eventually(Duration::from_secs(5), || {
+    let each = rig::eventually(rig::PATIENCE, || {
         let tokens = asked(site, Endpoint::Token);
         (tokens >= 2 && asked(site, endpoint) == tokens).then_some(())
     });
@@ -178,7 +177,7 @@ fn without_user_info_nobody_is_signed_in() {
         (Fault::Status(403), 503),
         (Fault::Reset, 503),
         (Fault::Truncated, 503),
-        (Fault::Slow(Duration::from_secs(3)), 504),
+        (Fault::Slow(Duration::from_secs(30)), 504),
         (Fault::Status(401), 502),
         (Fault::Html, 502),
         (Fault::Empty, 502),
@@ -204,7 +203,7 @@ fn without_get_user_nobody_is_signed_in() {
         (Fault::Status(500), 503),
         // As AWS throttles its API: 400, and a type that says so.
         (Fault::Status(400), 503),
-        (Fault::Slow(Duration::from_secs(3)), 504),
+        (Fault::Slow(Duration::from_secs(30)), 504),
         (Fault::Html, 502),
         (body(r#"{"Username":"jsmith"}"#), 502),
         (body(r#"{"UserAttributes":[{"Name":"sub","Value":"somebody-else"}]}"#), 401),
@@ -219,13 +218,13 @@ fn check_outage(name: &'static str, endpoint: Endpoint) {
     world().cognito.fault(endpoint, name, Fault::Status(500), Times::Always);
     world().cognito.set_attribute(&pool_id(name), USER, "custom:roles", Some("authp/guest"));
     // Two refreshes at least: the second spends the refresh token that the first one brought.
-    let refreshed = rig::eventually(Duration::from_secs(40), || {
+    let refreshed = rig::eventually(rig::PATIENCE, || {
         assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "they stay who they were");
         (asked(site, Endpoint::Token) >= 3).then_some(())
     });
     assert!(refreshed.is_some(), "{} token calls", asked(site, Endpoint::Token));
     world().cognito.clear_faults(name);
-    let renewed = rig::eventually(Duration::from_secs(40), || {
+    let renewed = rig::eventually(rig::PATIENCE, || {
         let seen = site.seen_from(&mut browser);
         (header(&seen, "x-auth-roles") == Some("authp/guest")).then_some(())
     });

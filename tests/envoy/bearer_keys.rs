@@ -76,7 +76,7 @@ fn a_key_that_appeared_just_now_is_fetched_while_the_request_waits() {
     assert_eq!(fetches(), before + 1);
     // The old key has been withdrawn. Each of the workers notices, though they had verified the token once.
     let mut refused = 0;
-    let noticed = rig::eventually(Duration::from_secs(20), || {
+    let noticed = rig::eventually(rig::PATIENCE, || {
         refused = if site.send(with(&old, "/json")).status == 401 { refused + 1 } else { 0 };
         (refused >= 20).then_some(())
     });
@@ -101,20 +101,28 @@ fn without_keys_bearer_requests_wait_and_are_then_told_to_come_again() {
     assert!(response.header("retry-after").is_some(), "{response:?}");
     assert_eq!(response.json(), json!({ "error": "temporarily_unavailable" }));
     let waited = asked.elapsed();
-    assert!((Duration::from_secs(5)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
+    assert!((Duration::from_secs(5)..rig::PATIENCE).contains(&waited), "{waited:?}");
     let asked = Instant::now();
     let public = own.send(0, with(&token, "/public/json"));
     assert_eq!((public.status, header(&public.json(), "x-auth-user")), (200, None));
-    assert!(asked.elapsed() < Duration::from_secs(2), "where anybody may be nobody waits");
+    assert!(asked.elapsed() < waited, "where anybody may be nobody waits");
 
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| own.send(0, with(&token, "/json")));
-        let before = fetches(&own);
-        let tried = rig::eventually(Duration::from_secs(8), || (fetches(&own) > before + 1).then_some(()));
-        assert!(tried.is_some() && !waiting.is_finished(), "it waits while the set is asked for again");
-        own.cognito().clear_faults(&pool);
-        let response = waiting.join().expect("an answer");
-        assert_eq!(response.status, 200, "{response:?}");
-    });
+    let waited_for = || {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| own.send(0, with(&token, "/json")));
+            let before = fetches(&own);
+            let tried = rig::eventually(rig::PATIENCE, || (fetches(&own) > before + 1).then_some(()));
+            assert!(tried.is_some(), "the set is asked for again");
+            // On a machine that is busy enough its patience may be over by now.
+            let still_waits = !waiting.is_finished();
+            if still_waits {
+                own.cognito().clear_faults(&pool);
+            }
+            let response = waiting.join().expect("an answer");
+            assert_eq!(response.status, if still_waits { 200 } else { 503 }, "{response:?}");
+            still_waits
+        })
+    };
+    assert!((0..5).any(|_| waited_for()), "it waits while the set is asked for again");
     check_refused(&own.send(0, with("abc", "/json")), "and judgement is as ever");
 }

@@ -1,11 +1,9 @@
 //! Cases of `docs/security-cases.md`: what an upstream's answer may do to our cookies, which is nothing.
 
-use std::time::Duration;
-
 use rig::{RawRequest, Response};
-use stand_in::Client;
 
-use crate::own::{Own, Wish, wait};
+use crate::aged::OVER;
+use crate::own::{Own, Wish};
 use crate::world::world;
 
 /// What an app must not set, in spellings that a browser may make a cookie of ours of.
@@ -70,14 +68,8 @@ fn case_099_an_app_sets_none_of_our_cookies() {
 
 #[test]
 fn case_099_beside_the_cookies_of_a_refresh_an_app_sets_none_of_ours_either() {
-    let short = |client: &mut Client| {
-        client.id_token_seconds = 3;
-        client.access_token_seconds = 3;
-    };
-    let own = Own::new(Wish { client: short, ..Wish::default() });
-    let browser = own.signed_in();
-    let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(3_200));
+    let own = Own::new(Wish::default());
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
     let response = own.send(0, asking("/json", &cookies));
     assert_eq!(response.status, 200);
     let (refreshed, theirs): (Vec<_>, Vec<_>) = lines(&response)

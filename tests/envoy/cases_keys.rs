@@ -2,7 +2,6 @@
 //! the one in wasm. The key set is the test's, so that it has the private key.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,9 +60,8 @@ fn case_048_no_bent_signature_is_taken_by_either_verifier() {
         let token = |signature: &[u8]| format!("{input}.{}", b64(signature));
         let taken = token(&good(&KEY, input.as_bytes()));
         // The set that Envoy had from the start is another; the new key is fetched when it is seen.
-        let fetched = rig::eventually(Duration::from_secs(10), || {
-            (site.send(with(&taken, "/json")).status == 200).then_some(())
-        });
+        let fetched =
+            rig::eventually(rig::PATIENCE, || (site.send(with(&taken, "/json")).status == 200).then_some(()));
         assert!(fetched.is_some(), "{name}: the way they are made is right\n{}", world().envoy.log());
         for (what, signature) in bent(&KEY, input.as_bytes()) {
             check_refused(&site.send(with(&token(&signature), "/json")), &format!("{name}: {what}"));

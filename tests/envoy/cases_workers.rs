@@ -7,14 +7,13 @@ use rig::{RawRequest, Response};
 use serde_json::Value;
 use stand_in::{Client, Endpoint, Fault, Rotation, Times};
 
-use crate::own::{NAME, Own, Wish, wait};
+use crate::aged::OVER;
+use crate::own::{NAME, Own, Wish};
 use crate::world::{callback_of, parameter, pool_id};
 
 const WORKERS: u32 = 16;
 
 fn rotating(client: &mut Client, grace_seconds: u64) {
-    client.id_token_seconds = 3;
-    client.access_token_seconds = 3;
     client.rotation = Some(Rotation { grace_seconds });
 }
 
@@ -50,8 +49,7 @@ fn case_100_165_sixteen_workers_are_one_envoy() {
     // On a machine that is busy enough, a fetch may time out while sixteen workers start.
     let failed = own.envoys[0].log().matches("event=jwks.failed").count();
     assert!(fetches <= 1 + failed, "{fetches} fetches for all of them\n{}", own.envoys[0].log());
-    let cookies = own.signed_in().cookie_header(&own.url("/"));
-    wait(Duration::from_millis(3_100));
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(300)), Times::Always);
     let answers = at_once(&own, 50, &cookies);
     assert!(answers.iter().all(|answer| answer.status == 200), "nobody fails");
@@ -62,22 +60,22 @@ fn case_100_165_sixteen_workers_are_one_envoy() {
 fn case_100_with_a_grace_period_three_envoys_refresh_one_session_at_once_and_nobody_fails() {
     for client in [|client: &mut Client| rotating(client, 10), |client: &mut Client| rotating(client, 60)] {
         let own = Own::new(Wish { client, envoys: 3, ..Wish::default() });
-        let cookies = own.signed_in().cookie_header(&own.url("/"));
-        wait(Duration::from_millis(3_100));
+        let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
         own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(300)), Times::Always);
         let answers = at_once(&own, 50, &cookies);
         assert!(answers.iter().all(|answer| answer.status == 200), "nobody fails");
         assert_eq!(refreshes(&own), 3, "one for each Envoy");
         own.cognito().clear_faults(NAME);
         // Whichever cookies the browser keeps, they go on.
-        wait(Duration::from_millis(3_100));
         for answer in [&answers[0], &answers[1], &answers[2]] {
             let jar: Vec<String> = answer
                 .set_cookies()
                 .iter()
                 .map(|cookie| format!("{}={}", cookie.name, cookie.value))
                 .collect();
-            let next = own.send(0, RawRequest::get("/json").header("cookie", jar.join("; ")));
+            // Older by less than before: what is had later stays later.
+            let jar = own.aged(&jar.join("; "), OVER - Duration::from_secs(4));
+            let next = own.send(0, RawRequest::get("/json").header("cookie", jar));
             assert_eq!(next.status, 200, "{}", own.envoys[0].log());
         }
     }

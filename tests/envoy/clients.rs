@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use rig::RawRequest;
 use serde_json::json;
-use stand_in::{Client, Endpoint, Fault, Times};
+use stand_in::{Endpoint, Fault, Times};
 
-use crate::own::{NAME, ORIGIN, Own, Wish, wait};
+use crate::aged::OVER;
+use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::world::{USER, header, headers, world};
-
-fn short_lived(client: &mut Client) {
-    client.id_token_seconds = 3;
-    client.access_token_seconds = 3;
-}
 
 /// An upstream that answers every request with these bytes, piece by piece.
 fn upstream(pieces: &'static [&'static str]) -> SocketAddr {
@@ -50,11 +46,7 @@ fn websocket(cookies: &str) -> RawRequest {
 #[test]
 fn a_websocket_is_upgraded_with_the_cookies_of_a_refresh() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
-    let own = Own::new(Wish {
-        client: short_lived,
-        upstream: Some(upstream(Box::leak(Box::new([answer])))),
-        ..Wish::default()
-    });
+    let own = Own::new(Wish { upstream: Some(upstream(Box::leak(Box::new([answer])))), ..Wish::default() });
     let mut browser = own.browser();
     // The upstream has no page to land on, so the sign-in is taken up to its last step only.
     let start = browser.step(&own.url("/"));
@@ -63,8 +55,7 @@ fn a_websocket_is_upgraded_with_the_cookies_of_a_refresh() {
     let cookies = browser.cookie_header(&own.url("/"));
     assert_eq!(own.send(0, websocket("")).status, 401, "without a session there is no upgrade");
     assert_eq!(own.send(0, websocket(&cookies)).status, 101);
-    wait(Duration::from_millis(3_100));
-    let response = own.send(0, websocket(&cookies));
+    let response = own.send(0, websocket(&own.aged(&cookies, OVER)));
     assert_eq!(response.status, 101);
     assert!(response.set_cookie("__Host-auth").is_some(), "{:?}", response.headers);
 }
@@ -72,13 +63,12 @@ fn a_websocket_is_upgraded_with_the_cookies_of_a_refresh() {
 #[test]
 fn a_streamed_answer_carries_cookies_in_its_head() {
     let pieces: &[&str] = &[
-        "HTTP/1.1 200 OK\r\ncache-control: public, s-maxage=31536000\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncache-control: public, s-maxage=31536000\r\ncontent-type: text/event-stream\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n",
         "6\r\ndata:1\r\n",
         "6\r\ndata:2\r\n",
         "0\r\n\r\n",
     ];
     let own = Own::new(Wish {
-        client: short_lived,
         upstream: Some(upstream(Box::leak(pieces.to_vec().into_boxed_slice()))),
         ..Wish::default()
     });
@@ -88,8 +78,7 @@ fn a_streamed_answer_carries_cookies_in_its_head() {
     let cookies = browser.cookie_header(&own.url("/"));
     let before = own.send(0, RawRequest::get("/events").header("cookie", &cookies));
     assert_eq!(before.header("cache-control"), Some("public, s-maxage=31536000"), "the app's own otherwise");
-    wait(Duration::from_millis(3_100));
-    let response = own.send(0, RawRequest::get("/events").header("cookie", &cookies));
+    let response = own.send(0, RawRequest::get("/events").header("cookie", own.aged(&cookies, OVER)));
     assert_eq!(response.text(), "data:1data:2");
     assert!(response.set_cookie("__Host-auth").is_some());
     assert_eq!(response.header("cache-control"), Some("no-store"), "no cache may hand it to somebody else");

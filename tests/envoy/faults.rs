@@ -57,8 +57,10 @@ fn every_fault_of_the_token_endpoint_ends_on_a_page() {
 fn a_slow_token_endpoint_is_given_up_in_time() {
     let site = world().site("slow");
     let begun = Instant::now();
-    check(&site, Fault::Slow(Duration::from_secs(20)), 504, "token_timeout");
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    check(&site, Fault::Held, 504, "token_timeout");
+    world().cognito.clear_faults(site.name);
+    // `check` signs somebody in besides, who waits for nothing.
+    assert!(begun.elapsed() < rig::PATIENCE, "{:?}", begun.elapsed());
 }
 
 /// Every way in which an ID token can be wrong, and what it is called.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rig::{Browser, RawRequest, Response};
 use stand_in::{Endpoint, Fault, Times};
 
+use crate::aged::OVER;
 use crate::own::{NAME, ORIGIN, Own, Wish, wait};
 use crate::world::{callback_of, parameter};
 
@@ -77,16 +78,8 @@ fn many_sign_ins_that_wait_for_the_key_set_get_their_answers() {
 
 #[test]
 fn requests_that_wait_for_one_refresh_go_on_a_few_at_a_time() {
-    let own = Own::new(Wish {
-        client: |client| {
-            client.id_token_seconds = 3;
-            client.access_token_seconds = 3;
-        },
-        workers: 1,
-        ..Wish::default()
-    });
-    let cookies = own.signed_in().cookie_header(&own.url("/"));
-    wait(Duration::from_millis(3_100));
+    let own = Own::new(Wish { workers: 1, ..Wish::default() });
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_secs(1)), Times::Next(1));
     let answers = at_once(&own, 500, &RawRequest::get("/json").header("cookie", &cookies));
     assert!(answers.iter().all(|answer| answer.status == 200));
@@ -101,8 +94,7 @@ fn one_token_cookie_shown_again_and_again_is_revoked_once() {
     for answer in at_once(&own, 100, &request) {
         assert_eq!(answer.status, 302);
     }
-    let revoked =
-        rig::eventually(Duration::from_secs(5), || own.cognito().calls(Endpoint::Revoke, NAME).pop());
+    let revoked = rig::eventually(rig::PATIENCE, || own.cognito().calls(Endpoint::Revoke, NAME).pop());
     assert!(revoked.is_some());
     wait(Duration::from_millis(300));
     assert_eq!(own.cognito().calls(Endpoint::Revoke, NAME).len(), 1);

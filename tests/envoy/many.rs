@@ -6,6 +6,7 @@ use rig::{Bootstrap, Browser, Connection, Envoy, Filter, Listener, Options, RawR
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Rotation, Times};
 
+use crate::aged::{DUE, OVER};
 use crate::own::{NAME, ORIGIN, Own, Wish, wait};
 use crate::sealed::{resident, sealed_sessions};
 use crate::world::{PASSWORD, SESSION_KEY, USER, callback_of};
@@ -16,11 +17,7 @@ const NEW_KEY: &str = "YWFhYWFhYWFhYWFhYWFhYWJiYmJiYmJiYmJiYmJiYmI=";
 #[test]
 fn envoys_that_share_a_key_share_sessions() {
     let own = Own::new(Wish {
-        client: |client| {
-            client.id_token_seconds = 4;
-            client.access_token_seconds = 4;
-            client.rotation = Some(Rotation { grace_seconds: 0 });
-        },
+        client: |client| client.rotation = Some(Rotation { grace_seconds: 0 }),
         envoys: 2,
         ..Wish::default()
     });
@@ -34,7 +31,7 @@ fn envoys_that_share_a_key_share_sessions() {
         own.url("/wanted"),
         "begun at the first, finished at the second"
     );
-    wait(Duration::from_millis(4_100));
+    own.age(&mut browser, OVER);
     let mut browser = at(0, &browser);
     let refreshed = browser.fetch(&own.url("/json"));
     assert!(refreshed.set_cookie("__Host-auth").is_some(), "refreshed at the first");
@@ -47,22 +44,18 @@ fn envoys_that_share_a_key_share_sessions() {
 #[test]
 fn a_race_between_envoys_signs_nobody_out() {
     let own = Own::new(Wish {
-        client: |client| {
-            client.id_token_seconds = 16;
-            client.access_token_seconds = 16;
-            client.rotation = Some(Rotation { grace_seconds: 0 });
-        },
+        client: |client| client.rotation = Some(Rotation { grace_seconds: 0 }),
         envoys: 2,
         ..Wish::default()
     });
-    let browser = own.signed_in();
-    let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(13_300));
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), DUE);
     for index in [0, 1] {
         let answer = own.send(index, RawRequest::get("/json").header("cookie", &cookies));
         assert_eq!(answer.status, 200);
     }
-    wait(Duration::from_millis(300));
+    let ended = |envoy: &Envoy| envoy.log_line("event=refresh.").is_some();
+    let all_ended = || own.envoys.iter().all(ended).then_some(());
+    assert!(rig::eventually(rig::PATIENCE, all_ended).is_some());
     let lost = own.envoys.iter().filter(|envoy| envoy.log().contains("reason=invalid_grant")).count();
     assert!(lost <= 1, "without grace at most one of them gets new tokens");
     for index in [0, 1] {
@@ -73,13 +66,7 @@ fn a_race_between_envoys_signs_nobody_out() {
 
 #[test]
 fn the_session_key_is_rotated_under_live_sessions_and_sign_ins() {
-    let mut own = Own::new(Wish {
-        client: |client| {
-            client.id_token_seconds = 6;
-            client.access_token_seconds = 6;
-        },
-        ..Wish::default()
-    });
+    let mut own = Own::new(Wish::default());
     let mut browser = own.signed_in();
     let mut halfway = own.browser();
     let start = halfway.step(&own.url("/wanted"));
@@ -87,7 +74,7 @@ fn the_session_key_is_rotated_under_live_sessions_and_sign_ins() {
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "a live session goes on");
     let callback = callback_of(start.location().expect("a redirect"));
     assert_eq!(halfway.navigate(&callback).status(), 200, "and so does a sign-in under way");
-    wait(Duration::from_millis(6_100));
+    own.age(&mut browser, OVER);
     assert!(browser.fetch(&own.url("/json")).set_cookie("__Host-auth").is_some(), "re-sealed by its refresh");
     own.restart(0, &json!({ "session": { "keys": [NEW_KEY] } }));
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "the old key may go then");
@@ -99,11 +86,13 @@ fn an_envoy_that_drains_finishes_what_is_under_way() {
     let mut browser = own.browser();
     let start = browser.step(&own.url("/wanted"));
     let callback = callback_of(start.location().expect("a redirect"));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(600)), Times::Next(1));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     let parked = std::thread::spawn(move || browser.step(&callback));
-    wait(Duration::from_millis(200));
+    let asked = || (!own.cognito().calls(Endpoint::Token, NAME).is_empty()).then_some(());
+    assert!(rig::eventually(rig::PATIENCE, asked).is_some(), "it waits");
     let drained = own.envoys[0].admin("POST", "/drain_listeners?graceful&skip_exit").expect("an answer");
     assert_eq!(drained.status, 200, "{}", drained.text());
+    own.cognito().clear_faults(NAME);
     let answer = parked.join().expect("an answer");
     assert_eq!(answer.status, 302);
     assert!(answer.set_cookie("__Host-auth").is_some());
@@ -140,23 +129,20 @@ fn filters_in_one_vm_do_not_disturb_each_other() {
 #[test]
 fn clients_that_leave_while_a_refresh_is_under_way_do_no_harm() {
     let own = Own::new(Wish {
-        client: |client| {
-            client.id_token_seconds = 3;
-            client.access_token_seconds = 3;
-            client.rotation = Some(Rotation { grace_seconds: 0 });
-        },
+        client: |client| client.rotation = Some(Rotation { grace_seconds: 0 }),
         ..Wish::default()
     });
-    let cookies = own.signed_in().cookie_header(&own.url("/"));
-    wait(Duration::from_millis(3_100));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(500)), Times::Next(1));
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     for _ in 0..20 {
         let request = RawRequest::get("/json").host("own.example.test").header("cookie", &cookies);
         let pending = rig::open(own.addr(0), &request).expect("sent");
         wait(Duration::from_millis(10));
         drop(pending);
     }
-    wait(Duration::from_millis(800));
+    own.cognito().clear_faults(NAME);
+    let done = || own.envoys[0].log_line("event=refresh.completed");
+    assert!(rig::eventually(rig::PATIENCE, done).is_some(), "{}", own.envoys[0].log());
     let after = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
     assert_eq!(after.status, 200, "the refresh that nobody waited for wasn't lost");
     assert!(after.set_cookie("__Host-auth").is_some());

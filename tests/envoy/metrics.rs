@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, eventually, free_ports};
+use rig::{
+    Bootstrap, Browser, Envoy, Filter, Listener, Options, PATIENCE, RawRequest, eventually, free_ports,
+};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
 use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
 
+use crate::aged::{OVER, age};
 use crate::bearer::{text, tokens};
 use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, merged, pool, wasm};
 
@@ -74,6 +77,11 @@ impl Seen {
         browser
     }
 
+    fn age(&self, browser: &mut Browser, by: Duration) {
+        let config = config_at(SITE, &self.cognito.domain_url(), &self.cognito.idp_url());
+        age(&config, &format!("{SITE}.example.test"), browser, by);
+    }
+
     fn get(&self, request: RawRequest) -> u16 {
         let request = request.host(&format!("{SITE}.example.test")).header("x-forwarded-proto", "https");
         rig::send(self.addr, &request).expect("an answer").status
@@ -88,7 +96,7 @@ impl Seen {
     fn counts(&self, expected: &[(&str, i64)]) {
         let all = || expected.iter().all(|(name, count)| self.stat(name) == *count).then_some(());
         let stats = || self.envoy.stats("wasmcustom.");
-        assert!(eventually(Duration::from_secs(5), all).is_some(), "{expected:?}: {:#?}", stats());
+        assert!(eventually(PATIENCE, all).is_some(), "{expected:?}: {:#?}", stats());
     }
 
     #[track_caller]
@@ -140,20 +148,20 @@ fn what_happens_is_counted() {
         let count = seen.envoy.histogram_count("wasmcustom.envoy_cognito.token_exchange_ms");
         (count >= 1).then_some(())
     };
-    assert!(eventually(Duration::from_secs(5), recorded).is_some(), "the token endpoint was timed");
+    assert!(eventually(PATIENCE, recorded).is_some(), "the token endpoint was timed");
     let names: Vec<String> = seen.envoy.stats("wasmcustom.").into_iter().map(|(name, _)| name).collect();
     assert!(names.iter().any(|name| name.ends_with("jwks.age_s")), "{names:?}");
 }
 
 #[test]
 fn refreshes_are_counted_by_how_they_end() {
-    let seen = Seen::new(2);
+    let seen = Seen::new(3600);
     let mut browser = seen.signed_in();
-    std::thread::sleep(Duration::from_millis(2_200));
+    seen.age(&mut browser, OVER);
     assert_eq!(browser.fetch(&url("/")).status, 200);
     seen.counts(&[("refresh.completed", 1)]);
     seen.cognito.fault(Endpoint::Token, SITE, Fault::Status(500), Times::Always);
-    std::thread::sleep(Duration::from_millis(2_200));
+    seen.age(&mut browser, OVER - Duration::from_secs(3));
     assert_eq!(browser.fetch(&url("/")).status, 200, "the outage is Cognito's");
     seen.counts(&[("refresh.completed", 1), ("refresh.failed.token_unavailable", 1)]);
 }

@@ -9,9 +9,11 @@ use sample_app::SampleApp;
 use serde_json::Value;
 use stand_in::{Client, Config, StandIn};
 
+use crate::aged::{age, aged_header};
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
 
 pub const NAME: &str = "own";
+const HOST: &str = "own.example.test";
 pub const ORIGIN: &str = "https://own.example.test";
 
 /// What a test wants of its own Envoys.
@@ -133,9 +135,19 @@ impl Own {
         browser
     }
 
+    /// Makes a browser's session that much older: see [`crate::aged`].
+    pub fn age(&self, browser: &mut Browser, by: Duration) {
+        age(&self.config(&Value::Null), HOST, browser, by);
+    }
+
+    /// The same for a `cookie` header.
+    pub fn aged(&self, cookies: &str, by: Duration) -> String {
+        aged_header(&self.config(&Value::Null), HOST, cookies, by)
+    }
+
     /// Sends a request as it is to one Envoy.
     pub fn send(&self, index: usize, request: RawRequest) -> Response {
-        rig::send(self.addr(index), &request.host("own.example.test")).expect("an answer")
+        rig::send(self.addr(index), &request.host(HOST)).expect("an answer")
     }
 }
 

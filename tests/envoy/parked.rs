@@ -38,7 +38,7 @@ fn hold(
                 (shape, scope.spawn(move || send(site, *shape, &request(&mark(shape)))))
             })
             .collect();
-        let waiting = rig::eventually(Duration::from_secs(20), || waits().then_some(()));
+        let waiting = rig::eventually(rig::PATIENCE, || waits().then_some(()));
         assert!(waiting.is_some(), "{kind:?} {}: nobody waits", site.name);
         // Long enough for what isn't held back.
         wait(Duration::from_millis(300));
@@ -108,15 +108,14 @@ fn a_body_waits_while_a_key_that_no_token_named_before_is_asked_for() {
     for kind in KINDS {
         let site = lab().site(kind, "kid");
         let token = under_key(&access_token(&site), "never-heard-of");
-        let fetched =
-            rig::eventually(Duration::from_secs(20), || (calls(&site, Endpoint::Jwks) > 0).then_some(()));
+        let fetched = rig::eventually(rig::PATIENCE, || (calls(&site, Endpoint::Jwks) > 0).then_some(()));
         assert!(fetched.is_some(), "{kind:?}");
         let before = calls(&site, Endpoint::Jwks);
-        let slow = Fault::Slow(Duration::from_millis(1_500));
-        lab().cognito.fault(Endpoint::Jwks, &site.pool_id(), slow, Times::Next(1));
+        lab().cognito.fault(Endpoint::Jwks, &site.pool_id(), Fault::Held, Times::Next(1));
         let request = |mark: &str| posted(mark, vec![("authorization", format!("Bearer {token}"))]);
         let waits = || calls(&site, Endpoint::Jwks) > before;
-        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, || ()), &[401]);
+        let end = || lab().cognito.clear_faults(&site.pool_id());
+        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, end), &[401]);
     }
 }
 
@@ -133,24 +132,17 @@ fn a_body_waits_while_there_are_no_keys_yet_and_goes_on_whole() {
     }
 }
 
-/// A session whose tokens are over.
-fn session_over(site: &Site) -> String {
-    let session = site.session();
-    wait(Duration::from_millis(2_100));
-    session
-}
-
 #[test]
 fn a_body_waits_while_a_session_is_refreshed_and_goes_on_whole() {
     for kind in KINDS {
         let site = lab().site(kind, "refresh");
-        let session = session_over(&site);
+        let session = site.session_over();
         let before = calls(&site, Endpoint::Token);
-        let slow = Fault::Slow(Duration::from_secs(1));
-        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, Fault::Held, Times::Next(1));
         let request = |mark: &str| posted(mark, vec![("cookie", session.clone())]);
         let waits = || calls(&site, Endpoint::Token) > before;
-        check_forwarded(kind, &hold(kind, &site, &SHAPES, request, waits, || ()));
+        let end = || lab().cognito.clear_faults(&site.name);
+        check_forwarded(kind, &hold(kind, &site, &SHAPES, request, waits, end));
     }
 }
 
@@ -158,14 +150,14 @@ fn a_body_waits_while_a_session_is_refreshed_and_goes_on_whole() {
 fn a_body_never_goes_on_where_the_refresh_says_no() {
     for kind in KINDS {
         let site = lab().site(kind, "over");
-        let session = session_over(&site);
+        let session = site.session_over();
         let before = calls(&site, Endpoint::Token);
         lab().cognito.revoke_all(&site.pool_id(), USER);
-        let slow = Fault::Slow(Duration::from_secs(1));
-        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, Fault::Held, Times::Next(1));
         let request = |mark: &str| posted(mark, vec![("cookie", session.clone())]);
         let waits = || calls(&site, Endpoint::Token) > before;
-        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, || ()), &[401]);
+        let end = || lab().cognito.clear_faults(&site.name);
+        check_kept(kind, &hold(kind, &site, &SHAPES, request, waits, end), &[401]);
     }
 }
 
@@ -175,15 +167,15 @@ fn a_body_of_a_callback_goes_nowhere() {
         let site = lab().site(kind, "callback");
         let (target, cookies) = site.callback();
         let before = calls(&site, Endpoint::Token);
-        let slow = Fault::Slow(Duration::from_secs(1));
-        lab().cognito.fault(Endpoint::Token, &site.name, slow, Times::Next(1));
+        lab().cognito.fault(Endpoint::Token, &site.name, Fault::Held, Times::Next(1));
         let request = |mark: &str| Sent {
             method: "GET",
             target: format!("{target}&mark={mark}"),
             headers: vec![("cookie", cookies.clone())],
         };
         let waits = || calls(&site, Endpoint::Token) > before;
-        let seen = hold(kind, &site, &SHAPES, request, waits, || ());
+        let end = || lab().cognito.clear_faults(&site.name);
+        let seen = hold(kind, &site, &SHAPES, request, waits, end);
         // A worker that doesn't redeem the code says that it has been redeemed.
         check_kept(kind, &seen, &[302, 400]);
         assert!(seen.iter().any(|seen| seen.status == 302), "{kind:?}");

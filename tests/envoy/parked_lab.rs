@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports};
 use serde_json::json;
-use stand_in::{Config, Endpoint, Fault, Pool, StandIn, Times};
+use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
+use crate::aged::{OVER, aged_header};
 use crate::odd::odd;
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
 
@@ -43,15 +44,6 @@ fn name(kind: Kind, way: &str) -> String {
     format!("{}-{way}", kind.name)
 }
 
-fn user_pool(kind: Kind, way: &str) -> Pool {
-    let mut pool = pool(&name(kind, way), false);
-    if ["refresh", "over"].contains(&way) {
-        let client = &mut pool.clients[0];
-        (client.id_token_seconds, client.access_token_seconds) = (2, 2);
-    }
-    pool
-}
-
 pub struct Lab {
     pub cognito: StandIn,
     pub envoy: Envoy,
@@ -66,7 +58,7 @@ pub fn lab() -> &'static Lab {
 impl Lab {
     fn new() -> Self {
         let sites: Vec<_> = KINDS.iter().flat_map(|kind| WAYS.map(|way| (*kind, way))).collect();
-        let pools = sites.iter().map(|(kind, way)| user_pool(*kind, way)).collect();
+        let pools = sites.iter().map(|(kind, way)| pool(&name(*kind, way), false)).collect();
         let cognito = StandIn::start(Config::new(pools)).expect("a stand-in");
         for kind in KINDS {
             cognito.fault(Endpoint::Jwks, &pool_id(&name(kind, "keys")), Fault::Status(500), Times::Always);
@@ -134,12 +126,14 @@ impl Site {
         Browser::new().route(&self.url(""), self.addr)
     }
 
-    /// The `cookie` header of a session.
-    pub fn session(&self) -> String {
+    /// The `cookie` header of a session whose tokens are over.
+    pub fn session_over(&self) -> String {
         let mut browser = self.browser();
         let visit = browser.sign_in(&self.url("/"), USER, PASSWORD);
         assert_eq!(visit.status(), 200, "{visit}\n{}", self.lab.envoy.log());
-        browser.cookie_header(&self.url("/"))
+        let cognito = &self.lab.cognito;
+        let config = config_at(&self.name, &cognito.domain_url(), &cognito.idp_url());
+        aged_header(&config, &self.host(), &browser.cookie_header(&self.url("/")), OVER)
     }
 
     /// The address of a callback that nobody has visited, and the cookies that belong to it.

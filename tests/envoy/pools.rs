@@ -214,7 +214,7 @@ fn me_and_sign_out_are_about_the_session_that_is_carried() {
         assert_eq!(parameter(location, "client_id"), Some(format!("pools-{pool}")));
         assert_eq!(parameter(location, "logout_uri"), Some(format!("{MAIN}/.auth/signed-out")));
         assert!(names(&browser, MAIN).is_empty(), "{:?}", names(&browser, MAIN));
-        let revoked = rig::eventually(std::time::Duration::from_secs(5), || {
+        let revoked = rig::eventually(rig::PATIENCE, || {
             let calls = world().cognito.calls(Endpoint::Revoke, &format!("pools-{pool}"));
             (!calls.is_empty()).then_some(())
         });

@@ -6,13 +6,13 @@ use rig::RawRequest;
 use serde_json::json;
 use stand_in::{Client, Endpoint, Fault, Rotation, Times};
 
-use crate::own::{NAME, ORIGIN, Own, Wish, wait};
+use crate::aged::{DUE, OVER};
+use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::world::{header, pool_id};
 
-/// Tokens of some seconds; new ones are due in the last quarter.
-fn tokens_for(client: &mut Client, seconds: u64) {
-    client.id_token_seconds = seconds;
-    client.access_token_seconds = seconds;
+/// Refresh tokens of which each is good once.
+fn rotating(client: &mut Client) {
+    client.rotation = Some(Rotation { grace_seconds: 0 });
 }
 
 fn refreshes(own: &Own) -> usize {
@@ -26,47 +26,47 @@ fn identity(browser: &rig::Browser) -> String {
 
 #[test]
 fn a_refresh_runs_beside_the_request_and_its_cookies_ride_on_the_next_answer() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 16), ..Wish::default() });
+    let own = Own::new(Wish::default());
     let mut browser = own.signed_in();
     let before = identity(&browser);
     browser.fetch(&own.url("/json"));
     assert_eq!(identity(&browser), before, "nothing is refreshed before it is due");
-    wait(Duration::from_millis(13_300));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(1_500)), Times::Next(1));
-    let asked = Instant::now();
+    own.age(&mut browser, DUE);
+    let before = identity(&browser);
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     let response = browser.fetch(&own.url("/json"));
-    assert!(
-        asked.elapsed() < Duration::from_millis(1_400),
-        "the request doesn't wait: {:?}",
-        asked.elapsed()
-    );
+    assert!(!own.envoys[0].log().contains("event=refresh.completed"), "the request doesn't wait");
     assert_eq!(header(&response.json(), "x-auth-user"), Some("jsmith"));
-    wait(Duration::from_millis(1_800));
-    let response = browser.fetch(&own.url("/json"));
-    assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert_ne!(identity(&browser), before, "the new cookies ride on this answer");
+    assert_eq!(identity(&browser), before);
+    own.cognito().clear_faults(NAME);
+    let renewed = rig::eventually(rig::PATIENCE, || {
+        let response = browser.fetch(&own.url("/json"));
+        assert_eq!(response.status, 200);
+        (identity(&browser) != before).then_some(response)
+    });
+    let renewed = renewed.expect("the new cookies ride on a later answer");
+    assert_eq!(renewed.header("cache-control"), Some("no-store"));
     assert_eq!(refreshes(&own), 1);
-    wait(Duration::from_secs(2));
-    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "the old tokens are over, the new ones good");
+    own.age(&mut browser, OVER - DUE);
+    assert_eq!(
+        browser.fetch(&own.url("/json")).status,
+        200,
+        "the old tokens would be over, the new ones are good"
+    );
     assert_eq!(refreshes(&own), 1);
 }
 
 #[test]
 fn an_expired_session_waits_for_its_refresh_and_is_judged_anew() {
-    for rotation in [None, Some(Rotation { grace_seconds: 0 })] {
+    for rotation in [false, true] {
         let own = match rotation {
-            None => Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() }),
-            Some(_) => Own::new(Wish {
-                client: |client| {
-                    tokens_for(client, 3);
-                    client.rotation = Some(Rotation { grace_seconds: 0 });
-                },
-                ..Wish::default()
-            }),
+            false => Own::new(Wish::default()),
+            true => Own::new(Wish { client: rotating, ..Wish::default() }),
         };
         let mut browser = own.signed_in();
         for round in 1..=2 {
-            wait(Duration::from_millis(3_200));
+            // Older by less than before: what is had later stays later.
+            own.age(&mut browser, OVER - Duration::from_secs(2) * u32::try_from(round).expect("a few"));
             own.cognito().set_attribute(
                 &pool_id(NAME),
                 "jsmith",
@@ -74,8 +74,8 @@ fn an_expired_session_waits_for_its_refresh_and_is_judged_anew() {
                 Some(&format!("round{round}")),
             );
             let seen = browser.fetch(&own.url("/json")).json();
-            assert_eq!(header(&seen, "x-auth-roles"), Some(format!("round{round}").as_str()), "{rotation:?}");
-            assert_eq!(refreshes(&own), round, "{rotation:?}");
+            assert_eq!(header(&seen, "x-auth-roles"), Some(format!("round{round}").as_str()), "{rotation}");
+            assert_eq!(refreshes(&own), round, "{rotation}");
         }
         assert!(browser.refused_cookies().is_empty());
     }
@@ -83,17 +83,8 @@ fn an_expired_session_waits_for_its_refresh_and_is_judged_anew() {
 
 #[test]
 fn two_hundred_requests_at_the_moment_of_expiry_are_one_refresh() {
-    let own = Own::new(Wish {
-        client: |client| {
-            tokens_for(client, 3);
-            client.rotation = Some(Rotation { grace_seconds: 0 });
-        },
-        workers: 4,
-        ..Wish::default()
-    });
-    let browser = own.signed_in();
-    let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(3_100));
+    let own = Own::new(Wish { client: rotating, workers: 4, ..Wish::default() });
+    let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(200)), Times::Always);
     let answers: Vec<_> = std::thread::scope(|scope| {
         let requests: Vec<_> = (0..200)
@@ -114,7 +105,7 @@ fn two_hundred_requests_at_the_moment_of_expiry_are_one_refresh() {
 
 #[test]
 fn cookies_are_delivered_on_every_kind_of_answer() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let own = Own::new(Wish::default());
     type Kind = (&'static str, fn() -> RawRequest);
     let kinds: [Kind; 5] = [
         ("HEAD", || RawRequest::new("HEAD", "/json")),
@@ -123,9 +114,8 @@ fn cookies_are_delivered_on_every_kind_of_answer() {
         ("POST", || RawRequest::post("/json", "x=1")),
         ("gRPC", || RawRequest::post("/svc/Method", "").header("content-type", "application/grpc")),
     ];
-    let sessions: Vec<String> = kinds.iter().map(|_| own.signed_in().cookie_header(&own.url("/"))).collect();
-    wait(Duration::from_millis(3_100));
-    for ((kind, request), cookies) in kinds.iter().zip(sessions) {
+    for (kind, request) in kinds {
+        let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
         let response = own.send(0, request().header("cookie", &cookies));
         assert!(response.set_cookie("__Host-auth").is_some(), "{kind}: {}", response.status);
         assert_eq!(response.header("cache-control"), Some("no-store"), "{kind}");
@@ -134,10 +124,10 @@ fn cookies_are_delivered_on_every_kind_of_answer() {
 
 #[test]
 fn only_invalid_grant_ends_a_session() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let own = Own::new(Wish::default());
     let mut browser = own.signed_in();
     let mut revoked = own.signed_in();
-    wait(Duration::from_millis(3_100));
+    own.age(&mut browser, OVER);
     for fault in [
         Fault::Status(500),
         Fault::Status(429),
@@ -151,32 +141,32 @@ fn only_invalid_grant_ends_a_session() {
         own.cognito().fault(Endpoint::Token, NAME, fault, Times::Always);
         assert_eq!(browser.fetch(&own.url("/json")).status, 200, "{what}: served all the same");
         own.cognito().clear_faults(NAME);
-        let again = rig::eventually(Duration::from_secs(40), || {
+        let again = rig::eventually(rig::PATIENCE, || {
             browser.fetch(&own.url("/json"));
             own.envoys[0].log().contains("refresh.failed").then_some(())
         });
         assert!(again.is_some(), "{what}");
     }
-    let recovered = rig::eventually(Duration::from_secs(60), || {
+    let recovered = rig::eventually(rig::PATIENCE, || {
         browser.fetch(&own.url("/json")).set_cookie("__Host-auth").map(|_| ())
     });
     assert!(recovered.is_some(), "it is refreshed when Cognito is well again\n{}", own.envoys[0].log());
     own.cognito().revoke_all(&pool_id(NAME), "jsmith");
-    wait(Duration::from_millis(3_200));
+    own.age(&mut revoked, OVER);
     assert_eq!(revoked.fetch(&own.url("/json")).status, 401, "revoked is revoked");
     assert_eq!(revoked.step(&own.url("/json")).status, 302, "and a navigation signs in again");
 }
 
 #[test]
 fn what_a_refresh_brings_is_verified() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let own = Own::new(Wish::default());
     for fault in
         [Fault::OtherSubject, Fault::WrongIssuer, Fault::BadSignature, Fault::AlgNone, Fault::WrongAudience]
     {
         let what = format!("{fault:?}");
         let mut browser = own.signed_in();
+        own.age(&mut browser, OVER);
         let before = identity(&browser);
-        wait(Duration::from_millis(3_100));
         own.cognito().fault(Endpoint::Token, NAME, fault, Times::Next(1));
         assert_eq!(browser.fetch(&own.url("/json")).status, 401, "{what}");
         assert_eq!(identity(&browser), before, "{what}: nothing of it is kept");
@@ -185,16 +175,16 @@ fn what_a_refresh_brings_is_verified() {
 
 #[test]
 fn cognito_may_be_down_and_envoy_restarted_meanwhile() {
-    let config = json!({ "session": { "stale_if_error": "6s" } });
-    let mut own = Own::new(Wish { client: |client| tokens_for(client, 3), config, ..Wish::default() });
+    let config = json!({ "session": { "stale_if_error": "1h" } });
+    let mut own = Own::new(Wish { config, ..Wish::default() });
     let mut browser = own.signed_in();
     own.cognito = None;
     assert_eq!(browser.fetch(&own.url("/json")).status, 200);
-    wait(Duration::from_millis(3_200));
+    own.age(&mut browser, OVER);
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "past its tokens' end");
     own.restart(0, &serde_json::Value::Null);
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "by an Envoy that has never met Cognito");
-    wait(Duration::from_secs(7));
+    own.age(&mut browser, Duration::from_secs(3_600));
     let late = browser.fetch(&own.url("/json"));
     assert_eq!(late.status, 503, "not for ever");
     assert!(late.header("retry-after").is_some());
@@ -203,14 +193,17 @@ fn cognito_may_be_down_and_envoy_restarted_meanwhile() {
 
 #[test]
 fn signing_out_wins_over_a_refresh_under_way() {
-    let own = Own::new(Wish { client: |client| tokens_for(client, 16), ..Wish::default() });
+    let own = Own::new(Wish::default());
     let mut browser = own.signed_in();
+    own.age(&mut browser, DUE);
     let cookies = browser.cookie_header(&own.url("/"));
-    wait(Duration::from_millis(13_300));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(400)), Times::Next(1));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     assert_eq!(own.send(0, RawRequest::get("/json").header("cookie", &cookies)).status, 200);
     browser.navigate(&own.url("/.auth/sign-out"));
-    wait(Duration::from_millis(700));
+    assert!(!own.envoys[0].log().contains("event=refresh.completed"), "it is under way");
+    own.cognito().clear_faults(NAME);
+    let ended = || own.envoys[0].log_line("event=refresh.completed");
+    assert!(rig::eventually(rig::PATIENCE, ended).is_some(), "{}", own.envoys[0].log());
     let late = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
     assert!(late.set_cookies().is_empty(), "nothing sets the cookies again");
     assert!(browser.cookies(ORIGIN).is_empty());
@@ -218,39 +211,39 @@ fn signing_out_wins_over_a_refresh_under_way() {
 
 #[test]
 fn a_session_ends_when_it_is_idle() {
-    let config = json!({ "session": { "idle": "10s" } });
+    let config = json!({ "session": { "idle": "10m" } });
     let own = Own::new(Wish { config, ..Wish::default() });
     let mut browser = own.signed_in();
     let mut idle = browser.clone();
-    let before = identity(&browser);
-    for _ in 0..6 {
-        wait(Duration::from_secs(2));
+    for _ in 0..3 {
+        let minutes = Duration::from_secs(8 * 60);
+        own.age(&mut browser, minutes);
+        own.age(&mut idle, minutes);
+        let before = identity(&browser);
         assert_eq!(browser.fetch(&own.url("/json")).status, 200);
+        assert_ne!(identity(&browser), before, "being seen is written down");
     }
-    assert_ne!(identity(&browser), before, "being seen is written down");
     assert_eq!(idle.fetch(&own.url("/json")).status, 401);
 }
 
 #[test]
 fn a_slow_token_endpoint_holds_nobody_up_for_long() {
-    let config = json!({ "timeouts": { "token": "1s" } });
-    let own = Own::new(Wish { client: |client| tokens_for(client, 3), config, ..Wish::default() });
+    let config = json!({ "timeouts": { "token": "4s" } });
+    let own = Own::new(Wish { config, ..Wish::default() });
     let mut browser = own.signed_in();
-    wait(Duration::from_millis(3_100));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_secs(20)), Times::Always);
+    own.age(&mut browser, OVER);
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_secs(60)), Times::Always);
     let asked = Instant::now();
     assert_eq!(browser.fetch(&own.url("/json")).status, 200);
-    let first = asked.elapsed();
-    assert!(first < Duration::from_secs(15), "{first:?}");
-    let asked = Instant::now();
+    assert!(asked.elapsed() < Duration::from_secs(55), "it is given up: {:?}", asked.elapsed());
     assert_eq!(browser.fetch(&own.url("/json")).status, 200);
-    assert!(asked.elapsed() < first, "the next one isn't held up: {:?}", asked.elapsed());
+    assert_eq!(refreshes(&own), 1, "the next one isn't held up: nobody asks again so soon");
     assert!(own.envoys[0].log_line("refresh.failed reason=token_timeout").is_some());
 }
 
 #[test]
 fn a_cluster_without_hosts_signs_nobody_out() {
-    let mut own = Own::new(Wish { client: |client| tokens_for(client, 3), ..Wish::default() });
+    let mut own = Own::new(Wish::default());
     let mut browser = own.signed_in();
     own.envoys.remove(0).stop();
     let mut bootstrap = own.bootstrap(0, &serde_json::Value::Null).to_json();
@@ -261,7 +254,7 @@ fn a_cluster_without_hosts_signs_nobody_out() {
     }
     own.envoys.push(rig::Envoy::start(&bootstrap.to_string(), &rig::Options::default()));
     assert_eq!(browser.fetch(&own.url("/json")).status, 200);
-    wait(Duration::from_millis(3_100));
+    own.age(&mut browser, OVER);
     assert_eq!(browser.fetch(&own.url("/json")).status, 200, "{}", own.envoys[0].log());
     assert!(own.envoys[0].log_line("refresh.failed reason=cluster_missing").is_some());
     assert!(!own.envoys[0].log().contains("panicked"), "{}", own.envoys[0].log());

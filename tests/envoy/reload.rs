@@ -1,12 +1,10 @@
 //! A configuration that is replaced while Envoy runs.
 
-use std::time::Duration;
-
 use rig::{Bootstrap, Envoy, Options, Scratch};
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
-use crate::own::{NAME, Own, Wish, wait};
+use crate::own::{NAME, Own, Wish};
 use crate::world::{callback_of, merged};
 
 /// An Envoy whose listeners come from a file, so that they can be changed while it runs.
@@ -31,7 +29,7 @@ impl Reloading {
     pub fn reload(&self, bootstrap: &Bootstrap) {
         let before = self.envoy.stat("listener_manager.lds.update_success");
         write(&self.folder, &bootstrap.to_json()["static_resources"]["listeners"]);
-        let taken = rig::eventually(Duration::from_secs(10), || {
+        let taken = rig::eventually(rig::PATIENCE, || {
             (self.envoy.stat("listener_manager.lds.update_success") > before).then_some(())
         });
         assert!(taken.is_some(), "{}", self.envoy.log());
@@ -68,9 +66,7 @@ fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
     let changed = own.bootstrap(0, &json!({ "rules": [{ "path": "/public/**", "allow": "everyone" }] }));
     reloading.reload(&changed);
     let public = own.url("/public/json");
-    let open = rig::eventually(Duration::from_secs(10), || {
-        (own.browser().fetch(&public).status == 200).then_some(())
-    });
+    let open = rig::eventually(rig::PATIENCE, || (own.browser().fetch(&public).status == 200).then_some(()));
     assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
     assert_eq!(browser.navigate(&callback).url, own.url("/wanted"), "begun before, finished after");
 
@@ -78,10 +74,13 @@ fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
     // its old listeners for a second; by itself it takes ten minutes.)
     let start = browser.step(&own.url("/.auth/sign-in?return=/again"));
     let callback = callback_of(start.location().expect("a redirect"));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(700)), Times::Next(1));
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
+    let before = own.cognito().calls(Endpoint::Token, NAME).len();
     let parked = std::thread::spawn(move || browser.navigate(&callback));
-    wait(Duration::from_millis(300));
+    let waits = || (own.cognito().calls(Endpoint::Token, NAME).len() > before).then_some(());
+    assert!(rig::eventually(rig::PATIENCE, waits).is_some(), "it waits");
     reloading.reload(&bootstrap);
+    own.cognito().clear_faults(NAME);
     let visit = parked.join().expect("an answer");
     assert_eq!(visit.url, own.url("/again"), "{visit}");
 }

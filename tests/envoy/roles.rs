@@ -1,7 +1,5 @@
 //! Who somebody is and which roles they hold, as the app reads it: presets, claims, raw tokens.
 
-use std::time::Duration;
-
 use rig::{Browser, RawRequest};
 use serde_json::{Value, json};
 use stand_in::{Client, Endpoint, Pool};
@@ -275,7 +273,7 @@ fn a_refresh_brings_the_app_the_new_tokens() {
     let site = world().site("rawtokens-renewed");
     let mut browser = site.signed_in();
     let before = raw(&site.seen_from(&mut browser));
-    let after = rig::eventually(Duration::from_secs(20), || {
+    let after = rig::eventually(rig::PATIENCE, || {
         let now = raw(&site.seen_from(&mut browser));
         (now != before).then_some(now)
     });

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::world::SESSION_KEY;
 
 /// Random enough to make sessions with.
-struct Counter(u64);
+pub struct Counter(pub u64);
 
 impl Entropy for Counter {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {

@@ -19,9 +19,8 @@ fn signing_out_empties_the_browser_and_ends_at_cognito() {
     let logout = logout.expect("Cognito's logout");
     assert_eq!(parameter(logout, "client_id").as_deref(), Some("signout"));
     assert_eq!(parameter(logout, "logout_uri"), Some(site.url("/.auth/signed-out")));
-    let revoked = rig::eventually(std::time::Duration::from_secs(5), || {
-        site.calls(Endpoint::Revoke).get(revoked_before).cloned()
-    });
+    let revoked =
+        rig::eventually(rig::PATIENCE, || site.calls(Endpoint::Revoke).get(revoked_before).cloned());
     let revoked = revoked.expect("the refresh token is revoked");
     assert_eq!(revoked.status, 200);
     assert!(revoked.get("token").is_some_and(|token| token.len() > 1000));
@@ -107,6 +106,6 @@ fn a_refresh_token_of_any_length_is_kept_and_revoked() {
     assert!(names.contains(&"__Host-auth-tokens.2".to_owned()), "{names:?}");
     browser.navigate(&site.url("/.auth/sign-out"));
     assert!(browser.cookies(&site.origin()).is_empty());
-    let revoked = rig::eventually(std::time::Duration::from_secs(5), || site.calls(Endpoint::Revoke).pop());
+    let revoked = rig::eventually(rig::PATIENCE, || site.calls(Endpoint::Revoke).pop());
     assert!(revoked.expect("revoked").get("token").is_some_and(|token| token.len() > 4000));
 }

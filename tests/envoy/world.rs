@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
 
+use crate::aged::age;
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, Response, free_ports};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
@@ -77,11 +79,11 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     plans.insert("struct", Plan { as_struct: true, ..plan(json!({ "rules": rules })) });
     plans.insert("portable", Plan { deny_foreign_functions: true, ..plan(json!({})) });
     plans.insert("public-client", Plan { public_client: true, ..plan(json!({ "client_secret": null })) });
-    plans.insert("slow", plan(json!({ "timeouts": { "token": "1s" } })));
+    plans.insert("slow", plan(json!({ "timeouts": { "token": "2s" } })));
     plans.insert("strict", plan(json!({ "session": { "cookie": { "same_site": "strict" } } })));
     plans.insert("domain", plan(json!({ "session": { "cookie": { "domain": "example.test" } } })));
     plans.insert("proto", plan(json!({ "public_url": null })));
-    plans.insert("lifetime", plan(json!({ "session": { "lifetime": "4s" } })));
+    plans.insert("lifetime", plan(json!({ "session": { "lifetime": "2h" } })));
     plans
         .insert("claims", plan(json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } })));
     plans.insert(
@@ -218,6 +220,8 @@ pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
     let more = json!({
         "public_url": format!("https://{name}.example.test"),
         "session": { "keys": ["${SESSION_KEY}"] },
+        // However busy the machine is, what isn't held up is in time.
+        "timeouts": { "token": "60s", "jwks": "60s", "userinfo": "60s", "revoke": "60s" },
     });
     merged(pool_config(name, domain, idp), more)
 }
@@ -325,6 +329,13 @@ impl Site {
         let visit = browser.sign_in(&self.url("/"), username, PASSWORD);
         assert_eq!(visit.status(), 200, "{visit}\n{}", self.world.envoy.log());
         browser
+    }
+
+    /// Makes a browser's session that much older: see [`crate::aged`].
+    pub fn age(&self, browser: &mut Browser, by: Duration) {
+        let cognito = &self.world.cognito;
+        let config = config_at(self.name, &cognito.domain_url(), &cognito.idp_url());
+        age(&config, &format!("{}.example.test", self.name), browser, by);
     }
 
     /// What the app is sent when this browser asks for a page.

@@ -6,11 +6,10 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rig::{Browser, Envoy, Options, RawRequest, Scratch, Supervised, eventually, free_ports, send};
+use rig::{Browser, Envoy, Options, PATIENCE, RawRequest, Scratch, Supervised, eventually, free_ports, send};
 use serde_json::Value;
 
 use crate::files::{document, list, program, read, root, text, wasm};
@@ -226,7 +225,7 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     // What the health checks ask.
     for port in [9230, 9231, 9232] {
         let address = ([127, 0, 0, 1], ports.0[&port]).into();
-        let up = eventually(Duration::from_secs(30), || send(address, &RawRequest::get("/")).ok());
+        let up = eventually(PATIENCE, || send(address, &RawRequest::get("/")).ok());
         assert!(
             up.is_some(),
             "{port}: {:?} {:?}\n{}{}",

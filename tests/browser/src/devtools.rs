@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
 /// How long anything may take. Tests share slow machines.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct Event {

@@ -1,7 +1,5 @@
 //! Cognito is slow, down, wrong, or has revoked somebody's tokens.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
@@ -16,7 +14,7 @@ fn at_token(fault: Fault) -> Seen {
 }
 
 pub fn slow() -> Seen {
-    at_token(Fault::Slow(Duration::from_secs(20)))
+    at_token(Fault::Held)
 }
 
 fn either(one: Fault, other: Fault) -> Seen {

@@ -1,7 +1,6 @@
 //! Envoy itself changes under people's hands, or is full.
 
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rig::{Connection, RawRequest};
 use serde_json::{Value, json};
@@ -30,7 +29,7 @@ pub fn reloaded() -> Seen {
     let reloading = Reloading::start(&before);
     assert_eq!(stage.own.send(0, RawRequest::get("/new")).status, 401);
     reloading.reload(&after);
-    let open = rig::eventually(Duration::from_secs(10), || {
+    let open = rig::eventually(rig::PATIENCE, || {
         (stage.own.send(0, RawRequest::get("/new")).status == 200).then_some(())
     });
     assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
@@ -50,7 +49,7 @@ pub fn draining() -> Seen {
     let seen = stage.seen();
     stage.assert_unharmed();
     drain(&stage, "");
-    let closed = rig::eventually(Duration::from_secs(10), || TcpStream::connect(addr).is_err().then_some(()));
+    let closed = rig::eventually(rig::PATIENCE, || TcpStream::connect(addr).is_err().then_some(()));
     assert!(closed.is_some(), "in the end it takes no connection, and another Envoy must");
     seen
 }

@@ -12,7 +12,7 @@ use walrus::{ExportItem, FunctionBuilder, Module, ValType};
 
 use super::stage::{Seen, Stage, answer};
 use crate::bearer::with;
-use crate::own::{NAME, Own, wait};
+use crate::own::{NAME, Own};
 use crate::world::wasm;
 
 /// Which requests trap.
@@ -79,7 +79,7 @@ fn assert_nobody_came_through(own: &Own) {
 /// Waits until Envoy has loaded the filter again. Until then everybody hears Envoy's 503.
 fn until_back(own: &Own, token: &str) -> Duration {
     let crashed = Instant::now();
-    let back = rig::eventually(Duration::from_secs(30), || {
+    let back = rig::eventually(rig::PATIENCE, || {
         let heard = answer(&own.send(0, with(token, "/json")));
         assert!(["served", "Envoy's 503"].contains(&heard.as_str()), "{heard}");
         (heard == "served").then(|| crashed.elapsed())
@@ -116,9 +116,8 @@ fn a_filter_that_crashes_again_and_again_lets_nobody_through_and_comes_back() {
         }
     }
     let crashed = Instant::now();
-    let back = rig::eventually(Duration::from_secs(30), || {
-        (browser.fetch(&own.url("/json")).status == 200).then_some(())
-    });
+    let back =
+        rig::eventually(rig::PATIENCE, || (browser.fetch(&own.url("/json")).status == 200).then_some(()));
     assert!(back.is_some(), "{}", own.envoys[0].log());
     println!("after three crashes in a second the filter was back in {:?}", crashed.elapsed());
     assert_nobody_came_through(&own);
@@ -132,14 +131,15 @@ fn a_sign_in_that_waits_while_the_filter_crashes_can_be_begun_again() {
     let mut browser = own.browser();
     let start = browser.step(&own.url("/json"));
     let callback = crate::world::callback_of(start.location().expect("a redirect"));
-    own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(800)), Times::Next(1));
-    browser.timeout = Duration::from_secs(20);
+    own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     let mut waiting = browser.clone();
     let parked = std::thread::spawn(move || {
         waiting.load(rig::Load::typed(&callback).one_step()).map(|visit| visit.status())
     });
-    wait(Duration::from_millis(300));
+    let waits = || own.cognito().calls(Endpoint::Token, NAME).pop();
+    assert!(rig::eventually(rig::PATIENCE, waits).is_some(), "it waits");
     crash(&own);
+    own.cognito().clear_faults(NAME);
     let asked = Instant::now();
     let heard = parked.join().expect("an outcome");
     println!("who was waiting at Envoy heard {heard:?}, {:?} after the crash", asked.elapsed());

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rig::{Envoy, Options};
 use serde_json::{Value, json};
@@ -96,9 +95,8 @@ fn until_lookups(stage: &Stage, outcome: &str) {
     for cluster in ["cognito_domain", "cognito_idp"] {
         let stat = format!("cluster.{cluster}.{outcome}");
         let before = stage.own.envoys[0].stat(&stat);
-        let noticed = rig::eventually(Duration::from_secs(20), || {
-            (stage.own.envoys[0].stat(&stat) >= before + 2).then_some(())
-        });
+        let noticed =
+            rig::eventually(rig::PATIENCE, || (stage.own.envoys[0].stat(&stat) >= before + 2).then_some(()));
         assert!(noticed.is_some(), "{stat}");
     }
 }

@@ -1,23 +1,20 @@
 //! The four people who are there when something breaks.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rig::{Browser, Response};
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
+use crate::aged::OVER;
 use crate::bearer::with;
 use crate::bearer_keys::own_token;
-use crate::own::{NAME, ORIGIN, Own, Wish, wait};
+use crate::own::{ORIGIN, Own, Wish};
 use crate::world::{SUBJECT, callback_of, header, merged};
 
 /// What the four saw: who is signed in, who is signed in with tokens that have just expired, who comes back from
 /// Cognito to be signed in, and a program with a bearer token.
 pub type Seen = [String; 4];
-
-/// How long the tokens last that are to expire.
-const SHORT: Duration = Duration::from_secs(4);
 
 /// An Envoy that starts compiles the filter, which takes all that a small machine has: one after the other.
 static ONE_STARTS: Mutex<()> = Mutex::new(());
@@ -35,7 +32,7 @@ pub struct Stage {
 impl Stage {
     /// All is well so far. `config` is merged into the filter's.
     pub fn set(config: Value, workers: u32) -> Self {
-        let common = json!({ "bearer": { "enabled": true }, "timeouts": { "token": "1s" } });
+        let common = json!({ "bearer": { "enabled": true }, "timeouts": { "token": "5s" } });
         let wish = Wish { config: merged(common, config), workers, ..Wish::default() };
         let own = {
             let _turn = ONE_STARTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,11 +43,8 @@ impl Stage {
         let mut signing_in = own.browser();
         let start = signing_in.step(&own.url("/json"));
         let callback = callback_of(start.location().expect("a redirect to Cognito"));
-        let expires = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + SHORT;
-        let claims = json!({ "exp": expires.as_secs() }).as_object().expect("claims").clone();
-        own.cognito().fault(Endpoint::Token, NAME, Fault::Claims(claims), Times::Next(1));
-        let over = own.signed_in();
-        wait(SHORT);
+        let mut over = own.signed_in();
+        own.age(&mut over, OVER);
         Self { own, signed_in, over, signing_in, callback, token }
     }
 

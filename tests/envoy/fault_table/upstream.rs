@@ -29,9 +29,7 @@ pub fn refusing() -> Seen {
     check(&mut stage, &before);
     let _app = SampleApp::start_at(place).expect("an app in its place");
     let url = stage.own.url("/json");
-    let back = rig::eventually(std::time::Duration::from_secs(10), || {
-        (answer(&stage.over.fetch(&url)) == "served").then_some(())
-    });
+    let back = rig::eventually(rig::PATIENCE, || (answer(&stage.over.fetch(&url)) == "served").then_some(()));
     assert!(back.is_some(), "the app is back");
     stage.check_recovery();
     seen

@@ -21,6 +21,8 @@ use url::Url;
 
 use jar::Jar;
 
+use crate::eventually::PATIENCE;
+
 pub use jar::{Cookie, SameSite};
 pub use load::{Body, Load, Mode};
 pub use page::Form;
@@ -53,7 +55,7 @@ impl Default for Browser {
             sec_fetch: true,
             forwarded_proto: true,
             redirects_count_as_cross_site: false,
-            timeout: Duration::from_secs(30),
+            timeout: PATIENCE,
             routes: HashMap::new(),
             jar: Jar::default(),
             refused: Vec::new(),

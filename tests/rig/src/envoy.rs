@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::eventually::eventually;
+use crate::eventually::{PATIENCE, eventually};
 use crate::http::{RawRequest, Response, send};
 use crate::supervised::{Scratch, Supervised};
 
@@ -158,12 +158,10 @@ impl Envoy {
         self.process().printed()
     }
 
-    /// The first line of the log that contains `text`, waited for up to five seconds.
+    /// The first line of the log that contains `text`, waited for as long as [`PATIENCE`].
     #[must_use]
     pub fn log_line(&self, text: &str) -> Option<String> {
-        eventually(Duration::from_secs(5), || {
-            self.log().lines().find(|line| line.contains(text)).map(str::to_owned)
-        })
+        eventually(PATIENCE, || self.log().lines().find(|line| line.contains(text)).map(str::to_owned))
     }
 
     /// Asks Envoy's admin interface, such as `admin("GET", "/config_dump")`.

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what must happen: longer than a machine takes that has much else to do. What happens sooner
+/// is waited for no longer than that.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Asks `probe` every few milliseconds until it has an answer; `None` when `within` has passed.
 pub fn eventually<T>(within: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + within;

@@ -44,7 +44,7 @@ mod supervised;
 pub use bootstrap::{Bootstrap, Filter, Listener, Tls, static_cluster};
 pub use browser::{Body, Browser, Cookie, Form, Load, Mode, SameSite, Step, Visit};
 pub use envoy::{Envoy, Options};
-pub use eventually::eventually;
+pub use eventually::{PATIENCE, eventually};
 pub use http::{Connection, Pending, RawRequest, Response, SetCookie, open, send};
 pub use ports::{free_port, free_ports};
 pub use supervised::{Scratch, Supervised};

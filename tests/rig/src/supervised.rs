@@ -190,7 +190,7 @@ impl Drop for Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eventually;
+    use crate::eventually::{PATIENCE, eventually};
 
     fn shell(script: &str) -> (Supervised, Scratch) {
         let scratch = Scratch::new().unwrap();
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn passes_on_the_status_and_what_was_printed() {
         let (mut child, scratch) = shell("echo out; echo err >&2; exit 7");
-        assert_eq!(child.wait(Duration::from_secs(10)).unwrap().code(), Some(7));
+        assert_eq!(child.wait(PATIENCE).unwrap().code(), Some(7));
         assert_eq!(child.printed(), "out\nerr\n");
         assert!(!scratch.path().exists(), "the scratch directory goes with the child");
     }
@@ -214,7 +214,7 @@ mod tests {
     fn stop_ends_the_child_and_the_supervisor() {
         let (mut child, _scratch) = shell("echo up; exec sleep 600");
         // Before it has begun, signals are still the supervisor's to ignore.
-        let up = eventually(Duration::from_secs(5), || child.printed().contains("up").then_some(()));
+        let up = eventually(PATIENCE, || child.printed().contains("up").then_some(()));
         assert!(up.is_some() && runs(child.pid()) && child.ended().is_none());
         assert_eq!(child.stop().unwrap().code(), Some(128 + 15));
         assert!(!runs(child.pid()));
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_child_that_ignores_sigterm_is_killed() {
         let (mut child, _scratch) = shell("trap '' TERM; echo deaf; while :; do sleep 1; done");
-        let deaf = eventually(Duration::from_secs(5), || child.printed().contains("deaf").then_some(()));
+        let deaf = eventually(PATIENCE, || child.printed().contains("deaf").then_some(()));
         assert!(deaf.is_some());
         assert_eq!(child.stop().unwrap().code(), Some(128 + 9));
     }
@@ -246,7 +246,7 @@ mod tests {
         assert!(pids.iter().all(|&pid| runs(pid)));
         victim.kill().unwrap();
         victim.wait().unwrap();
-        let gone = eventually(Duration::from_secs(10), || pids.iter().all(|&pid| !runs(pid)).then_some(()));
+        let gone = eventually(PATIENCE, || pids.iter().all(|&pid| !runs(pid)).then_some(()));
         assert!(gone.is_some(), "child and supervisor {pids:?} should have ended");
     }
 

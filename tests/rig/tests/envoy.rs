@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use rig::{
-    Bootstrap, Browser, Connection, Envoy, Filter, Listener, Options, RawRequest, eventually, free_ports,
-    send,
+    Bootstrap, Browser, Connection, Envoy, Filter, Listener, Options, PATIENCE, RawRequest, eventually,
+    free_ports, send,
 };
 use serde_json::json;
 
@@ -75,8 +75,7 @@ fn serves_logs_counts_and_stops() {
     assert_eq!(envoy.stat("http.logged.downstream_rq_2xx"), 2);
     assert_eq!(envoy.stat("http.logged.no_such_counter"), 0);
     let histogram = "http.logged.downstream_rq_time";
-    let counted =
-        eventually(Duration::from_secs(5), || (envoy.histogram_count(histogram) == 2).then_some(()));
+    let counted = eventually(PATIENCE, || (envoy.histogram_count(histogram) == 2).then_some(()));
     assert!(counted.is_some(), "{}", envoy.histogram_count(histogram));
 
     let proc = std::path::PathBuf::from(format!("/proc/{}", envoy.pid()));

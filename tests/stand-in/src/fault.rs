@@ -1,5 +1,6 @@
 //! Faults on demand: what a client of Cognito must survive, or must not fall for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -31,10 +32,12 @@ pub enum Times {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "fault", content = "value", rename_all = "snake_case")]
 pub enum Fault {
-    // Of the HTTP answer, at any endpoint. All but `Slow` answer without doing what was asked.
+    // Of the HTTP answer, at any endpoint. All but `Slow` and `Held` answer without doing what was asked.
     /// The call takes effect at once; its answer comes late. As JSON: milliseconds.
     #[serde(deserialize_with = "milliseconds")]
     Slow(Duration),
+    /// The call takes effect at once; its answer comes when the faults of its client are cleared.
+    Held,
     /// 429 and 400 as AWS throttles; any other with a page, as a firewall or a load balancer answers.
     Status(u16),
     /// A page with status 200.
@@ -97,7 +100,11 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 
 /// The faults that are still to strike, oldest first.
 #[derive(Default)]
-pub struct Faults(Vec<Planned>);
+pub struct Faults {
+    planned: Vec<Planned>,
+    /// How often the faults of each client were cleared.
+    cleared: BTreeMap<String, u64>,
+}
 
 struct Planned {
     endpoint: Endpoint,
@@ -109,25 +116,31 @@ struct Planned {
 impl Faults {
     /// Queues behind the others of the same endpoint and client, but replaces one that would last forever.
     pub fn plan(&mut self, endpoint: Endpoint, who: &str, fault: Fault, times: Times) {
-        self.0.retain(|old| !(old.concerns(endpoint, who) && old.times == Times::Always));
+        self.planned.retain(|old| !(old.concerns(endpoint, who) && old.times == Times::Always));
         if times != Times::Next(0) {
-            self.0.push(Planned { endpoint, who: who.into(), fault, times });
+            self.planned.push(Planned { endpoint, who: who.into(), fault, times });
         }
     }
 
     pub fn clear(&mut self, who: &str) {
-        self.0.retain(|planned| planned.who != who);
+        *self.cleared.entry(who.into()).or_default() += 1;
+        self.planned.retain(|planned| planned.who != who);
+    }
+
+    /// Changes when the faults of a client are cleared.
+    pub fn cleared(&self, who: &str) -> u64 {
+        self.cleared.get(who).copied().unwrap_or_default()
     }
 
     pub fn strike(&mut self, endpoint: Endpoint, who: &str) -> Option<Fault> {
-        let index = self.0.iter().position(|planned| planned.concerns(endpoint, who))?;
-        match &mut self.0[index].times {
-            Times::Next(1) => Some(self.0.remove(index).fault),
+        let index = self.planned.iter().position(|planned| planned.concerns(endpoint, who))?;
+        match &mut self.planned[index].times {
+            Times::Next(1) => Some(self.planned.remove(index).fault),
             Times::Next(left) => {
                 *left -= 1;
-                Some(self.0[index].fault.clone())
+                Some(self.planned[index].fault.clone())
             }
-            Times::Always => Some(self.0[index].fault.clone()),
+            Times::Always => Some(self.planned[index].fault.clone()),
         }
     }
 }

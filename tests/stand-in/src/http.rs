@@ -66,8 +66,14 @@ async fn respond(
     let request = Request::new(&head, body);
 
     let (answer, delay) = handle(&mut lock(cognito), origin, &request);
-    if let Some(delay) = delay {
-        tokio::time::sleep(delay).await;
+    match delay {
+        Delay::None => {}
+        Delay::For(time) => tokio::time::sleep(time).await,
+        Delay::UntilCleared { who, before } => {
+            while lock(cognito).faults.cleared(&who) == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
     }
     if answer.is_reset() {
         // Closing a socket that must not linger sends a reset.
@@ -77,9 +83,16 @@ async fn respond(
     Ok(answer.into_response())
 }
 
-fn handle(cognito: &mut Cognito, origin: Origin, request: &Request) -> (Answer, Option<Duration>) {
+/// When an answer is sent.
+enum Delay {
+    None,
+    For(Duration),
+    UntilCleared { who: String, before: u64 },
+}
+
+fn handle(cognito: &mut Cognito, origin: Origin, request: &Request) -> (Answer, Delay) {
     let Some((endpoint, who)) = (origin.endpoint)(cognito, request) else {
-        return ((origin.answer)(cognito, request, None), None);
+        return ((origin.answer)(cognito, request, None), Delay::None);
     };
     let fault = cognito.faults.strike(endpoint, &who);
     let instead = fault.as_ref().and_then(Answer::of_fault);
@@ -93,10 +106,11 @@ fn handle(cognito: &mut Cognito, origin: Origin, request: &Request) -> (Answer, 
         answer: if endpoint == Endpoint::Token { answer.parsed() } else { serde_json::Value::Null },
     };
     crate::record::note(&call);
-    cognito.journal.record(endpoint, who, call);
     let delay = match fault {
-        Some(Fault::Slow(delay)) => Some(delay),
-        _ => None,
+        Some(Fault::Slow(time)) => Delay::For(time),
+        Some(Fault::Held) => Delay::UntilCleared { before: cognito.faults.cleared(&who), who: who.clone() },
+        _ => Delay::None,
     };
+    cognito.journal.record(endpoint, who, call);
     (answer, delay)
 }

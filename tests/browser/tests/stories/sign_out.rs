@@ -18,9 +18,8 @@ pub fn signing_out_ends_the_session_here_and_at_cognito() {
     assert_eq!(tab.title(), "You are signed out");
     assert_eq!(SITE.cookies(&mut tab), []);
     assert!(!at_cognito(tab.cookies(COGNITO)), "Cognito's own session is over");
-    let token = rig::eventually(std::time::Duration::from_secs(5), || {
-        SITE.calls(Endpoint::Revoke).get(revoked).map(|call| call.status)
-    });
+    let token =
+        rig::eventually(rig::PATIENCE, || SITE.calls(Endpoint::Revoke).get(revoked).map(|call| call.status));
     assert_eq!(token, Some(200), "and the refresh token is revoked");
     tab.open(&SITE.url("/public/page"));
     assert_eq!(fetch(&mut tab, "/json").0, 401);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::eventually::PATIENCE;
+
 /// A request line, headers in the order given, and a body. Nothing is normalised or checked.
 ///
 /// Two headers are added where the request doesn't have them: `Host` (the address it is sent to) and,
@@ -27,7 +29,7 @@ impl RawRequest {
             target: target.as_ref().to_vec(),
             headers: Vec::new(),
             body: Vec::new(),
-            timeout: Duration::from_secs(30),
+            timeout: PATIENCE,
             default_headers: true,
         }
     }
