@@ -1,10 +1,11 @@
 //! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
 //! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cognito::{AttributesFrom, UserPool};
 use crate::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use crate::json::{Json, Members};
 use crate::oidc::AccessToken;
 use crate::oidc::jwt::Claims;
 use crate::secret::Secret;
@@ -12,7 +13,7 @@ use crate::secret::Secret;
 /// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
 /// takes the place of one.
 #[derive(Clone, Debug, Default)]
-pub struct Attributes(Vec<(String, Value)>);
+pub struct Attributes(Members);
 
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +54,8 @@ impl AttributesError {
 impl Attributes {
     /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
     /// tokens alone.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
-        (!name.starts_with("cognito:")).then_some(value)
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.0.get(name).filter(|_| !name.starts_with("cognito:"))
     }
 
     /// The call that asks for them; `None` where the ID token has to do.
@@ -101,19 +101,17 @@ impl Attributes {
             CalloutError::Broken => AttributesError::Unavailable(0),
             CalloutError::TooLarge => AttributesError::Nonsense(0),
         })?;
-        let document: Option<Value> = serde_json::from_slice(&response.body).ok();
+        let document = Members::read(&response.body);
         if response.status != 200 {
             return Err(refusal(response, document.as_ref()));
         }
-        let document = document.ok_or(AttributesError::Nonsense(200))?;
         let found = match from {
-            AttributesFrom::GetUser => user_attributes(&document),
-            AttributesFrom::IdToken | AttributesFrom::UserInfo => members(document),
+            AttributesFrom::GetUser => document.as_ref().and_then(user_attributes),
+            AttributesFrom::IdToken | AttributesFrom::UserInfo => document,
         };
         let found = found.ok_or(AttributesError::Nonsense(200))?;
-        let found = Self(found);
-        match found.get("sub").and_then(Value::as_str) {
-            Some(subject) if subject == claims.subject() => Ok(found),
+        match found.text("sub") {
+            Some(subject) if subject == claims.subject() => Ok(Self(found)),
             Some(_) => Err(AttributesError::Subject),
             None => Err(AttributesError::Nonsense(200)),
         }
@@ -121,8 +119,8 @@ impl Attributes {
 }
 
 /// What another status than 200 means. Cognito throttles with 429, and its API with a 400 that says so.
-fn refusal(response: &CalloutResponse, document: Option<&Value>) -> AttributesError {
-    let kind = document.and_then(|document| document.get("__type")?.as_str()).unwrap_or_default();
+fn refusal(response: &CalloutResponse, document: Option<&Members>) -> AttributesError {
+    let kind = document.and_then(|document| document.text("__type")).unwrap_or_default();
     // The type may come with a namespace in front: `com.amazonaws…#TooManyRequestsException`.
     let later = ["TooManyRequestsException", "InternalErrorException", "LimitExceededException"];
     match response.status {
@@ -135,16 +133,7 @@ fn refusal(response: &CalloutResponse, document: Option<&Value>) -> AttributesEr
     }
 }
 
-fn members(document: Value) -> Option<Vec<(String, Value)>> {
-    match document {
-        Value::Object(members) => Some(members.into_iter().collect()),
-        _ => None,
-    }
-}
-
 /// `UserAttributes` of `GetUser`: a list of names and values, all of them texts.
-fn user_attributes(document: &Value) -> Option<Vec<(String, Value)>> {
-    let list = document.get("UserAttributes")?.as_array()?;
-    let pair = |item: &Value| Some((item.get("Name")?.as_str()?.to_owned(), item.get("Value")?.clone()));
-    Some(list.iter().filter_map(pair).collect())
+fn user_attributes(document: &Members) -> Option<Members> {
+    Members::named_by(document.get("UserAttributes")?, "Name", "Value")
 }

@@ -97,7 +97,7 @@ impl<'a> Visit<'a> {
 }
 
 /// Somebody who is signed in, or an API client with a good token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Person {
     /// Where they have their account.
     pub pool: Rc<Pool>,
@@ -122,20 +122,31 @@ impl Person {
         until: UnixTime,
         config: &Config,
     ) -> Self {
-        let headers = config.headers.render(&identity, tokens);
         let names = Names {
             user: identity.username.clone().unwrap_or_default(),
             subject: identity.subject.clone(),
             roles: join_roles(&identity.roles, ','),
         };
-        Self {
+        let headers = config.headers.render(&identity).map(owned).collect();
+        let person = Self {
             pool: Rc::clone(pool),
-            headers: Rc::new(headers.map(|(name, value)| (name.to_owned(), value)).collect()),
+            headers: Rc::new(headers),
             names: Rc::new(names),
             identity,
             until,
             by_bearer_token: false,
+        };
+        person.with_tokens(tokens, config)
+    }
+
+    /// The same person with headers that carry these tokens besides.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: &SessionTokens, config: &Config) -> Self {
+        if config.headers.forwards_tokens() {
+            let tokens = config.headers.render_tokens(tokens).map(owned);
+            Rc::make_mut(&mut self.headers).extend(tokens);
         }
+        self
     }
 
     /// About how much memory it takes, in bytes.
@@ -149,6 +160,10 @@ impl Person {
     pub fn as_seen_by_rules(&self) -> Who<'_> {
         Who { roles: &self.identity.roles, pool: &self.pool.name }
     }
+}
+
+fn owned((name, value): (&str, Vec<u8>)) -> (String, Vec<u8>) {
+    (name.to_owned(), value)
 }
 
 /// The request id, if it is one that can stand in a page and a log line.

@@ -54,6 +54,7 @@ pub mod http;
 pub mod cookie;
 pub mod event;
 pub mod hostname;
+pub mod json;
 pub mod metrics;
 pub mod origin;
 pub mod pairs;

@@ -38,7 +38,7 @@ pub struct Session {
     /// When its tokens were had, in whole seconds. Each refresh makes it later, which tells what it brought from
     /// what was there before.
     pub renewed_at: UnixTime,
-    /// When they expire.
+    /// When the first of them expires.
     pub expires_at: UnixTime,
     /// When the person was last seen, to within a tenth of `session.idle`.
     pub seen_at: UnixTime,
@@ -248,8 +248,10 @@ impl<'c> CookieStore<'c> {
     /// The tokens that go with a session, or with whatever session they are of where none is left.
     pub fn session_tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<SessionTokens> {
         let tokens = self.tokens(cookies, session)?;
+        // Versions that took an empty one for a token have sealed some.
+        let refresh_token = tokens.refresh_token.filter(|token| !token.trim().is_empty());
         Some(SessionTokens {
-            refresh: tokens.refresh_token.map(|token| RefreshToken(Secret::new(token))),
+            refresh: refresh_token.map(|token| RefreshToken(Secret::new(token))),
             id: tokens.id_token.map(|token| IdToken(Secret::new(token))),
             access: tokens.access_token.map(|token| AccessToken(Secret::new(token))),
         })

@@ -16,7 +16,6 @@ use crate::flow::refresh::{Ending, Progress, Refresh};
 use crate::flow::{Person, Visit};
 use crate::http::CalloutResult;
 use crate::metrics::{Frequent, Metric, Tally};
-use crate::oidc::SessionTokens;
 use crate::opened::{Found, Opened, OpenedSessions};
 use crate::pool::Pool;
 use crate::renewals::{Renewal, Renewals, Settled};
@@ -354,8 +353,6 @@ impl Held<'_> {
             return person;
         }
         let tokens = visit.store(&person.pool).session_tokens(cookies, Some(session.id));
-        let tokens = SessionTokens { refresh: None, ..tokens.unwrap_or_default() };
-        let identity = Rc::clone(&person.identity);
-        Rc::new(Person::new(&person.pool, identity, &tokens, person.until, visit.config))
+        Rc::new(Person::clone(&person).with_tokens(&tokens.unwrap_or_default(), visit.config))
     }
 }

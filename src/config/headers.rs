@@ -2,7 +2,7 @@
 
 use crate::config::reader::Section;
 use crate::identity::{
-    IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
+    Encoding, IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
 };
 
 /// Headers that carry the request itself; a claim in their place would bend it.
@@ -69,8 +69,10 @@ pub fn read(root: &Section<'_>) -> IdentityHeaders {
             add(key, &name, source);
         }
     }
+    let encodings = [("utf8", Encoding::Utf8), ("percent", Encoding::Percent)];
+    let encoding = section.choice("encoding", &encodings, Encoding::default());
     section.finish();
-    IdentityHeaders::new(headers)
+    IdentityHeaders::new(headers).encoded(encoding)
 }
 
 /// Why a header can't be set from that source.

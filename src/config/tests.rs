@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cookie::SameSite;
 use crate::identity::Identity;
-use crate::oidc::SessionTokens;
 use crate::protobuf::Message;
 use crate::rules::{Allow, Target};
 use crate::secret::{Entropy, NoEntropy};
@@ -740,8 +739,7 @@ fn every_preset_has_its_names() {
             roles: vec!["a b".to_owned(), "c,d".to_owned()],
             claims: Vec::new(),
         };
-        let tokens = SessionTokens::default();
-        let pairs = config.headers.render(&identity, &tokens);
+        let pairs = config.headers.render(&identity);
         let text = |(name, value): (&str, Vec<u8>)| format!("{name}: {}", String::from_utf8(value).unwrap());
         pairs.map(text).collect::<Vec<_>>()
     };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::client::wants_json;
 use crate::flow::{Person, Visit};
 use crate::http::Response;
+use crate::identity::{Shown, join_roles};
 use crate::page::Page;
 use crate::texts;
 
@@ -26,7 +27,11 @@ pub fn me(visit: &Visit<'_>, person: &Person) -> Response {
     fact(texts::EMAIL, identity.email.iter().cloned().collect());
     fact(texts::ROLES, identity.roles.clone());
     for (claim, value) in &identity.claims {
-        fact(claim, vec![value.clone()]);
+        let shown = match Shown::of(claim, value) {
+            Shown::Text(text) => vec![text.into_owned()],
+            Shown::List(items) => items,
+        };
+        fact(claim, shown);
     }
     let label = &person.pool.label;
     fact(texts::SIGNED_IN_WITH, (!label.is_empty()).then(|| label.clone()).into_iter().collect());
@@ -41,7 +46,12 @@ fn as_json(person: &Person) -> Value {
     let identity = &person.identity;
     let mut claims = Map::new();
     for (claim, value) in &identity.claims {
-        claims.insert(claim.clone(), Value::from(value.as_str()));
+        // As the header has it, before that is encoded.
+        let shown = match Shown::of(claim, value) {
+            Shown::Text(text) => text.into_owned(),
+            Shown::List(items) => join_roles(&items, ','),
+        };
+        claims.insert(claim.clone(), Value::from(shown));
     }
     json!({
         "sub": identity.subject,

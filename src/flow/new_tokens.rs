@@ -12,7 +12,7 @@ use crate::http::{Callout, CalloutResult};
 use crate::identity::{Identity, Source};
 use crate::keys::{KeyStores, Newer};
 use crate::oidc::SessionTokens;
-use crate::oidc::jwt::{Claims, Expected, TokenFault, Whose, verify_id_token};
+use crate::oidc::jwt::{Claims, Expected, TokenFault, Whose, claimed_expiry, good_until, verify_id_token};
 use crate::oidc::token::TokenResponse;
 use crate::pool::Pool;
 use crate::time::UnixTime;
@@ -33,6 +33,7 @@ pub struct Bench<'b, 'a> {
 /// Tokens, not trusted yet.
 pub struct NewTokens {
     tokens: TokenResponse,
+    came_at: UnixTime,
     stage: Stage,
 }
 
@@ -64,7 +65,7 @@ pub enum Verdict {
 pub struct News {
     /// Who it is.
     pub identity: Rc<Identity>,
-    /// How long that can be relied upon.
+    /// When the first of the tokens is over.
     pub expires_at: UnixTime,
     /// The tokens to keep. No refresh token where Cognito sent none.
     pub tokens: SessionTokens,
@@ -74,7 +75,7 @@ impl NewTokens {
     /// Tokens that came now.
     pub fn new(tokens: TokenResponse, now: UnixTime) -> Self {
         let deadline = now.plus(KEYS_PATIENCE);
-        Self { tokens, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
+        Self { tokens, came_at: now, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
     }
 
     /// Whether the call is under way that asks for attributes.
@@ -153,18 +154,21 @@ impl NewTokens {
         pool: &Pool,
         bench: &Bench<'_, '_>,
     ) -> News {
-        let (headers, now) = (&bench.config.headers, bench.around.now);
-        let mut expires_at = claims.good_until(now);
-        if headers.forwards(&Source::AccessToken) {
-            // The app needs a good one as well, and its life may be set shorter.
-            let lasts = self.tokens.expires_in.map(|lasts| now.plus(lasts));
-            expires_at = lasts.map_or(expires_at, |lasts| lasts.min(expires_at));
-        }
+        let headers = &bench.config.headers;
         News {
             identity: Rc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
-            expires_at,
+            expires_at: self.expires_at(claims, bench.around.now),
             tokens: self.kept(bench.config),
         }
+    }
+
+    /// When the first of the tokens is over: whoever gets them, or asks with them, needs both to be good.
+    fn expires_at(&self, claims: &Claims, now: UnixTime) -> UnixTime {
+        let tokens = &self.tokens;
+        let by_answer = tokens.expires_in.map(|lasts| self.came_at.plus(lasts));
+        let by_access_token = claimed_expiry(&tokens.access_token).map(|expiry| good_until(expiry, now));
+        let others = by_answer.into_iter().chain(by_access_token);
+        others.fold(claims.good_until(now), UnixTime::min)
     }
 
     /// The tokens that a session keeps: the refresh token, and those that go upstream.

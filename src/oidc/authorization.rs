@@ -101,6 +101,8 @@ impl AuthorizationResponse {
         let [state, code, error, description, iss] =
             [one("state")?, one("code")?, one("error")?, one("error_description")?, one("iss")?];
         let state = state.filter(|state| !state.is_empty()).ok_or(NoAuthorizationResponse::StateMissing)?;
+        // What is empty is absent.
+        let error = error.filter(|error| !error.is_empty());
         let outcome = match (error, code) {
             (Some(error), _) => error_outcome(error, description.unwrap_or_default()),
             (None, Some(code)) if !code.is_empty() => Outcome::Code(Secret::new(code)),
@@ -163,6 +165,7 @@ mod tests {
         let response = parse("state=s&code=c%2B").unwrap();
         assert_eq!(response.state.expose(), "s");
         assert!(matches!(response.outcome, Outcome::Code(code) if code.expose() == "c+"));
+        assert!(matches!(parse("state=s&error=&code=c").unwrap().outcome, Outcome::Code(_)), "no error");
         let check = |query, expected: &str| match parse(query).unwrap().outcome {
             Outcome::Error { code, .. } => assert_eq!(code, expected, "{query}"),
             Outcome::Code(_) => panic!("{query} has no code"),
@@ -179,7 +182,7 @@ mod tests {
         for query in ["", "&&&", "code=c", "state=&code=c", "error=access_denied"] {
             check(query, StateMissing);
         }
-        for query in ["state=s", "state=s&code="] {
+        for query in ["state=s", "state=s&code=", "state=s&error="] {
             check(query, CodeMissing);
         }
         for query in ["state=s&state=t&code=c", "state=s&code=c&code=d", "state=s&error=a&error=b"] {

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, RsaPublicKey};
-use serde_json::Value;
+
+use crate::json::{Json, Members};
 
 /// Keys are looked at up to this number; Cognito has two.
 const MAX_KEYS: usize = 32;
@@ -52,10 +53,10 @@ impl KeySet {
     /// # Errors
     /// Where nothing usable is left.
     pub fn parse(document: &[u8]) -> Result<Self, NoUsableKey> {
-        let document: Value = serde_json::from_slice(document).map_err(|_| NoUsableKey)?;
-        let members = document.get("keys").and_then(Value::as_array).ok_or(NoUsableKey)?;
+        let document = Members::read(document).ok_or(NoUsableKey)?;
+        let members = document.get("keys").and_then(Json::items).ok_or(NoUsableKey)?;
         let mut keys: Vec<Rc<Key>> = Vec::new();
-        for key in members.iter().take(MAX_KEYS).filter_map(parse_key) {
+        for key in members.into_iter().take(MAX_KEYS).filter_map(parse_key) {
             if !keys.iter().any(|known| known.kid == key.kid) {
                 keys.push(Rc::new(key));
             }
@@ -80,25 +81,28 @@ impl KeySet {
 }
 
 /// Reads what is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
-fn parse_key(member: &Value) -> Option<Key> {
-    let text = |name: &str| member.get(name).and_then(Value::as_str);
-    let is_or_absent = |name: &str, wanted: &str| member.get(name).is_none_or(|found| found == wanted);
-    let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
-    if text("kty") != Some("RSA")
-        || !is_or_absent("alg", "RS256")
-        || !is_or_absent("use", "sig")
-        || !member.get("key_ops").is_none_or(verifies)
+fn parse_key(member: Json<'_>) -> Option<Key> {
+    let member = member.members()?;
+    let is_or_absent = |name: &str, fits: &dyn Fn(Json<'_>) -> bool| {
+        member.get(name).is_none_or(|found| found.is_empty() || fits(found))
+    };
+    let is = |found: Json<'_>, wanted: &str| found.text().is_some_and(|found| found == wanted);
+    let verifies = |ops: Json<'_>| ops.items().is_some_and(|ops| ops.into_iter().any(|op| is(op, "verify")));
+    if member.text("kty")? != "RSA"
+        || !is_or_absent("alg", &|alg| is(alg, "RS256"))
+        || !is_or_absent("use", &|usage| is(usage, "sig"))
+        || !is_or_absent("key_ops", &verifies)
     {
         return None;
     }
-    let number = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(member.text(name)?).ok();
     let (modulus, exponent) = (number("n")?, number("e")?);
     let public =
         RsaPublicKey::new(BigUint::from_bytes_be(&modulus), BigUint::from_bytes_be(&exponent)).ok()?;
     if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&public.n().bits()) {
         return None;
     }
-    Some(Key { kid: text("kid")?.to_owned(), public, spki: spki(&modulus, &exponent) })
+    Some(Key { kid: member.text("kid")?, public, spki: spki(&modulus, &exponent) })
 }
 
 /// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate
@@ -163,6 +167,10 @@ mod tests {
             other(r#""kid":"A.2""#, r#""kid":7"#),
             other(r#""n":"of"#, r#""n":"!!"#),
             other(r#""e":"AQAB""#, r#""e":"AA""#),
+            other(r#""kid":"A.2""#, r#""kid":"""#),
+            other(r#""kty":"RSA""#, r#""kty":"""#),
+            other(r#""e":"AQAB""#, r#""e":"""#),
+            r#"{"kty":"EC","x":1e999}"#.to_owned(),
             "7".to_owned(),
             "null".to_owned(),
         ];
@@ -175,6 +183,12 @@ mod tests {
         }
         let mixed = format!(r#"{{"keys":[{},{member},{member}]}}"#, bad.join(","));
         assert_eq!(KeySet::parse(mixed.as_bytes()).unwrap().len(), 1);
+        for absent in [r#""""#, "null", "[]", "{}"] {
+            let member = other(r#""use":"sig""#, &format!(r#""use":{absent},"key_ops":{absent}"#));
+            let member = member.replace(r#""alg":"RS256""#, &format!(r#""alg":{absent}"#));
+            let one = KeySet::parse(format!(r#"{{"keys":[{member}]}}"#).as_bytes()).unwrap();
+            assert_eq!((one.len(), one.find("").is_none()), (1, true), "{absent}");
+        }
         for document in ["", "{}", "[]", r#"{"keys":[]}"#, r#"{"keys":{}}"#, "<html>"] {
             assert_eq!(KeySet::parse(document.as_bytes()).err(), Some(NoUsableKey), "{document}");
         }

@@ -8,9 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_compact::UntrustedToken;
 use rsa::Pkcs1v15Sign;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
+use crate::json::{Json, Members};
 use crate::oidc::jwks::{Key, KeySet};
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
@@ -90,7 +91,7 @@ pub enum TokenUse {
 pub struct Claims {
     subject: String,
     expires_at: UnixTime,
-    claims: Map<String, Value>,
+    claims: Members,
 }
 
 impl Claims {
@@ -104,24 +105,34 @@ impl Claims {
         self.expires_at.plus(LEEWAY)
     }
 
-    /// `exp`. A token that our clock calls just expired is good for the leeway at least: to end a session
-    /// on the spot because of clocks that differ would send the browser round in circles.
+    /// `exp`, as [`good_until`] takes it.
     pub fn good_until(&self, now: UnixTime) -> UnixTime {
-        if self.expires_at > now { self.expires_at } else { now.plus(LEEWAY) }
+        good_until(self.expires_at, now)
     }
 
     fn token_use(&self) -> Option<TokenUse> {
-        match self.get("token_use")?.as_str()? {
+        match self.text("token_use")?.as_str() {
             "access" => Some(TokenUse::Access),
             "id" => Some(TokenUse::Id),
             _ => None,
         }
     }
 
-    /// Any claim by its name.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    /// Any claim by its name, also one that is `null`.
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.claims.get(name)
     }
+
+    /// A claim that is a text and not blank.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.claims.text(name)
+    }
+}
+
+/// How long a token that has just come is good. One that our clock calls just expired is good for the leeway at least:
+/// to end a session on the spot because of clocks that differ would send the browser round in circles.
+pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
+    if expiry > now { expiry } else { now.plus(LEEWAY) }
 }
 
 /// Why a token is refused.
@@ -193,7 +204,7 @@ pub fn verify_id_token(
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, TokenFault> {
     let claims = verify(token.0.expose(), keys, expected.issuer, now, rs256)?;
-    if only_audience(claims.get("aud")) != Some(expected.client_id) {
+    if only_audience(claims.get("aud")).as_deref() != Some(expected.client_id) {
         return Err(TokenFault::Audience);
     }
     if claims.token_use() != Some(TokenUse::Id) {
@@ -201,7 +212,7 @@ pub fn verify_id_token(
     }
     match expected.whose {
         Whose::Nonce(expected) => {
-            let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
+            let nonce = claims.text("nonce").unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(TokenFault::Nonce);
             }
@@ -231,10 +242,10 @@ pub fn verify_bearer_token(
     let token_use = claims.token_use().filter(|token_use| accepted.uses.contains(token_use));
     let token_use = token_use.ok_or(TokenFault::TokenUse)?;
     let client = match token_use {
-        TokenUse::Access => claims.get("client_id").and_then(Value::as_str),
+        TokenUse::Access => claims.text("client_id"),
         TokenUse::Id => only_audience(claims.get("aud")),
     };
-    if client.is_some_and(|client| accepted.client_ids.iter().any(|known| known == client)) {
+    if client.is_some_and(|client| accepted.client_ids.contains(&client)) {
         Ok((token_use, claims))
     } else {
         Err(TokenFault::Audience)
@@ -253,14 +264,24 @@ pub struct Claimed {
 impl Claimed {
     /// Reads what a token claims. `None` where it is no JWT, or too long for one.
     pub fn by(token: &str) -> Option<Self> {
-        let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
-        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
+        let claims = claimed(token)?;
         Some(Self {
-            issuer: text("iss").unwrap_or_default(),
-            client: text("client_id").or_else(|| text("aud")),
+            issuer: claims.text("iss").unwrap_or_default(),
+            client: claims.text("client_id").or_else(|| claims.text("aud")),
         })
     }
+}
+
+/// What a token says, of which nothing is to be believed yet.
+fn claimed(token: &str) -> Option<Members> {
+    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
+    Members::read(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+}
+
+/// When an access token says that it expires, where that can be read: it is opaque to a client (RFC 6749, section
+/// 1.4), and its signature isn't looked at here. So it may make a session's tokens end earlier, and never later.
+pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
+    numeric_date(claimed(token.0.expose())?.get("exp")?)
 }
 
 /// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates
@@ -274,7 +295,7 @@ fn verify(
 ) -> Result<Claims, TokenFault> {
     let claims = verified_claims(token, keys, rs256)?;
     let date = |name: &str| claims.get(name).and_then(numeric_date);
-    if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
+    if claims.text("iss").as_deref() != Some(issuer) {
         return Err(TokenFault::Issuer);
     }
     let (expires_at, issued_at) = (date("exp").ok_or(TokenFault::Expired)?, date("iat"));
@@ -290,8 +311,7 @@ fn verify(
     if issued_at.max(not_before) > now.plus(LEEWAY) {
         return Err(TokenFault::NotYetValid);
     }
-    let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| is_subject(subject));
-    let subject = subject.ok_or(TokenFault::Subject)?.to_owned();
+    let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(TokenFault::Subject)?;
     Ok(Claims { subject, expires_at, claims })
 }
 
@@ -300,14 +320,10 @@ fn verify(
 struct Extensions {
     /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
     #[serde(default)]
-    crit: Option<Value>,
+    crit: Option<IgnoredAny>,
 }
 
-fn verified_claims(
-    text: &str,
-    keys: &KeySet,
-    rs256: &dyn VerifyRs256,
-) -> Result<Map<String, Value>, TokenFault> {
+fn verified_claims(text: &str, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Members, TokenFault> {
     if text.len() > MAX_TOKEN {
         return Err(TokenFault::Malformed);
     }
@@ -327,28 +343,23 @@ fn verified_claims(
     // jwt-compact's own claims type would read dates into `chrono`; plain JSON keeps them whole.
     let (_, payload) = signing_input.split_once('.').ok_or(TokenFault::Malformed)?;
     let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Malformed)?;
-    serde_json::from_slice(&payload).map_err(|_| TokenFault::Malformed)
+    Members::read(&payload).ok_or(TokenFault::Malformed)
 }
 
 /// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a
 /// token for somebody else as well.
-fn only_audience(aud: Option<&Value>) -> Option<&str> {
-    match aud? {
-        Value::String(aud) => Some(aud),
-        Value::Array(list) => match list.as_slice() {
-            [Value::String(aud)] => Some(aud),
-            _ => None,
-        },
-        _ => None,
+fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
+    let aud = aud?;
+    match aud.items().as_deref() {
+        Some([only]) => only.text(),
+        Some(_) => None,
+        None => aud.text(),
     }
 }
 
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.
-fn numeric_date(value: &Value) -> Option<UnixTime> {
-    if let Some(seconds) = value.as_u64() {
-        return Some(UnixTime::from_secs(seconds));
-    }
-    let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
+fn numeric_date(value: Json<'_>) -> Option<UnixTime> {
+    let seconds = value.number().filter(|seconds| *seconds >= 0.0)?;
     // `as` saturates, and a fraction of a second is of no use to anybody here.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(UnixTime::from_secs(seconds as u64))
@@ -361,9 +372,9 @@ fn is_subject(subject: &str) -> bool {
 }
 
 /// OIDC Core, section 3.1.3.6: the left half of the access token's SHA-256. Optional in the code flow.
-fn at_hash_matches(at_hash: Option<&Value>, access_token: &AccessToken) -> bool {
+fn at_hash_matches(at_hash: Option<Json<'_>>, access_token: &AccessToken) -> bool {
     let Some(at_hash) = at_hash else { return true };
     let digest = Sha256::digest(access_token.0.expose());
     let half = digest.get(..16).unwrap_or_default();
-    at_hash.as_str() == Some(URL_SAFE_NO_PAD.encode(half).as_str())
+    at_hash.text().is_some_and(|at_hash| at_hash == URL_SAFE_NO_PAD.encode(half))
 }

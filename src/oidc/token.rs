@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-
 use crate::http::{Callout, CalloutError, CalloutResult, Endpoint, format_query};
+use crate::json::{Json, Members};
 use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken};
 use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// Who calls, and where to: what all calls to Cognito's OAuth endpoints share.
 #[derive(Clone, Copy, Debug)]
@@ -181,29 +180,42 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
     if status >= 500 || status == 429 {
         return Err(TokenError::Unavailable(status));
     }
-    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
-    let member = |name: &str| body.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    if let Some(error) = member("error") {
+    let body = Members::read(&response.body).unwrap_or_default();
+    if let Some(error) = body.text("error") {
         return Err(match OAuthError::parse(&error) {
             Some(code) => {
-                TokenError::Refused { code, description: member("error_description").unwrap_or_default() }
+                let description = body.text("error_description").unwrap_or_default();
+                TokenError::Refused { code, description }
             }
             None => TokenError::Unavailable(status),
         });
     }
-    match (status, member("id_token"), member("access_token")) {
+    let access_token = body.text("access_token").filter(|token| is_access_token(token));
+    match (status, body.text("id_token"), access_token) {
         (200, Some(id_token), Some(access_token)) => Ok(TokenResponse {
             id_token: IdToken(Secret::new(id_token)),
             access_token: AccessToken(Secret::new(access_token)),
-            refresh_token: member("refresh_token").map(|token| RefreshToken(Secret::new(token))),
-            expires_in: body
-                .as_ref()
-                .and_then(|body| body.get("expires_in")?.as_u64())
-                .map(Duration::from_secs),
+            refresh_token: body.text("refresh_token").map(|token| RefreshToken(Secret::new(token))),
+            expires_in: body.get("expires_in").and_then(lifetime),
         }),
         (400, ..) => Err(TokenError::Unavailable(status)),
         _ => Err(TokenError::Nonsense(status)),
     }
+}
+
+/// RFC 6749, appendix A.12. It goes into headers as it is.
+fn is_access_token(token: &str) -> bool {
+    token.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+/// `expires_in`, which some write as a text. What is no time to come is as good as nothing.
+fn lifetime(expires_in: Json<'_>) -> Option<Duration> {
+    let text = expires_in.text();
+    let expires_in = text.as_deref().map_or(expires_in, |text| Json::unread(text.trim()));
+    let seconds = expires_in.number().filter(|seconds| *seconds >= 1.0)?;
+    // `as` saturates, which is as good as for ever, and other times come earlier.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(Duration::from_secs(seconds as u64))
 }
 
 #[cfg(test)]
@@ -221,6 +233,63 @@ mod tests {
         let tokens = parse(200, body).unwrap();
         assert_eq!(tokens.id_token.0.expose(), "i");
         assert_eq!(tokens.refresh_token.unwrap().0.expose(), "r");
+    }
+
+    #[test]
+    fn what_is_empty_is_absent() {
+        let tokens = r#""id_token":"i","access_token":"a""#;
+        for refresh_token in [r#""""#, r#"" ""#, r#""\n\t""#, "null", "7", "[]", "{}", "false"] {
+            let body = format!(
+                r#"{{{tokens},"error":{refresh_token},"refresh_token":{refresh_token},"token_type":""}}"#
+            );
+            assert!(parse(200, &body).unwrap().refresh_token.is_none(), "{body}");
+        }
+        for token in [r#""""#, r#"" ""#, "null", "[]", r#""\ud800""#, r#""a\r\nb""#] {
+            let body = format!(r#"{{"id_token":"i","access_token":{token}}}"#);
+            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+        }
+        for token in [r#""""#, r#"" ""#, "null", "[]", "1e999"] {
+            let body = format!(r#"{{"id_token":{token},"access_token":"a"}}"#);
+            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_is_a_time_to_come() {
+        let lifetime = |expires_in: &str| {
+            let body = format!(r#"{{"id_token":"i","access_token":"a","expires_in":{expires_in}}}"#);
+            parse(200, &body).unwrap().expires_in
+        };
+        for (expires_in, seconds) in
+            [("3600", 3600), ("3.6e3", 3600), (r#""3600""#, 3600), (r#"" 300 ""#, 300)]
+        {
+            assert_eq!(lifetime(expires_in), Some(Duration::from_secs(seconds)), "{expires_in}");
+        }
+        for nothing in [
+            "0",
+            "-1",
+            "null",
+            r#""""#,
+            r#""soon""#,
+            r#""-1""#,
+            r#""NaN""#,
+            r#""inf""#,
+            "[]",
+            "{}",
+            "true",
+            "1e999",
+        ] {
+            assert_eq!(lifetime(nothing), None, "{nothing}");
+        }
+        assert_eq!(lifetime("1e300"), Some(Duration::from_secs(u64::MAX)));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_short_hides_no_error() {
+        let body = r#"{"error":"invalid_grant","error_description":"half \ud83d"}"#;
+        let description = "half \u{fffd}".to_owned();
+        let expected = TokenError::Refused { code: OAuthError::InvalidGrant, description };
+        assert_eq!(parse(400, body).unwrap_err(), expected);
     }
 
     #[test]

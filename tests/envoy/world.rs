@@ -102,6 +102,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::bearer::sites(),
         crate::pools::sites(),
         crate::pages::sites(),
+        crate::claims::sites(),
         crate::cases_clusters::sites(),
         crate::cases_faults::sites(),
         crate::cases_keys::sites(),

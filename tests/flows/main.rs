@@ -29,6 +29,8 @@ mod limits;
 mod access;
 
 mod attributes;
+mod claims;
+mod empty;
 
 mod bearer;
 

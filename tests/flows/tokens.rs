@@ -266,7 +266,6 @@ fn what_isnt_shaped_like_a_token_is_refused() {
     let check = |shape: fn(String) -> String, reason: &str| {
         refuse_shape(move |token| shape(token.signed()), reason);
     };
-    check(|_| String::new(), "id_token_malformed");
     check(|_| ".".to_owned(), "id_token_malformed");
     check(|_| "..".to_owned(), "id_token_malformed");
     check(|_| "a.b.c".to_owned(), "id_token_malformed");

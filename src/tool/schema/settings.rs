@@ -222,6 +222,10 @@ fn headers() -> Value {
                 ),
             ),
             (
+                "encoding",
+                choice("How characters beyond ASCII stand in values.", &["utf8", "percent"], "utf8"),
+            ),
+            (
                 "forward_id_token",
                 pattern("The header that carries the raw ID token, or authorization.", HEADER),
             ),

@@ -83,6 +83,13 @@ impl Token {
         format!("{}.{}", part(&self.header), part(&self.claims))
     }
 
+    /// The token with further claims, written as they are here.
+    pub fn signed_with(&self, written: &str) -> String {
+        let claims = Value::Object(self.claims.clone()).to_string();
+        let claims = format!("{},{written}}}", claims.strip_suffix('}').unwrap());
+        sign(&format!("{}.{}", b64(Value::Object(self.header.clone()).to_string()), b64(claims)))
+    }
+
     /// The token in compact form.
     pub fn signed(&self) -> String {
         sign(&self.signing_input())
@@ -170,6 +177,12 @@ pub struct Cognito {
     pub refreshing: Refreshing,
     pub sends_at_hash: bool,
     pub checks_pkce: bool,
+    /// How long access tokens last, which are then JWTs as Cognito's are; without it, nobody can read them.
+    pub access_token_seconds: Option<u64>,
+    /// Further members of each ID token, written as no library would write them: `"name":"\ud800"`.
+    pub written_claims: String,
+    /// Takes the place of members of each good answer of the token endpoint.
+    pub token_members: Value,
     /// Changes each ID token before it is signed.
     pub tamper: Option<Tamper>,
     /// Signs each ID token in another way.
@@ -208,6 +221,9 @@ impl Cognito {
             refreshing: Refreshing::Refused,
             sends_at_hash: true,
             checks_pkce: true,
+            access_token_seconds: None,
+            written_claims: String::new(),
+            token_members: json!({}),
             tamper: None,
             mangle: None,
             refresh_tokens: Vec::new(),
@@ -409,7 +425,14 @@ impl Cognito {
     }
 
     fn hand_out(&mut self, nonce: Option<&str>, with_refresh_token: bool, pool: &Pool) -> CalloutResponse {
-        let access_token = self.secret("access");
+        let access_token = match self.access_token_seconds {
+            Some(seconds) => {
+                self.serial += 1;
+                let exp = self.time.secs() + seconds;
+                self.access_token(pool, &json!({"exp": exp, "jti": self.serial}))
+            }
+            None => self.secret("access"),
+        };
         let id_token = self.id_token(nonce, &access_token, pool);
         if id_token.len() > 100 {
             // A test may have left nothing of it that anybody could recognise.
@@ -423,6 +446,7 @@ impl Cognito {
             tokens["refresh_token"] = json!(refresh_token);
             self.refresh_tokens.push(refresh_token);
         }
+        tokens.as_object_mut().unwrap().extend(self.token_members.as_object().unwrap().clone());
         respond(200, &tokens)
     }
 
@@ -470,7 +494,8 @@ impl Cognito {
         }
         match &self.mangle {
             Some(mangle) => mangle(&token),
-            None => token.signed(),
+            None if self.written_claims.is_empty() => token.signed(),
+            None => token.signed_with(&self.written_claims),
         }
     }
 }

@@ -61,6 +61,10 @@ pub enum Fault {
     /// 400 with this `error`.
     OAuthError(String),
 
+    // Of a good answer in JSON, at any endpoint.
+    /// Takes the place of members; a null stays one.
+    Members(Map<String, Value>),
+
     // Of the ID token in a good answer of the token endpoint.
     WrongNonce,
     NoNonce,
@@ -87,6 +91,9 @@ pub enum Fault {
     NoIdToken,
     /// Merged into the claims; a null removes one.
     Claims(Map<String, Value>),
+    /// Further members, written as no JSON library writes them: `"name":"\ud800"`. They count, being the last of their
+    /// names.
+    WrittenClaims(String),
 
     // Of the key set.
     EmptyKeys,

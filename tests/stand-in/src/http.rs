@@ -96,7 +96,10 @@ fn handle(cognito: &mut Cognito, origin: Origin, request: &Request) -> (Answer, 
     };
     let fault = cognito.faults.strike(endpoint, &who);
     let instead = fault.as_ref().and_then(Answer::of_fault);
-    let answer = instead.unwrap_or_else(|| (origin.answer)(cognito, request, fault.as_ref()));
+    let mut answer = instead.unwrap_or_else(|| (origin.answer)(cognito, request, fault.as_ref()));
+    if let Some(Fault::Members(members)) = &fault {
+        answer = answer.with_members(members);
+    }
 
     let call = Call {
         method: request.method.clone(),

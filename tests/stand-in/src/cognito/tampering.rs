@@ -61,6 +61,13 @@ pub fn apply(fault: &Fault, draft: Draft<'_>, keys: &PoolKeys) -> Option<String>
             }
             claims.retain(|name, _| changes.get(name) != Some(&Value::Null));
         }
+        Fault::WrittenClaims(written) => {
+            let claims = Value::Object(claims).to_string();
+            let claims = format!("{},{written}}}", claims.strip_suffix('}').unwrap_or_default());
+            let header = json!({ "kid": key.kid, "alg": "RS256" }).to_string();
+            let message = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+            return Some(with_signature(&message, &key.sign(message.as_bytes())));
+        }
         Fault::NoNonce => drop(claims.remove("nonce")),
         Fault::NoExp => drop(claims.remove("exp")),
         Fault::NoIat => drop(claims.remove("iat")),

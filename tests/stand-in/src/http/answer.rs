@@ -1,7 +1,7 @@
 //! An answer as data, and the answers that faults give.
 
 use hyper::{Response, StatusCode, body::Bytes};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::payload::Payload;
 use crate::{Fault, random};
@@ -58,6 +58,15 @@ impl Answer {
     pub fn content(mut self, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.with("content-type", content_type)
+    }
+
+    /// The same with other members, if it is a good one and an object.
+    pub fn with_members(mut self, members: &Map<String, Value>) -> Self {
+        if let (200, Value::Object(mut object)) = (self.status, self.parsed()) {
+            object.extend(members.clone());
+            self.body = Value::Object(object).to_string().into();
+        }
+        self
     }
 
     /// The headers of the endpoints that clients call, not people.

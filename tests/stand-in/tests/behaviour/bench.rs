@@ -247,7 +247,7 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-fn from_base64url(text: &str) -> Vec<u8> {
+pub fn from_base64url(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 

@@ -150,3 +150,29 @@ fn key_sets_break() {
     };
     assert_eq!((keys(Fault::EmptyKeys), keys(Fault::OneBrokenKey)), (0, 3));
 }
+
+#[test]
+fn claims_can_be_written_as_no_library_writes_them() {
+    let bench = Bench::new();
+    let written = "\"sub\":\"\\u0041\", \"n\":1.50e0";
+    let fault = Fault::WrittenClaims(written.to_owned());
+    bench.stand_in.fault(Endpoint::Token, CLIENT, fault, Times::Next(1));
+    let token = bench.tokens(&[])["id_token"].clone();
+    assert!(verifies(&token, &bench.jwks().json()));
+    assert_eq!(claims(&token)["sub"], "A", "the last of its name");
+    let payload = token.as_str().and_then(|token| token.split('.').nth(1)).expect("claims");
+    let payload = String::from_utf8(from_base64url(payload)).expect("UTF-8");
+    assert!(payload.ends_with(&format!(",{written}}}")), "{payload}");
+}
+
+#[test]
+fn members_of_a_good_answer_give_way() {
+    let bench = Bench::new();
+    let members = json!({ "refresh_token": "", "expires_in": null }).as_object().expect("an object").clone();
+    bench.stand_in.fault(Endpoint::Token, CLIENT, Fault::Members(members.clone()), Times::Next(1));
+    let tokens = bench.tokens(&[]);
+    assert_eq!((&tokens["refresh_token"], &tokens["expires_in"]), (&json!(""), &Value::Null));
+    assert!(verifies(&tokens["id_token"], &bench.jwks().json()));
+    bench.stand_in.fault(Endpoint::Token, CLIENT, Fault::Members(members), Times::Next(1));
+    assert_eq!(bench.redeem("none", &[]).error(), (400, "invalid_grant".into()));
+}

@@ -1,0 +1,216 @@
+//! JSON as others write it (RFC 8259), read value by value: what no value can be made of takes nothing beside it
+//! down, and numbers keep the digits that they were written with.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of an object by name, each as it is written. Of two of one name the last counts.
+#[derive(Clone, Debug, Default)]
+pub struct Members(Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    /// Reads a document; `None` where it is no object, or no JSON in UTF-8. Half a surrogate pair (`\ud800`), which is
+    /// JSON but no text, is read as U+FFFD.
+    pub fn read(document: &[u8]) -> Option<Self> {
+        Self::of(&mended(std::str::from_utf8(document).ok()?))
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        read(text)
+    }
+
+    /// A member, whatever it is, also `null`.
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| Json(value.get()))
+    }
+
+    /// A member that is a text, unless that is blank: an empty one is as good as none.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name)?.text().filter(|text| !text.trim().is_empty())
+    }
+
+    /// The same under names of one member each and with the values of another, out of a list of such objects. Objects
+    /// that lack either are passed over.
+    pub fn named_by(list: Json<'_>, name: &str, value: &str) -> Option<Self> {
+        let pair = |item: Json<'_>| {
+            let mut item = item.members()?;
+            let name = item.text(name)?;
+            let at = item.0.iter().rposition(|(known, _)| known == value)?;
+            Some((name, item.0.swap_remove(at).1))
+        };
+        Some(Self(list.items()?.into_iter().filter_map(pair).collect()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = object.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A value as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a>(&'a str);
+
+impl<'a> Json<'a> {
+    /// A value that is yet to be read. Where it is none, nothing is found in it.
+    pub const fn unread(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text that it is.
+    pub fn text(self) -> Option<String> {
+        read(self.0.starts_with('"').then_some(self.0)?)
+    }
+
+    /// The number or truth value that it is, as it is written.
+    pub fn scalar(self) -> Option<&'a str> {
+        let number = self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        (number || matches!(self.0, "true" | "false")).then_some(self.0)
+    }
+
+    /// The number that it is, if it is one of reasonable size.
+    pub fn number(self) -> Option<f64> {
+        read(self.scalar()?)
+    }
+
+    /// The items of the list that it is.
+    pub fn items(self) -> Option<Vec<Self>> {
+        let list = self.0.starts_with('[').then_some(self.0)?;
+        let items: Vec<&RawValue> = read(list)?;
+        Some(items.into_iter().map(|item| Self(item.get())).collect())
+    }
+
+    /// The members of the object that it is.
+    pub fn members(self) -> Option<Members> {
+        Members::of(self.0.starts_with('{').then_some(self.0)?)
+    }
+
+    /// Whether nothing is in it: `null`, a blank text, a list or an object without anything.
+    pub fn is_empty(self) -> bool {
+        matches!(self.compact().as_str(), "null" | "[]" | "{}")
+            || self.text().is_some_and(|text| text.trim().is_empty())
+    }
+
+    /// As it is written, in one line and without the white space around values.
+    pub fn compact(self) -> String {
+        let (mut in_text, mut escaped) = (false, false);
+        let keep = |c: &char| {
+            let keep = in_text || !c.is_ascii_whitespace();
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = in_text,
+                '"' => in_text = !in_text,
+                _ => {}
+            }
+            keep
+        };
+        self.0.chars().filter(keep).collect()
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_slice(text.as_bytes()).ok()
+}
+
+/// JSON with U+FFFD in place of each half of a surrogate pair that has no other half: `\ud800` is allowed by the grammar
+/// (RFC 8259, section 8.2), stands where something has cut a text short, and is no character.
+pub fn mended(text: &str) -> Cow<'_, str> {
+    let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr::memchr(b'\\', text.as_bytes().get(at..).unwrap_or_default()) {
+        let escape = at + found;
+        match utf16_unit(text, escape) {
+            Some(0xd800..=0xdbff) if matches!(utf16_unit(text, escape + 6), Some(0xdc00..=0xdfff)) => {
+                at = escape + 12;
+            }
+            Some(0xd800..=0xdfff) => {
+                mended.push_str(text.get(copied..escape).unwrap_or_default());
+                mended.push_str("\\ufffd");
+                copied = escape + 6;
+                at = copied;
+            }
+            // Whatever is escaped, a backslash among it.
+            _ => at = escape + 2,
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(mended)
+}
+
+/// The UTF-16 code unit that is escaped there.
+fn utf16_unit(text: &str, at: usize) -> Option<u16> {
+    u16::from_str_radix(text.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_character_and_everything_else_stays() {
+        let check = |text: &str, expected: &str| assert_eq!(mended(text), expected, "{text}");
+        check(r#""\ud83d\ude00""#, r#""\ud83d\ude00""#);
+        check(r#""\ud83d""#, r#""\ufffd""#);
+        check(r#""\uDE00é\ud83d\ud83d\ude00""#, r#""\ufffdé\ufffd\ud83d\ude00""#);
+        check(r#""\ude00\ud83d""#, r#""\ufffd\ufffd""#);
+        check(r#""\\ud83d\\\ud83d""#, r#""\\ud83d\\\ufffd""#);
+        check(r#""\ud83d\n\ude""#, r#""\ufffd\n\ude""#);
+        check(r#""\u+d83\"#, r#""\u+d83\"#);
+        check("\\", "\\");
+        check("\\é\\u", "\\é\\u");
+    }
+
+    #[test]
+    fn what_cannot_be_read_takes_nothing_else_down() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let document = format!(
+            r#"{{"huge":1e999, "long":123456789012345678901234567890, "deep":{deep},"half":"\ud800"}}"#
+        );
+        let members = Members::read(document.as_bytes()).unwrap();
+        assert_eq!(members.get("huge").unwrap().scalar(), Some("1e999"));
+        assert_eq!(members.get("huge").unwrap().number(), None);
+        assert_eq!(members.get("long").unwrap().compact(), "123456789012345678901234567890");
+        assert_eq!(members.get("deep").unwrap().items().unwrap().len(), 1);
+        assert_eq!(members.text("half").as_deref(), Some("\u{fffd}"));
+        for document in ["", "[]", "null", "\"x\"", "{", r#"{"a":}"#, r#"{"a":01}"#, "{} x"] {
+            assert!(Members::read(document.as_bytes()).is_none(), "{document}");
+        }
+        assert!(Members::read(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn white_space_goes_outside_of_texts_alone() {
+        let written = "{ \"a b\" :\n[ 1,\t\"x \\\" y\\\\\" , null ] }";
+        assert_eq!(Json::unread(written).compact(), r#"{"a b":[1,"x \" y\\",null]}"#);
+        for empty in ["null", "\"\"", "\" \"", "[ ]", "{\n}"] {
+            assert!(Json::unread(empty).is_empty(), "{empty}");
+        }
+        for full in ["0", "false", "\"a\"", "[null]", "{\"a\":null}"] {
+            assert!(!Json::unread(full).is_empty(), "{full}");
+        }
+    }
+}
