@@ -582,7 +582,7 @@ fn cookies_that_browsers_would_drop_are_refused() {
     );
     check(
         cookie(json!({"partitioned": "yes", "same_site": "none"})),
-        &["session.cookie.partitioned: `yes` is not true or false"],
+        &["session.cookie.partitioned: text where true or false is needed"],
     );
     accepted(cookie(json!({"partitioned": true, "same_site": "none", "domain": "example.com"})));
     check(

@@ -22,6 +22,7 @@ mod cases_wire;
 mod cases_workers;
 mod clients;
 mod configuration;
+mod embedding;
 mod fault_table;
 mod faults;
 mod floods;
