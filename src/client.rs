@@ -44,7 +44,7 @@ fn is_navigation(request: &Request) -> bool {
             Some("navigate") => true,
             // A service worker that sends a navigation on with something changed (Fetch, section 5.4: the constructor
             // of `Request` makes the mode `same-origin`). It hands the answer to the browser, redirects included.
-            Some("same-origin") => wants_page(request),
+            Some("same-origin") => matches!(request.method(), "GET" | "HEAD" | "POST") && wants_page(request),
             _ => false,
         };
     }
@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(client(&[get, mode, page]), Client::Navigation);
         assert_eq!(client(&[get, mode, page, ("sec-fetch-dest", "empty")]), Client::Navigation);
         assert_eq!(client(&[(":method", "POST"), mode, page]), Client::FormNavigation);
+        for method in ["PUT", "PATCH", "DELETE", "OPTIONS"] {
+            assert_eq!(client(&[(":method", method), mode, page]), Client::Other, "no form does {method}");
+        }
         assert_eq!(client(&[get, mode]), Client::Other);
         assert_eq!(client(&[get, mode, ("accept", "*/*")]), Client::Other);
         assert_eq!(client(&[get, mode, ("accept", "application/json")]), Client::Other);

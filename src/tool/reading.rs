@@ -129,8 +129,8 @@ fn open_to_other_sites(config: &Config) -> Option<&'static str> {
     (cookies.same_site == SameSite::None).then_some(if partitioned {
         "requests of other sites carry the session: the app must turn down forged ones itself"
     } else {
-        "requests of other sites carry the session: the app must turn down forged ones itself; and browsers that block \
-         third-party cookies send it in no frame of another site, see `partitioned`"
+        "requests of other sites carry the session: the app must turn down forged ones itself; and in a frame of another \
+         site, browsers that block third-party cookies send it only once the person has allowed that"
     })
 }
 
