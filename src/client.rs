@@ -39,13 +39,42 @@ impl Client {
 }
 
 fn is_navigation(request: &Request) -> bool {
-    let fetch_metadata = ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"];
-    if fetch_metadata.iter().any(|name| request.has(name)) {
-        return request.text("sec-fetch-mode") == Some("navigate");
+    if has_fetch_metadata(request) {
+        return match request.text("sec-fetch-mode") {
+            Some("navigate") => true,
+            // A service worker that sends a navigation on with something changed (Fetch, section 5.4: the constructor
+            // of `Request` makes the mode `same-origin`). It hands the answer to the browser, redirects included.
+            Some("same-origin") => matches!(request.method(), "GET" | "HEAD" | "POST") && wants_page(request),
+            _ => false,
+        };
     }
+    matches!(request.method(), "GET" | "HEAD") && wants_page(request)
+}
+
+fn has_fetch_metadata(request: &Request) -> bool {
+    ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| request.has(name))
+}
+
+/// Whether `Accept` speaks of a page, and no script says that it asks.
+fn wants_page(request: &Request) -> bool {
     let wants_html = request.text("accept").is_some_and(|accept| accept.contains("text/html"));
-    let is_script = request.values("x-requested-with").any(|by| by.eq_ignore_ascii_case(b"XMLHttpRequest"));
-    matches!(request.method(), "GET" | "HEAD") && wants_html && !is_script
+    wants_html && !request.values("x-requested-with").any(|by| by.eq_ignore_ascii_case(b"XMLHttpRequest"))
+}
+
+/// Whether a redirect to another origin takes the person there. A script's `fetch` can't follow one. Of browsers
+/// without fetch metadata a form counts too: nothing that was typed is lost where this is asked. And so does a `GET`
+/// that says nothing at all of what is wanted.
+pub fn follows_redirects(request: &Request) -> bool {
+    let is_silent =
+        || request.method() == "GET" && !request.has("accept") && !request.has("x-requested-with");
+    match Client::of(request) {
+        Client::Navigation | Client::FormNavigation => true,
+        Client::Grpc => false,
+        Client::Other => {
+            let is_browser = has_fetch_metadata(request) || request.has("upgrade");
+            !is_browser && (wants_page(request) || is_silent())
+        }
+    }
 }
 
 /// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
@@ -95,13 +124,56 @@ mod tests {
         assert_eq!(client(&[get, navigate]), Client::Navigation);
         assert_eq!(client(&[(":method", "HEAD"), navigate]), Client::Navigation);
         assert_eq!(client(&[(":method", "POST"), navigate]), Client::FormNavigation);
-        for mode in ["cors", "no-cors", "same-origin", "websocket", ""] {
+        for mode in ["cors", "no-cors", "websocket", "Same-Origin", ""] {
             let headers = [get, ("sec-fetch-mode", mode), ("accept", "text/html")];
             assert_eq!(client(&headers), Client::Other, "{mode}");
         }
         let twice = [get, navigate, navigate];
         assert_eq!(client(&twice), Client::Other, "an unclear header is no navigation");
         assert_eq!(client(&[get, navigate, ("sec-purpose", "prefetch;prerender")]), Client::Other);
+    }
+
+    #[test]
+    fn a_service_worker_that_fetches_a_page_itself_navigates() {
+        let (get, mode) = ((":method", "GET"), ("sec-fetch-mode", "same-origin"));
+        let page = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert_eq!(client(&[get, mode, page]), Client::Navigation);
+        assert_eq!(client(&[get, mode, page, ("sec-fetch-dest", "empty")]), Client::Navigation);
+        assert_eq!(client(&[(":method", "POST"), mode, page]), Client::FormNavigation);
+        for method in ["PUT", "PATCH", "DELETE", "OPTIONS"] {
+            assert_eq!(client(&[(":method", method), mode, page]), Client::Other, "no form does {method}");
+        }
+        assert_eq!(client(&[get, mode]), Client::Other);
+        assert_eq!(client(&[get, mode, ("accept", "*/*")]), Client::Other);
+        assert_eq!(client(&[get, mode, ("accept", "application/json")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, ("x-requested-with", "XMLHttpRequest")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, ("sec-purpose", "prefetch")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, page]), Client::Other, "an unclear header asks for nothing");
+        assert_eq!(client(&[get, mode, mode, page]), Client::Other);
+    }
+
+    #[test]
+    fn what_can_be_sent_to_another_origin() {
+        let check = |headers: &[(&str, &str)], expected: bool| {
+            let pairs = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+            assert_eq!(follows_redirects(&Request::new(pairs.collect())), expected, "{headers:?}");
+        };
+        let (get, post, html) = ((":method", "GET"), (":method", "POST"), ("accept", "text/html,*/*;q=0.8"));
+        check(&[get, ("sec-fetch-mode", "navigate")], true);
+        check(&[post, ("sec-fetch-mode", "navigate")], true);
+        check(&[get, ("sec-fetch-mode", "same-origin"), html], true);
+        check(&[get, html], true);
+        check(&[post, html], true);
+        check(&[get], true);
+        check(&[get, ("x-requested-with", "fetch")], false);
+        check(&[get, ("accept", "*/*")], false);
+        check(&[post], false);
+        check(&[post, ("accept", "*/*")], false);
+        check(&[post, html, ("x-requested-with", "xmlhttprequest")], false);
+        check(&[post, html, ("upgrade", "websocket")], false);
+        check(&[get, ("sec-fetch-mode", "cors"), html], false);
+        check(&[post, ("sec-fetch-site", "same-origin"), html], false);
+        check(&[post, ("content-type", "application/grpc"), html], false);
     }
 
     #[test]

@@ -117,6 +117,9 @@ pub struct Attributes {
     pub domain: Option<String>,
     /// `Secure`.
     pub secure: bool,
+    /// `Partitioned` (CHIPS): below another site the browser keeps a cookie of its own for that site. Browsers want
+    /// `Secure` with it.
+    pub partitioned: bool,
 }
 
 impl Attributes {
@@ -129,13 +132,16 @@ impl Attributes {
             SameSite::Strict => "Strict",
             SameSite::None => "None",
         };
-        format!("{name}={value}; Path=/; Max-Age={max_age}{domain}; HttpOnly{secure}; SameSite={same_site}")
+        let partitioned = if self.partitioned { "; Partitioned" } else { "" };
+        format!(
+            "{name}={value}; Path=/; Max-Age={max_age}{domain}; HttpOnly{secure}; SameSite={same_site}{partitioned}"
+        )
     }
 
-    /// A `Set-Cookie` value that deletes a cookie. Browsers obey it only if it has the attributes
-    /// that the cookie was set with.
-    pub fn delete(&self, name: &str) -> String {
-        self.set(name, "", 0, SameSite::Lax)
+    /// A `Set-Cookie` value that deletes a cookie. Browsers obey it only if it has the attributes that the cookie was
+    /// set with, and a `SameSite` with which they would set one.
+    pub fn delete(&self, name: &str, same_site: SameSite) -> String {
+        self.set(name, "", 0, same_site)
     }
 }
 
@@ -194,15 +200,20 @@ mod tests {
 
     #[test]
     fn deleting_has_the_attributes_of_setting() {
-        let host = Attributes { domain: None, secure: true };
+        let host = Attributes { domain: None, secure: true, partitioned: false };
         assert_eq!(
             host.set("__Host-a", "v", 60, SameSite::Strict),
             "__Host-a=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict"
         );
-        let domain = Attributes { domain: Some("example.com".into()), secure: true };
+        let domain = Attributes { domain: Some("example.com".into()), secure: true, partitioned: false };
         assert_eq!(
-            domain.delete("__Secure-a"),
+            domain.delete("__Secure-a", SameSite::Lax),
             "__Secure-a=; Path=/; Max-Age=0; Domain=example.com; HttpOnly; Secure; SameSite=Lax"
+        );
+        let embedded = Attributes { domain: None, secure: true, partitioned: true };
+        assert_eq!(
+            embedded.delete("__Host-a", SameSite::None),
+            "__Host-a=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None; Partitioned"
         );
     }
 }

@@ -81,18 +81,23 @@ impl<'a> Visit<'a> {
     }
 
     /// `Set-Cookie` values that delete what the request carries of pools other than `pool`: whoever signs
-    /// in at one is no longer signed in at another.
+    /// in at one is no longer signed in at another. And of any pool what is of the other kind: see
+    /// [`CookieStore::leftovers`].
     pub fn without_others(&self, pool: &Pool) -> Vec<String> {
-        let others = self.pools.iter().filter(|other| other.number != pool.number);
-        let of = |other: &Rc<Pool>| {
+        let mut gone = Vec::new();
+        for other in self.pools {
+            gone.extend(self.store(other).leftovers(&self.cookies));
+            if other.number == pool.number {
+                continue;
+            }
             let cookies = &other.cookies;
             let mut names = cookies.token_parts(&self.cookies);
             if self.cookies.values(&cookies.identity).next().is_some() {
                 names.push(cookies.identity.clone());
             }
-            names.into_iter().map(|name| cookies.attributes.delete(&name)).collect::<Vec<_>>()
-        };
-        others.flat_map(of).collect()
+            gone.extend(names.iter().map(|name| cookies.delete(name)));
+        }
+        gone
     }
 }
 

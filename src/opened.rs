@@ -50,7 +50,7 @@ impl Found {
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Session(one), Self::Session(other))
-                if one.session.signed_in_at > other.session.signed_in_at =>
+                if one.session.lateness() > other.session.lateness() =>
             {
                 Self::Session(one)
             }
@@ -99,9 +99,9 @@ impl OpenedSessions {
             });
             match known {
                 Some(opened) if opened.session.lasts(visit.config, visit.now) => {
-                    return Found::Session(opened);
+                    found = found.or(Found::Session(opened));
                 }
-                Some(_) => found = Found::Over,
+                Some(_) => found = found.or(Found::Over),
                 None => found = found.or(Found::NotOpened),
             }
         }

@@ -40,7 +40,7 @@ pub struct CookieSettings {
     pub tokens: String,
     /// What names of flow cookies begin with.
     pub flow: String,
-    /// `Domain` and `Secure`.
+    /// `Domain`, `Secure` and `Partitioned`.
     pub attributes: Attributes,
     /// `SameSite` of identity and tokens.
     pub same_site: SameSite,

@@ -24,7 +24,7 @@ pub enum Renewal {
     Unknown,
     /// Somebody is at it.
     UnderWay,
-    /// It is done; these `Set-Cookie` values keep the session, the identity's first.
+    /// It is done; these `Set-Cookie` values keep the session.
     Done(Vec<String>),
     /// It failed for now.
     Paused,

@@ -1,5 +1,6 @@
 //! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
 
+mod kinds;
 mod names;
 mod parts;
 
@@ -19,7 +20,8 @@ use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::pool::{CookieSettings, Pool};
 use crate::seal::Binding;
 use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
-use crate::session::parts::{MAX_PARTS, joined_parts, split_into_parts};
+use crate::session::kinds::decode;
+use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::time::UnixTime;
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
@@ -81,6 +83,11 @@ impl Session {
         let spread = early / 4 * u32::from(self.id.first().copied().unwrap_or(0)) / 255;
         let left = self.expires_at.since(now);
         if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
+    }
+
+    /// Which of two that one browser sends counts: the latest, by each of these in turn.
+    pub const fn lateness(&self) -> (UnixTime, UnixTime, UnixTime) {
+        (self.signed_in_at, self.renewed_at, self.seen_at)
     }
 
     /// Whether it is worth telling the browser that the person was seen now.
@@ -156,6 +163,23 @@ struct Tokens {
     access_token: Option<String>,
 }
 
+impl Tokens {
+    /// The refresh token. Versions that took an empty one for a token have sealed some.
+    fn into_refresh_token(self) -> Option<String> {
+        self.refresh_token.filter(|token| !token.trim().is_empty())
+    }
+}
+
+impl From<Tokens> for SessionTokens {
+    fn from(mut tokens: Tokens) -> Self {
+        Self {
+            id: tokens.id_token.take().map(|token| IdToken(Secret::new(token))),
+            access: tokens.access_token.take().map(|token| AccessToken(Secret::new(token))),
+            refresh: tokens.into_refresh_token().map(|token| RefreshToken(Secret::new(token))),
+        }
+    }
+}
+
 /// Why a session can't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotKept {
@@ -197,22 +221,20 @@ impl<'c> CookieStore<'c> {
         entropy: &mut dyn Entropy,
     ) -> Result<String, NoEntropy> {
         let bytes = postcard::to_allocvec(value).map_err(|_| NoEntropy)?;
-        self.config.keyring.seal(&self.binding.and(&[name.as_bytes()]), &bytes, entropy)
+        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), &bytes, entropy)
     }
 
     /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
     pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
-        let bytes = self.config.keyring.open(&self.binding.and(&[name.as_bytes()]), sealed)?;
-        match postcard::take_from_bytes(&bytes) {
-            Ok((value, [])) => Some(value),
-            _ => None,
-        }
+        let own = self.own_kind();
+        decode(&self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))?)
     }
 
-    /// The session that a request's cookies hold, if it is still one at `now`.
+    /// The session that a request's cookies hold, if it is still one at `now`; of several the latest.
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
-        sealed.filter_map(|sealed| self.open_session(sealed)).find(|session| session.lasts(self.config, now))
+        let sessions = sealed.filter_map(|sealed| self.open_session(sealed));
+        sessions.filter(|session| session.lasts(self.config, now)).max_by_key(Session::lateness)
     }
 
     /// The session that an identity cookie holds, be it over or not.
@@ -247,31 +269,38 @@ impl<'c> CookieStore<'c> {
 
     /// The tokens that go with a session, or with whatever session they are of where none is left.
     pub fn session_tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<SessionTokens> {
-        let tokens = self.tokens(cookies, session)?;
-        // Versions that took an empty one for a token have sealed some.
-        let refresh_token = tokens.refresh_token.filter(|token| !token.trim().is_empty());
-        Some(SessionTokens {
-            refresh: refresh_token.map(|token| RefreshToken(Secret::new(token))),
-            id: tokens.id_token.map(|token| IdToken(Secret::new(token))),
-            access: tokens.access_token.map(|token| AccessToken(Secret::new(token))),
-        })
+        let of_it = |tokens: &Tokens| session.is_none_or(|id| id == tokens.session);
+        self.tokens(cookies, &of_it).pop().filter(of_it).map(SessionTokens::from)
     }
 
-    /// Which session the cookies are of, whether it lasts or not.
+    /// The refresh tokens that the cookies hold, mostly one.
+    pub fn refresh_tokens(&self, cookies: &Cookies<'_>) -> Vec<RefreshToken> {
+        let mut texts = Vec::new();
+        for text in self.tokens(cookies, &|_| false).into_iter().filter_map(Tokens::into_refresh_token) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts.into_iter().map(|text| RefreshToken(Secret::new(text))).collect()
+    }
+
+    /// Which session the cookies are of, whether it lasts or not; of several any.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
-        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
-        let identity = sealed.filter_map(|sealed| self.open_session(sealed)).next();
-        identity.map(|session| session.id).or_else(|| self.tokens(cookies, None).map(|tokens| tokens.session))
+        self.session_ids(cookies).into_iter().next()
     }
 
-    /// The token cookie of a session, or of any. What is left of another one in front of it doesn't hide it.
-    fn tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<Tokens> {
-        let name = &self.pool.cookies.tokens;
-        let whole = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec);
-        whole
-            .chain(joined_parts(cookies, name))
-            .filter_map(|sealed| self.open::<Tokens>(name, &sealed))
-            .find(|tokens| session.is_none_or(|id| id == tokens.session))
+    /// All of them, mostly one.
+    pub fn session_ids(&self, cookies: &Cookies<'_>) -> Vec<SessionId> {
+        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
+        let mut ids: Vec<SessionId> = Vec::new();
+        let identities = sealed.filter_map(|sealed| self.open_session(sealed)).map(|session| session.id);
+        let tokens = self.tokens(cookies, &|_| false);
+        for id in identities.chain(tokens.iter().map(|tokens| tokens.session)) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
     }
 
     /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
@@ -314,7 +343,7 @@ impl<'c> CookieStore<'c> {
             }
         }
         let stale = present.iter().filter(|name| !kept.contains(name));
-        cookies.extend(stale.map(|name| attributes.delete(name)));
+        cookies.extend(stale.map(|name| self.pool.cookies.delete(name)));
         Ok(cookies)
     }
 }

@@ -103,7 +103,7 @@ impl Sessions {
         }
         let store = visit.store(&opened.person.pool);
         if let Renewal::Done(cookies) = self.renewals.look(session, visit.now, around.shared)
-            && let Some(renewed) = cookies.first().and_then(|first| store.session_in(first, visit.now))
+            && let Some(renewed) = cookies.iter().find_map(|set| store.session_in(set, visit.now))
         {
             // Somebody has refreshed it since; the browser just doesn't know yet.
             self.tally.count("refresh.shared");
@@ -312,7 +312,7 @@ impl Sessions {
     /// A session was signed out; no refresh that is still under way may bring it back. `false` where
     /// there is none, or it had ended before.
     pub fn end(&self, visit: &Visit<'_>, shared: &dyn SharedData) -> bool {
-        let ids = visit.pools.iter().filter_map(|pool| visit.store(pool).session_id(&visit.cookies));
+        let ids = visit.pools.iter().flat_map(|pool| visit.store(pool).session_ids(&visit.cookies));
         // All of them end, so no short cut.
         ids.filter(|id| self.renewals.end(*id, visit.now, shared)).count() > 0
     }

@@ -100,6 +100,13 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieName
     let secure = section.flag("secure", true);
     let choices = [("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
     let same_site = section.choice("same_site", &choices, SameSite::Lax);
+    let partitioned = section.flag("partitioned", false);
+    if partitioned && same_site != SameSite::None {
+        section.fault(
+            "partitioned",
+            "goes with `same_site: none` alone: no other cookie is sent in another site's frame",
+        );
+    }
     if same_site == SameSite::None && !secure {
         section.fault("same_site", "browsers drop `none` without `secure: true`");
     }
@@ -111,7 +118,7 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieName
         (true, Some(_)) => "__Secure-",
         (false, _) => "",
     };
-    CookieNames { prefix, name, attributes: Attributes { domain, secure }, same_site }
+    CookieNames { prefix, name, attributes: Attributes { domain, secure, partitioned }, same_site }
 }
 
 fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&Origin>) {

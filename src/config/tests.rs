@@ -570,6 +570,20 @@ fn cookies_that_browsers_would_drop_are_refused() {
         cookie(json!({"same_site": "none", "secure": false})),
         &["session.cookie.same_site: browsers drop `none` without `secure: true`"],
     );
+    let lonely = "session.cookie.partitioned: goes with `same_site: none` alone: no other cookie is sent in another site's frame";
+    for same_site in [json!(null), json!("lax"), json!("strict")] {
+        check(cookie(json!({"partitioned": true, "same_site": same_site})), &[lonely]);
+        accepted(cookie(json!({"partitioned": false, "same_site": same_site})));
+    }
+    check(
+        cookie(json!({"partitioned": true, "same_site": "none", "secure": false})),
+        &["session.cookie.same_site: browsers drop `none` without `secure: true`"],
+    );
+    check(
+        cookie(json!({"partitioned": "yes", "same_site": "none"})),
+        &["session.cookie.partitioned: text where true or false is needed"],
+    );
+    accepted(cookie(json!({"partitioned": true, "same_site": "none", "domain": "example.com"})));
     check(
         cookie(json!({"same_site": "Lax"})),
         &["session.cookie.same_site: `Lax` is not one of lax, strict, none"],

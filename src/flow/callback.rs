@@ -28,7 +28,7 @@ pub struct Visitor {
     reference: String,
     /// Names of token cookies of an earlier session of this pool.
     token_parts: Vec<String>,
-    /// `Set-Cookie` values that end sessions of other pools.
+    /// `Set-Cookie` values that end sessions of other pools, and what is of the other kind.
     without_others: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ pub fn arrive(visit: &Visit<'_>) -> Arrival {
         Outcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
             let (page, event) = failed(visit.config, &failure, &visitor(visit, pool), &flow);
-            let gone = pool.cookies.attributes.delete(&pool.cookies.flow_name(&id));
+            let gone = pool.cookies.delete(&pool.cookies.flow_name(&id));
             Arrival::Done(page.with_cookies([gone]), Some(event))
         }
         Outcome::Code(code) => {
@@ -245,15 +245,15 @@ impl Exchange {
         let return_to = ReturnTo::parse(self.flow.return_to.as_bytes(), &config.paths)
             .unwrap_or_else(ReturnTo::start_page);
         Ok(leave(config, &self.pool, &return_to)
-            .with_cookies(cookies)
             .with_cookies(self.visitor.without_others.iter().cloned())
+            .with_cookies(cookies)
             .with_cookies([self.flow_cookie_gone()]))
     }
 
     /// The flow is spent, so its cookie goes.
     fn flow_cookie_gone(&self) -> String {
         let cookies = &self.pool.cookies;
-        cookies.attributes.delete(&cookies.flow_name(&self.id))
+        cookies.delete(&cookies.flow_name(&self.id))
     }
 
     /// Ends the exchange on a page.

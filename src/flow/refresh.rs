@@ -24,6 +24,8 @@ pub struct Refresh {
     host: String,
     refresh_token: RefreshToken,
     token_parts: Vec<String>,
+    /// `Set-Cookie` values that delete what the browser has of the other kind.
+    leftovers: Vec<String>,
     stage: Stage,
 }
 
@@ -46,7 +48,7 @@ pub enum Progress {
 pub enum Ending {
     /// New cookies; with the refresh token in them, should the person have signed out meanwhile.
     Renewed {
-        /// `Set-Cookie` values, the identity's first.
+        /// `Set-Cookie` values.
         cookies: Vec<String>,
         /// What the token cookie now holds.
         refresh_token: RefreshToken,
@@ -78,6 +80,7 @@ impl Refresh {
             host: visit.origin.host().to_owned(),
             refresh_token,
             token_parts: pool.cookies.token_parts(cookies),
+            leftovers: visit.store(pool).leftovers(cookies),
             stage: Stage::Asking,
         };
         Some((refresh, callout))
@@ -202,7 +205,10 @@ impl Refresh {
         };
         let refresh_token = news.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
         match store.keep(&session, &news.tokens, &self.token_parts, around.now, around.entropy) {
-            Ok(cookies) => Ending::Renewed { cookies, refresh_token, trouble },
+            Ok(kept) => {
+                let cookies = self.leftovers.iter().cloned().chain(kept).collect();
+                Ending::Renewed { cookies, refresh_token, trouble }
+            }
             Err(NotKept::IdentityTooLarge(_)) => Ending::Refused("identity_too_large"),
             Err(NotKept::TokensTooLarge(_)) => Ending::Refused("tokens_too_large"),
             Err(NotKept::NoEntropy) => Ending::Outage("no_entropy"),

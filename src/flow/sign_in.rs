@@ -233,7 +233,7 @@ fn make_room(visit: &Visit<'_>) -> Vec<String> {
         for name in cookies.flow_names(&visit.cookies) {
             let copies = visit.cookies.values(&name).take(MAX_COPIES);
             let flow = copies.filter_map(|sealed| store.open::<Flow>(&name, sealed)).next();
-            let delete = cookies.attributes.delete(&name);
+            let delete = cookies.delete(&name);
             match flow {
                 Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, delete)),
                 None if cookies.attributes.domain.is_some() => {}

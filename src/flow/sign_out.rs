@@ -1,7 +1,9 @@
 //! Signing out: our cookies, the refresh token, and Cognito's own session, in one step. And the page
 //! behind it, which never signs anybody in by itself.
 
-use crate::client::{is_cross_site, is_prefetch};
+use serde_json::json;
+
+use crate::client::{follows_redirects, is_cross_site, is_prefetch};
 use crate::event::{Event, Level};
 use crate::flow::Visit;
 use crate::http::{Callout, Response};
@@ -23,14 +25,26 @@ pub fn sign_out(visit: &Visit<'_>) -> SignOut {
     if is_cross_site(visit.request, &visit.origin) || is_prefetch(visit.request) {
         return SignOut::Refused(confirm(visit), event("sign_out.not_obeyed"));
     }
-    let revoke = visit.pools.iter().filter_map(|pool| {
-        let token = visit.store(pool).session_tokens(&visit.cookies, None)?.refresh?;
-        let cognito = &pool.cognito;
-        Some(cognito.caller(cognito.timeouts.revoke).revoke(&cognito.endpoints.revoke, &token))
-    });
-    let cookies = visit.pools.iter().flat_map(|pool| pool.cookies.clear(&visit.cookies));
-    let response = Response::redirect(leave(visit)).with_cookies(cookies);
-    SignOut::Obeyed(response, revoke.collect(), event("sign_out"))
+    let (mut revoke, mut gone) = (Vec::new(), Vec::new());
+    for pool in visit.pools {
+        let (cognito, store) = (&pool.cognito, visit.store(pool));
+        for token in store.refresh_tokens(&visit.cookies) {
+            let caller = cognito.caller(cognito.timeouts.revoke);
+            revoke.push(caller.revoke(&cognito.endpoints.revoke, &token));
+        }
+        gone.extend(pool.cookies.clear(&visit.cookies));
+        gone.extend(store.leftovers(&visit.cookies));
+    }
+    SignOut::Obeyed(on_to(visit, leave(visit)).with_cookies(gone), revoke, event("sign_out"))
+}
+
+/// A script can't follow a redirect to Cognito, and Cognito's own session would outlive it: so it is told where its
+/// page is to go.
+fn on_to(visit: &Visit<'_>, url: String) -> Response {
+    if follows_redirects(visit.request) {
+        return Response::redirect(url);
+    }
+    Response::json(200, &json!({ "sign_out": url }))
 }
 
 /// Where the browser goes: to the logout of the pool whose session it carries, be it over or not. Where

@@ -1,6 +1,6 @@
 //! Which cookies are ours, by their names.
 
-use crate::cookie::{Cookies, SameSite};
+use crate::cookie::{Attributes, Cookies, SameSite};
 use crate::pool::CookieSettings;
 use crate::session::FlowId;
 use crate::session::parts::MAX_PARTS;
@@ -37,7 +37,27 @@ impl CookieSettings {
                 names.push(name);
             }
         }
-        names.iter().map(|name| self.attributes.delete(name)).collect()
+        names.iter().map(|name| self.delete(name)).collect()
+    }
+
+    /// A `Set-Cookie` value that deletes one of these cookies.
+    pub fn delete(&self, name: &str) -> String {
+        self.attributes.delete(name, self.deleting_same_site())
+    }
+
+    /// The same for a cookie of that name which is kept the other way: unpartitioned where these are partitioned, and
+    /// the reverse.
+    pub fn delete_other_kind(&self, name: &str) -> String {
+        let partitioned = !self.attributes.partitioned;
+        Attributes { partitioned, ..self.attributes.clone() }.delete(name, self.deleting_same_site())
+    }
+
+    /// In a frame of another site a browser turns down what isn't `None`, deletions too.
+    const fn deleting_same_site(&self) -> SameSite {
+        match self.same_site {
+            SameSite::None => SameSite::None,
+            SameSite::Lax | SameSite::Strict => SameSite::Lax,
+        }
     }
 
     /// The names of the flow cookies in a request, in order, up to a number that no browser reaches.
@@ -60,8 +80,9 @@ impl CookieSettings {
         format!("{}{}", self.flow, id.0)
     }
 
-    /// `SameSite` of flow cookies: the browser comes back from Cognito's site with them.
+    /// `SameSite` of flow cookies: the browser comes back from Cognito's site with them. In a frame of another site it
+    /// does so with `None` alone, and sign-ins happen there where cookies are partitioned.
     pub const fn flow_same_site(&self) -> SameSite {
-        SameSite::Lax
+        if self.attributes.partitioned { SameSite::None } else { SameSite::Lax }
     }
 }

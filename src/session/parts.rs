@@ -23,9 +23,10 @@ pub fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, St
     pieces.iter().enumerate().map(part).collect()
 }
 
-/// A value that stands in parts.
-pub fn joined_parts(cookies: &Cookies<'_>, name: &str) -> Option<Vec<u8>> {
-    let first = cookies.values(&format!("{name}.1")).next()?;
+/// A value that stands in parts. Where a browser sends two cookies of each name, a partitioned one beside one that isn't,
+/// `copy` says which of them, from 0: it sends both kinds in the same order.
+pub fn joined_parts(cookies: &Cookies<'_>, name: &str, copy: usize) -> Option<Vec<u8>> {
+    let first = cookies.values(&format!("{name}.1")).nth(copy)?;
     let (count, head) = (first.first()?, first.get(2..)?);
     let count = usize::from(count.checked_sub(b'0')?);
     if first.get(1) != Some(&b'.') || !(1..=MAX_PARTS).contains(&count) {
@@ -33,7 +34,8 @@ pub fn joined_parts(cookies: &Cookies<'_>, name: &str) -> Option<Vec<u8>> {
     }
     let mut joined = head.to_vec();
     for index in 2..=count {
-        joined.extend_from_slice(cookies.values(&format!("{name}.{index}")).next()?);
+        // Where one kind has fewer parts, the last ones come once.
+        joined.extend_from_slice(cookies.values(&format!("{name}.{index}")).take(copy + 1).last()?);
     }
     Some(joined)
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use envoy_cognito::config::reader::{Fault, Faults, path_of};
 use envoy_cognito::config::{Config, document, environment};
+use envoy_cognito::cookie::SameSite;
 
 use crate::tool::contents::Plugin;
 use crate::tool::finding::{Finding, Severity};
@@ -53,6 +54,13 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
                     let span = index.find(&path, false);
                     reading.findings.push(Finding::warning(path, span, message));
                 }
+            }
+            let path = "session.cookie.same_site".to_owned();
+            if let Some(message) = open_to_other_sites(&config)
+                && !reading.unknown.iter().any(|(unknown, _)| *unknown == path)
+            {
+                let span = index.find(&path, false);
+                reading.findings.push(Finding::new(Severity::Note, path, span, message.to_owned()));
             }
             reading.config = Some(config);
         }
@@ -112,6 +120,18 @@ fn other_region(host: &str, user_pool_id: &str) -> Option<String> {
     let (_, domains) = host.strip_suffix(".amazoncognito.com")?.rsplit_once(".auth.")?;
     let (pools, _) = user_pool_id.split_once('_')?;
     (domains != pools).then(|| format!("a domain of {domains}, and the user pool is in {pools}"))
+}
+
+/// What somebody should know who has requests of other sites carry the session.
+fn open_to_other_sites(config: &Config) -> Option<&'static str> {
+    let cookies = &config.pools.first()?.cookies;
+    let partitioned = cookies.attributes.partitioned;
+    (cookies.same_site == SameSite::None).then_some(if partitioned {
+        "requests of other sites carry the session: the app must turn down forged ones itself"
+    } else {
+        "requests of other sites carry the session: the app must turn down forged ones itself; and in a frame of another \
+         site, browsers that block third-party cookies send it only once the person has allowed that"
+    })
 }
 
 /// The path in the document of a setting's path in the configuration.

@@ -61,7 +61,7 @@ impl StandIns {
             "domain" => format!("{word}.invalid"),
             "public_url" => public_url(&word, root),
             "session.cookie.domain" => format!("{word}.invalid"),
-            "session.cookie.same_site" => "lax".to_owned(),
+            "session.cookie.same_site" => same_site(root).to_owned(),
             "session.lifetime" | "session.idle" | "session.stale_if_error" => "1h".to_owned(),
             "session.refresh_early" => "5m".to_owned(),
             "roles.attributes_from" => "id_token".to_owned(),
@@ -132,6 +132,12 @@ impl StandIns {
 }
 
 /// A public URL that goes with the cookie's settings, where those are known.
+/// Partitioned cookies go with one alone.
+fn same_site(root: &Node) -> &'static str {
+    let partitioned = root.at(&["session", "cookie"]).and_then(|cookie| cookie.get("partitioned"));
+    if partitioned.is_some_and(|flag| matches!(flag.value, Value::Bool(true))) { "none" } else { "lax" }
+}
+
 fn public_url(word: &str, root: &Node) -> String {
     let cookie = root.at(&["session", "cookie"]);
     if cookie

@@ -24,6 +24,7 @@ mod cases_workers;
 mod claims;
 mod clients;
 mod configuration;
+mod embedding;
 mod fault_table;
 mod faults;
 mod floods;

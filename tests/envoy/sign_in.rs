@@ -135,6 +135,26 @@ fn what_is_no_navigation_is_told_so_in_json() {
 }
 
 #[test]
+fn a_page_that_a_service_worker_fetches_itself_is_sent_to_sign_in() {
+    let site = world().site("signin");
+    let fetched = |method: &str, mode: &str, accept: &str| {
+        let request = RawRequest::new(method, "/deep?x=1").header("sec-fetch-mode", mode);
+        site.send(request.header("sec-fetch-dest", "empty").header("accept", accept))
+    };
+    let page = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+    let response = fetched("GET", "same-origin", page);
+    assert_eq!((response.status, response.set_cookies().len()), (302, 1));
+    assert!(response.location().expect("a location").starts_with(&world().cognito.domain_url()));
+    for (mode, accept) in [("cors", page), ("same-origin", "*/*"), ("same-origin", "application/json")] {
+        let response = fetched("GET", mode, accept);
+        assert_eq!((response.status, response.set_cookies().len()), (401, 0), "{mode} {accept}");
+        assert_eq!(response.json()["error"], "unauthenticated", "{mode} {accept}");
+    }
+    let form = fetched("POST", "same-origin", page);
+    assert_eq!((form.status, form.header("content-type")), (401, Some("text/html; charset=utf-8")));
+}
+
+#[test]
 fn grpc_gets_its_own_status() {
     let site = world().site("signin");
     let request = RawRequest::post("/svc/Method", "").header("content-type", "application/grpc");

@@ -62,6 +62,46 @@ fn another_site_cannot_sign_anybody_out() {
 }
 
 #[test]
+fn a_script_is_told_where_its_page_is_to_go() {
+    let site = world().site("signout");
+    let cors = ("sec-fetch-mode", "cors");
+    let here = [cors, ("sec-fetch-site", "same-origin"), ("accept", "*/*")];
+    let kinds: [(&str, &[(&str, &str)]); 5] = [
+        ("POST", &here),
+        ("GET", &here),
+        ("GET", &[("accept", "*/*")]),
+        ("POST", &[("accept", "application/json")]),
+        ("POST", &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")]),
+    ];
+    for (method, headers) in kinds {
+        let mut browser = site.signed_in();
+        let request = RawRequest::new(method, "/.auth/sign-out");
+        let request = request.header("cookie", browser.cookie_header(&site.url("/")));
+        let response = site.send(headers.iter().fold(request, |to, (name, value)| to.header(*name, *value)));
+        assert_eq!((response.status, response.location()), (200, None), "{headers:?}");
+        assert_eq!(response.header("content-type"), Some("application/json"), "{headers:?}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{headers:?}");
+        let gone: Vec<String> = response
+            .set_cookies()
+            .into_iter()
+            .filter(rig::SetCookie::removes)
+            .map(|cookie| cookie.name)
+            .collect();
+        assert_eq!(gone, ["__Host-auth", "__Host-auth-tokens"], "{headers:?}");
+        let body = response.json();
+        let url = body["sign_out"].as_str().expect("an address").to_owned();
+        assert_eq!(body, serde_json::json!({ "sign_out": url }));
+        assert!(url.starts_with(&format!("{}/logout?", world().cognito.domain_url())), "{url}");
+        let end = browser.navigate(&url);
+        assert_eq!(end.url, site.url("/.auth/signed-out"), "{end}");
+    }
+    let grpc = RawRequest::post("/.auth/sign-out", "").header("content-type", "application/grpc");
+    let response = site.send(grpc.header("cookie", site.signed_in().cookie_header(&site.url("/"))));
+    assert_eq!((response.status, response.set_cookies().len()), (200, 2));
+    assert_eq!(site.send(RawRequest::new("HEAD", "/.auth/sign-out")).status, 405);
+}
+
+#[test]
 fn signing_out_goes_nowhere_else() {
     let site = world().site("signout");
     for target in ["https://evil.example", "//evil.example", "/%2fevil.example"] {

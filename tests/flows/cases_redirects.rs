@@ -192,12 +192,13 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
 #[test]
 fn case_120_what_is_no_navigation_is_never_sent_anywhere() {
     let html = ("accept", "text/html");
-    let kinds: [(&str, &[(&str, &str)]); 14] = [
+    let kinds: [(&str, &[(&str, &str)]); 15] = [
         ("nothing", &[]),
         ("Accept: */*", &[("accept", "*/*")]),
         ("XHR", &[html, ("x-requested-with", "XMLHttpRequest")]),
         ("fetch", &[("accept", "*/*"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]),
-        ("fetch of this site", &[html, ("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty")]),
+        ("fetch of this site", &[("accept", "*/*"), ("sec-fetch-mode", "same-origin")]),
+        ("fetch of a page", &[html, ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]),
         ("image", &[("accept", "image/*"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")]),
         ("style", &[("accept", "text/css"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "style")]),
         ("events", &[("accept", "text/event-stream"), ("sec-fetch-mode", "cors")]),

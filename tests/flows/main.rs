@@ -15,6 +15,8 @@ mod session;
 
 mod sign_out;
 
+mod embedding;
+
 mod rules;
 
 mod key_races;

@@ -98,6 +98,10 @@ fn what_another_site_asks_for_is_not_obeyed() {
     check("POST", &[("origin", "https://app.example.com"), ("origin", "https://evil.example")]);
     check("GET", &[mode, accept, ("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")]);
     check("GET", &[mode, accept, ("sec-purpose", "prefetch")]);
+    let cors = ("sec-fetch-mode", "cors");
+    check("POST", &[cors, ("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")]);
+    check("POST", &[cors, ("sec-fetch-site", "same-site"), ("origin", "https://other.example.com")]);
+    check("GET", &[("sec-fetch-mode", "same-origin"), accept, ("sec-fetch-site", "cross-site")]);
 }
 
 #[test]
@@ -109,11 +113,64 @@ fn what_this_site_or_the_person_asks_for_is_obeyed() {
         assert_eq!(response.status, 302, "{headers:?}");
         assert!(!harness.is_signed_in(), "{headers:?}");
     };
+    let [navigate, accept] = NAVIGATE;
     check("GET", &[]);
-    check("GET", &[("sec-fetch-site", "none"), NAVIGATE[0]]);
-    check("GET", &[("sec-fetch-site", "same-origin"), NAVIGATE[0]]);
-    check("GET", &[("sec-fetch-site", "same-site"), NAVIGATE[0]]);
-    check("POST", &[("origin", "https://app.example.com"), ("sec-fetch-site", "same-origin")]);
+    check("GET", &[accept]);
+    check("GET", &[("sec-fetch-site", "none"), navigate]);
+    check("GET", &[("sec-fetch-site", "same-origin"), navigate]);
+    check("GET", &[("sec-fetch-site", "same-site"), navigate]);
+    check("GET", &[("sec-fetch-mode", "same-origin"), ("sec-fetch-site", "same-origin"), accept]);
+    let origin = ("origin", "https://app.example.com");
+    check("POST", &[origin, ("sec-fetch-site", "same-origin"), navigate]);
+    // A form in a browser that knows nothing of fetch metadata.
+    check("POST", &[origin, accept, ("content-type", "application/x-www-form-urlencoded")]);
+}
+
+#[test]
+fn a_script_that_signs_out_is_told_where_its_page_is_to_go() {
+    let check = |method: &str, headers: &[(&str, &str)]| {
+        let mut harness = Harness::new();
+        harness.signed_in();
+        let response = harness.request(method, "/.auth/sign-out", headers).answered();
+        assert_eq!(response.status, 200, "{headers:?}");
+        assert_eq!(response.header("location"), None, "{headers:?}");
+        assert_eq!(response.header("content-type"), Some("application/json"), "{headers:?}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{headers:?}");
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        let logout = "https://myapp.auth.us-east-1.amazoncognito.com/logout\
+                      ?client_id=2jvuq8gkhfoh7u4fdfihiditj5\
+                      &logout_uri=https%3A%2F%2Fapp.example.com%2F.auth%2Fsigned-out";
+        assert_eq!(body, json!({ "sign_out": logout }), "{headers:?}");
+        assert_eq!(cookies_deleted(&response), [IDENTITY, TOKENS], "{headers:?}");
+        assert_eq!(harness.cognito.calls(Endpoint::Revoke), 1, "{headers:?}");
+        assert!(harness.log().contains("event=sign_out "), "{headers:?}");
+        assert!(!harness.is_signed_in(), "{headers:?}");
+    };
+    let (cors, here) = (("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin"));
+    let origin = ("origin", "https://app.example.com");
+    check("POST", &[cors, here, origin, ("accept", "*/*")]);
+    check("GET", &[cors, here, ("accept", "*/*")]);
+    check("GET", &[("sec-fetch-mode", "same-origin"), here, ("accept", "application/json")]);
+    check("POST", &[here, origin, ("accept", "text/html")]);
+    check("POST", &[origin, ("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")]);
+    check("GET", &[("accept", "*/*")]);
+    check("POST", &[]);
+    check("POST", &[("accept", "*/*")]);
+    check("POST", &[("accept", "application/json"), ("content-type", "application/json")]);
+    check("POST", &[("content-type", "application/grpc")]);
+    check("GET", &[("upgrade", "websocket"), ("sec-fetch-mode", "websocket"), origin]);
+}
+
+#[test]
+fn a_script_without_a_session_is_told_where_to_go_all_the_same() {
+    let mut harness = Harness::new();
+    for _ in 0..2 {
+        let response = harness.request("POST", "/.auth/sign-out", &[("sec-fetch-mode", "cors")]).answered();
+        assert_eq!(response.status, 200);
+        assert!(response.body.contains("/logout?client_id="), "{}", response.body);
+        assert_eq!(cookies_deleted(&response), [IDENTITY, TOKENS]);
+    }
+    assert_eq!(harness.cognito.calls(Endpoint::Revoke), 0);
 }
 
 #[test]

@@ -196,3 +196,28 @@ fn aliases_and_anchors_are_followed() {
     assert!(faults.iter().any(|fault| fault.starts_with("5:21 paths.prefix: ")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.contains("roles.prefix: unknown setting")), "{faults:?}");
 }
+
+#[test]
+fn cookies_for_frames_of_other_sites_are_checked_and_what_they_mean_is_said() {
+    let of = |cookie: &str| {
+        let keys = format!("keys: [ \"{SESSION_KEY}\" ]");
+        check(&good().replace(&keys, &format!("{keys}, cookie: {cookie}")))
+    };
+    let outcome = of("{ partitioned: true }").arguments(&["--json"]).outcome().expect(1);
+    let fault = "session.cookie.partitioned: goes with `same_site: none` alone: no other cookie is sent in another site's frame";
+    assert!(matches!(&outcome.faults()[..], [only] if only.ends_with(fault)), "{:?}", outcome.faults());
+    let notes = |cookie: &str| {
+        let outcome = of(cookie).arguments(&["--json", "--strict"]).outcome().expect(0);
+        assert_eq!(outcome.findings("warnings"), [""; 0]);
+        outcome.findings("notes")
+    };
+    let forged = "session.cookie.same_site: requests of other sites carry the session";
+    let with = |notes: &[String], text: &str| notes.iter().any(|note| note.contains(text));
+    let partitioned = notes("{ same_site: none, partitioned: true }");
+    assert!(with(&partitioned, forged) && !with(&partitioned, "third-party cookies"), "{partitioned:?}");
+    let unpartitioned = notes("{ same_site: none }");
+    assert!(with(&unpartitioned, forged) && with(&unpartitioned, "third-party cookies"), "{unpartitioned:?}");
+    assert!(!with(&notes("{ same_site: strict }"), forged));
+    let unknown = of("{ same_site: \"${SITES}\", partitioned: true }");
+    unknown.arguments(&["--allow-unset"]).outcome().expect(0);
+}

@@ -177,6 +177,13 @@ fn session() -> Value {
                 "same_site",
                 choice("Which requests of other sites bring them.", &["lax", "strict", "none"], "lax"),
             ),
+            (
+                "partitioned",
+                flag(
+                    "Keeps cookies apart for each site that embeds this one; with same_site: none alone.",
+                    false,
+                ),
+            ),
             ("secure", flag("false for http://localhost only.", true)),
         ]),
     );

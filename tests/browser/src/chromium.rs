@@ -158,8 +158,38 @@ impl Profile<'_> {
     pub fn tab(&self) -> Tab {
         let params = json!({ "url": "about:blank", "browserContextId": self.id });
         let target = text(&self.chromium.call("Target.createTarget", &params)["targetId"]);
+        self.attached_to(&target)
+    }
+
+    /// The frame of another site than its page's, of which there is one in this profile. It is driven like a tab, and
+    /// stays the same wherever it goes.
+    #[must_use]
+    #[track_caller]
+    pub fn frame(&self) -> Tab {
+        let frame = eventually(PATIENCE, || {
+            let targets = self.chromium.call("Target.getTargets", &json!({}));
+            let targets = targets["targetInfos"].as_array().cloned().unwrap_or_default();
+            let ours = |target: &&Value| target["type"] == "iframe" && target["browserContextId"] == *self.id;
+            targets.iter().find(ours).map(|target| text(&target["targetId"]))
+        });
+        self.attached_to(&frame.expect("a frame of another site"))
+    }
+
+    #[track_caller]
+    fn attached_to(&self, target: &str) -> Tab {
         let path = format!("/devtools/page/{target}");
-        Tab::new(Conversation::open(self.chromium.devtools, &path).expect("a tab"))
+        Tab::new(Conversation::open(self.chromium.devtools, &path).expect("a tab or a frame"))
+    }
+
+    /// Lets pages of `origin` in frames of `embedder` have the cookies that they have on their own, as a person who is
+    /// asked may (Storage Access API).
+    #[track_caller]
+    pub fn grant_storage_access(&self, origin: &str, embedder: &str) {
+        let params = json!({
+            "permission": { "name": "storage-access" }, "setting": "granted",
+            "origin": embedder, "embeddedOrigin": origin, "browserContextId": self.id,
+        });
+        self.chromium.call("Browser.setPermission", &params);
     }
 }
 

@@ -24,6 +24,7 @@ use set_up::SetUp;
 pub struct Cognito {
     pub domain_url: String,
     pub show_hint: bool,
+    pub framable: bool,
     pub pools: Vec<UserPool>,
     pub sessions: Sessions,
     pub grants: Grants,
@@ -51,6 +52,7 @@ impl Cognito {
         Self {
             domain_url,
             show_hint: config.show_hint,
+            framable: config.framable,
             pools: pools.collect(),
             sessions: Sessions::default(),
             grants: Grants::default(),

@@ -17,6 +17,9 @@ pub struct Config {
     /// Whether the sign-in page names a user and the password, for people who try the demo.
     #[serde(default)]
     pub show_hint: bool,
+    /// Whether the pages may be shown in frames, with cookies that a frame of another site keeps. Cognito's may not.
+    #[serde(default)]
+    pub framable: bool,
     /// Where browsers reach the domain, if something in front of it ends TLS. Without a trailing slash.
     #[serde(default)]
     pub domain_url: Option<String>,

@@ -36,6 +36,11 @@ fn endpoint(cognito: &Cognito, request: &Request) -> Option<(Endpoint, String)> 
 }
 
 fn answer(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> Answer {
+    let answer = answer_of(cognito, request, fault);
+    if cognito.framable { answer.framable() } else { answer }
+}
+
+fn answer_of(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> Answer {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/oauth2/authorize") => authorize::answer(cognito, request),
         ("GET", "/login") => login::show(cognito, request),

@@ -83,6 +83,16 @@ pub fn sign_in(tab: &mut Tab) {
     tab.follow(|tab| tab.press(Key::Enter));
 }
 
+/// The same by a script, for a form that needn't have the focus: in a frame, or at another place than Cognito's.
+#[track_caller]
+pub fn sign_in_at(tab: &mut Tab, origin: &str) {
+    tab.until(&format!("location.origin === '{origin}' && document.querySelector('#password') !== null"));
+    tab.eval(&format!(
+        "document.querySelector('#username').value = '{USER}'; \
+         document.querySelector('#password').value = '{PASSWORD}'; document.querySelector('form').submit()"
+    ));
+}
+
 /// `fetch(path)` by a script of the page: the status and the body.
 #[track_caller]
 pub fn fetch(tab: &mut Tab, path: &str) -> (u64, Value) {

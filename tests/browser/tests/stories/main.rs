@@ -4,6 +4,7 @@
 //! Where there is no Chromium they are skipped, which is said and counted.
 
 mod app;
+mod embedded;
 mod forms;
 mod keyboard;
 mod looks;
@@ -15,6 +16,7 @@ mod sign_out;
 mod sites;
 mod strict;
 mod tabs;
+mod workers;
 mod world;
 
 use std::process::ExitCode;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             a_page_of_the_filter_runs_no_script_and_loads_nothing;
         sign_out:
             signing_out_ends_the_session_here_and_at_cognito
+            a_script_signs_out_and_takes_its_page_to_cognito
             the_back_button_after_signing_out_shows_no_page_that_says_no_store
             a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out;
         sites:
@@ -67,6 +70,19 @@ fn main() -> ExitCode {
         pools:
             a_person_chooses_a_pool_and_is_back_where_they_wanted_to_be
             signing_out_leads_back_to_the_choice;
+        workers:
+            a_worker_that_fetches_navigations_itself_lets_people_sign_in
+            a_worker_is_no_hindrance_where_cognito_knows_the_person
+            a_worker_sends_a_form_on_and_the_person_is_asked_to_sign_in
+            signing_out_through_a_worker_ends_the_session_at_cognito_too
+            a_worker_that_fetches_the_address_alone_has_to_look_at_the_status
+            a_link_of_another_site_through_a_worker_signs_nobody_out;
+        embedded:
+            a_person_signs_in_and_out_within_a_frame_of_another_site
+            a_session_in_a_frame_is_none_on_the_sites_own_page_and_the_reverse
+            a_frame_with_unpartitioned_cookies_has_them_after_asking
+            cognitos_page_is_not_shown_in_a_frame
+            another_site_that_embeds_the_app_cannot_sign_anybody_out;
         keyboard: tab_and_enter_are_enough_to_sign_in_and_out;
         strict:
             a_sign_in_with_strict_cookies_moves_on_to_the_app_by_itself

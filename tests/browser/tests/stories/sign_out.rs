@@ -30,6 +30,33 @@ pub fn signing_out_ends_the_session_here_and_at_cognito() {
     assert!(shows_app(&mut tab), "{}", tab.describe());
 }
 
+/// As docs/configuration.md tells single-page apps to.
+pub fn a_script_signs_out_and_takes_its_page_to_cognito() {
+    let profile = world().profile();
+    let mut tab = SITE.signed_in(&profile, "/");
+    let (revoked, left) = (SITE.calls(Endpoint::Revoke).len(), SITE.calls(Endpoint::Logout).len());
+    tab.follow(|tab| {
+        tab.eval(
+            "(async () => {
+               const answer = await fetch('/.auth/sign-out', { method: 'POST' });
+               const { sign_out } = await answer.json();
+               location.href = sign_out;
+             })()",
+        );
+    });
+    tab.arrives_at(&SITE.url("/.auth/signed-out"));
+    assert_eq!(tab.title(), "You are signed out");
+    assert_eq!(SITE.cookies(&mut tab), []);
+    assert_eq!(SITE.calls(Endpoint::Logout).len(), left + 1);
+    let patience = std::time::Duration::from_secs(5);
+    let status =
+        rig::eventually(patience, || SITE.calls(Endpoint::Revoke).get(revoked).map(|call| call.status));
+    assert_eq!(status, Some(200));
+    tab.open(&SITE.url("/"));
+    tab.until(ASKS_FOR_PASSWORD);
+    assert_eq!(tab.complaints(), [""; 0]);
+}
+
 /// The sample app says `no-store`, as the filter's own pages do, which keeps them out of caches.
 pub fn the_back_button_after_signing_out_shows_no_page_that_says_no_store() {
     for path in ["/secret", "/.auth/me"] {

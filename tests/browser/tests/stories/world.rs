@@ -18,6 +18,8 @@ pub const USER: &str = "jsmith";
 pub const PASSWORD: &str = "The@Password";
 pub const COGNITO: &str = "https://login.example-cognito.test";
 pub const FOREIGN: &str = "https://www.foreign.test";
+/// A sign-in page that may be shown in frames, as Cognito's may not.
+pub const FRAMABLE: &str = "https://login.framable.test";
 
 /// A site in the making.
 struct Plan {
@@ -27,15 +29,20 @@ struct Plan {
     /// How long tokens are good.
     token_seconds: u64,
     alpn: &'static [&'static str],
+    /// Whether its sign-in page may be shown in frames.
+    framable: bool,
 }
 
 const H2: &[&str] = &["h2", "http/1.1"];
 
 /// All sites. The name is the host's first label and the client's id.
 fn plans() -> Vec<Plan> {
-    let plan = |name| Plan { name, config: json!({}), token_seconds: 3600, alpn: H2 };
+    let plan = |name| Plan { name, config: json!({}), token_seconds: 3600, alpn: H2, framable: false };
     let strict = json!({ "session": { "keys": [KEY], "cookie": { "same_site": "strict" } } });
     let outage = json!({ "session": { "keys": [KEY], "stale_if_error": "1s" } });
+    let of_all_sites = json!({ "session": { "keys": [KEY], "cookie": { "same_site": "none" } } });
+    let mut partitioned = of_all_sites.clone();
+    partitioned["session"]["cookie"]["partitioned"] = json!(true);
     let claims = json!({ "headers": { "claims": { "x-auth-timezone": "custom:timezone" } } });
     vec![
         plan("signin"),
@@ -55,6 +62,10 @@ fn plans() -> Vec<Plan> {
         plan("heavy"),
         plan("down"),
         Plan { config: outage, token_seconds: 3, ..plan("outage") },
+        plan("worker"),
+        Plan { config: of_all_sites, ..plan("embedded") },
+        Plan { config: partitioned.clone(), ..plan("refusing") },
+        Plan { config: partitioned, framable: true, ..plan("framed") },
     ]
 }
 
@@ -66,6 +77,7 @@ const CLIENT_SECRET: &str = "top+secret/of=the-client";
 pub struct World {
     pub cognito: StandIn,
     pub app: SampleApp,
+    _framable: StandIn,
     _envoy: Envoy,
     chromium: Chromium,
 }
@@ -81,27 +93,36 @@ impl World {
         let program = Chromium::find().unwrap_or_else(|why| panic!("{why}"));
         let plans = plans();
         let domain_url = Some(COGNITO.to_owned());
-        let cognito = Config { domain_url, ..Config::new(plans.iter().map(pool).collect()) };
+        let pools = |framable| plans.iter().filter(|plan| plan.framable == framable).map(pool).collect();
+        let cognito = Config { domain_url, ..Config::new(pools(false)) };
         let cognito = StandIn::start(cognito).expect("a stand-in");
+        let domain_url = Some(FRAMABLE.to_owned());
+        let framable = Config { domain_url, framable: true, ..Config::new(pools(true)) };
+        let framable = StandIn::start(framable).expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
-        let certificate =
-            Certificate::for_names(&["*.example.test", "login.example-cognito.test", "www.foreign.test"]);
-        let ports = free_ports(plans.len() + 3);
+        let host = |url: &str| url.trim_start_matches("https://").to_owned();
+        let others = [host(COGNITO), host(FOREIGN), host(FRAMABLE)];
+        let names: Vec<&str> = others.iter().map(String::as_str).chain(["*.example.test"]).collect();
+        let certificate = Certificate::for_names(&names);
+        let ports = free_ports(plans.len() + 4);
         let mut bootstrap = Bootstrap::new(ports[0], wasm())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())
-            .listener(login(ports[1], &certificate))
-            .listener(foreign(ports[2], &certificate));
-        let host = |url: &str| url.trim_start_matches("https://").to_owned();
-        let mut hosts = vec![(host(COGNITO), local(ports[1])), (host(FOREIGN), local(ports[2]))];
-        for (plan, port) in plans.into_iter().zip(&ports[3..]) {
+            .cluster("framable_domain", framable.domain_addr())
+            .cluster("framable_idp", framable.idp_addr())
+            .listener(login("cognito_domain", ports[1], &certificate))
+            .listener(foreign(ports[2], &certificate))
+            .listener(login("framable_domain", ports[3], &certificate));
+        let mut hosts: Vec<_> = others.into_iter().zip(ports[1..4].iter().map(|port| local(*port))).collect();
+        for (plan, port) in plans.into_iter().zip(&ports[4..]) {
             hosts.push((format!("{}.example.test", plan.name), local(*port)));
-            bootstrap = bootstrap.listener(listener(plan, *port, &certificate, &cognito));
+            let cognito = if plan.framable { &framable } else { &cognito };
+            bootstrap = bootstrap.listener(listener(plan, *port, &certificate, cognito));
         }
         let _envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
         let chromium = Chromium::start(&program, &hosts, &certificate.spki);
-        Self { cognito, app, _envoy, chromium }
+        Self { cognito, app, _framable: framable, _envoy, chromium }
     }
 
     /// A browser with nothing in it.
@@ -119,12 +140,12 @@ fn tls(certificate: &Certificate, alpn: &[&str]) -> Option<Tls> {
     Some(Tls { certificate, key, alpn: alpn.iter().map(ToString::to_string).collect() })
 }
 
-/// Ends TLS for the stand-in's domain.
-fn login(port: u16, certificate: &Certificate) -> Listener {
+/// Ends TLS for a stand-in's domain, which is a cluster.
+fn login(domain: &str, port: u16, certificate: &Certificate) -> Listener {
     Listener {
-        name: "login".to_owned(),
+        name: domain.to_owned(),
         tls: tls(certificate, H2),
-        ..Listener::new(port, Filter::None).upstream("cognito_domain")
+        ..Listener::new(port, Filter::None).upstream(domain)
     }
 }
 
@@ -197,6 +218,10 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
             { "path": "/finance/**", "roles_any": ["finance"] },
         ],
     });
+    if plan.framable {
+        config["domain"] = json!(FRAMABLE.trim_start_matches("https://"));
+        config["clusters"] = json!({ "domain": "framable_domain", "idp": "framable_idp" });
+    }
     if plan.name == "chooser" {
         choose(&mut config);
     }
@@ -207,7 +232,11 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
     let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
     let mut logo = page_route("/public/logo.svg", LOGO);
     logo["response_headers_to_add"][0]["header"]["value"] = json!("image/svg+xml");
-    let routes = json!([page_route("/form", FORM), logo, nothing, to_app]);
+    let mut worker = page_route("/public/worker.js", include_str!("worker.js"));
+    worker["response_headers_to_add"][0]["header"]["value"] = json!("text/javascript");
+    let scope = json!({ "header": { "key": "service-worker-allowed", "value": "/" } });
+    worker["response_headers_to_add"].as_array_mut().expect("a list").push(scope);
+    let routes = json!([page_route("/form", FORM), logo, worker, nothing, to_app]);
     let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
     Listener {
         name: plan.name.to_owned(),

@@ -69,6 +69,16 @@ impl Answer {
         self
     }
 
+    /// The same page for a frame of whatever site, with cookies that it keeps there.
+    pub fn framable(mut self) -> Self {
+        for (_, value) in &mut self.headers {
+            *value = value
+                .replace("frame-ancestors 'none'; ", "")
+                .replace("SameSite=Lax", "Secure; SameSite=None; Partitioned");
+        }
+        self
+    }
+
     /// The headers of the endpoints that clients call, not people.
     pub fn for_clients(self) -> Self {
         self.with("access-control-allow-origin", "*")

@@ -1,0 +1,94 @@
+//! Partitioned cookies and those that aren't: a browser may hold one of each under one name, and sends both.
+//!
+//! Nothing in a request tells them apart, so the kind is sealed in. Each kind opens whatever the configuration says, which
+//! carries sessions over a change of `session.cookie.partitioned`; and what is of the other kind is deleted as such, since
+//! a deletion takes away its own kind alone.
+
+use serde::de::DeserializeOwned;
+
+use crate::cookie::Cookies;
+use crate::seal::Binding;
+use crate::session::parts::joined_parts;
+use crate::session::{CookieStore, MAX_COPIES, Tokens};
+
+impl CookieStore<'_> {
+    /// Whether cookies are set partitioned.
+    pub(super) const fn own_kind(&self) -> bool {
+        self.pool.cookies.attributes.partitioned
+    }
+
+    /// What a cookie of a name and kind is sealed for.
+    pub(super) fn binding_of(&self, name: &str, partitioned: bool) -> Binding {
+        if partitioned {
+            self.binding.and(&[name.as_bytes(), b"partitioned"])
+        } else {
+            self.binding.and(&[name.as_bytes()])
+        }
+    }
+
+    /// What is sealed in a value of that kind.
+    #[inline(never)]
+    pub(super) fn unseal(&self, partitioned: bool, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.config.keyring.open(&self.binding_of(name, partitioned), sealed)
+    }
+
+    /// What the token cookies of a request hold, those of the own kind first, which are the newer ones; all of it, or up
+    /// to what is enough.
+    pub(super) fn tokens(&self, cookies: &Cookies<'_>, is_enough: &dyn Fn(&Tokens) -> bool) -> Vec<Tokens> {
+        let (name, own) = (&self.pool.cookies.tokens, self.own_kind());
+        let (sealed, mut found) = (self.sealed_tokens(cookies), Vec::new());
+        for kind in [own, !own] {
+            for sealed in &sealed {
+                let Some(tokens) = self.unseal(kind, name, sealed).and_then(|bytes| decode::<Tokens>(&bytes))
+                else {
+                    continue;
+                };
+                let is_enough = is_enough(&tokens);
+                found.push(tokens);
+                if is_enough {
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
+    /// The values of the token cookies, those in parts joined.
+    fn sealed_tokens(&self, cookies: &Cookies<'_>) -> Vec<Vec<u8>> {
+        let name = &self.pool.cookies.tokens;
+        let mut sealed: Vec<Vec<u8>> = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec).collect();
+        for copy in 0..cookies.values(&format!("{name}.1")).take(MAX_COPIES).count() {
+            sealed.extend(joined_parts(cookies, name, copy));
+        }
+        sealed
+    }
+
+    /// `Set-Cookie` values that delete what a request carries of the other kind. They must stand before those that set a
+    /// cookie of the same name, for clients that know of no kinds.
+    pub fn leftovers(&self, cookies: &Cookies<'_>) -> Vec<String> {
+        let names = &self.pool.cookies;
+        let mut left: Vec<String> = Vec::new();
+        let is_left =
+            |name: &str| cookies.values(name).take(MAX_COPIES).any(|sealed| self.is_other_kind(name, sealed));
+        if is_left(&names.identity)
+            || self.sealed_tokens(cookies).iter().any(|sealed| self.is_other_kind(&names.tokens, sealed))
+        {
+            left.push(names.identity.clone());
+            left.extend(names.token_parts(cookies));
+        }
+        left.extend(names.flow_names(cookies).into_iter().filter(|name| is_left(name)));
+        left.iter().map(|name| names.delete_other_kind(name)).collect()
+    }
+
+    fn is_other_kind(&self, name: &str, sealed: &[u8]) -> bool {
+        self.unseal(!self.own_kind(), name, sealed).is_some()
+    }
+}
+
+/// A value from what was sealed. What isn't whole is `None`.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Some(value),
+        _ => None,
+    }
+}
