@@ -71,15 +71,19 @@ fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path:
     }
     let at = node.span.start..node.span.start;
     if !first.is_map() {
-        let message = "Envoy reads the first document of a file alone, which is empty here, and refuses the file";
+        let message =
+            "Envoy reads the first document of a file alone, which is empty here, and refuses the file";
         let finding = Finding::fault(path, at, message);
         contents.findings.push(finding.help("take out the `---` above it"));
         return;
     }
     let mut aside = Contents::default();
     take(&mut aside, node, path, file);
-    let severity =
-        if !aside.plugins.is_empty() && contents.plugins.is_empty() { Severity::Fault } else { Severity::Warning };
+    let severity = if !aside.plugins.is_empty() && contents.plugins.is_empty() {
+        Severity::Fault
+    } else {
+        Severity::Warning
+    };
     contents.findings.push(Finding::new(severity, path, at, UNREAD).help(JOIN));
 }
 

@@ -42,7 +42,8 @@ const WHOLE: [&str; 4] = ["static_resources", "dynamic_resources", "resources", 
 
 /// Whether a document is a piece of Envoy's configuration.
 pub fn is_piece(node: &Node) -> bool {
-    let is_list_of_clusters = node.get("clusters").is_some_and(|clusters| clusters.items().iter().any(Node::is_map));
+    let is_list_of_clusters =
+        node.get("clusters").is_some_and(|clusters| clusters.items().iter().any(Node::is_map));
     // A list of filters, or of resources.
     let is_list = node.items().iter().any(Node::is_map);
     is_list || is_list_of_clusters || TOP.iter().any(|key| node.get(key).is_some())
@@ -149,7 +150,9 @@ impl Walk<'_> {
                 let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
                 self.contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
             }
-            if let Some(disabled) = entry.node.entry("disabled").filter(|entry| self.rules.is_true(&entry.node)) {
+            if let Some(disabled) =
+                entry.node.entry("disabled").filter(|entry| self.rules.is_true(&entry.node))
+            {
                 let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
                 let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
                 let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);

@@ -172,8 +172,11 @@ static ENDPOINT: Message = Message {
     is_whole: false,
 };
 
-static ADDRESS: Message =
-    Message { name: "Address", fields: &[("socket_address", Kind::Message(&SOCKET_ADDRESS))], is_whole: false };
+static ADDRESS: Message = Message {
+    name: "Address",
+    fields: &[("socket_address", Kind::Message(&SOCKET_ADDRESS))],
+    is_whole: false,
+};
 
 static SOCKET_ADDRESS: Message = Message {
     name: "SocketAddress",
@@ -219,7 +222,8 @@ impl Reader<'_> {
         }
         for entry in node.entries().iter().filter(|entry| entry.key != "@type") {
             let path = path_of(path, &entry.key);
-            let field = message.fields.iter().find(|(name, _)| entry.key == *name || entry.key == camel_case(name));
+            let field =
+                message.fields.iter().find(|(name, _)| entry.key == *name || entry.key == camel_case(name));
             match field {
                 Some((name, kind)) => {
                     self.spelt_once(node, name, entry, &path);
@@ -245,7 +249,9 @@ impl Reader<'_> {
                 }
             }
             Kind::Bool if self.rules.boolean(node).is_none() => self.refuse(node, path, BOOLEAN),
-            Kind::WrappedBool if self.rules.wrapped_boolean(node).is_none() => self.refuse(node, path, BOOLEAN),
+            Kind::WrappedBool if self.rules.wrapped_boolean(node).is_none() => {
+                self.refuse(node, path, BOOLEAN)
+            }
             Kind::Unsigned if self.rules.unsigned(node).is_none() => {
                 self.refuse(node, path, "a whole number is needed");
             }
@@ -328,7 +334,9 @@ impl Reader<'_> {
         self.findings.push(match self.rules {
             Rules::Envoy | Rules::Gateway => Finding::fault(path, span, what),
             Rules::Istio => Finding::warning(path, span, format!("Istio leaves it out: {what}")),
-            Rules::ApiServer => Finding::warning(path, span, format!("kubectl refuses it, and others leave it out: {what}")),
+            Rules::ApiServer => {
+                Finding::warning(path, span, format!("kubectl refuses it, and others leave it out: {what}"))
+            }
         });
     }
 }

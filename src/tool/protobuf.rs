@@ -27,7 +27,8 @@ const FALSE: [&str; 5] = ["false", "f", "no", "n", "0"];
 impl Rules {
     /// The boolean that a value is taken for. `None` where it is refused.
     pub fn boolean(self, node: &Node) -> Option<bool> {
-        let is_one_of = |texts: &[&str], text: &str| texts.iter().any(|known| known.eq_ignore_ascii_case(text));
+        let is_one_of =
+            |texts: &[&str], text: &str| texts.iter().any(|known| known.eq_ignore_ascii_case(text));
         match &node.value {
             Value::Bool(flag) => Some(*flag),
             Value::Text(text) if self == Self::Envoy && is_one_of(&TRUE, text) => Some(true),
@@ -57,7 +58,8 @@ impl Rules {
 
     /// The number of an enum's value, which is written by its name or as that number. `None` where it is neither.
     pub fn number_of(self, node: &Node, names: &[(&str, i32)]) -> Option<i32> {
-        let named = |is: &dyn Fn(&str) -> bool| names.iter().find(|(name, _)| is(name)).map(|(_, number)| *number);
+        let named =
+            |is: &dyn Fn(&str) -> bool| names.iter().find(|(name, _)| is(name)).map(|(_, number)| *number);
         match (&node.value, self) {
             (Value::Number(number), Self::Envoy | Self::Istio | Self::Gateway) => whole(*number),
             (Value::Text(text), Self::Envoy) => {
@@ -72,7 +74,10 @@ impl Rules {
     pub fn unsigned(self, node: &Node) -> Option<u32> {
         match &node.value {
             Value::Number(number) => whole(*number).map_or_else(
-                || (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number)).then_some(*number as u32),
+                || {
+                    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number))
+                        .then_some(*number as u32)
+                },
                 |number| u32::try_from(number).ok(),
             ),
             Value::Text(text) if self != Self::ApiServer => text.parse().ok(),
@@ -85,7 +90,9 @@ impl Rules {
     pub fn items(self, node: &Node) -> Vec<&Node> {
         match &node.value {
             Value::Null => Vec::new(),
-            Value::List(items) if self == Self::Envoy => items.iter().flat_map(|item| self.items(item)).collect(),
+            Value::List(items) if self == Self::Envoy => {
+                items.iter().flat_map(|item| self.items(item)).collect()
+            }
             Value::List(items) => items.iter().collect(),
             _ if self == Self::Envoy => vec![node],
             _ => Vec::new(),
@@ -108,7 +115,9 @@ mod tests {
 
     #[test]
     fn only_envoy_takes_texts_for_booleans() {
-        for (word, flag) in [("true", true), ("Yes", true), ("1", true), ("T", true), ("no", false), ("0", false)] {
+        for (word, flag) in
+            [("true", true), ("Yes", true), ("1", true), ("T", true), ("no", false), ("0", false)]
+        {
             assert_eq!(Rules::Envoy.boolean(&text(word)), Some(flag), "{word}");
             assert_eq!(Rules::Istio.boolean(&text(word)), None, "{word}");
         }

@@ -59,7 +59,9 @@ pub fn parse(text: &str, reader: Reader) -> Documents {
     let (mut documents, mut end) = attempt(text, text, reader);
     let mut relaxed: Option<String> = None;
     for _ in 0..MAX_RELAXED.0 {
-        let Some(End { message, at, flow }) = end.as_ref().filter(|_| text.len() < MAX_RELAXED.1) else { break };
+        let Some(End { message, at, flow }) = end.as_ref().filter(|_| text.len() < MAX_RELAXED.1) else {
+            break;
+        };
         relaxed = yaml_cpp::relaxed(relaxed.as_deref().unwrap_or(text), message, *at, *flow);
         let Some(relaxed) = &relaxed else { break };
         (documents, end) = attempt(text, relaxed, reader);
@@ -228,7 +230,10 @@ impl Builder<'_> {
         let in_flow = self.open.iter().any(|open| open.is_flow);
         let in_braces = self.open.last().is_some_and(|open| open.is_flow);
         let is_plain = style == ScalarStyle::Plain && !range.is_empty();
-        if in_flow && is_plain && let Some((at, sign)) = yaml_cpp::refused_in_flow(text, &range) {
+        if in_flow
+            && is_plain
+            && let Some((at, sign)) = yaml_cpp::refused_in_flow(text, &range)
+        {
             let message = format!(
                 "{who} refuses `{sign}` in an unquoted text between brackets or braces; put the text in quotes"
             );
@@ -277,7 +282,9 @@ impl Builder<'_> {
     }
 
     fn end(&mut self, end: usize) -> Result<(), End> {
-        let Some(Open { start, anchor, items, is_map, is_ignored, .. }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { start, anchor, items, is_map, is_ignored, .. }) = self.open.pop() else {
+            return Ok(());
+        };
         self.last = end;
         let value = if is_map {
             self.map(items)
@@ -293,7 +300,9 @@ impl Builder<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged = Vec::new();
         let mut items = items.into_iter();
-        while let (Some(Item { node: key, is_ignored }), Some(Item { node, .. })) = (items.next(), items.next()) {
+        while let (Some(Item { node: key, is_ignored }), Some(Item { node, .. })) =
+            (items.next(), items.next())
+        {
             if is_ignored {
                 continue;
             }
@@ -365,66 +374,4 @@ fn merge(entries: &mut Vec<Entry>, node: Node) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(text: &str, reader: Reader) -> Node {
-        let Documents { mut nodes, troubles, cut_short } = parse(text, reader);
-        assert!(troubles.is_empty() && !cut_short, "{troubles:?}");
-        nodes.remove(0)
-    }
-
-    #[track_caller]
-    fn check(text: &str, envoy: &str, kubernetes: &str) {
-        let json = |reader| serde_json::to_string(&one(text, reader)).unwrap();
-        assert_eq!(json(Reader::Envoy), envoy);
-        assert_eq!(json(Reader::Kubernetes), kubernetes);
-    }
-
-    // What a real Envoy makes of these, see `envoy_reads_yaml_like_the_command` of tests/tool.
-    #[test]
-    fn scalars_are_what_their_reader_makes_of_them() {
-        check(
-            "[on, y, N, tRue, \"yes\"]",
-            "[true,true,false,\"tRue\",\"yes\"]",
-            "[true,true,false,\"tRue\",\"yes\"]",
-        );
-        check("[12, +5, 0x1f, 010, 08]", "[12.0,5.0,31.0,8.0,\"08\"]", "[12.0,5.0,31.0,8.0,8.0]");
-        check("[12345678901, 1.5, 1e3]", "[\"12345678901\",\"1.5\",\"1e3\"]", "[12345678901.0,1.5,1000.0]");
-        check("[~, null, '', !!str 13]", "[null,null,\"\",13.0]", "[null,null,\"\",\"13\"]");
-        check("a: !!str\n", "{\"a\":\"\"}", "{\"a\":\"\"}");
-        check("a:\n", "{\"a\":null}", "{\"a\":null}");
-    }
-
-    #[test]
-    fn merge_keys_are_for_kubernetes_alone() {
-        let text = "a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  y: 3\n";
-        check(
-            text,
-            r#"{"a":{"x":1.0,"y":2.0},"b":{"<<":{"x":1.0,"y":2.0},"y":3.0}}"#,
-            r#"{"a":{"x":1.0,"y":2.0},"b":{"y":3.0,"x":1.0}}"#,
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_found_and_what_stands_before_it_kept() {
-        let documents = parse("a: 1\na: 2\n---\nb: {\n", Reader::Envoy);
-        assert_eq!(documents.nodes.len(), 1);
-        assert!(documents.cut_short);
-        assert_eq!(documents.troubles[0].message, "`a` comes twice in one object");
-        assert!(documents.troubles[1].message.starts_with("not YAML: "));
-        assert!(parse(&"[".repeat(5000), Reader::Envoy).cut_short);
-    }
-
-    #[test]
-    fn aliases_that_blow_up_are_given_up_on() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
-            let before = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", ")));
-        }
-        assert!(parse(&text, Reader::Envoy).cut_short);
-        // What is written out may be as long as it likes.
-        assert!(!parse(&format!("[{}]", "x,".repeat(MAX_REPEATED + 1)), Reader::Envoy).cut_short);
-    }
-}
+mod tests;

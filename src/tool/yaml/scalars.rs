@@ -26,7 +26,8 @@ pub fn envoys_scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value
     if is_text {
         return Value::Text(text.to_owned());
     }
-    match (boolean(text), integer(text)) {
+    // White space behind a number is no matter, which a text in quotes can have.
+    match (boolean(text), integer(text.trim_end())) {
         _ if is_null(text) && tag.is_none() => Value::Null,
         (Some(flag), _) => Value::Bool(flag),
         // Beyond 32 bits Envoy makes a text of it, so as not to lose digits.
