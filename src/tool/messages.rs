@@ -252,9 +252,7 @@ impl Reader<'_> {
             Kind::WrappedBool if self.rules.wrapped_boolean(node).is_none() => {
                 self.refuse(node, path, BOOLEAN)
             }
-            Kind::Unsigned if self.rules.unsigned(node).is_none() => {
-                self.refuse(node, path, "a whole number is needed");
-            }
+            Kind::Unsigned => self.unsigned(node, path),
             Kind::Duration if !node.text().is_some_and(is_duration) => {
                 self.refuse(node, path, "a duration is needed, in seconds: `2s`, `0.5s`");
             }
@@ -264,6 +262,17 @@ impl Reader<'_> {
                 for (index, item) in self.rules.items(node).into_iter().enumerate() {
                     self.message(message, item, &format!("{path}[{index}]"));
                 }
+            }
+            _ => {}
+        }
+    }
+
+    fn unsigned(&mut self, node: &Node, path: &str) {
+        match (self.rules.unsigned(node), node.text()) {
+            (None, _) => self.refuse(node, path, "a whole number is needed"),
+            (Some(number), Some(text)) if text.contains(|c: char| !c.is_ascii_digit() && c != '+') => {
+                let message = format!("Envoy 1.36 refuses this; write {number}");
+                self.findings.push(Finding::warning(path, node.span.clone(), message));
             }
             _ => {}
         }

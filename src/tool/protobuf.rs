@@ -70,19 +70,19 @@ impl Rules {
         }
     }
 
-    /// A `uint32`, which may be written as a text. `None` where it is refused, by some versions of Envoy at least.
+    /// A `uint32`, which may be written as a text. `None` where it is refused.
     pub fn unsigned(self, node: &Node) -> Option<u32> {
-        match &node.value {
-            Value::Number(number) => whole(*number).map_or_else(
-                || {
-                    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number))
-                        .then_some(*number as u32)
-                },
-                |number| u32::try_from(number).ok(),
-            ),
-            Value::Text(text) if self != Self::ApiServer => text.parse().ok(),
-            _ => None,
-        }
+        let number = match &node.value {
+            Value::Number(number) => *number,
+            Value::Text(text) if self != Self::ApiServer => match text.strip_prefix("0x") {
+                Some(digits) => f64::from(u32::from_str_radix(digits, 16).ok()?),
+                None if text.starts_with(|c: char| c.is_ascii_digit() || c == '+') => text.parse().ok()?,
+                None => return None,
+            },
+            _ => return None,
+        };
+        let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+        is_whole.then_some(number as u32)
     }
 
     /// The items of a repeated field. To Envoy a value that is no list is a list of one, and a list within a list is

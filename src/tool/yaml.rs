@@ -273,7 +273,7 @@ impl Builder<'_> {
         let is_outermost = is_flow && !self.open.iter().any(|open| open.is_flow);
         if self.reader == Reader::Envoy && is_outermost {
             for at in yaml_cpp::leading_commas(text, start) {
-                self.refuse(at, "Envoy refuses a comma at the beginning of a line".to_owned());
+                self.refuse(at, "Envoy refuses a comma at the beginning of a line, since 1.38".to_owned());
             }
         }
         let is_ignored = self.is_ignored(tag);

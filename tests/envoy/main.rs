@@ -20,6 +20,7 @@ mod cases_paths;
 mod cases_proxy;
 mod cases_wire;
 mod cases_workers;
+mod check;
 mod clients;
 mod configuration;
 mod fault_table;

@@ -265,8 +265,6 @@ const DOCUMENTS: &[&str] = &[
     "k:\n  l: {a: b,\n\tc: d\n\t}",
     "k: [it's,\nb]",
     "k: {a: b\n , c: d}",
-    "k: {a: b\n, c: d}",
-    "k: [a\r\n,b]",
     "k: {a\n: b}",
     "k: {\"a\"\n: b}",
     "k: {a\n }",
@@ -312,5 +310,14 @@ fn what_is_no_yaml_is_refused_though_envoy_reads_it() {
     for (text, theirs) in documents.iter().zip(ask_all(&documents)) {
         assert!(theirs.is_some(), "{text}");
         assert_eq!(ours(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_only_newer_envoys_refuse_is_refused() {
+    for text in ["k: {a: b\n, c: d}", "k: [a\r\n,b]", "{a: b # c\n, c: d}"] {
+        let documents = parse(text, Reader::Envoy);
+        let troubles: Vec<&str> = documents.troubles.iter().map(|trouble| trouble.message.as_str()).collect();
+        assert_eq!(troubles, ["Envoy refuses a comma at the beginning of a line, since 1.38"], "{text}");
     }
 }
