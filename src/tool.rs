@@ -15,14 +15,20 @@ mod yaml;
 
 // Floor 1: documents, and where the filter's configuration stands in them.
 mod finding;
+mod protobuf;
 mod variables;
 //
+mod messages;
+//
 mod contents;
+mod crds;
 mod placement;
 //
 mod envoy;
 mod kubernetes;
 mod masks;
+//
+mod parsing;
 //
 mod documents;
 
@@ -171,16 +177,16 @@ fn read(path: &Path) -> Result<Source, Failure> {
     };
     let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{name}: not a text in UTF-8"))?;
-    // A byte order mark, as some editors leave it.
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    Ok(Source { name, text })
+    let stripped = text.strip_prefix('\u{feff}').map(str::to_owned);
+    let has_mark = stripped.is_some();
+    Ok(Source { name, text: stripped.unwrap_or(text), has_mark })
 }
 
 /// The environment, and what files add to it.
 fn environment(files: &[std::path::PathBuf]) -> Result<Environment, Failure> {
     let mut added = HashMap::new();
     for file in files {
-        let Source { name, text } = read(file)?;
+        let Source { name, text, .. } = read(file)?;
         let pairs =
             Environment::read_file(&text).map_err(|line| format!("{name}:{line}: not a line NAME=value"))?;
         added.extend(pairs);

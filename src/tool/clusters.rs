@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use crate::tool::contents::Cluster;
 use crate::tool::finding::{Finding, Severity};
+use crate::tool::messages::{self, CLUSTER};
 use crate::tool::needs::Need;
-use crate::tool::tree::{Node, Value};
+use crate::tool::protobuf::Rules;
+use crate::tool::tree::Node;
 use envoy_cognito::config::reader::path_of;
 
 /// What is wrong with the clusters that `needs` name. `at` is where it is said that one is missing, and how
@@ -62,7 +64,8 @@ impl Judge<'_> {
     }
 
     fn judge(&mut self) {
-        let node = &self.cluster.node;
+        let Cluster { node, path, rules, .. } = self.cluster;
+        messages::check(&CLUSTER, node, path, *rules, self.findings);
         let security = node.get("transport_socket").map(|socket| (socket, socket.get("typed_config")));
         let sni = security.as_ref().and_then(|(_, config)| config.as_ref()?.get("sni"));
         // Such a cluster goes to whatever host the request names.
@@ -107,7 +110,7 @@ impl Judge<'_> {
         let (host, port) = (self.need.host.clone(), self.need.port);
         // A stand-in is on the browser's own machine, which a container calls by another name.
         let is_local = !self.need.tls && (host == "localhost" || host.starts_with("127.") || host == "[::1]");
-        for address in addresses(&self.cluster.node) {
+        for address in addresses(&self.cluster.node, self.cluster.rules) {
             let Some(found) = address.get("address") else { continue };
             let name = found.text().unwrap_or_default();
             let leads_there = name.trim_end_matches('.').eq_ignore_ascii_case(host.trim_matches(['[', ']']));
@@ -119,8 +122,8 @@ impl Judge<'_> {
                 self.say(severity, "load_assignment", found.span.clone(), message, "");
             }
             if let Some(given) = address.get("port_value")
-                && let Value::Number(number) = given.value
-                && number != f64::from(port)
+                && let Some(number) = self.cluster.rules.unsigned(given)
+                && number != u32::from(port)
             {
                 let severity = if leads_there { Severity::Fault } else { Severity::Warning };
                 let message =
@@ -140,7 +143,7 @@ impl Judge<'_> {
                 let message = format!("the SNI of `{name}` is {found}, and the filter means {host}");
                 self.say(Severity::Fault, place, sni.span.clone(), message, "");
             }
-            None if !config.get("auto_host_sni").is_some_and(Node::is_true) => {
+            None if !config.get("auto_host_sni").is_some_and(|flag| self.cluster.rules.is_true(flag)) => {
                 let message = format!(
                     "`{name}` sends no SNI; CloudFront, which custom domains stand behind, answers to nobody without"
                 );
@@ -175,7 +178,7 @@ impl Judge<'_> {
                         `validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }`";
             self.say(Severity::Fault, place, at, message, help);
         } else if !knows(&["match_typed_subject_alt_names", "match_subject_alt_names"])
-            && !config.get("auto_sni_san_validation").is_some_and(Node::is_true)
+            && !config.get("auto_sni_san_validation").is_some_and(|flag| self.cluster.rules.is_true(flag))
         {
             let message = format!("`{name}` believes a good certificate of any other name");
             let host = &self.need.host;
@@ -192,9 +195,10 @@ fn is_tls(config: &Node) -> bool {
 }
 
 /// The socket addresses of a cluster's endpoints.
-fn addresses(cluster: &Node) -> Vec<&Node> {
-    let groups = cluster.at(&["load_assignment", "endpoints"]).map(Node::items).unwrap_or_default();
-    let endpoints =
-        groups.iter().flat_map(|group| group.get("lb_endpoints").map(Node::items).unwrap_or_default());
+fn addresses(cluster: &Node, rules: Rules) -> Vec<&Node> {
+    let groups = cluster.at(&["load_assignment", "endpoints"]).into_iter();
+    let groups = groups.flat_map(|groups| rules.items(groups));
+    let endpoints = groups.filter_map(|group| group.get("lb_endpoints"));
+    let endpoints = endpoints.flat_map(|endpoints| rules.items(endpoints));
     endpoints.filter_map(|endpoint| endpoint.at(&["endpoint", "address", "socket_address"])).collect()
 }

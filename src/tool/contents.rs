@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::tool::embedded::Places;
 use crate::tool::finding::Finding;
 use crate::tool::json;
+use crate::tool::protobuf::Rules;
 use crate::tool::tree::Node;
 use crate::tool::variables::Scope;
 
@@ -61,6 +62,8 @@ pub struct Cluster {
     pub node: Node,
     /// The number of its document in the file.
     pub document: usize,
+    /// Who reads it.
+    pub rules: Rules,
 }
 
 /// What was found in a file.

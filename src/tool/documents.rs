@@ -3,26 +3,92 @@
 use crate::tool::contents::{Contents, Kind, Plugin, is_ours, looks_like_ours};
 use crate::tool::embedded::Places;
 use crate::tool::envoy;
-use crate::tool::finding::Finding;
+use crate::tool::finding::{Finding, Severity};
 use crate::tool::kubernetes;
 use crate::tool::masks::masked;
+use crate::tool::parsing::{self, Format, Parsed};
+use crate::tool::protobuf::Rules;
 use crate::tool::source::Source;
-use crate::tool::tree::{Node, Trouble};
+use crate::tool::tree::{Node, Value};
 use crate::tool::variables::Scope;
-use crate::tool::yaml::Reader;
-use crate::tool::{json, yaml};
 
 /// Reads a file.
 pub fn read(source: &Source) -> Contents {
     let mut contents = Contents::default();
-    let documents = parse(source, &mut contents.findings);
-    for (number, node) in documents.iter().enumerate() {
-        contents.document = number;
-        take(&mut contents, node, "", &source.text);
+    let parsed = parsing::parse(&source.text, Format::of(&source.name));
+    let documents = parsed.nodes.clone();
+    if source.has_mark && parsed.is_json && documents.iter().any(envoy::is_file) {
+        let message = "a byte order mark begins it, which Envoy refuses in JSON";
+        contents.findings.push(Finding::fault("", 0..0, message));
+    }
+    take_all(&mut contents, parsed, "", &source.text, None);
+    for finding in &mut contents.findings {
+        let line = source.text.get(source.line_of(finding.span.start)).unwrap_or_default();
+        if finding.unread.is_some() && line.contains("{{") {
+            finding.help = Some(TEMPLATE.to_owned());
+        }
     }
     contents.shown = masked(source, &documents, &contents);
     contents
 }
+
+const TEMPLATE: &str =
+    "check what the template makes, not the template: `helm template … | envoy-cognito check -`";
+
+/// Takes the documents of a file, or of a text that is one, which is in the document `outer` then.
+fn take_all(contents: &mut Contents, parsed: Parsed, path: &str, file: &str, outer: Option<usize>) {
+    for trouble in parsed.troubles {
+        let finding = Finding::trouble(path, trouble);
+        contents.findings.push(match parsed.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
+    }
+    let is_envoys = parsed.nodes.iter().any(|node| envoy::is_file(node) && !is_ours(node));
+    if let Some(message) = parsed.misnamed.filter(|_| is_envoys) {
+        let at = parsed.nodes.first().map_or(0, |node| node.span.start);
+        contents.findings.push(Finding::fault(path, at..at, message));
+    }
+    if let Some(rest) = parsed.rest {
+        let finding = Finding::warning(path, rest.start..rest.start, UNREAD).help(JOIN);
+        contents.findings.push(Finding { unread: Some(rest), ..finding });
+    }
+    for (number, node) in parsed.nodes.iter().enumerate() {
+        contents.document = outer.unwrap_or(number);
+        if number > 0 && is_envoys && !parsed.is_for_kubernetes {
+            left_unread(contents, &parsed.nodes, number, path, file);
+        } else {
+            take(contents, node, path, file);
+        }
+    }
+}
+
+/// Says of a document that Envoy doesn't read it, which is bad where the filter stands in it.
+fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path: &str, file: &str) {
+    let (Some(first), Some(node)) = (documents.first(), documents.get(number)) else { return };
+    if matches!(node.value, Value::Null) {
+        return;
+    }
+    let at = node.span.start..node.span.start;
+    if !first.is_map() {
+        let message =
+            "Envoy reads the first document of a file alone, which is empty here, and refuses the file";
+        let finding = Finding::fault(path, at, message);
+        contents.findings.push(finding.help("take out the `---` above it"));
+        return;
+    }
+    let mut aside = Contents::default();
+    take(&mut aside, node, path, file);
+    let severity = if !aside.plugins.is_empty() && contents.plugins.is_empty() {
+        Severity::Fault
+    } else {
+        Severity::Warning
+    };
+    contents.findings.push(Finding::new(severity, path, at, UNREAD).help(JOIN));
+}
+
+const UNREAD: &str = "Envoy reads the first document of a file alone, and nothing of this one";
+const JOIN: &str = "make one document of them, or two files";
 
 /// Takes a document, or one within a list of them.
 fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
@@ -34,7 +100,7 @@ fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
             }
         }
     } else if envoy::is_piece(node) && !is_ours(node) {
-        envoy::take(contents, node, path, file);
+        envoy::take(contents, node, path, file, Rules::Envoy);
     } else if looks_like_ours(node) {
         contents.plugins.push(Plugin {
             kind: Kind::Plugin,
@@ -54,65 +120,11 @@ fn take_text(contents: &mut Contents, node: &Node, text: &str, path: &str, file:
     }
     let places = Places::new(file, &node.span, text);
     let moved = |at: usize| places.of(at);
-    let documents = yaml::parse(text, Reader::Envoy);
+    let mut parsed = parsing::parse(text, Format::of_key(path));
     // Of a text that is no YAML at all, only the filter's own settings tell that it was meant to be.
-    if text.contains("user_pool_id") {
-        let troubles = documents.troubles.into_iter();
-        contents.findings.extend(troubles.map(|trouble| Finding::trouble(path, trouble.moved(&moved))));
+    if !text.contains("user_pool_id") {
+        parsed.troubles.clear();
     }
-    for inner in documents.nodes {
-        take(contents, &inner.moved(&moved), path, file);
-    }
-}
-
-/// The documents of a file. What can't be read is noted.
-fn parse(source: &Source, findings: &mut Vec<Finding>) -> Vec<Node> {
-    let (nodes, troubles) = parse_text(&source.text, Format::of(source));
-    findings.extend(troubles.into_iter().map(|trouble| {
-        let line = source.text.get(source.line_of(trouble.span.start)).unwrap_or_default();
-        let is_template = line.contains("{{");
-        let finding = Finding::trouble("", trouble);
-        if is_template { finding.help(TEMPLATE) } else { finding }
-    }));
-    nodes
-}
-
-const TEMPLATE: &str =
-    "check what the template makes, not the template: `helm template … | envoy-cognito check -`";
-
-/// What a file is, by its name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Json,
-    Yaml,
-    Unknown,
-}
-
-impl Format {
-    fn of(source: &Source) -> Self {
-        match source.name.rsplit('.').next() {
-            Some("json") => Self::Json,
-            Some("yaml" | "yml") => Self::Yaml,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-fn parse_text(text: &str, format: Format) -> (Vec<Node>, Vec<Trouble>) {
-    if format == Format::Json || text.trim_start().starts_with(['{', '[']) {
-        let mut troubles = Vec::new();
-        match json::parse(text, &mut troubles) {
-            Ok(node) => return (vec![node], troubles),
-            // What begins with a brace may still be YAML.
-            Err(_) if format == Format::Yaml => {}
-            Err(_) if format == Format::Unknown && !yaml::parse(text, Reader::Envoy).cut_short => {}
-            Err(trouble) => return (Vec::new(), vec![trouble]),
-        }
-    }
-    let mut documents = yaml::parse(text, Reader::Envoy);
-    if documents.nodes.iter().any(|node| node.get("apiVersion").is_some()) {
-        // Kubernetes reads YAML in another way, and no Envoy ever sees such a file.
-        documents = yaml::parse(text, Reader::Kubernetes);
-    }
-    (documents.nodes, documents.troubles)
+    let document = contents.document;
+    take_all(contents, parsed.moved(&moved), path, file, Some(document));
 }

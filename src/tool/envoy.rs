@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::tool::contents::{Cluster, Contents, Kind, Plugin, embedded_json, looks_like_ours};
 use crate::tool::finding::Finding;
-use crate::tool::placement::{Chain, check_chain, check_failure_policy};
+use crate::tool::messages::{self, PLUGIN_CONFIG};
+use crate::tool::placement::{Chain, check_chain, check_failure_policy, check_pauses};
+use crate::tool::protobuf::Rules;
 use crate::tool::tree::{Entry, Node, Value};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
@@ -35,104 +37,168 @@ const TOP: [&str; 18] = [
     "layered_runtime",
 ];
 
+/// What makes a document a whole file of Envoy's: a bootstrap, or resources that Envoy is given by a file.
+const WHOLE: [&str; 4] = ["static_resources", "dynamic_resources", "resources", "admin"];
+
 /// Whether a document is a piece of Envoy's configuration.
 pub fn is_piece(node: &Node) -> bool {
-    let is_list_of_clusters = node.get("clusters").is_some_and(|clusters| !clusters.items().is_empty());
+    let is_list_of_clusters =
+        node.get("clusters").is_some_and(|clusters| clusters.items().iter().any(Node::is_map));
     // A list of filters, or of resources.
     let is_list = node.items().iter().any(Node::is_map);
     is_list || is_list_of_clusters || TOP.iter().any(|key| node.get(key).is_some())
 }
 
+/// Whether a document is a whole file that Envoy reads by itself.
+pub fn is_file(node: &Node) -> bool {
+    WHOLE.iter().any(|key| node.get(key).is_some())
+}
+
 /// Takes a piece of Envoy's configuration.
-pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
+pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str, rules: Rules) {
     if node.get("static_resources").is_some() || node.get("dynamic_resources").is_some() {
         let dynamic = node.get("dynamic_resources");
         let more = dynamic.is_some_and(|dynamic| dynamic.get("cds_config").is_some());
         contents.bootstraps.push((contents.document, more));
     }
-    walk(contents, node, path, file, None);
+    Walk { contents: &mut *contents, file, rules }.node(node, path, None);
     let is_ours = |filter: &String| contents.filters.contains(filter);
     let of_ours =
         std::mem::take(&mut contents.switched_off).into_iter().filter(|(filter, _)| is_ours(filter));
     contents.findings.extend(of_ours.map(|(_, finding)| finding));
 }
 
-fn walk(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
-    if is_plugin(node) {
-        plugin(contents, node, path, file, chain);
-        return;
+/// A walk through a piece of Envoy's configuration.
+struct Walk<'c> {
+    contents: &'c mut Contents,
+    file: &'c str,
+    rules: Rules,
+}
+
+impl Walk<'_> {
+    fn node(&mut self, node: &Node, path: &str, chain: Option<Chain<'_>>) {
+        if is_plugin(node) {
+            self.plugin(node, path, chain);
+            return;
+        }
+        if let Some(name) = node.text_of("name").filter(|_| is_cluster(node)) {
+            self.contents.clusters.push(Cluster {
+                name: name.to_owned(),
+                path: path.to_owned(),
+                node: node.clone(),
+                document: self.contents.document,
+                rules: self.rules,
+            });
+        }
+        for (place, item) in node.items().iter().enumerate() {
+            self.node(item, &format!("{path}[{place}]"), chain);
+        }
+        for entry in node.entries() {
+            self.entry(node, entry, &path_of(path, &entry.key), chain);
+        }
     }
-    if let Some(name) = node.text_of("name").filter(|_| is_cluster(node)) {
-        let (name, path) = (name.to_owned(), path.to_owned());
-        contents.clusters.push(Cluster { name, path, node: node.clone(), document: contents.document });
-    }
-    for (place, item) in node.items().iter().enumerate() {
-        walk(contents, item, &format!("{path}[{place}]"), file, chain);
-    }
-    for entry in node.entries() {
-        let path = path_of(path, &entry.key);
+
+    fn entry(&mut self, node: &Node, entry: &Entry, path: &str, chain: Option<Chain<'_>>) {
         match entry.key.as_str() {
-            "http_filters" | "httpFilters" => {
-                let is_whole =
-                    node.text_of("@type").is_some_and(|kind| kind.ends_with(".HttpConnectionManager"));
-                for (place, item) in entry.node.items().iter().enumerate() {
-                    let chain = Chain { filters: &entry.node, place, is_whole };
-                    walk(contents, item, &format!("{path}[{place}]"), file, Some(chain));
-                }
+            "http_filters" | "httpFilters" => self.filters(node, &entry.node, path),
+            "domains" => {
+                let domains = self.rules.items(&entry.node).into_iter().filter_map(Node::text);
+                let document = self.contents.document;
+                self.contents.domains.extend(domains.map(|domain| (document, domain.to_owned())));
             }
-            "domains" => contents.domains.extend(
-                entry
-                    .node
-                    .items()
-                    .iter()
-                    .filter_map(Node::text)
-                    .map(|domain| (contents.document, domain.to_owned())),
-            ),
-            "extension_config" | "extensionConfig" => {
-                behind_a_matcher(contents, entry, &path, file, chain);
+            "extension_config" | "extensionConfig" => self.behind_a_matcher(entry, path, chain),
+            "typed_per_filter_config" | "typedPerFilterConfig" => self.of_a_route(&entry.node, path, chain),
+            // A message that Envoy itself makes of a `Struct`, whoever hands that on.
+            "value" if node.text_of("@type").is_some_and(|kind| kind.ends_with(".TypedStruct")) => {
+                let rules = std::mem::take(&mut self.rules);
+                self.node(&entry.node, path, chain);
+                self.rules = rules;
             }
-            "typed_per_filter_config" | "typedPerFilterConfig" => {
-                of_a_route(contents, &entry.node, &path, file, chain);
-            }
-            _ => walk(contents, &entry.node, &path, file, chain),
+            _ => self.node(&entry.node, path, chain),
         }
     }
-}
 
-/// A filter that a matcher puts before some requests alone.
-fn behind_a_matcher(
-    contents: &mut Contents,
-    entry: &Entry,
-    path: &str,
-    file: &str,
-    chain: Option<Chain<'_>>,
-) {
-    let before = contents.plugins.len();
-    walk(contents, &entry.node, path, file, chain);
-    if contents.plugins.len() > before {
-        let message = "a matcher decides which requests go through the filter: the others get in, with whatever identity headers they make up";
-        let help = "put the filter in `http_filters` by itself, and tell requests apart by its `rules`";
-        contents.findings.push(Finding::warning(path, entry.span.clone(), message).help(help));
+    /// The HTTP filters of a connection manager.
+    fn filters(&mut self, manager: &Node, list: &Node, path: &str) {
+        let is_whole = manager.text_of("@type").is_some_and(|kind| kind.ends_with(".HttpConnectionManager"));
+        let filters = self.rules.items(list);
+        for (place, item) in filters.iter().enumerate() {
+            let chain = Chain { filters: &filters, place, is_whole };
+            self.node(item, &format!("{path}[{place}]"), Some(chain));
+        }
     }
-}
 
-/// What a route, or a virtual host, sets for filters by their names.
-fn of_a_route(contents: &mut Contents, filters: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
-    for entry in filters.entries() {
-        let path = path_of(path, &entry.key);
-        let before = contents.plugins.len();
-        walk(contents, &entry.node, &path, file, chain);
-        if contents.plugins.len() > before {
-            let message = "Envoy takes no wasm filter for a route alone";
-            let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
-            contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
+    /// A filter that a matcher puts before some requests alone.
+    fn behind_a_matcher(&mut self, entry: &Entry, path: &str, chain: Option<Chain<'_>>) {
+        let before = self.contents.plugins.len();
+        self.node(&entry.node, path, chain);
+        if self.contents.plugins.len() > before {
+            let message = "a matcher decides which requests go through the filter: the others get in, with whatever identity headers they make up";
+            let help = "put the filter in `http_filters` by itself, and tell requests apart by its `rules`";
+            self.contents.findings.push(Finding::warning(path, entry.span.clone(), message).help(help));
         }
-        if let Some(disabled) = entry.node.entry("disabled").filter(|entry| entry.node.is_true()) {
-            let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
-            let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
-            let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);
-            contents.switched_off.push((entry.key.clone(), finding.help(help)));
+    }
+
+    /// What a route, or a virtual host, sets for filters by their names.
+    fn of_a_route(&mut self, filters: &Node, path: &str, chain: Option<Chain<'_>>) {
+        for entry in filters.entries() {
+            let path = path_of(path, &entry.key);
+            let before = self.contents.plugins.len();
+            self.node(&entry.node, &path, chain);
+            if self.contents.plugins.len() > before {
+                let message = "Envoy takes no wasm filter for a route alone";
+                let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
+                self.contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
+            }
+            if let Some(disabled) =
+                entry.node.entry("disabled").filter(|entry| self.rules.is_true(&entry.node))
+            {
+                let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
+                let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
+                let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);
+                self.contents.switched_off.push((entry.key.clone(), finding.help(help)));
+            }
         }
+    }
+
+    fn plugin(&mut self, node: &Node, path: &str, chain: Option<Chain<'_>>) {
+        let mut findings = Vec::new();
+        let place = path_of(path, "configuration");
+        let given = node.get("configuration");
+        let (configuration, inner) = match given {
+            Some(given) => configuration(given, &place, self.file, &mut findings),
+            None => (None, place.clone()),
+        };
+        let looks = configuration.as_ref().is_some_and(looks_like_ours);
+        let is_text = given
+            .is_some_and(|given| given.text_of("value").is_some_and(|text| text.contains("user_pool_id")));
+        if !names_cognito(node) && !looks && !is_text {
+            self.contents.strangers += 1;
+            return;
+        }
+        if given.is_none() {
+            let message = "there is none: give the filter a `configuration`";
+            findings.push(Finding::fault(&place, node.span.clone(), message));
+        }
+        messages::check(&PLUGIN_CONFIG, node, path, self.rules, &mut findings);
+        let scope = Scope::Vm(environment(node, path, self.rules, &mut findings));
+        check_failure_policy(node, path, self.rules, &mut findings);
+        check_pauses(node, path, self.rules, &mut findings);
+        if let Some(chain) = chain {
+            check_chain(chain, path, self.rules, &mut findings);
+            let own = chain.filters.get(chain.place);
+            self.contents.filters.extend(own.and_then(|own| own.text_of("name")).map(str::to_owned));
+        }
+        let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
+        self.contents.findings.append(&mut findings);
+        self.contents.plugins.push(Plugin {
+            kind: Kind::Envoy,
+            path: inner,
+            span,
+            configuration,
+            scope,
+            document: self.contents.document,
+        });
     }
 }
 
@@ -153,48 +219,6 @@ fn is_cluster(node: &Node) -> bool {
 fn is_plugin(node: &Node) -> bool {
     let typed = node.get("configuration").and_then(|configuration| configuration.text_of("@type"));
     node.get("vm_config").is_some() || typed.is_some_and(|kind| kind.contains("google.protobuf."))
-}
-
-fn plugin(contents: &mut Contents, node: &Node, path: &str, file: &str, chain: Option<Chain<'_>>) {
-    let mut findings = Vec::new();
-    let place = path_of(path, "configuration");
-    let given = node.get("configuration");
-    let (configuration, inner) = match given {
-        Some(given) => configuration(given, &place, file, &mut findings),
-        None => (None, place.clone()),
-    };
-    let named = names_cognito(node);
-    let looks = configuration.as_ref().is_some_and(looks_like_ours);
-    let is_text =
-        given.is_some_and(|given| given.text_of("value").is_some_and(|text| text.contains("user_pool_id")));
-    if !named && !looks && !is_text {
-        contents.strangers += 1;
-        return;
-    }
-    if given.is_none() {
-        findings.push(Finding::fault(
-            &place,
-            node.span.clone(),
-            "there is none: give the filter a `configuration`",
-        ));
-    }
-    let scope = Scope::Vm(environment(node, path, &mut findings));
-    check_failure_policy(node, path, &mut findings);
-    if let Some(chain) = chain {
-        check_chain(chain, path, &mut findings);
-        let own = chain.filters.items().get(chain.place);
-        contents.filters.extend(own.and_then(|own| own.text_of("name")).map(str::to_owned));
-    }
-    let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
-    contents.findings.append(&mut findings);
-    contents.plugins.push(Plugin {
-        kind: Kind::Envoy,
-        path: inner,
-        span,
-        configuration,
-        scope,
-        document: contents.document,
-    });
 }
 
 /// Whether names and addresses say that this is the filter, whatever its configuration looks like.
@@ -270,12 +294,12 @@ fn bytes(value: &Node) -> Option<String> {
     String::from_utf8(STANDARD_NO_PAD.decode(plain).ok()?).ok()
 }
 
-/// What the VM is handed of the environment.
-fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
+/// What the VM is handed of the environment. That it is all text has been seen to.
+fn environment(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let given = node.at(&["vm_config", "environment_variables"]);
-    let keys = given.and_then(|given| given.get("host_env_keys"));
-    for (index, key) in keys.map(Node::items).unwrap_or_default().iter().enumerate() {
+    let keys = given.and_then(|given| given.get("host_env_keys")).map(|keys| rules.items(keys));
+    for (index, key) in keys.unwrap_or_default().into_iter().enumerate() {
         let Some(name) = key.text() else { continue };
         if variables.iter().any(|(known, _)| known == name) {
             let path = path_of(path, &format!("{HOST_ENV_KEYS}[{index}]"));
@@ -296,7 +320,8 @@ fn environment(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
             Value::Text(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(flag) => flag.to_string(),
-            _ => continue,
+            Value::Null => String::new(),
+            Value::List(_) | Value::Map(_) => continue,
         };
         variables.push((entry.key.clone(), Origin::Literal(value)));
     }

@@ -2,9 +2,12 @@
 //! configuration. Other kinds are passed over.
 
 use crate::tool::contents::{Contents, Kind, Plugin, looks_like_ours};
+use crate::tool::crds::{WASM_EXTENSION, WASM_PLUGIN};
 use crate::tool::envoy;
-use crate::tool::finding::Finding;
-use crate::tool::tree::Node;
+use crate::tool::finding::{Finding, Severity};
+use crate::tool::messages;
+use crate::tool::protobuf::Rules;
+use crate::tool::tree::{Entry, Node};
 use crate::tool::variables::{Handed, Origin, Scope};
 use envoy_cognito::config::reader::path_of;
 
@@ -16,8 +19,9 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
         ("WasmPlugin", Some(spec)) => wasm_plugin(contents, node, spec, &spec_path),
         ("EnvoyExtensionPolicy", Some(spec)) => extension_policy(contents, spec, &spec_path),
         // Patches that add filters and clusters to Envoy's own configuration.
-        ("EnvoyFilter" | "EnvoyPatchPolicy" | "EnvoyProxy", Some(spec)) => {
-            envoy::take(contents, spec, &spec_path, file);
+        (kind @ ("EnvoyFilter" | "EnvoyPatchPolicy" | "EnvoyProxy"), Some(spec)) => {
+            let rules = if kind == "EnvoyFilter" { Rules::Istio } else { Rules::Gateway };
+            envoy::take(contents, spec, &spec_path, file, rules);
             // An EnvoyProxy may have a bootstrap as a text.
             if let Some(value) = spec.at(&["bootstrap", "value"]) {
                 return vec![(value, path_of(&spec_path, "bootstrap.value"))];
@@ -61,6 +65,7 @@ fn wasm_plugin(contents: &mut Contents, node: &Node, spec: &Node, path: &str) {
         let message = "there is none: give the filter a `pluginConfig`";
         contents.findings.push(Finding::fault(&place, spec.span.clone(), message));
     }
+    messages::check(&WASM_PLUGIN, spec, path, Rules::ApiServer, &mut contents.findings);
     check_wasm_plugin(spec, path, &mut contents.findings);
     let scope = Scope::Vm(vm_environment(spec, path, &mut contents.findings));
     contents.plugins.push(Plugin {
@@ -124,40 +129,38 @@ fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What `vmConfig.env` hands to the VM.
+/// What `vmConfig.env` hands to the VM. That it is all text has been seen to.
 fn vm_environment(spec: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let list = spec.at(&["vmConfig", "env"]).map(Node::items).unwrap_or_default();
     for (index, item) in list.iter().enumerate() {
         let path = path_of(path, &format!("vmConfig.env[{index}]"));
-        let Some(name) = item.text_of("name") else {
-            findings.push(Finding::fault(path, item.span.clone(), "has no `name`"));
+        let mut say = |severity, message: String| {
+            findings.push(Finding::new(severity, &path, item.span.clone(), message));
+        };
+        let Some(name) = item.text_of("name").filter(|name| !name.is_empty()) else {
+            say(Severity::Fault, "has no `name`".to_owned());
             continue;
         };
         if variables.iter().any(|(known, _)| known == name) {
-            findings.push(Finding::fault(&path, item.span.clone(), format!("`{name}` comes twice")));
+            say(Severity::Fault, format!("`{name}` comes twice"));
         }
-        let origin = match (item.text_of("valueFrom"), item.text_of("value")) {
+        let origin = match (item.text_of("valueFrom"), item.get("value")) {
             (Some("HOST"), Some(_)) => {
-                let message = format!("`{name}` has a `value` that `valueFrom: HOST` leaves unread");
-                findings.push(Finding::warning(&path, item.span.clone(), message));
+                let message = format!("`{name}` has a `value` beside `valueFrom: HOST`, which Istio refuses");
+                say(Severity::Fault, message);
                 Origin::Host
             }
             (Some("HOST"), None) => Origin::Host,
             (Some("INLINE") | None, value) => {
                 if value.is_none() {
-                    let message =
-                        format!("`{name}` has no value: write `valueFrom: HOST`, or a `value` of text");
-                    findings.push(Finding::fault(&path, item.span.clone(), message));
+                    let message = format!("`{name}` is empty: write `valueFrom: HOST`, or a `value`");
+                    say(Severity::Warning, message);
                 }
-                Origin::Literal(value.unwrap_or_default().to_owned())
+                Origin::Literal(value.and_then(Node::text).unwrap_or_default().to_owned())
             }
             (Some(other), _) => {
-                findings.push(Finding::fault(
-                    &path,
-                    item.span.clone(),
-                    format!("`valueFrom: {other}` is neither INLINE nor HOST"),
-                ));
+                say(Severity::Fault, format!("`valueFrom: {other}` is neither INLINE nor HOST"));
                 Origin::Host
             }
         };
@@ -188,7 +191,9 @@ fn extension_policy(contents: &mut Contents, spec: &Node, path: &str) {
             let message = "there is none: give the filter a `config`";
             contents.findings.push(Finding::fault(&place, filter.span.clone(), message));
         }
-        if let Some(entry) = filter.entry("failOpen").filter(|entry| entry.node.is_true()) {
+        messages::check(&WASM_EXTENSION, filter, &path, Rules::ApiServer, &mut contents.findings);
+        let is_open = |entry: &&Entry| Rules::ApiServer.is_true(&entry.node);
+        if let Some(entry) = filter.entry("failOpen").filter(is_open) {
             let message = "lets every request through unjudged when the filter fails";
             let finding = Finding::fault(path_of(&path, "failOpen"), entry.node.span.clone(), message);
             contents.findings.push(finding.help("leave it out"));

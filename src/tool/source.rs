@@ -7,8 +7,10 @@ use std::ops::Range;
 pub struct Source {
     /// What the user called it; `-` reads as `<stdin>`.
     pub name: String,
-    /// All of it.
+    /// All of it, but for a byte order mark.
     pub text: String,
+    /// Whether it began with a byte order mark, as some editors leave it.
+    pub has_mark: bool,
 }
 
 impl Source {
@@ -51,13 +53,13 @@ mod tests {
 
     #[test]
     fn places_are_lines_and_columns() {
-        let source = Source { name: "x".into(), text: "a\né: b\n".into() };
+        let source = Source { name: "x".into(), text: "a\né: b\n".into(), has_mark: false };
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(6), (2, 4));
         assert_eq!(source.position(99), (3, 1));
         assert_eq!(Source::offset(&source.text, 2, 4), 6);
         assert_eq!(&source.text[source.line_of(6)], "é: b");
-        let source = Source { name: "x".into(), text: "a\r\nb".into() };
+        let source = Source { name: "x".into(), text: "a\r\nb".into(), has_mark: false };
         assert_eq!(&source.text[source.line_of(0)], "a");
     }
 }

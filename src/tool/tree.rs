@@ -116,11 +116,6 @@ impl Node {
         matches!(self.value, Value::Map(_))
     }
 
-    /// Whether it is `true`.
-    pub const fn is_true(&self) -> bool {
-        matches!(self.value, Value::Bool(true))
-    }
-
     /// Puts `map` around every place in the tree.
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
         let value = match self.value {
@@ -142,7 +137,7 @@ impl Node {
 }
 
 /// `host_env_keys` as `hostEnvKeys`.
-fn camel_case(key: &str) -> String {
+pub fn camel_case(key: &str) -> String {
     let mut words = key.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {

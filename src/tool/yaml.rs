@@ -1,12 +1,18 @@
 //! YAML with the place of each value, and with the kind that whoever reads the file gives it: an unquoted
 //! `yes` or `12` is text to nobody.
 
+mod scalars;
+mod yaml_cpp;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::tool::json::push;
 use crate::tool::tree::{Entry, Node, Trouble, Value};
+use crate::tool::yaml::scalars::{envoys_key, envoys_scalar, kubernetes_scalar, whole};
 
 /// How deep a document may nest, so that a made-up one doesn't exhaust the stack.
 const MAX_DEPTH: usize = 200;
@@ -35,23 +41,53 @@ pub enum Reader {
     Kubernetes,
 }
 
+impl Reader {
+    /// Its name, or of what reads for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Kubernetes => "kubectl",
+        }
+    }
+}
+
+/// How often a text is changed so that it can be read any further, and how long it may be for that.
+const MAX_RELAXED: (usize, usize) = (200, 1_000_000);
+
 /// Reads a stream of documents.
 pub fn parse(text: &str, reader: Reader) -> Documents {
+    let (mut documents, mut end) = attempt(text, text, reader);
+    let mut relaxed: Option<String> = None;
+    for _ in 0..MAX_RELAXED.0 {
+        let Some(End { message, at, flow }) = end.as_ref().filter(|_| text.len() < MAX_RELAXED.1) else {
+            break;
+        };
+        relaxed = yaml_cpp::relaxed(relaxed.as_deref().unwrap_or(text), message, *at, *flow);
+        let Some(relaxed) = &relaxed else { break };
+        (documents, end) = attempt(text, relaxed, reader);
+    }
+    if let Some(End { message, at, .. }) = end {
+        let read = documents.nodes.last().map_or(0, |node| node.span.end);
+        documents.troubles.push(Trouble { message, span: at..at, unread: read..text.len() });
+        documents.cut_short = true;
+    }
+    documents
+}
+
+/// Reads as far as it goes. `relaxed` is the text with other white space, and no comments.
+fn attempt(text: &str, relaxed: &str, reader: Reader) -> (Documents, Option<End>) {
     let mut builder = Builder { places: Places::new(text), reader, ..Builder::default() };
-    let mut parser = Parser::new_from_str(text);
+    let mut parser = Parser::new_from_str(relaxed);
     while let Some(event) = parser.next_event() {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, span),
             Err(error) => Err(builder.end_of_reading(&error)),
         };
-        if let Err(End { message, at }) = outcome {
-            let read = builder.documents.nodes.last().map_or(0, |node| node.span.end);
-            builder.documents.troubles.push(Trouble { message, span: at..at, unread: read..text.len() });
-            builder.documents.cut_short = true;
-            break;
+        if let Err(end) = outcome {
+            return (builder.documents, Some(end));
         }
     }
-    builder.documents
+    (builder.documents, None)
 }
 
 /// Bytes for the characters that the parser counts.
@@ -73,6 +109,12 @@ impl<'t> Places<'t> {
         (start, start + text.trim_end().len())
     }
 
+    /// How far from the beginning of its line a byte stands.
+    fn column(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.len() - before.rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
     fn of(&self, character: usize) -> usize {
         self.bytes.get(character).or(self.bytes.last()).copied().unwrap_or_default()
     }
@@ -82,14 +124,27 @@ impl<'t> Places<'t> {
 struct End {
     message: String,
     at: usize,
+    /// Where the outermost bracket stands that is open there.
+    flow: Option<usize>,
 }
 
 /// A list or an object that isn't finished.
 struct Open {
     start: usize,
     anchor: usize,
-    nodes: Vec<Node>,
+    items: Vec<Item>,
     is_map: bool,
+    /// Whether it is written with brackets or braces.
+    is_flow: bool,
+    is_ignored: bool,
+}
+
+/// What a list or an object is made of.
+#[derive(Clone)]
+struct Item {
+    node: Node,
+    /// Whether it is tagged `!ignore`, by which Envoy leaves out a key with what stands behind it.
+    is_ignored: bool,
 }
 
 #[derive(Default)]
@@ -97,35 +152,48 @@ struct Builder<'t> {
     places: Places<'t>,
     reader: Reader,
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Item>,
     repeated: usize,
+    /// Where the last event ended.
+    last: usize,
     documents: Documents,
 }
 
 impl Builder<'_> {
     fn end_of_reading(&self, error: &ScanError) -> End {
-        End { message: format!("not YAML: {}", error.info()), at: self.places.of(error.marker().index()) }
+        let at = self.places.of(error.marker().index());
+        let flow = self.open.iter().find(|open| open.is_flow).map(|open| open.start);
+        let flow = flow.or_else(|| yaml_cpp::flow_between(self.places.text, self.last..at));
+        End { message: format!("not YAML: {}", error.info()), at, flow }
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), End> {
         let (start, end) = self.places.range(span);
+        self.last = start;
         match event {
-            Event::SequenceStart(anchor, _) => self.begin(start, anchor, false),
-            Event::MappingStart(anchor, _) => self.begin(start, anchor, true),
+            Event::SequenceStart(anchor, tag) => self.begin(start, anchor, false, tag.as_deref()),
+            Event::MappingStart(anchor, tag) => self.begin(start, anchor, true, tag.as_deref()),
             Event::SequenceEnd | Event::MappingEnd => self.end(end),
             Event::Scalar(text, style, anchor, tag) => {
-                // To Envoy a key is text, whatever else it could be.
-                let is_key = self.open.last().is_some_and(|open| open.is_map && open.nodes.len() % 2 == 0);
+                self.last = end;
+                let tag = tag.as_deref();
+                let text = self.without_invented_end(text, style, end);
+                self.hold_to_reader(start..end, style);
                 let value = match self.reader {
-                    Reader::Envoy if is_key => Value::Text(text.into_owned()),
-                    reader => scalar(&text, style, tag.as_deref(), reader),
+                    Reader::Envoy if self.is_at_key() => Value::Text(envoys_key(&text, style, tag)),
+                    Reader::Envoy => envoys_scalar(&text, style, tag),
+                    Reader::Kubernetes => kubernetes_scalar(&text, style, tag),
                 };
-                self.add(Node { value, span: start..end }, anchor, false)
+                let is_ignored = self.is_ignored(tag);
+                self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
             }
             Event::Alias(anchor) => {
                 // An alias before its anchor is an error of the parser's already.
-                let node = self.anchors.get(&anchor).cloned();
-                self.add(node.unwrap_or(Node { value: Value::Null, span: start..end }), 0, true)
+                let item = self.anchors.get(&anchor).cloned().unwrap_or_else(|| {
+                    self.refuse(start, "an alias within what it stands for".to_owned());
+                    Item { node: Node { value: Value::Null, span: start..end }, is_ignored: false }
+                });
+                self.add(item, 0, true)
             }
             Event::DocumentEnd => {
                 self.anchors.clear();
@@ -135,27 +203,109 @@ impl Builder<'_> {
         }
     }
 
-    fn begin(&mut self, start: usize, anchor: usize, is_map: bool) -> Result<(), End> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(End { message: "nests too deep".to_owned(), at: start });
+    /// A text of lines as it is written: where a file ends without a line break, the parser makes one up.
+    fn without_invented_end<'e>(&self, text: Cow<'e, str>, style: ScalarStyle, end: usize) -> Cow<'e, str> {
+        let of_lines = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let source = self.places.text;
+        let is_last = of_lines && end == source.len() && !source.ends_with(['\n', '\r']);
+        match text.strip_suffix('\n') {
+            Some(text) if is_last => Cow::Owned(text.to_owned()),
+            _ => text,
         }
-        self.open.push(Open { start, anchor, nodes: Vec::new(), is_map });
+    }
+
+    fn is_ignored(&self, tag: Option<&Tag>) -> bool {
+        self.reader == Reader::Envoy && tag.is_some_and(|tag| whole(tag) == "!ignore")
+    }
+
+    /// Whether a key comes next.
+    fn is_at_key(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_map && open.items.len() % 2 == 0)
+    }
+
+    /// Notes what the reader refuses of a scalar.
+    fn hold_to_reader(&mut self, range: Range<usize>, style: ScalarStyle) {
+        let text = self.places.text;
+        let who = self.reader.name();
+        let in_flow = self.open.iter().any(|open| open.is_flow);
+        let in_braces = self.open.last().is_some_and(|open| open.is_flow);
+        let is_plain = style == ScalarStyle::Plain && !range.is_empty();
+        if in_flow
+            && is_plain
+            && let Some((at, sign)) = yaml_cpp::refused_in_flow(text, &range)
+        {
+            let message = format!(
+                "{who} refuses `{sign}` in an unquoted text between brackets or braces; put the text in quotes"
+            );
+            self.refuse(at, message);
+        } else if in_braces && self.is_at_key() && yaml_cpp::is_cut_off(text, range.end) {
+            self.refuse(range.start, format!("{who} wants the colon on the line of its key"));
+        }
+        if self.reader == Reader::Envoy && !in_flow {
+            self.hold_tabs_to_envoy(range, is_plain);
+        }
+    }
+
+    /// Notes the tabs that Envoy refuses around a scalar of a block.
+    fn hold_tabs_to_envoy(&mut self, range: Range<usize>, is_plain: bool) {
+        let text = self.places.text;
+        if self.is_at_key() && yaml_cpp::has_tab_before(text, range.start) {
+            self.refuse(range.start, "Envoy refuses a tab in front of a key".to_owned());
+        }
+        let indent = self.open.last().map_or(0, |open| self.places.column(open.start) + 1);
+        if is_plain && let Some(at) = yaml_cpp::tab_behind(text, range.end, indent) {
+            self.refuse(at, "Envoy refuses a tab where a text might go on".to_owned());
+        }
+    }
+
+    fn refuse(&mut self, at: usize, message: String) {
+        self.documents.troubles.push(Trouble { message, span: at..at + 1, unread: at..at });
+    }
+
+    fn begin(&mut self, start: usize, anchor: usize, is_map: bool, tag: Option<&Tag>) -> Result<(), End> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(End { message: "nests too deep".to_owned(), at: start, flow: None });
+        }
+        let text = self.places.text;
+        let is_flow = text.get(start..).is_some_and(|rest| rest.starts_with(['[', '{']))
+            // A block begins where its first key does, which may be in braces itself.
+            && (is_map == text.get(start..).is_some_and(|rest| rest.starts_with('{')));
+        let is_outermost = is_flow && !self.open.iter().any(|open| open.is_flow);
+        if self.reader == Reader::Envoy && is_outermost {
+            for at in yaml_cpp::leading_commas(text, start) {
+                self.refuse(at, "Envoy refuses a comma at the beginning of a line, since 1.38".to_owned());
+            }
+        }
+        let is_ignored = self.is_ignored(tag);
+        self.open.push(Open { start, anchor, items: Vec::new(), is_map, is_flow, is_ignored });
         Ok(())
     }
 
     fn end(&mut self, end: usize) -> Result<(), End> {
-        let Some(Open { start, anchor, nodes, is_map }) = self.open.pop() else { return Ok(()) };
-        let value = if is_map { self.map(nodes) } else { Value::List(nodes) };
+        let Some(Open { start, anchor, items, is_map, is_ignored, .. }) = self.open.pop() else {
+            return Ok(());
+        };
+        self.last = end;
+        let value = if is_map {
+            self.map(items)
+        } else {
+            Value::List(items.into_iter().map(|item| item.node).collect())
+        };
         // A block ends where the next thing begins, which may be lines further on.
-        self.add(Node { value, span: start..end }, anchor, false)
+        self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
     }
 
     /// Keys and values, one after the other, as pairs.
-    fn map(&mut self, nodes: Vec<Node>) -> Value {
+    fn map(&mut self, items: Vec<Item>) -> Value {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged = Vec::new();
-        let mut nodes = nodes.into_iter();
-        while let (Some(key), Some(node)) = (nodes.next(), nodes.next()) {
+        let mut items = items.into_iter();
+        while let (Some(Item { node: key, is_ignored }), Some(Item { node, .. })) =
+            (items.next(), items.next())
+        {
+            if is_ignored {
+                continue;
+            }
             let text = match &key.value {
                 Value::Text(text) => text.clone(),
                 Value::Bool(flag) => flag.to_string(),
@@ -179,19 +329,20 @@ impl Builder<'_> {
         Value::Map(entries)
     }
 
-    fn add(&mut self, node: Node, anchor: usize, is_alias: bool) -> Result<(), End> {
+    fn add(&mut self, item: Item, anchor: usize, is_alias: bool) -> Result<(), End> {
         if is_alias {
-            self.repeated += count(&node);
+            self.repeated += count(&item.node);
         }
         if self.repeated > MAX_REPEATED {
-            return Err(End { message: "aliases make too much of it".to_owned(), at: node.span.start });
+            let message = "aliases make too much of it".to_owned();
+            return Err(End { message, at: item.node.span.start, flow: None });
         }
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchors.insert(anchor, item.clone());
         }
         match self.open.last_mut() {
-            Some(open) => open.nodes.push(node),
-            None => self.documents.nodes.push(node),
+            Some(open) => open.items.push(item),
+            None => self.documents.nodes.push(item.node),
         }
         Ok(())
     }
@@ -222,120 +373,5 @@ fn merge(entries: &mut Vec<Entry>, node: Node) {
     several.into_iter().for_each(|node| merge(entries, node));
 }
 
-/// The value of a scalar.
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, reader: Reader) -> Value {
-    let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
-    if style != ScalarStyle::Plain || (is_text && reader == Reader::Kubernetes) {
-        return Value::Text(text.to_owned());
-    }
-    match text {
-        // With a tag, nothing is a text that is empty.
-        "" if tag.is_some() => return Value::Text(String::new()),
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false);
-        }
-        "y" | "Y" if reader == Reader::Envoy => return Value::Bool(true),
-        "n" | "N" if reader == Reader::Envoy => return Value::Bool(false),
-        _ => {}
-    }
-    match (integer(text), reader) {
-        // Beyond 32 bits Envoy makes a text of it, so as not to lose digits.
-        (Some(number), Reader::Envoy) if i32::try_from(number).is_err() => Value::Text(number.to_string()),
-        (Some(number), _) => Value::Number(number as f64),
-        (None, Reader::Kubernetes) if looks_like_a_fraction(text) => {
-            text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Number)
-        }
-        // A fraction is text to Envoy.
-        (None, _) => Value::Text(text.to_owned()),
-    }
-}
-
-/// A whole number: decimal, hexadecimal (`0x1f`), or octal with a nought in front.
-fn integer(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (digits, radix) = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
-        None => (digits, 10),
-    };
-    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
-        return None;
-    }
-    let number = i64::from_str_radix(digits, radix).ok()?;
-    Some(if negative { -number } else { number })
-}
-
-fn looks_like_a_fraction(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(text: &str, reader: Reader) -> Node {
-        let Documents { mut nodes, troubles, cut_short } = parse(text, reader);
-        assert!(troubles.is_empty() && !cut_short, "{troubles:?}");
-        nodes.remove(0)
-    }
-
-    #[track_caller]
-    fn check(text: &str, envoy: &str, kubernetes: &str) {
-        let json = |reader| serde_json::to_string(&one(text, reader)).unwrap();
-        assert_eq!(json(Reader::Envoy), envoy);
-        assert_eq!(json(Reader::Kubernetes), kubernetes);
-    }
-
-    // What a real Envoy makes of these, see `envoy_reads_yaml_like_the_command` of tests/tool.
-    #[test]
-    fn scalars_are_what_their_reader_makes_of_them() {
-        check(
-            "[on, y, N, tRue, \"yes\"]",
-            "[true,true,false,\"tRue\",\"yes\"]",
-            "[true,\"y\",\"N\",\"tRue\",\"yes\"]",
-        );
-        check("[12, +5, 0x1f, 010, 08]", "[12.0,5.0,31.0,8.0,\"08\"]", "[12.0,5.0,31.0,8.0,8.0]");
-        check("[12345678901, 1.5, 1e3]", "[\"12345678901\",\"1.5\",\"1e3\"]", "[12345678901.0,1.5,1000.0]");
-        check("[~, null, '', !!str 13]", "[null,null,\"\",13.0]", "[null,null,\"\",\"13\"]");
-        check("a: !!str\n", "{\"a\":\"\"}", "{\"a\":\"\"}");
-        check("a:\n", "{\"a\":null}", "{\"a\":null}");
-    }
-
-    #[test]
-    fn merge_keys_are_for_kubernetes_alone() {
-        let text = "a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  y: 3\n";
-        check(
-            text,
-            r#"{"a":{"x":1.0,"y":2.0},"b":{"<<":{"x":1.0,"y":2.0},"y":3.0}}"#,
-            r#"{"a":{"x":1.0,"y":2.0},"b":{"y":3.0,"x":1.0}}"#,
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_found_and_what_stands_before_it_kept() {
-        let documents = parse("a: 1\na: 2\n---\nb: {\n", Reader::Envoy);
-        assert_eq!(documents.nodes.len(), 1);
-        assert!(documents.cut_short);
-        assert_eq!(documents.troubles[0].message, "`a` comes twice in one object");
-        assert!(documents.troubles[1].message.starts_with("not YAML: "));
-        assert!(parse(&"[".repeat(5000), Reader::Envoy).cut_short);
-    }
-
-    #[test]
-    fn aliases_that_blow_up_are_given_up_on() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
-            let before = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", ")));
-        }
-        assert!(parse(&text, Reader::Envoy).cut_short);
-        // What is written out may be as long as it likes.
-        assert!(!parse(&format!("[{}]", "x,".repeat(MAX_REPEATED + 1)), Reader::Envoy).cut_short);
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ mod cases_paths;
 mod cases_proxy;
 mod cases_wire;
 mod cases_workers;
+mod check;
 mod claims;
 mod clients;
 mod configuration;

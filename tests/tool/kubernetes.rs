@@ -71,13 +71,173 @@ fn istio_names_clusters_in_its_own_way() {
 
 #[test]
 fn kubernetes_reads_yaml_in_another_way() {
-    // Merge keys are nothing to Envoy, and `y` is no word for `true` to Kubernetes.
+    // Merge keys are nothing to Envoy, and a tag makes text for Kubernetes.
     let text = WASM_PLUGIN
-        .replace("metadata: { name: sign-in }", "metadata: { name: sign-in, labels: &same { prompt: y } }")
+        .replace(
+            "metadata: { name: sign-in }",
+            "metadata: { name: sign-in, labels: &same { prompt: !!str y } }",
+        )
         .replace("    domain:", "    authorize_params: { <<: *same }\n    domain:");
     check(&text).arguments(&["--json"]).outcome().expect(0);
     let text = envoy(&(settings() + "authorize_params: { <<: { prompt: x } }\n"), CLUSTERS);
     assert!(faults(&text)[0].contains("authorize_params.<<"), "{:?}", faults(&text));
+}
+
+/// What the definitions in `tests/packaging/crds` say, and a rule in CEL of Istio's.
+#[test]
+fn an_api_server_holds_a_wasm_plugin_to_its_schema() {
+    let host = "{ name: SESSION_KEY, valueFrom: HOST }";
+    let env = "spec.vmConfig.env[0]";
+    for (variable, fault) in [
+        (
+            "{ name: SESSION_KEY, valueFrom: HOST, value: x }",
+            format!("{env}: `SESSION_KEY` has a `value` beside `valueFrom: HOST`, which Istio refuses"),
+        ),
+        (
+            "{ name: SESSION_KEY, valueFrom: HOST, value: '' }",
+            format!("{env}: `SESSION_KEY` has a `value` beside `valueFrom: HOST`, which Istio refuses"),
+        ),
+        (
+            "{ name: SESSION_KEY, valueFrom: HOST }\n      - { name: X, value: 12345 }",
+            "spec.vmConfig.env[1].value: a number where text is needed".to_owned(),
+        ),
+        (
+            "{ name: SESSION_KEY, valueFrom: HOST }\n      - { name: on, value: x }",
+            "spec.vmConfig.env[1].name: true or false where text is needed".to_owned(),
+        ),
+        (
+            "{ name: SESSION_KEY, valueFrom: host }",
+            format!("{env}: `valueFrom: host` is neither INLINE nor HOST"),
+        ),
+    ] {
+        let found = faults(&WASM_PLUGIN.replace(host, variable));
+        assert!(found.iter().any(|found| found.ends_with(&fault)), "{variable}: {found:?}");
+    }
+    // Null is as good as nothing.
+    let null = WASM_PLUGIN.replace(host, "{ name: SESSION_KEY, valueFrom: HOST, value: null }");
+    check(&null).arguments(&["--strict"]).outcome().expect(0);
+    for (from, to, fault) in [
+        ("phase: AUTHN", "phase: authn", "spec.phase: is none of AUTHN, AUTHZ, STATS"),
+        ("phase: AUTHN", "phase: 10", "spec.phase: is none of AUTHN, AUTHZ, STATS"),
+        ("url: oci", "pluginName: 12\n  url: oci", "spec.pluginName: a number where text is needed"),
+        (
+            "vmConfig:\n    env:\n",
+            "vmConfig:\n    env: {}\n    envs:\n",
+            "spec.vmConfig.env: a list is needed",
+        ),
+    ] {
+        let found = faults(&WASM_PLUGIN.replace(from, to));
+        assert!(found.iter().any(|found| found.ends_with(fault)), "{to}: {found:?}");
+    }
+    let unknown = WASM_PLUGIN.replace("phase: AUTHN", "phase: AUTHN\n  failStrategi: FAIL_OPEN");
+    let warnings = check(&unknown).arguments(&["--json"]).outcome().expect(0).findings("warnings");
+    assert!(warnings[0].contains("did you mean `failStrategy`?"), "{warnings:?}");
+}
+
+#[test]
+fn an_api_server_takes_no_text_for_a_boolean() {
+    let policy = |fields: &str| {
+        format!(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nspec:\n  wasm:\n    - name: sign-in\n      {fields}\n      config:\n{}",
+            indented(&good(), 8)
+        )
+    };
+    let path = "spec.wasm[0].";
+    for (fields, fault) in [
+        ("failOpen: \"true\"", "failOpen: true or false is needed"),
+        ("failOpen: 1", "failOpen: true or false is needed"),
+        ("failOpen: y", "failOpen: lets every request through unjudged when the filter fails"),
+        ("env: { hostKeys: [ 12 ] }", "env.hostKeys[0]: a number where text is needed"),
+        ("env: { hostKeys: X }", "env.hostKeys: a list is needed"),
+    ] {
+        let found = faults(&policy(fields));
+        assert!(found.iter().any(|found| found.ends_with(&format!("{path}{fault}"))), "{fields}: {found:?}");
+    }
+}
+
+/// A patch with the filter, in the ways in which it may be written.
+fn patch(kind: &str, plugin: &str) -> String {
+    format!(
+        "apiVersion: x/v1\nkind: {kind}\nspec:\n  configPatches:\n    - patch:\n        value:\n          name: sign-in\n          typed_config:\n            \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n            config:\n              name: envoy_cognito\n              {plugin}\n              configuration:\n                \"@type\": type.googleapis.com/google.protobuf.Struct\n                value:\n{}",
+        indented(&good(), 18)
+    )
+}
+
+/// As protobuf's parser for Go has it, with unknown fields left out (Istio) or refused (Envoy Gateway).
+#[test]
+fn patches_are_read_by_other_rules_than_envoys() {
+    let said = |text: &str| {
+        let json = check(text).arguments(&["--json"]).outcome().json();
+        let all = ["faults", "warnings"].map(|kind| {
+            let list = json[kind].as_array().unwrap().iter();
+            list.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        });
+        let [faults, warnings] = all;
+        (faults, warnings)
+    };
+    let reload = "failure_policy: FAIL_RELOAD\n              ";
+    for kind in ["EnvoyFilter", "EnvoyPatchPolicy"] {
+        assert_eq!(said(&patch(kind, "failure_policy: FAIL_RELOAD")), (vec![], vec![]), "{kind}");
+        for (plugin, fault) in [
+            ("fail_open: \"true\"", "true or false is needed"),
+            ("allow_on_headers_stop_iteration: { value: true }", "true or false is needed"),
+            (
+                "vm_config: { environment_variables: { key_values: { A: 12345 } } }",
+                "a number where text is needed",
+            ),
+            (
+                "vm_config: { environment_variables: { key_values: { A: null } } }",
+                "nothing where text is needed",
+            ),
+            ("vm_config: { environment_variables: { host_env_keys: A } }", "a list is needed"),
+            ("root_id: 12", "a number where text is needed"),
+        ] {
+            let (faults, _) = said(&patch(kind, &format!("{reload}{plugin}")));
+            assert_eq!(faults, [fault], "{kind}: {plugin}");
+        }
+        let (faults, warnings) =
+            said(&patch(kind, &format!("{reload}allow_on_headers_stop_iteration: true")));
+        assert!(
+            faults.is_empty() && warnings[0].starts_with("the filter doesn't need it"),
+            "{faults:?} {warnings:?}"
+        );
+    }
+    let lower = said(&patch("EnvoyFilter", "failure_policy: fail_reload"));
+    assert!(lower.0.is_empty() && lower.1[0].contains("to Istio, which leaves it out"), "{lower:?}");
+    assert_eq!(
+        said(&patch("EnvoyPatchPolicy", "failure_policy: fail_reload")).0,
+        ["is none of Envoy's failure policies"]
+    );
+    let unknown = said(&patch("EnvoyFilter", &format!("{reload}root: x")));
+    assert!(unknown.0.is_empty() && unknown.1[0].starts_with("Istio leaves it out"), "{unknown:?}");
+    let unknown = said(&patch("EnvoyPatchPolicy", &format!("{reload}root: x")));
+    assert!(unknown.0[0].contains("no such field"), "{unknown:?}");
+    // What is a `Struct` to Istio, Envoy itself makes a message of.
+    let typed = patch("EnvoyFilter", "failure_policy: fail_reload\n              fail_open: \"no\"");
+    let typed = typed
+        .replace("envoy.extensions.filters.http.wasm.v3.Wasm", "xds.type.v3.TypedStruct")
+        .replace("            config:\n", "            type_url: type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n            value: { config: {\n");
+    let (start, rest) = typed.split_once("value: { config: {\n").unwrap();
+    let typed = format!("{start}value:\n             config:\n{rest}");
+    assert_eq!(said(&typed), (vec![], vec![]));
+}
+
+#[test]
+fn all_documents_for_kubernetes_are_read_but_of_a_file_in_it_only_the_first() {
+    let map = |name: &str, text: &str| {
+        format!("---\napiVersion: v1\nkind: ConfigMap\ndata:\n  {name}: |\n{}", indented(text, 4))
+    };
+    let bootstrap = envoy("user_pool_id: us-east-1_UFeMzbuJe\nclient: x\n", CLUSTERS);
+    let two = format!("{}{}", map("a.yaml", "wasm: 1\n"), map("b.yaml", &bootstrap));
+    assert!(faults(&two).iter().any(|fault| fault.contains("client: unknown setting")), "{:?}", faults(&two));
+    let behind = map("envoy.yaml", &format!("admin: {{}}\n---\n{bootstrap}"));
+    let found = faults(&behind);
+    assert!(
+        found.len() == 1 && found[0].contains("data.envoy.yaml: Envoy reads the first document"),
+        "{found:?}"
+    );
+    let json = map("envoy.json", &bootstrap);
+    assert!(faults(&json)[0].contains("data.envoy.json: not JSON"), "{:?}", faults(&json));
 }
 
 #[test]

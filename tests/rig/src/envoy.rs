@@ -116,7 +116,7 @@ impl Envoy {
             "1".into(),
         ];
         arguments.extend(options.common_arguments());
-        let mut process = run(bootstrap, arguments, options, &scratch)?;
+        let mut process = run(file_name(bootstrap), bootstrap, arguments, options, &scratch)?;
         let deadline = Instant::now() + options.ready_within;
         let admin = eventually(options.ready_within, || {
             if let Some(status) = process.ended() {
@@ -141,10 +141,15 @@ impl Envoy {
 
     /// Has Envoy check a bootstrap without serving it; `Err` is all that it printed.
     pub fn validate(bootstrap: &str, options: &Options) -> Result<(), String> {
+        Self::validate_as(file_name(bootstrap), bootstrap, options)
+    }
+
+    /// As [`validate`](Self::validate), of a file with this name, by which Envoy knows what is in it.
+    pub fn validate_as(name: &str, bootstrap: &str, options: &Options) -> Result<(), String> {
         let scratch = Scratch::new().map_err(|error| format!("no directory for temporary files: {error}"))?;
         let mut arguments: Vec<OsString> = vec!["--mode".into(), "validate".into()];
         arguments.extend(options.common_arguments());
-        let mut process = run(bootstrap, arguments, options, &scratch)?;
+        let mut process = run(name, bootstrap, arguments, options, &scratch)?;
         match process.wait(options.ready_within) {
             Some(status) if status.success() => Ok(()),
             Some(_) => Err(process.printed()),
@@ -253,15 +258,20 @@ impl Options {
     }
 }
 
+/// A name by which Envoy knows what a bootstrap is written in.
+fn file_name(bootstrap: &str) -> &'static str {
+    if bootstrap.trim_start().starts_with('{') { "bootstrap.json" } else { "bootstrap.yaml" }
+}
+
 fn run(
+    name: &str,
     bootstrap: &str,
     mut arguments: Vec<OsString>,
     options: &Options,
     scratch: &Scratch,
 ) -> Result<Supervised, String> {
     let binary = Envoy::binary()?;
-    let json = bootstrap.trim_start().starts_with('{');
-    let file = scratch.path().join(if json { "bootstrap.json" } else { "bootstrap.yaml" });
+    let file = scratch.path().join(name);
     std::fs::write(&file, bootstrap).map_err(|error| format!("{}: {error}", file.display()))?;
     arguments.extend(["--config-path".into(), file.into()]);
     Supervised::start(&binary, &arguments, &options.env, scratch)
