@@ -17,6 +17,7 @@ mod sign_out;
 
 mod rules;
 
+mod first_keys;
 mod key_races;
 mod keys;
 
