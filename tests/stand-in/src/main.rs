@@ -29,9 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    // Where others reach it is what matters to whoever reads this.
+    let (domain_url, idp_url) = (config.domain_url.clone(), config.idp_url.clone());
     let stand_in = StandIn::start_at(config, domain, idp)?;
-    println!("domain {}", stand_in.domain_url());
-    println!("idp    {}", stand_in.idp_url());
+    println!("domain {}", domain_url.unwrap_or_else(|| stand_in.domain_url()));
+    println!("idp    {}", idp_url.unwrap_or_else(|| stand_in.idp_url()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;
     Ok(())
