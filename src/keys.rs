@@ -350,8 +350,10 @@ fn outcome_event(outcome: Result<usize, FetchError>) -> Event {
     let failed = |reason: &str| Event::new(Level::Warn, "jwks.failed").with("reason", reason);
     match outcome {
         Ok(keys) => Event::new(Level::Info, "jwks.fetched").with("keys", keys.to_string()),
-        Err(FetchError::NoHostYet) => Event::new(Level::Debug, "jwks.postponed")
-            .with("hint", "Envoy knows no host of the cluster in `clusters.idp` yet; asked again in a second"),
+        Err(FetchError::NoHostYet) => Event::new(Level::Debug, "jwks.postponed").with(
+            "hint",
+            "Envoy knows no host of the cluster in `clusters.idp` yet; asked again in a second",
+        ),
         Err(FetchError::Callout(CalloutError::NotDispatched)) => failed("cluster_missing").with(
             "hint",
             "the cluster in `clusters.idp` is missing, has no hosts, or its circuit breaker is open",

@@ -110,12 +110,17 @@ impl Claims {
         if self.expires_at > now { self.expires_at } else { now.plus(LEEWAY) }
     }
 
-    fn token_use(&self) -> Option<TokenUse> {
-        match self.get("token_use")?.as_str()? {
-            "access" => Some(TokenUse::Access),
-            "id" => Some(TokenUse::Id),
-            _ => None,
+    fn token_use(&self) -> Result<TokenUse, TokenFault> {
+        match self.said("token_use").ok_or(TokenFault::TokenUseMissing)?.as_str() {
+            Some("access") => Ok(TokenUse::Access),
+            Some("id") => Ok(TokenUse::Id),
+            _ => Err(TokenFault::TokenUse),
         }
+    }
+
+    /// A claim that says something: `null` and an empty text are as good as none.
+    fn said(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_null() && *value != "")
     }
 
     /// Any claim by its name.
@@ -147,8 +152,12 @@ pub enum TokenFault {
     NotYetValid,
     /// `nonce` is not that of this sign-in.
     Nonce,
-    /// Not an ID token.
+    /// There is no `nonce`, which Cognito always sends back.
+    NonceMissing,
+    /// Another kind of token.
     TokenUse,
+    /// There is no `token_use`, which no provider but Cognito sends.
+    TokenUseMissing,
     /// The access token that came along isn't the one it was issued with.
     AccessTokenHash,
     /// No usable `sub`, or another person's.
@@ -168,8 +177,8 @@ impl TokenFault {
             Self::Audience => "id_token_audience",
             Self::Expired => "id_token_expired",
             Self::NotYetValid => "id_token_not_yet_valid",
-            Self::Nonce => "id_token_nonce",
-            Self::TokenUse => "id_token_token_use",
+            Self::Nonce | Self::NonceMissing => "id_token_nonce",
+            Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
             Self::AccessTokenHash => "id_token_at_hash",
             Self::Subject => "id_token_subject",
         }
@@ -196,12 +205,12 @@ pub fn verify_id_token(
     if only_audience(claims.get("aud")) != Some(expected.client_id) {
         return Err(TokenFault::Audience);
     }
-    if claims.token_use() != Some(TokenUse::Id) {
+    if claims.token_use()? != TokenUse::Id {
         return Err(TokenFault::TokenUse);
     }
     match expected.whose {
         Whose::Nonce(expected) => {
-            let nonce = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
+            let nonce = claims.said("nonce").ok_or(TokenFault::NonceMissing)?.as_str().unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(TokenFault::Nonce);
             }
@@ -228,8 +237,10 @@ pub fn verify_bearer_token(
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), TokenFault> {
     let claims = verify(token, keys, accepted.issuer, now, rs256)?;
-    let token_use = claims.token_use().filter(|token_use| accepted.uses.contains(token_use));
-    let token_use = token_use.ok_or(TokenFault::TokenUse)?;
+    let token_use = claims.token_use()?;
+    if !accepted.uses.contains(&token_use) {
+        return Err(TokenFault::TokenUse);
+    }
     let client = match token_use {
         TokenUse::Access => claims.get("client_id").and_then(Value::as_str),
         TokenUse::Id => only_audience(claims.get("aud")),

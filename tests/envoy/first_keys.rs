@@ -138,7 +138,6 @@ fn a_cluster_that_stays_away_is_told_and_counted() {
     let log = starting.log();
     let (before, _) = log.split_once(FAILED).expect("a failure");
     assert!(before.matches(POSTPONED).count() >= 2, "it was asked again meanwhile: {log}");
-    let counted =
-        || (envoy.stat("wasmcustom.envoy_cognito.jwks.failed") >= 1).then_some(());
+    let counted = || (envoy.stat("wasmcustom.envoy_cognito.jwks.failed") >= 1).then_some(());
     assert!(eventually(Duration::from_secs(10), counted).is_some());
 }

@@ -1,6 +1,6 @@
 //! The sample app as a program: `sample-app [--listen ADDR] [--front HOST:PORT --open URL]`.
 //!
-//! With a front, it says what to open as soon as somebody listens there. Runs until Ctrl-C.
+//! With a front, it says what to open as soon as somebody listens there. Runs until Ctrl-C or SIGTERM.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,17 @@ use std::thread;
 use std::time::Duration;
 
 use sample_app::SampleApp;
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: sample-app [--listen ADDR] [--front HOST:PORT --open URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Before all else: the first process of a container is deaf to signals that it doesn't ask for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    drop(signals);
+
     let mut address: SocketAddr = ([127, 0, 0, 1], 9232).into();
     let (mut front, mut open) = (None, None);
     let mut arguments = std::env::args().skip(1);
@@ -32,8 +39,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (None, None) => {}
         _ => return Err(USAGE.into()),
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
     Ok(())
 }
 
