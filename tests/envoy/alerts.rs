@@ -16,6 +16,8 @@ use crate::alerts::promql::{Scrape, Scrapes, selectors};
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
 
 const SITE: &str = "watched";
+/// A site whose key set can't be had. It has a pool of its own, since listeners share what they know of one.
+const KEYLESS: &str = "keyless";
 const PAGE: &str = "docs/operations.md";
 
 /// Code of a page, in line or in a block, that speaks of the filter's statistics as Prometheus knows them.
@@ -67,14 +69,18 @@ impl Watched {
             client.id_token_seconds = 1;
             client.access_token_seconds = 1;
         });
-        let cognito = StandIn::start(Config::new(vec![pool])).expect("a stand-in");
+        let cognito =
+            StandIn::start(Config::new(vec![pool, crate::world::pool(KEYLESS, false)])).expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
         let config = merged(
             config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
             json!({ "timeouts": { "token": "1s" } }),
         );
         let lost = merged(config.clone(), json!({ "clusters": { "domain": "nowhere" } }));
-        let keyless = merged(config.clone(), json!({ "clusters": { "idp": "dead" } }));
+        let keyless = merged(
+            config_at(KEYLESS, &cognito.domain_url(), &cognito.idp_url()),
+            json!({ "clusters": { "idp": "dead" } }),
+        );
         let ports = free_ports(5);
         let mut bootstrap = Bootstrap::new(ports[0], wasm())
             .cluster("app", app.addr())
@@ -92,13 +98,13 @@ impl Watched {
     }
 
     fn browser(&self, site: usize) -> Browser {
-        Browser::new().route(&url(""), ([127, 0, 0, 1], self.ports[site]).into())
+        Browser::new().route(&origin(site), ([127, 0, 0, 1], self.ports[site]).into())
     }
 
     /// Somebody signs in, or tries to.
     fn sign_in(&self, site: usize, status: u16) -> Browser {
         let mut browser = self.browser(site);
-        let visit = browser.sign_in(&url("/"), USER, PASSWORD);
+        let visit = browser.sign_in(&format!("{}/", origin(site)), USER, PASSWORD);
         assert_eq!(visit.status(), status, "{visit}\n{}", self.envoy.log());
         browser
     }
@@ -139,6 +145,10 @@ impl Watched {
     }
 }
 
+fn origin(site: usize) -> String {
+    format!("https://{}.example.test", if site == 2 { KEYLESS } else { SITE })
+}
+
 fn url(path: &str) -> String {
     format!("https://{SITE}.example.test{path}")
 }
@@ -172,7 +182,8 @@ const STORIES: &[(&str, Story)] = &[
         "refresh_failed_token_timeout",
         Some(|watched| watched.fail_refresh(Fault::Slow(Duration::from_secs(20)), "token_timeout")),
     ),
-    ("jwks_failed", Some(|_| ())),
+    // While somebody waits for the keys they are asked for again and again.
+    ("jwks_failed", Some(|watched| drop(watched.sign_in(2, 503)))),
     ("jwks_age_s", None),
     (
         "session_rejected_not_opened",
