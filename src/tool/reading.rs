@@ -48,6 +48,12 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             reading.user_pool_ids = user_pool_ids(&json, &lookup);
             let several = config.pools.iter().any(|pool| !pool.name.is_empty());
             for (number, (pool, id)) in config.pools.iter().zip(&reading.user_pool_ids).enumerate() {
+                if let Some(message) = plain_issuer(&pool.cognito.issuer) {
+                    let own = "endpoints.issuer";
+                    let path = if several { format!("pools[{number}].{own}") } else { own.to_owned() };
+                    let span = index.find(&path, false);
+                    reading.findings.push(Finding::new(Severity::Note, path, span, message));
+                }
                 if let Some(message) = other_region(&pool.cognito.endpoints.authorize.authority, id) {
                     let path = if several { format!("pools[{number}].domain") } else { "domain".to_owned() };
                     let span = index.find(&path, false);
@@ -112,6 +118,14 @@ fn other_region(host: &str, user_pool_id: &str) -> Option<String> {
     let (_, domains) = host.strip_suffix(".amazoncognito.com")?.rsplit_once(".auth.")?;
     let (pools, _) = user_pool_id.split_once('_')?;
     (domains != pools).then(|| format!("a domain of {domains}, and the user pool is in {pools}"))
+}
+
+/// What is to be known of an issuer by http, which Cognito's never is.
+fn plain_issuer(issuer: &str) -> Option<String> {
+    let rest = issuer.strip_prefix("http://")?;
+    let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
+    (!is_local)
+        .then(|| "is http, as only an emulator's is: the key set that follows from it is trusted".to_owned())
 }
 
 /// The path in the document of a setting's path in the configuration.

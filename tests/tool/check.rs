@@ -196,3 +196,19 @@ fn aliases_and_anchors_are_followed() {
     assert!(faults.iter().any(|fault| fault.starts_with("5:21 paths.prefix: ")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.contains("roles.prefix: unknown setting")), "{faults:?}");
 }
+
+#[test]
+fn an_issuer_by_http_is_noted() {
+    for (issuer, notes) in [
+        ("http://cognito-local:9229/local_x", 1),
+        ("http://localhost:9229/local_x", 0),
+        ("https://cognito.example.com/local_x", 0),
+    ] {
+        let outcome = check(&format!("{}endpoints: {{ issuer: \"{issuer}\" }}\n", good()))
+            .arguments(&["--json"])
+            .outcome();
+        let notes_of = outcome.expect(0).findings("notes");
+        assert_eq!(notes_of.len(), notes, "{issuer}: {notes_of:?}");
+        assert!(notes_of.iter().all(|note| note.contains("endpoints.issuer: is http")), "{notes_of:?}");
+    }
+}
