@@ -41,6 +41,7 @@ mod preflight;
 mod refresh;
 mod reload;
 mod roles;
+mod routing;
 mod rules;
 mod sealed;
 mod sign_in;
