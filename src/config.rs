@@ -160,6 +160,14 @@ fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
 
 /// A URL that a browser or the filter may be sent to: `https`, or `http` on the machine itself.
 fn parse_url(text: &str) -> Result<Url, String> {
+    match parse_any_url(text)? {
+        url if url.scheme() == "https" || is_loopback(&url) => Ok(url),
+        _ => Err(format!("`{text}` is http; only localhost may be")),
+    }
+}
+
+/// A URL that nobody is sent to: `https` or `http`, of any host.
+fn parse_any_url(text: &str) -> Result<Url, String> {
     let no_url = |why: &str| format!("`{text}` is no URL: {why}");
     let bare = || no_url("https:// is missing (http:// for localhost)");
     let url = Url::parse(text).map_err(|error| match error {
@@ -178,9 +186,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
         return Err(format!("`{text}` must have a host and no fragment"));
     }
     match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(format!("`{text}` is http; only localhost may be")),
+        "https" | "http" => Ok(url),
         other => Err(format!("`{text}`: https is needed, not {other}")),
     }
 }

@@ -23,6 +23,9 @@ const RETRY_WHEN_AWAITED: Duration = Duration::from_secs(1);
 const RETRY_FROM: Duration = Duration::from_secs(1);
 /// … up to here.
 const RETRY_UP_TO: Duration = Duration::from_secs(60);
+/// How long a first call may find no host before that is a failure. The filter starts before Envoy has looked up the names
+/// of its clusters, or has been told of them.
+const START: Duration = Duration::from_secs(5);
 /// By how much one worker's time may be older than another's: each is told the time before it looks at what they share,
 /// and a busy machine lets it wait in between.
 const APART: Duration = Duration::from_secs(10);
@@ -89,11 +92,15 @@ struct Lease {
     last_attempt: u64,
     failures: u32,
     last_for_unknown_key: u64,
+    /// Since when no call found a host; 0 where the last one did.
+    without_host_since: u64,
 }
 
 /// Why a fetch brought no keys. The last good set stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchError {
+    /// No host yet, which is no failure right after the start. It is asked again soon.
+    NoHostYet,
     /// No answer.
     Callout(CalloutError),
     /// Another status than 200.
@@ -217,11 +224,23 @@ impl KeyStore {
             let version = shared.get(&self.set_key).map(|(_, version)| version);
             let _ = shared.set(&self.set_key, &record, version);
         }
+        let without_host = matches!(fetched, Err(FetchError::Callout(CalloutError::NotDispatched)));
+        let is_first = self.held.is_none();
+        let mut too_early = false;
         // Not before the set is there for all: who finds neither lease nor set would fetch it again.
         self.update_lease(shared, |lease| {
-            lease.failures = if fetched.is_ok() { 0 } else { lease.failures.saturating_add(1) };
+            too_early = lease.note_host(!without_host, now) && is_first;
+            lease.failures = match fetched {
+                Ok(_) => 0,
+                // So that it is asked again in a second, however often.
+                Err(_) if too_early => 1,
+                Err(_) => lease.failures.saturating_add(1),
+            };
             lease.give_back()
         });
+        if too_early {
+            return Err(FetchError::NoHostYet);
+        }
         let (keys, _) = fetched?;
         let count = keys.len();
         self.hold(keys, now);
@@ -278,6 +297,18 @@ impl KeyStore {
 }
 
 impl Lease {
+    /// Notes whether a call found a host. Whether it is too early to complain that none did.
+    fn note_host(&mut self, found: bool, now: UnixTime) -> bool {
+        if found {
+            self.without_host_since = 0;
+            return false;
+        }
+        if self.without_host_since == 0 {
+            self.without_host_since = now.millis();
+        }
+        !has_passed(self.without_host_since, START, now)
+    }
+
     /// The fetch is over.
     fn give_back(&mut self) -> bool {
         self.under_way_until = 0;
@@ -319,6 +350,10 @@ fn outcome_event(outcome: Result<usize, FetchError>) -> Event {
     let failed = |reason: &str| Event::new(Level::Warn, "jwks.failed").with("reason", reason);
     match outcome {
         Ok(keys) => Event::new(Level::Info, "jwks.fetched").with("keys", keys.to_string()),
+        Err(FetchError::NoHostYet) => Event::new(Level::Debug, "jwks.postponed").with(
+            "hint",
+            "Envoy knows no host of the cluster in `clusters.idp` yet; asked again in a second",
+        ),
         Err(FetchError::Callout(CalloutError::NotDispatched)) => failed("cluster_missing").with(
             "hint",
             "the cluster in `clusters.idp` is missing, has no hosts, or its circuit breaker is open",

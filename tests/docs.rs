@@ -5,6 +5,8 @@
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "docs/reasons.rs"]
+mod reasons;
 #[path = "shared/settings.rs"]
 mod settings;
 

@@ -95,7 +95,14 @@ impl Authenticator {
             Verdict::Forbidden(rule) => {
                 self.account.rule = Some(rule.label());
                 self.account.course = Course::Forbidden;
-                self.log_denial("authz.denied", &rule.label(), visit, person.as_deref());
+                // Where nobody is let in nobody is told who it is, but the log.
+                let whom = match allow {
+                    Allow::Nobody => {
+                        self.find_person(Allow::Everyone, visit, around).ok().and_then(|(who, _)| who)
+                    }
+                    _ => person.clone(),
+                };
+                self.log_denial("authz.denied", &rule.label(), visit, whom.as_deref());
                 let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
                 Decision::Respond(forbidden(visit, person.as_deref()).with_cookies(cookies))
             }

@@ -400,12 +400,19 @@ fn endpoints_are_https_or_on_the_machine_itself() {
         }
         let refuse =
             |url: &str, message: &str| check(patch(url), &[format!("endpoints.{key}: {message}").as_str()]);
-        refuse("http://x.example.com/", "`http://x.example.com/` is http; only localhost may be");
-        refuse("http://10.0.0.1/", "`http://10.0.0.1/` is http; only localhost may be");
-        refuse(
+        for http in [
+            "http://x.example.com/",
+            "http://10.0.0.1/",
             "http://localhost.evil.example/",
-            "`http://localhost.evil.example/` is http; only localhost may be",
-        );
+            "http://cognito:9229/x",
+        ] {
+            // The issuer is compared, and nobody is sent there.
+            if key == "issuer" {
+                accepted(patch(http));
+            } else {
+                refuse(http, &format!("`{http}` is http; only localhost may be"));
+            }
+        }
         refuse("ftp://x.example.com/", "`ftp://x.example.com/`: https is needed, not ftp");
         refuse("x.example.com", "`x.example.com` is no URL: https:// is missing (http:// for localhost)");
         refuse("localhost:9000", "`localhost:9000` is no URL: https:// is missing (http:// for localhost)");
@@ -420,6 +427,40 @@ fn endpoints_are_https_or_on_the_machine_itself() {
     );
     let own = json!({"endpoints": {"authorize": "https://x.example.com/y?redirect_uri=z"}});
     check(own, &["endpoints.authorize: has a parameter that the filter sets itself"]);
+}
+
+#[test]
+fn an_emulator_in_a_container_may_be_the_issuer() {
+    for issuer in ["http://cognito-local:9229/local_2AbCdEfG", "http://0.0.0.0:9229/local_2AbCdEfG"] {
+        let pool = accepted(json!({"endpoints": {"issuer": issuer}})).pools[0].cognito.clone();
+        assert_eq!(pool.issuer, issuer, "byte for byte");
+        let jwks = pool.endpoints.jwks;
+        assert_eq!(jwks.url, format!("{issuer}/.well-known/jwks.json"), "the key set follows");
+        let authority = issuer.trim_start_matches("http://").split('/').next().unwrap();
+        assert_eq!((jwks.scheme.as_str(), jwks.authority.as_str()), ("http", authority));
+        // What is said of it in so many words is called, and held to what is called.
+        let own = format!("{issuer}/keys");
+        check(
+            json!({"endpoints": {"issuer": issuer, "jwks": own}}),
+            &[format!("endpoints.jwks: `{own}` is http; only localhost may be").as_str()],
+        );
+    }
+    for (garbage, message) in [
+        ("cognito-local:9229/local_x", "is no URL: https:// is missing (http:// for localhost)"),
+        ("//cognito-local:9229/local_x", "is no URL: https:// is missing (http:// for localhost)"),
+        ("local_x", "is no URL: https:// is missing (http:// for localhost)"),
+        ("http://", "is no URL: empty host"),
+        ("http://cognito-local:9229/local_x#f", "must have a host and no fragment"),
+        ("http://cognito-local:99999/local_x", "is no URL: invalid port number"),
+        ("urn:cognito:local", "is no URL: https:// is missing (http:// for localhost)"),
+    ] {
+        let faults = [format!("endpoints.issuer: `{garbage}` {message}")];
+        check(json!({"endpoints": {"issuer": garbage}}), &[faults[0].as_str()]);
+    }
+    check(
+        json!({"endpoints": {"issuer": "http://cognito-local:9229/local_x?y"}}),
+        &["endpoints.issuer: must have no query"],
+    );
 }
 
 #[test]

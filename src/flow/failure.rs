@@ -201,6 +201,27 @@ impl SignInFailure {
             }
             Self::IdToken(TokenFault::Audience) => "the tokens are for another app client than `client_id`",
             Self::IdToken(TokenFault::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
+            Self::IdToken(TokenFault::NonceMissing) => {
+                "the ID token has no nonce: not Cognito's. For emulators see docs/emulators.md"
+            }
+            Self::IdToken(TokenFault::Nonce) => {
+                "the ID token is of another sign-in: its code wasn't meant for this browser"
+            }
+            Self::IdToken(TokenFault::TokenUseMissing) => {
+                "the ID token has no token_use: not Cognito's. Other providers are not supported"
+            }
+            Self::IdToken(TokenFault::TokenUse) => {
+                "the token endpoint sent another kind of token as the ID token"
+            }
+            Self::IdToken(TokenFault::Algorithm | TokenFault::KeyIdMissing | TokenFault::Malformed) => {
+                "Cognito sends a JWT with `kid`, signed by RS256: does `clusters.domain` lead to Cognito?"
+            }
+            Self::IdToken(TokenFault::Signature) => {
+                "signed by another key of that `kid`: does `clusters.idp` lead to the issuer of this pool?"
+            }
+            Self::IdToken(TokenFault::AccessTokenHash | TokenFault::Subject) => {
+                "not as Cognito sends it: does `clusters.domain` lead to Cognito?"
+            }
             Self::Attributes(AttributesError::Refused(_)) => {
                 "Cognito doesn't take the access token; for `attributes_from: get_user` the app client must allow the scope aws.cognito.signin.user.admin"
             }

@@ -110,11 +110,11 @@ impl Claims {
         good_until(self.expires_at, now)
     }
 
-    fn token_use(&self) -> Option<TokenUse> {
-        match self.text("token_use")?.as_str() {
-            "access" => Some(TokenUse::Access),
-            "id" => Some(TokenUse::Id),
-            _ => None,
+    fn token_use(&self) -> Result<TokenUse, TokenFault> {
+        match self.text("token_use").ok_or(TokenFault::TokenUseMissing)?.as_str() {
+            "access" => Ok(TokenUse::Access),
+            "id" => Ok(TokenUse::Id),
+            _ => Err(TokenFault::TokenUse),
         }
     }
 
@@ -158,8 +158,12 @@ pub enum TokenFault {
     NotYetValid,
     /// `nonce` is not that of this sign-in.
     Nonce,
-    /// Not an ID token.
+    /// There is no `nonce`, which Cognito always sends back.
+    NonceMissing,
+    /// Another kind of token.
     TokenUse,
+    /// There is no `token_use`, which no provider but Cognito sends.
+    TokenUseMissing,
     /// The access token that came along isn't the one it was issued with.
     AccessTokenHash,
     /// No usable `sub`, or another person's.
@@ -179,8 +183,8 @@ impl TokenFault {
             Self::Audience => "id_token_audience",
             Self::Expired => "id_token_expired",
             Self::NotYetValid => "id_token_not_yet_valid",
-            Self::Nonce => "id_token_nonce",
-            Self::TokenUse => "id_token_token_use",
+            Self::Nonce | Self::NonceMissing => "id_token_nonce",
+            Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
             Self::AccessTokenHash => "id_token_at_hash",
             Self::Subject => "id_token_subject",
         }
@@ -207,12 +211,12 @@ pub fn verify_id_token(
     if only_audience(claims.get("aud")).as_deref() != Some(expected.client_id) {
         return Err(TokenFault::Audience);
     }
-    if claims.token_use() != Some(TokenUse::Id) {
+    if claims.token_use()? != TokenUse::Id {
         return Err(TokenFault::TokenUse);
     }
     match expected.whose {
         Whose::Nonce(expected) => {
-            let nonce = claims.text("nonce").unwrap_or_default();
+            let nonce = claims.text("nonce").ok_or(TokenFault::NonceMissing)?;
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(TokenFault::Nonce);
             }
@@ -239,8 +243,10 @@ pub fn verify_bearer_token(
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), TokenFault> {
     let claims = verify(token, keys, accepted.issuer, now, rs256)?;
-    let token_use = claims.token_use().filter(|token_use| accepted.uses.contains(token_use));
-    let token_use = token_use.ok_or(TokenFault::TokenUse)?;
+    let token_use = claims.token_use()?;
+    if !accepted.uses.contains(&token_use) {
+        return Err(TokenFault::TokenUse);
+    }
     let client = match token_use {
         TokenUse::Access => claims.text("client_id"),
         TokenUse::Id => only_audience(claims.get("aud")),

@@ -11,7 +11,7 @@ pub enum Severity {
     Fault,
     /// It works, and is most likely not what was meant.
     Warning,
-    /// Something that couldn't be looked at.
+    /// Something to know of, or that couldn't be looked at.
     Note,
 }
 

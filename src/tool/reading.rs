@@ -49,6 +49,12 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             reading.user_pool_ids = user_pool_ids(&json, &lookup);
             let several = config.pools.iter().any(|pool| !pool.name.is_empty());
             for (number, (pool, id)) in config.pools.iter().zip(&reading.user_pool_ids).enumerate() {
+                if let Some(message) = plain_issuer(&pool.cognito.issuer) {
+                    let own = "endpoints.issuer";
+                    let path = if several { format!("pools[{number}].{own}") } else { own.to_owned() };
+                    let span = index.find(&path, false);
+                    reading.findings.push(Finding::new(Severity::Note, path, span, message));
+                }
                 if let Some(message) = other_region(&pool.cognito.endpoints.authorize.authority, id) {
                     let path = if several { format!("pools[{number}].domain") } else { "domain".to_owned() };
                     let span = index.find(&path, false);
@@ -132,6 +138,14 @@ fn open_to_other_sites(config: &Config) -> Option<&'static str> {
         "requests of other sites carry the session: the app must turn down forged ones itself; and in a frame of another \
          site, browsers that block third-party cookies send it only once the person has allowed that"
     })
+}
+
+/// What is to be known of an issuer by http, which Cognito's never is.
+fn plain_issuer(issuer: &str) -> Option<String> {
+    let rest = issuer.strip_prefix("http://")?;
+    let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
+    (!is_local)
+        .then(|| "is http, as only an emulator's is: the key set that follows from it is trusted".to_owned())
 }
 
 /// The path in the document of a setting's path in the configuration.

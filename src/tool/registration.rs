@@ -229,6 +229,16 @@ fn commands(registration: &Registration, pool: &Pool) -> Vec<String> {
 fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
     let Registration { callback_urls, sign_out_urls, scopes, read_attributes, .. } = registration;
     let list = |items: &[String]| serde_json::to_string(items).unwrap_or_default();
+    // A client without a list reads the standard attributes, says AWS's API reference. What is wanted beyond them needs a
+    // list, and that must have them as well.
+    let is_standard = |name: &String| STANDARD.contains(&name.as_str());
+    let without_list = if read_attributes.iter().all(is_standard) {
+        ".".to_owned()
+    } else {
+        let beyond = read_attributes.iter().filter(|name| !is_standard(name)).cloned();
+        let all: Vec<String> = STANDARD.iter().map(|name| (*name).to_owned()).chain(beyond).collect();
+        format!(".ReadAttributes = {}", list(&all))
+    };
     let add = |field: &str, items: &[String]| format!(".{field} |= ((. // []) + {} | unique)", list(items));
     let provider = pool.cognito.authorize_params.iter().find(|(name, _)| name == "identity_provider");
     vec![
@@ -243,9 +253,8 @@ fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
             // Who lets people in by other providers alone had a reason to.
             None => ".SupportedIdentityProviders //= [\"COGNITO\"]".to_owned(),
         },
-        // A client without a list reads all that is there, and shall go on to.
         format!(
-            "if .ReadAttributes then .ReadAttributes |= (. + {} | unique) else . end",
+            "if .ReadAttributes then .ReadAttributes |= (. + {} | unique) else {without_list} end",
             list(read_attributes)
         ),
     ]

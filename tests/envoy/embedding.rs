@@ -1,7 +1,6 @@
 //! Cookies for the app in a frame of another site, and the change to them.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use rig::{Filter, RawRequest, Response, SetCookie};
 use serde_json::{Value, json};
@@ -73,7 +72,7 @@ fn a_session_outlives_the_change_and_signing_out_ends_what_is_of_either_kind() {
             }
         }
     }
-    let revoked = rig::eventually(Duration::from_secs(5), || {
+    let revoked = rig::eventually(rig::PATIENCE, || {
         let calls = own.cognito().calls(Endpoint::Revoke, NAME);
         let tokens: BTreeSet<_> = calls.iter().filter_map(|call| call.get("token")).collect();
         (tokens.len() == 2).then_some(())

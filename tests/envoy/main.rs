@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod aged;
+mod alerts;
 mod attacks;
 mod attributes;
 mod bearer;
@@ -28,12 +29,14 @@ mod configuration;
 mod embedding;
 mod fault_table;
 mod faults;
+mod first_keys;
 mod floods;
 mod keys;
 mod load;
 mod many;
 mod metrics;
 mod module;
+mod name_server;
 mod odd;
 mod own;
 mod pages;
@@ -44,6 +47,7 @@ mod preflight;
 mod refresh;
 mod reload;
 mod roles;
+mod routing;
 mod rules;
 mod sealed;
 mod sign_in;

@@ -227,4 +227,12 @@ fn the_documented_access_log_works_as_it_stands() {
         assert_eq!(entry[field], value, "{field} in {line}");
     }
     assert_eq!(entry["status"], 200);
+    // In JSON what isn't known is `null`, where a text has `-`.
+    seen.get(RawRequest::get("/unknown"));
+    let line = seen.envoy.log_line("\"path\":\"/unknown\"").expect("a line");
+    let entry: Value = serde_json::from_str(line.trim()).expect("JSON");
+    for field in ["user", "subject", "roles"] {
+        assert_eq!(entry.get(field), Some(&Value::Null), "{field} in {line}");
+    }
+    assert_eq!((&entry["decision"], &entry["status"]), (&json!("unauthenticated"), &json!(401)));
 }

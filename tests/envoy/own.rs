@@ -59,7 +59,7 @@ fn local(port: u16) -> SocketAddr {
 
 impl Own {
     pub fn new(wish: Wish) -> Self {
-        let ports = free_ports(wish.envoys + 2);
+        let ports = free_ports(wish.envoys.max(1) + 2);
         let (domain, idp) = (ports[0], ports[1]);
         let app = SampleApp::start().expect("a sample app");
         let cognito = None;

@@ -1,5 +1,7 @@
 //! Role rules and what else a rule may say, as people and programs meet them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, NAVIGATE, cookies_set, upstream};
@@ -31,6 +33,33 @@ fn a_role_lets_in_and_its_absence_keeps_out() {
     let log = harness.log();
     let line = "event=authz.denied rule=finance request_id=request-";
     assert!(log.contains(line) && log.contains("subject=55ddc31e-b818-4136-8fb8-84cfb31af537"), "{log}");
+}
+
+#[test]
+fn the_log_knows_who_asked_for_what_nobody_may_have() {
+    let closed = json!({"rules": [{"path": "/closed/**", "allow": "nobody"}], "bearer": {"enabled": true}});
+    let mut harness = Harness::with(closed);
+    let page = harness.navigate("/closed/x").answered();
+    let log = harness.log();
+    assert!(log.contains("event=authz.denied rule=0 ") && !log.contains("subject="), "{log}");
+    harness.signed_in();
+    harness.log();
+    let again = harness.navigate("/closed/x").answered();
+    // The page doesn't change for it, and nothing is waited for: it couldn't help.
+    let without_reference = |page: &str| page.split("<code>").next().unwrap().to_owned();
+    assert_eq!((again.status, without_reference(&again.body)), (403, without_reference(&page.body)));
+    let log = harness.log();
+    assert!(log.contains("event=authz.denied rule=0 request_id=request-"), "{log}");
+    assert!(log.contains("subject=55ddc31e-b818-4136-8fb8-84cfb31af537"), "{log}");
+    let account = harness.account.clone().unwrap();
+    assert!(account.person.is_none(), "the access log says what was decided, and that asked nobody");
+    for header in [("cookie", "__Host-auth=bent"), ("authorization", "Bearer x")] {
+        assert_eq!(harness.bare_request("GET", "/closed/x", &[header]).answered().status, 403);
+        assert!(!harness.log().contains("subject="), "{header:?}");
+    }
+    // Tokens that are over: nobody waits for a refresh.
+    harness.advance(Duration::from_secs(7200));
+    assert_eq!(harness.get("/closed/x").answered().status, 403);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod cognito;
 mod host;
 mod jar;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use envoy_cognito::calls::CalloutId;
 use envoy_cognito::config::Config;
 use envoy_cognito::config::reader::Fault;
 use envoy_cognito::decision::{Account, Decision, Judged, StreamId, Surroundings};
+use envoy_cognito::event::Level;
 use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
+use envoy_cognito::metrics::Metric;
 use envoy_cognito::pool::Pool;
 use envoy_cognito::time::UnixTime;
 use serde_json::{Value, json};
@@ -132,6 +135,9 @@ pub struct Harness {
     /// What the access log was told of the last request that was decided upon.
     pub account: Option<Account>,
     log: Vec<String>,
+    /// How much the last event of each name mattered.
+    levels: BTreeMap<String, Level>,
+    counts: BTreeMap<String, u64>,
 }
 
 impl Harness {
@@ -172,6 +178,8 @@ impl Harness {
             decisions: Vec::new(),
             account: None,
             log: Vec::new(),
+            levels: BTreeMap::new(),
+            counts: BTreeMap::new(),
         };
         harness.start_workers(count);
         harness
@@ -256,6 +264,8 @@ impl Harness {
     fn collect(&mut self, worker: usize) {
         while let Some(event) = self.workers[worker].poll_event() {
             let line = event.to_string();
+            let name = line.split(' ').next().unwrap_or_default().trim_start_matches("event=");
+            self.levels.insert(name.to_owned(), event.level);
             self.cognito.assert_no_secret_in(&line);
             self.jar.assert_no_value_in(&line);
             self.log.push(line);
@@ -285,6 +295,21 @@ impl Harness {
         let mut text = std::mem::take(&mut self.log).join("\n");
         text.push('\n');
         text
+    }
+
+    /// The level of the last event of that name.
+    pub fn level_of(&self, event: &str) -> Option<Level> {
+        self.levels.get(event).copied()
+    }
+
+    /// What a counter of all workers together has come to.
+    pub fn counted(&mut self, name: &str) -> u64 {
+        for metric in self.workers.iter_mut().flat_map(Authenticator::take_metrics) {
+            if let Metric::Counter(name, by) = metric {
+                *self.counts.entry(name.into_owned()).or_default() += by;
+            }
+        }
+        self.counts.get(name).copied().unwrap_or_default()
     }
 
     /// A request with the browser's cookies.

@@ -19,6 +19,7 @@ mod embedding;
 
 mod rules;
 
+mod first_keys;
 mod key_races;
 mod keys;
 

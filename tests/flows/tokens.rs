@@ -85,6 +85,29 @@ fn claims_that_are_not_ours_are_refused() {
 }
 
 #[test]
+fn the_log_tells_what_is_missing_from_what_is_wrong() {
+    let missing = "hint=\"the ID token has no ";
+    for (claim, value, hint) in [
+        ("nonce", Value::Null, "has no nonce: not Cognito's"),
+        ("nonce", json!(""), "has no nonce: not Cognito's"),
+        ("nonce", json!("another"), "is of another sign-in"),
+        ("nonce", json!(["a"]), "is of another sign-in"),
+        ("token_use", Value::Null, "has no token_use: not Cognito's"),
+        ("token_use", json!(""), "has no token_use: not Cognito's"),
+        ("token_use", json!("access"), "another kind of token"),
+        ("token_use", json!(7), "another kind of token"),
+    ] {
+        let mut harness = Harness::new();
+        let said = value.clone();
+        harness.cognito.tamper = Some(Box::new(move |token| token.claim(claim, said.clone())));
+        assert_eq!(harness.sign_in("/").status, 401);
+        let log = harness.log();
+        assert!(log.contains(&format!("reason=id_token_{claim} ")) && log.contains(hint), "{value}: {log}");
+        assert_eq!(log.contains(missing), hint.contains("has no"), "{value}: {log}");
+    }
+}
+
+#[test]
 fn claims_at_the_edge_of_what_is_good_are_taken() {
     let now = Harness::new().now().secs();
     let check = |name: &'static str, value: Value| {

@@ -59,11 +59,63 @@ fn every_image_is_built_of_pinned_ones() {
     let stages: Vec<String> =
         instructions().iter().filter_map(|line| line.split(" AS ").nth(1).map(str::to_owned)).collect();
     for line in instructions().iter().filter_map(|line| line.strip_prefix("FROM ")) {
-        let image = line.split(' ').next().unwrap();
+        let image = line.split(' ').find(|word| !word.starts_with("--")).unwrap();
         let tag = image.split_once(':').map(|(_, tag)| tag);
         let known = image == "scratch" || stages.iter().any(|stage| stage == image);
         assert!(known || tag.is_some_and(|tag| tag != "latest"), "{line}");
+        // A short name is looked for in whatever registries a machine has.
+        assert!(known || image.starts_with("docker.io/"), "{line}");
     }
+    // Nothing but these is fetched: no frontend from a registry either.
+    assert!(!read(DOCKERFILE).to_lowercase().contains("syntax="), "a frontend");
+    let shown = read("docs/install.md");
+    assert!(shown.contains(" docker.io/envoyproxy/envoy:v") && !shown.contains(" envoyproxy/envoy:v"));
+}
+
+#[test]
+fn what_is_fetched_is_fetched_before_the_sources_are_there() {
+    let build = in_stage("build", "");
+    let at = |start: &str| {
+        build.iter().position(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}"))
+    };
+    assert!(at("COPY Makefile .") < at("RUN make .tools/target"), "{build:?}");
+    assert!(
+        at("RUN make .tools/target") < at("COPY . ."),
+        "a change of the sources fetches nothing: {build:?}"
+    );
+    assert!(read("Makefile").contains("\n$(TOOLS)/target:\n"), "that is what `make build` needs");
+    // Two machines compile into two folders.
+    for (stage, machine) in [("build", "$BUILDARCH"), ("build-demo", "$TARGETARCH")] {
+        let runs = in_stage(stage, "RUN").join(" ");
+        assert!(runs.contains(&format!("target=/src/target,id=envoy-cognito-target-{machine}")), "{runs}");
+        assert!(in_stage(stage, "ARG").contains(&machine[1..].to_owned()), "{stage}");
+    }
+}
+
+#[test]
+fn secrets_get_into_no_image_and_no_commit() {
+    for file in [".gitignore", ".dockerignore"] {
+        let text = read(file);
+        assert!(["*.env", ".env"].iter().all(|own| text.lines().any(|line| line == *own)), "{file}");
+    }
+    // There a pattern is for the root alone.
+    assert!(read(".dockerignore").lines().any(|line| line == "**/*.env"));
+    assert!(read("docs/install.md").contains("--env-file secrets.env"), "what people are told to write");
+}
+
+#[test]
+fn docker_compose_is_told_to_build_what_it_runs() {
+    let mut told = 0;
+    for page in
+        ["README.md", "docs/install.md", "docs/emulators.md", "envoy/README.md", COMPOSE, "CONTRIBUTING.md"]
+    {
+        let text = read(page);
+        for command in text.split("docker compose -f envoy/docker-compose.yaml up").skip(1) {
+            assert!(command.starts_with(" --build"), "{page}");
+            told += 1;
+        }
+    }
+    assert!(told >= 4, "{told}");
 }
 
 #[test]
@@ -107,6 +159,8 @@ fn what_is_copied_into_images_is_there_and_not_ignored() {
     let own: Vec<&str> = copied
         .iter()
         .filter(|line| !line.starts_with("--from="))
+        // Whatever the checkout's umask was, Envoy's user can read it.
+        .map(|line| line.strip_prefix("--chmod=644 ").unwrap_or_else(|| panic!("{line}")))
         .map(|line| line.split(' ').next().unwrap())
         .collect();
     assert_eq!(own, ["envoy/docker.yaml"]);
@@ -146,6 +200,14 @@ fn the_compose_file_has_its_form() {
         }
     }
     assert!(services["app"]["ports"].is_null(), "nobody goes around Envoy");
+    // One image under one name, and one that says what it is.
+    assert_eq!(services["app"]["image"], services["cognito"]["image"]);
+    assert_ne!(services["app"]["image"], services["envoy"]["image"]);
+    // What people set on their machine: the port, and a key that outlives the container.
+    assert_eq!(services["envoy"]["ports"], serde_json::json!(["127.0.0.1:${DEMO_PORT:-8080}:8080"]));
+    assert_eq!(services["envoy"]["environment"]["SESSION_KEY"], "${SESSION_KEY:-}");
+    let page = read("envoy/README.md");
+    assert!(["`DEMO_PORT`", "`SESSION_KEY`"].iter().all(|name| page.contains(name)));
     let address = |cluster: &Value| {
         let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
         text(&endpoint["address"]["socket_address"]["address"]).to_owned()
@@ -195,11 +257,12 @@ impl Ports {
 
     /// A text of the compose file or of Envoy's configuration with this machine in the place of the containers.
     fn here(&self, text: &str) -> String {
-        let mut here = text.replace("0.0.0.0", "127.0.0.1");
+        let mut here = text.replace("0.0.0.0", "127.0.0.1").replace("${DEMO_PORT:-8080}", "8080");
         for (container, port) in &self.0 {
-            for before in ["port_value: ", "127.0.0.1:"] {
+            for before in ["port_value: ", "127.0.0.1:", "localhost:"] {
                 here = here.replace(&format!("{before}{container}"), &format!("{before}{port}"));
             }
+            here = here.replace(&format!("envoy:{container}"), &format!("127.0.0.1:{port}"));
         }
         for name in ["app", "cognito"] {
             here = here.replace(&format!("address: {name},"), "address: 127.0.0.1,");
@@ -243,9 +306,14 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     let options =
         environment.iter().fold(Options::default(), |options, (name, value)| options.env(name, text(value)));
     let options = options.env("SESSION_KEY", session_key());
-    let envoy = Envoy::start(&ports.here(&configuration), &options);
-
     let address = format!("http://localhost:{}", ports.0[&8080]);
+    assert!(!app.printed().contains(&address), "there is nothing to open yet: {}", app.printed());
+    let envoy = Envoy::start(&ports.here(&configuration), &options);
+    let said = format!("Open {address} and sign in as jsmith with the password The@Password.");
+    let greeted = eventually(PATIENCE, || app.printed().contains(&said).then_some(()));
+    assert!(greeted.is_some(), "{}", app.printed());
+    // Where others reach it, and not where it listens in its container.
+    assert!(cognito.printed().contains(&format!("domain http://127.0.0.1:{}", ports.0[&9230])));
     let mut browser = Browser::new();
     let visit = browser.sign_in(&format!("{address}/reports"), "jsmith", "The@Password");
     assert_eq!(
@@ -258,31 +326,71 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     assert!(visit.to_string().contains(&pages), "the browser goes where the port is published: {visit}");
     assert_eq!(browser.fetch(&format!("{address}/admin")).status, 200);
     assert_eq!(browser.fetch(&format!("{address}/internal/x")).status, 403);
+    // As the first process of a container neither would hear a signal that it doesn't ask for.
+    for (name, mut service) in [("cognito", cognito), ("app", app)] {
+        assert_eq!(service.stop().unwrap().code(), Some(0), "{name} ends when it is told to");
+    }
 }
 
-/// What the entry point of the image hands to Envoy: an `envoy` that says so is called in the place of the real one.
-fn session_key() -> String {
-    let entry: Value = serde_json::from_str(&in_stage("envoy", "ENTRYPOINT")[0]).unwrap();
-    let words: Vec<&str> = list(&entry).iter().map(text).collect();
+#[test]
+fn the_demo_stops_when_it_is_told_to() {
+    assert_eq!(in_stage("demo", "STOPSIGNAL"), ["SIGINT"]);
+}
+
+/// The words of an instruction of the image of Envoy.
+fn words(instruction: &str) -> Vec<String> {
+    let words: Value = serde_json::from_str(&in_stage("envoy", instruction)[0]).unwrap();
+    list(&words).iter().map(|word| text(word).to_owned()).collect()
+}
+
+/// What the entry point of the image hands to Envoy: an `envoy` that says so is called in the place of the real one. Gives
+/// the session key and the arguments.
+fn entered(own_key: Option<&str>, arguments: &[String]) -> (String, String) {
+    let words = words("ENTRYPOINT");
     let folder = Scratch::new().unwrap();
     let envoy = folder.path().join("envoy");
     fs::write(&envoy, "#!/bin/sh\nprintf '%s\\n' \"$SESSION_KEY\" \"$*\"\n").unwrap();
     fs::set_permissions(&envoy, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    let run = |own: Option<&str>| {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env("PATH", &path).env_remove("SESSION_KEY");
-        command.envs(own.map(|key| ("SESSION_KEY", key)));
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let (key, arguments) = printed.split_once('\n').unwrap();
-        assert_eq!(arguments.trim(), "-c /etc/envoy/envoy.yaml");
-        key.to_owned()
-    };
-    assert_eq!(run(Some("one's own")), "one's own");
-    let key = run(None);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).args(arguments).env("PATH", &path).env_remove("SESSION_KEY");
+    command.envs(own_key.map(|key| ("SESSION_KEY", key)));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (key, arguments) = printed.split_once('\n').unwrap();
+    (key.to_owned(), arguments.trim().to_owned())
+}
+
+fn session_key() -> String {
+    assert_eq!(entered(Some("one's own"), &[]).0, "one's own");
+    // Docker Compose hands on one that isn't set as an empty one.
+    let key = entered(Some(""), &[]).0;
     assert_eq!(STANDARD.decode(&key).unwrap().len(), 32, "{key}");
-    assert_ne!(key, run(None), "a new one each time");
+    assert_ne!(key, entered(None, &[]).0, "a new one each time");
     key
+}
+
+#[test]
+fn what_follows_the_name_of_the_image_goes_to_envoy() {
+    let arguments = |given: &[&str]| {
+        let given: Vec<String> = given.iter().map(|word| (*word).to_owned()).collect();
+        entered(None, &given).1
+    };
+    assert_eq!(arguments(&[]), "-c /etc/envoy/envoy.yaml");
+    assert_eq!(arguments(&["--mode", "validate"]), "-c /etc/envoy/envoy.yaml --mode validate");
+    assert_eq!(arguments(&["a b", "$HOME"]), "-c /etc/envoy/envoy.yaml a b $HOME");
+}
+
+#[test]
+fn envoy_says_little_but_what_the_filter_says() {
+    let usual = words("CMD");
+    assert_eq!(entered(None, &usual).1, format!("-c /etc/envoy/envoy.yaml {}", usual.join(" ")));
+    let value = |name: &str| {
+        let at = usual.iter().position(|word| word == name).unwrap_or_else(|| panic!("{name}: {usual:?}"));
+        usual[at + 1].as_str()
+    };
+    assert_eq!((value("--log-level"), value("--component-log-level")), ("warning", "wasm:info"));
+    let workers: u32 = value("--concurrency").parse().unwrap();
+    assert!((1..=4).contains(&workers), "each worker has the filter once");
 }

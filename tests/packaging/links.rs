@@ -2,8 +2,13 @@
 
 use crate::files::{files, read, root};
 
-const PAGES: [&str; 4] =
-    ["CHANGELOG.md", "docs/install.md", "envoy/istio/README.md", "envoy/envoy-gateway/README.md"];
+const PAGES: [&str; 5] = [
+    "CHANGELOG.md",
+    "docs/install.md",
+    "envoy/README.md",
+    "envoy/istio/README.md",
+    "envoy/envoy-gateway/README.md",
+];
 
 /// A heading as GitHub names it in addresses.
 fn anchor(heading: &str) -> String {

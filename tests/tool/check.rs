@@ -221,3 +221,19 @@ fn cookies_for_frames_of_other_sites_are_checked_and_what_they_mean_is_said() {
     let unknown = of("{ same_site: \"${SITES}\", partitioned: true }");
     unknown.arguments(&["--allow-unset"]).outcome().expect(0);
 }
+
+#[test]
+fn an_issuer_by_http_is_noted() {
+    for (issuer, notes) in [
+        ("http://cognito-local:9229/local_x", 1),
+        ("http://localhost:9229/local_x", 0),
+        ("https://cognito.example.com/local_x", 0),
+    ] {
+        let outcome = check(&format!("{}endpoints: {{ issuer: \"{issuer}\" }}\n", good()))
+            .arguments(&["--json"])
+            .outcome();
+        let notes_of = outcome.expect(0).findings("notes");
+        assert_eq!(notes_of.len(), notes, "{issuer}: {notes_of:?}");
+        assert!(notes_of.iter().all(|note| note.contains("endpoints.issuer: is http")), "{notes_of:?}");
+    }
+}

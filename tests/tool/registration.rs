@@ -100,8 +100,18 @@ fn the_commands_add_and_take_nothing_away() {
     // Who lets people in by another provider alone goes on to.
     let google = jq(filter, &json!({ "SupportedIdentityProviders": ["Google"] })).unwrap();
     assert_eq!(google["SupportedIdentityProviders"], json!(["Google"]));
-    // Who may read everything goes on to.
-    assert_eq!(jq(filter, &json!({})).unwrap().get("ReadAttributes"), None);
+    // A client without a list reads the standard attributes, and goes on to.
+    let listed = jq(filter, &json!({})).unwrap()["ReadAttributes"].clone();
+    for name in ["name", "email", "email_verified", "phone_number", "zoneinfo", "custom:roles"] {
+        assert!(listed.as_array().unwrap().contains(&json!(name)), "{name}: {listed}");
+    }
+}
+
+#[test]
+fn a_client_that_needs_nothing_but_the_standard_attributes_needs_no_list() {
+    let found = registration("roles: { claims: [ \"cognito:groups\" ] }\n");
+    let command = found["commands"][1].as_str().unwrap();
+    assert!(command.contains("else . end"), "{command}");
 }
 
 /// What jq makes of a document, where there is a jq.

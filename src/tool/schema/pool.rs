@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::tool::schema::shapes::{
-    HOST, URL, choice, list, object, pattern, settings, some_text, text, with,
+    COMPARED, HOST, URL, choice, list, object, pattern, settings, some_text, text, with,
 };
 
 const SCOPE: &str = r"[!#-\[\]-~]+";
@@ -123,7 +123,7 @@ pub fn of_a_pool() -> Map<String, Value> {
 
 fn endpoints() -> Map<String, Value> {
     settings([
-        ("issuer", pattern("Compared with `iss` byte for byte.", URL)),
+        ("issuer", pattern("Compared with `iss` byte for byte; http is good for an emulator.", COMPARED)),
         ("authorize", pattern("Where browsers sign in.", URL)),
         ("token", pattern("Called through clusters.domain.", URL)),
         ("userinfo", pattern("Called through clusters.domain, with attributes_from: userinfo alone.", URL)),

@@ -11,6 +11,9 @@ pub const HOST: &str = r"\*\.[A-Za-z0-9_.-]+|[A-Za-z0-9_.:-]+|\[[0-9A-Fa-f:.]+\]
 /// A URL that a browser or the filter may be sent to.
 pub const URL: &str = r"https://\S+|http://(?:[A-Za-z0-9.-]*localhost|127\.[0-9.]+|\[::1\])(?:[:/?]\S*)?";
 
+/// A URL that nobody is sent to.
+pub const COMPARED: &str = r"https?://[^/?#@\s]+(?:/[^?#\s]*)?";
+
 /// Any text.
 pub fn text(description: &str) -> Value {
     json!({ "description": description, "type": ["string", "null"] })

@@ -12,7 +12,7 @@ use walrus::{ExportItem, FunctionBuilder, Module, ValType};
 
 use super::stage::{Seen, Stage, answer};
 use crate::bearer::with;
-use crate::own::{NAME, Own};
+use crate::own::{NAME, Own, wait};
 use crate::world::wasm;
 
 /// Which requests trap.
@@ -99,6 +99,43 @@ pub fn and_back() -> Seen {
     assert_nobody_came_through(&stage.own);
     assert!(stage.own.envoys[0].alive());
     seen
+}
+
+#[test]
+fn a_filter_that_has_run_for_a_while_is_back_with_the_next_request() {
+    let folder = Scratch::new().expect("a folder");
+    let mut own = Own::new(crate::own::Wish::default());
+    make_fragile(&mut own, folder.path());
+    let mut browser = own.signed_in();
+    for _ in 0..2 {
+        // Envoy's pause between two loads counts from the load.
+        wait(Duration::from_millis(1_500));
+        crash(&own);
+        let next = browser.fetch(&own.url("/json"));
+        assert_eq!(answer(&next), "served", "{}", own.envoys[0].log());
+    }
+    assert_nobody_came_through(&own);
+}
+
+#[test]
+fn a_filter_that_crashes_right_after_it_was_loaded_is_paused() {
+    let folder = Scratch::new().expect("a folder");
+    let mut own = Own::new(crate::own::Wish::default());
+    make_fragile(&mut own, folder.path());
+    let mut browser = own.signed_in();
+    // Each crash is a request that has the filter loaded again, until Envoy pauses; then it hears its 503 without that.
+    let paused = rig::eventually(rig::PATIENCE, || {
+        crash(&own);
+        let heard = answer(&browser.fetch(&own.url("/json")));
+        assert!(["served", "Envoy's 503"].contains(&heard.as_str()), "{heard}");
+        (heard == "Envoy's 503").then_some(())
+    });
+    assert!(paused.is_some(), "{}", own.envoys[0].log());
+    let back = rig::eventually(rig::PATIENCE, || {
+        (answer(&browser.fetch(&own.url("/json"))) == "served").then_some(())
+    });
+    assert!(back.is_some(), "{}", own.envoys[0].log());
+    assert_nobody_came_through(&own);
 }
 
 #[test]

@@ -1,22 +1,57 @@
-//! The sample app as a program: `sample-app [--listen ADDR]`. Runs until Ctrl-C.
+//! The sample app as a program: `sample-app [--listen ADDR] [--front HOST:PORT --open URL]`.
+//!
+//! With a front, it says what to open as soon as somebody listens there. Runs until Ctrl-C or SIGTERM.
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use sample_app::SampleApp;
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "usage: sample-app [--listen ADDR] [--front HOST:PORT --open URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Before all else: the first process of a container is deaf to signals that it doesn't ask for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    drop(signals);
+
     let mut address: SocketAddr = ([127, 0, 0, 1], 9232).into();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => {}
-        ["--listen", listen] => address = listen.parse()?,
-        _ => return Err("usage: sample-app [--listen ADDR]".into()),
+    let (mut front, mut open) = (None, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or(USAGE)?;
+        match name.as_str() {
+            "--listen" => address = value.parse()?,
+            "--front" => front = Some(value),
+            "--open" => open = Some(value),
+            _ => return Err(USAGE.into()),
+        }
     }
 
     let app = SampleApp::start_at(address)?;
     println!("app {}", app.url());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
+    match (front, open) {
+        (Some(front), Some(open)) => drop(thread::spawn(move || greet(&front, &open))),
+        (None, None) => {}
+        _ => return Err(USAGE.into()),
+    }
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
     Ok(())
+}
+
+/// Says what to open once somebody listens at the front.
+fn greet(front: &str, open: &str) {
+    while TcpStream::connect(front).is_err() {
+        thread::sleep(Duration::from_millis(300));
+    }
+    println!("Open {open} and sign in as jsmith with the password The@Password.");
 }

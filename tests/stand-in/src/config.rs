@@ -82,6 +82,9 @@ impl Pool {
     }
 }
 
+/// Every attribute, in the lists of a client.
+pub const EVERY: &str = "*";
+
 /// An app client, allowed the code grant and refreshing.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,9 +95,10 @@ pub struct Client {
     pub callback_urls: Vec<String>,
     pub logout_urls: Vec<String>,
     pub scopes: Vec<String>,
-    /// `None` lets it read all attributes. `oidc:profile` stands for all that the scope `profile` names.
+    /// `None` lets it read the standard attributes, as at Cognito. `oidc:profile` stands for all that the scope `profile`
+    /// names; `*`, which Cognito doesn't have, for every attribute, and is what clients have that tests don't say more of.
     pub read_attributes: Option<Vec<String>>,
-    /// What people may change of themselves through it; `None` lets them write all attributes.
+    /// What people may change of themselves through it; `None` and `*` as above.
     pub write_attributes: Option<Vec<String>>,
     pub id_token_seconds: u64,
     pub access_token_seconds: u64,
@@ -130,8 +134,8 @@ impl Default for Client {
             callback_urls: Vec::new(),
             logout_urls: Vec::new(),
             scopes: scopes.map(String::from).to_vec(),
-            read_attributes: None,
-            write_attributes: None,
+            read_attributes: Some(vec![EVERY.to_owned()]),
+            write_attributes: Some(vec![EVERY.to_owned()]),
             id_token_seconds: 3600,
             access_token_seconds: 3600,
             refresh_token_seconds: 30 * 24 * 3600,

@@ -1,17 +1,24 @@
 //! The stand-in as a program: `stand-in [--config FILE] [--domain ADDR] [--idp ADDR] [--domain-url URL] [--idp-url URL]`.
 //!
 //! Without a configuration, it serves the demo's pool. The URLs are where others reach it, if that isn't where it listens.
-//! Runs until Ctrl-C.
+//! Runs until Ctrl-C or SIGTERM.
 
 use std::error::Error;
 use std::net::SocketAddr;
 
 use stand_in::{Config, StandIn};
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str =
     "usage: stand-in [--config FILE] [--domain ADDR] [--idp ADDR] [--domain-url URL] [--idp-url URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Before all else: the first process of a container is deaf to signals that it doesn't ask for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    drop(signals);
+
     let mut config = Config::demo();
     let mut domain: SocketAddr = ([127, 0, 0, 1], 9230).into();
     let mut idp: SocketAddr = ([127, 0, 0, 1], 9231).into();
@@ -29,10 +36,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    // Where others reach it is what matters to whoever reads this.
+    let (domain_url, idp_url) = (config.domain_url.clone(), config.idp_url.clone());
     let stand_in = StandIn::start_at(config, domain, idp)?;
-    println!("domain {}", stand_in.domain_url());
-    println!("idp    {}", stand_in.idp_url());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
+    println!("domain {}", domain_url.unwrap_or_else(|| stand_in.domain_url()));
+    println!("idp    {}", idp_url.unwrap_or_else(|| stand_in.idp_url()));
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
     Ok(())
 }

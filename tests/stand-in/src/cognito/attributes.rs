@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::EVERY;
 use crate::{Client, User};
 
 pub const PROFILE: [&str; 14] = [
@@ -20,6 +21,17 @@ pub const PROFILE: [&str; 14] = [
     "locale",
     "updated_at",
 ];
+
+/// What a client without lists may read and write, as AWS's API reference says (`CreateUserPoolClient`): the standard
+/// attributes. No `custom:…`.
+fn is_standard(name: &str) -> bool {
+    PROFILE.contains(&name) || ["sub", "email", "phone_number", "address"].contains(&name)
+}
+
+/// Read by default as well, and nobody's to write.
+fn is_verdict(name: &str) -> bool {
+    ["email_verified", "phone_number_verified"].contains(&name)
+}
 
 /// As in userInfo, where every value is a string.
 pub fn as_strings(user: &User, client: &Client, scopes: &[String]) -> Map<String, Value> {
@@ -52,12 +64,18 @@ pub fn covers(client: &Client, scopes: &[String]) -> bool {
 }
 
 pub fn reads(client: &Client, name: &str) -> bool {
-    let Some(readable) = &client.read_attributes else { return true };
-    readable.iter().any(|known| known == name || known == "oidc:profile" && PROFILE.contains(&name))
+    let Some(readable) = &client.read_attributes else { return is_standard(name) || is_verdict(name) };
+    let covers = |known: &String| match known.as_str() {
+        EVERY => true,
+        "oidc:profile" => PROFILE.contains(&name),
+        known => known == name,
+    };
+    readable.iter().any(covers)
 }
 
 pub fn writes(client: &Client, name: &str) -> bool {
-    client.write_attributes.as_ref().is_none_or(|writable| writable.iter().any(|known| known == name))
+    let Some(writable) = &client.write_attributes else { return is_standard(name) };
+    writable.iter().any(|known| known == name || known == EVERY)
 }
 
 /// `openid` alone shows everything; each further scope of the three narrows it down to its own set.
@@ -98,6 +116,18 @@ mod tests {
         assert_eq!(names("openid email", &client), "email email_verified");
         assert_eq!(names("openid profile", &client), "custom:roles name");
         assert_eq!(names("openid profile phone", &client), "custom:roles name phone_number");
+    }
+
+    #[test]
+    fn without_lists_the_standard_attributes_are_what_there_is() {
+        let client = Client { read_attributes: None, write_attributes: None, ..Client::new("c") };
+        assert_eq!(names("openid", &client), "email email_verified name phone_number");
+        assert!(covers(&client, &["email".into(), "phone".into()]));
+        for (name, may) in
+            [("name", true), ("zoneinfo", true), ("email_verified", false), ("custom:roles", false)]
+        {
+            assert_eq!(writes(&client, name), may, "{name}");
+        }
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! Every event and every reason that the filter can log has its row in docs/operations.md. Which there are is read in
+//! the sources.
+
+use std::collections::BTreeSet;
+
+use crate::settings::read;
+
+const PAGE: &str = "docs/operations.md";
+
+/// The texts in a function of a source that could be reasons.
+fn literals(file: &str, function: &str) -> BTreeSet<String> {
+    let source = read(file);
+    let (_, rest) =
+        source.split_once(&format!("fn {function}(")).unwrap_or_else(|| panic!("{file}: no {function}"));
+    let end = ["\n    }\n", "\n}\n"].iter().filter_map(|end| rest.find(end)).min().unwrap();
+    named(&rest[..end], "")
+}
+
+/// The texts behind these words that could be reasons.
+fn named(source: &str, before: &str) -> BTreeSet<String> {
+    let start = format!("{before}\"");
+    let texts = source.split(&start).skip(1).step_by(if before.is_empty() { 2 } else { 1 });
+    let texts = texts.map(|rest| rest.split('"').next().unwrap());
+    let is_name = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'.')
+    };
+    texts.filter(is_name).map(str::to_owned).collect()
+}
+
+/// What stands between backticks in the first column of the tables below a heading.
+fn first_column(heading: &str) -> BTreeSet<String> {
+    let page = read(PAGE);
+    let (_, section) =
+        page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let section = section.split("\n## ").next().unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned);
+    names.collect()
+}
+
+#[track_caller]
+fn assert_told(heading: &str, reasons: &BTreeSet<String>) {
+    let told = first_column(heading);
+    let is_told = |reason: &&String| {
+        told.iter().any(|row| row.strip_suffix('…').map_or(row == *reason, |start| reason.starts_with(start)))
+    };
+    let missing: Vec<_> = reasons.iter().filter(|reason| !is_told(reason)).collect();
+    assert!(missing.is_empty(), "{PAGE}, \"{heading}\" has no row for {missing:?}");
+    let made_up: Vec<_> = told.iter().filter(|row| !row.ends_with('…') && !reasons.contains(*row)).collect();
+    assert!(made_up.is_empty(), "{PAGE}, \"{heading}\" has rows that nothing is called: {made_up:?}");
+}
+
+fn of_id_tokens() -> BTreeSet<String> {
+    literals("src/oidc/jwt.rs", "reason")
+}
+
+#[test]
+fn every_reason_of_a_failed_sign_in_has_a_row() {
+    let mut reasons = literals("src/flow/failure.rs", "reason");
+    for (file, function) in
+        [("src/oidc/jwt.rs", "reason"), ("src/attributes.rs", "reason"), ("src/oidc/token.rs", "code")]
+    {
+        reasons.extend(literals(file, function));
+    }
+    assert!(reasons.len() >= 40, "{reasons:?}");
+    assert_told("When a sign-in fails", &reasons);
+}
+
+#[test]
+fn every_reason_of_a_failed_refresh_has_a_row() {
+    let source = read("src/flow/refresh.rs");
+    let mut reasons = BTreeSet::new();
+    for before in ["Outage(", "Refused(", "Refused(\n                ", "without_keys("] {
+        reasons.extend(named(&source, before));
+    }
+    reasons.extend(of_id_tokens());
+    reasons.extend(literals("src/attributes.rs", "reason"));
+    reasons.extend(literals("src/oidc/token.rs", "code"));
+    for known in ["invalid_grant", "token_timeout", "keys_missing", "identity_too_large"] {
+        assert!(reasons.contains(known), "{known}: {reasons:?}");
+    }
+    assert_told("When a refresh fails", &reasons);
+}
+
+#[test]
+fn every_reason_of_a_rejected_bearer_token_has_a_row() {
+    let mut reasons: BTreeSet<String> =
+        of_id_tokens().iter().map(|reason| reason.trim_start_matches("id_token_").to_owned()).collect();
+    // Nobody asks that of them.
+    for own in ["nonce", "at_hash"] {
+        assert!(reasons.remove(own), "{own}");
+    }
+    assert_told("When a bearer token is rejected", &reasons);
+}
+
+#[test]
+fn every_reason_of_a_refused_request_has_a_row() {
+    let mut reasons = literals("src/path.rs", "reason");
+    reasons.extend(named(&read("src/authenticator/judging.rs"), "refuse_malformed(request, "));
+    assert!(reasons.contains("authority_malformed"), "{reasons:?}");
+    assert_told("When a request is refused", &reasons);
+}
+
+#[test]
+fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
+    let reasons = named(&read("src/keys.rs"), "failed(");
+    assert!(reasons.len() >= 6, "{reasons:?}");
+    assert_told("When keys can't be fetched", &reasons);
+}
+
+#[test]
+fn every_event_has_a_row() {
+    let mut events = BTreeSet::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                let source = source.split("#[cfg(test)]").next().unwrap();
+                for level in ["Debug", "Info", "Warn", "Error"] {
+                    events.extend(named(source, &format!("Event::new(Level::{level}, ")));
+                }
+                for other in ["Event::new(self.level(), ", "log_denial(", " event("] {
+                    events.extend(named(source, other));
+                }
+            }
+        }
+    }
+    assert!(events.len() >= 15, "{events:?}");
+    assert_told("Log lines", &events);
+}

@@ -1,0 +1,267 @@
+//! The alerts of the documentation, put to what a real Envoy tells Prometheus: none fires before anything has gone wrong,
+//! and each does in the story that it is for.
+
+mod promql;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, eventually, free_ports};
+use sample_app::SampleApp;
+use serde_json::json;
+use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
+
+use crate::alerts::promql::{Scrape, Scrapes, selectors};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
+
+const SITE: &str = "watched";
+/// A site whose key set can't be had. It has a pool of its own, since listeners share what they know of one.
+const KEYLESS: &str = "keyless";
+const PAGE: &str = "docs/operations.md";
+
+/// Code of a page, in line or in a block, that speaks of the filter's statistics as Prometheus knows them.
+fn expressions(page: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = std::fs::read_to_string(&path).expect("a page");
+    let (mut found, mut in_block) = (Vec::new(), false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        } else if in_block {
+            found.push(line.split_once("expr:").map_or(line, |(_, expression)| expression).trim().to_owned());
+        } else {
+            found.extend(line.split('`').skip(1).step_by(2).map(|code| code.replace("\\|", "|")));
+        }
+    }
+    found.retain(|code| code.contains("envoy_cognito_") && !code.contains("envoy_cognito.wasm"));
+    found
+}
+
+/// Every page that people read.
+fn pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = Vec::new();
+    for folder in ["", "docs", "envoy", "envoy/istio", "envoy/envoy-gateway"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path.strip_prefix(root).expect("below").to_str().expect("a name").to_owned());
+            }
+        }
+    }
+    pages
+}
+
+/// An Envoy whose Cognito is up to the test, with one site more whose cluster is missing.
+struct Watched {
+    cognito: StandIn,
+    _app: SampleApp,
+    envoy: Envoy,
+    ports: Vec<u16>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let mut pool = pool(SITE, false);
+        // Every second request finds tokens that are over.
+        pool.clients.iter_mut().for_each(|client: &mut Client| {
+            client.id_token_seconds = 1;
+            client.access_token_seconds = 1;
+        });
+        let cognito =
+            StandIn::start(Config::new(vec![pool, crate::world::pool(KEYLESS, false)])).expect("a stand-in");
+        let app = SampleApp::start().expect("a sample app");
+        let config = merged(
+            config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
+            json!({ "timeouts": { "token": "1s" } }),
+        );
+        let lost = merged(config.clone(), json!({ "clusters": { "domain": "nowhere" } }));
+        let keyless = merged(
+            config_at(KEYLESS, &cognito.domain_url(), &cognito.idp_url()),
+            json!({ "clusters": { "idp": "dead" } }),
+        );
+        let ports = free_ports(5);
+        let mut bootstrap = Bootstrap::new(ports[0], wasm())
+            .cluster("app", app.addr())
+            .cluster("cognito_domain", cognito.domain_addr())
+            .cluster("cognito_idp", cognito.idp_addr())
+            .cluster("dead", ([127, 0, 0, 1], ports[4]).into());
+        for (port, (name, config)) in
+            ports[1..].iter().zip([("good", config), ("lost", lost), ("keyless", keyless)])
+        {
+            let listener = Listener::new(*port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
+            bootstrap = bootstrap.listener(Listener { name: name.to_owned(), ..listener });
+        }
+        let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
+        Self { cognito, _app: app, envoy, ports: ports[1..].to_vec() }
+    }
+
+    fn browser(&self, site: usize) -> Browser {
+        Browser::new().route(&origin(site), ([127, 0, 0, 1], self.ports[site]).into())
+    }
+
+    /// Somebody signs in, or tries to.
+    fn sign_in(&self, site: usize, status: u16) -> Browser {
+        let mut browser = self.browser(site);
+        let visit = browser.sign_in(&format!("{}/", origin(site)), USER, PASSWORD);
+        assert_eq!(visit.status(), status, "{visit}\n{}", self.envoy.log());
+        browser
+    }
+
+    fn fail(&self, fault: Fault, status: u16) {
+        self.cognito.fault(Endpoint::Token, SITE, fault, Times::Always);
+        self.sign_in(0, status);
+        self.cognito.clear_faults(SITE);
+    }
+
+    /// A refresh fails. The person doesn't notice.
+    fn fail_refresh(&self, fault: Fault, reason: &str) {
+        let line = format!("event=refresh.failed reason={reason}");
+        let mut browser = self.sign_in(0, 200);
+        self.cognito.fault(Endpoint::Token, SITE, fault, Times::Always);
+        let failed = || {
+            assert_eq!(browser.fetch(&url("/")).status, 200);
+            self.envoy.log().contains(&line).then_some(())
+        };
+        let failed = eventually(rig::PATIENCE, failed);
+        assert!(failed.is_some(), "{}", self.envoy.log());
+        self.cognito.clear_faults(SITE);
+    }
+
+    fn scrape(&self) -> Scrape {
+        let answer = self.envoy.admin("GET", "/stats/prometheus").expect("an answer");
+        assert_eq!(answer.status, 200);
+        Scrape::read(&answer.text())
+    }
+
+    /// What has changed since, as soon as it makes that alert fire.
+    fn until_fires(&self, before: &Scrape, expression: &str) -> Scrapes {
+        let scrapes =
+            || Scrapes { before: before.clone(), after: self.scrape(), apart: Duration::from_secs(5) };
+        let fired = eventually(rig::PATIENCE, || Some(scrapes()).filter(|seen| seen.fires(expression)));
+        fired.unwrap_or_else(|| panic!("{expression} doesn't fire: {:#?}", self.envoy.stats("wasmcustom.")))
+    }
+}
+
+fn origin(site: usize) -> String {
+    format!("https://{}.example.test", if site == 2 { KEYLESS } else { SITE })
+}
+
+fn url(path: &str) -> String {
+    format!("https://{SITE}.example.test{path}")
+}
+
+/// A story in which an alert fires. Where `None`, no test can wait for it.
+type Story = Option<fn(&Watched)>;
+
+/// The alerts by what their expressions contain, each with its story.
+const STORIES: &[(&str, Story)] = &[
+    (
+        "sign_in_started",
+        Some(|watched| {
+            let start = watched.browser(0).step(&url("/"));
+            assert_eq!(start.status, 302);
+        }),
+    ),
+    ("failed_invalid_client", Some(|watched| watched.fail(Fault::OAuthError("invalid_client".into()), 502))),
+    (
+        "failed_unauthorized_client",
+        Some(|watched| watched.fail(Fault::OAuthError("unauthorized_client".into()), 502)),
+    ),
+    ("failed_invalid_scope", Some(|watched| watched.fail(Fault::OAuthError("invalid_scope".into()), 502))),
+    ("failed_cluster_missing", Some(|watched| drop(watched.sign_in(1, 503)))),
+    ("failed_id_token_expired", Some(|watched| watched.fail(Fault::Expired, 401))),
+    ("failed_id_token_not_yet_valid", Some(|watched| watched.fail(Fault::IssuedInFuture, 401))),
+    (
+        "refresh_failed_token_unavailable",
+        Some(|watched| watched.fail_refresh(Fault::Status(500), "token_unavailable")),
+    ),
+    (
+        "refresh_failed_token_timeout",
+        Some(|watched| watched.fail_refresh(Fault::Slow(Duration::from_secs(20)), "token_timeout")),
+    ),
+    // While somebody waits for the keys they are asked for again and again.
+    ("jwks_failed", Some(|watched| drop(watched.sign_in(2, 503)))),
+    ("jwks_age_s", None),
+    (
+        "session_rejected_not_opened",
+        Some(|watched| {
+            for _ in 0..10 {
+                let request = RawRequest::get("/").host(&format!("{SITE}.example.test"));
+                let bent = request.header("cookie", "__Host-auth=bent").header("x-forwarded-proto", "https");
+                assert_eq!(
+                    rig::send(([127, 0, 0, 1], watched.ports[0]).into(), &bent).expect("an answer").status,
+                    401
+                );
+            }
+        }),
+    ),
+];
+
+#[test]
+fn every_alert_of_the_documentation_fires_when_it_should() {
+    let watched = Watched::new();
+    // Counters are handed over a moment after they are there, and the age of the keys with them.
+    let settled = eventually(rig::PATIENCE, || {
+        let scrape = watched.scrape();
+        scrape.names().contains("envoy_cognito_jwks_age_s").then_some(scrape)
+    });
+    let first = settled.unwrap_or_else(|| panic!("{}", watched.envoy.log()));
+    let alerts = expressions(PAGE);
+    assert!(alerts.len() >= 10, "{alerts:#?}");
+    let quiet = Scrapes { before: first.clone(), after: first.clone(), apart: Duration::from_secs(5) };
+    for alert in &alerts {
+        assert!(!quiet.fires(alert), "{alert} fires though nothing has happened");
+    }
+    let mut told = BTreeSet::new();
+    for (what, story) in STORIES {
+        let about: Vec<&String> = alerts.iter().filter(|alert| alert.contains(what)).collect();
+        assert!(!about.is_empty(), "no alert watches {what}");
+        let before = watched.scrape();
+        let Some(story) = story else {
+            told.extend(about);
+            continue;
+        };
+        story(&watched);
+        for alert in about {
+            watched.until_fires(&before, alert);
+            told.insert(alert);
+        }
+    }
+    let untold: Vec<_> = alerts.iter().filter(|alert| !told.contains(alert)).collect();
+    assert!(untold.is_empty(), "without a story: {untold:#?}");
+}
+
+#[test]
+fn what_pages_say_of_prometheus_a_real_envoy_tells_it() {
+    let watched = Watched::new();
+    watched.sign_in(0, 200);
+    let known = eventually(rig::PATIENCE, || {
+        let scrape = watched.scrape();
+        scrape.names().contains("envoy_cognito_jwks_age_s").then_some(scrape)
+    });
+    let scrape = known.unwrap_or_else(|| panic!("{}", watched.envoy.log()));
+    let mut count = 0;
+    for page in pages() {
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&page)).expect("a page");
+        assert!(!text.contains("wasmcustom_"), "{page}: Envoy tells Prometheus no such name");
+        for expression in expressions(&page) {
+            for selector in selectors(&expression) {
+                assert!(scrape.has(&selector), "{page}: {expression}: Envoy has no {selector}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 10, "{count}");
+    // And the other way round: what the table of metrics names is there, but for what comes with its reason.
+    let table = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).expect("a page");
+    let named = table.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("envoy_cognito."));
+    let names = scrape.names();
+    for name in named.filter(|name| !name.contains(['<', ' '])) {
+        let series = format!("envoy_cognito_{}", name.replace('.', "_"));
+        let there = names.contains(series.as_str()) || names.contains(format!("{series}_count").as_str());
+        assert!(there, "{PAGE} names {name}: {names:#?}");
+    }
+}

@@ -1,0 +1,193 @@
+//! As much of PromQL as the documentation uses, put to two scrapes of a real Envoy. What it doesn't know it panics at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use promql_parser::label::METRIC_NAME;
+use promql_parser::parser::{BinaryExpr, Call, Expr, MatrixSelector, VectorSelector, parse};
+
+/// Labels, the name of the series among them.
+pub type Labels = BTreeMap<String, String>;
+
+/// What `/stats/prometheus` says.
+#[derive(Clone, Debug, Default)]
+pub struct Scrape(BTreeMap<Labels, f64>);
+
+impl Scrape {
+    /// Reads the text format: a line a sample, comments aside.
+    pub fn read(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Self(lines.filter_map(sample).collect())
+    }
+
+    /// The names of its series.
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.0.keys().map(|labels| labels[METRIC_NAME].as_str()).collect()
+    }
+
+    /// Whether there is a series that a selector selects.
+    pub fn has(&self, selector: &VectorSelector) -> bool {
+        self.selected(selector).next().is_some()
+    }
+
+    fn selected<'a>(&'a self, selector: &VectorSelector) -> impl Iterator<Item = (&'a Labels, f64)> {
+        assert!(selector.offset.is_none() && selector.at.is_none(), "not known here: {selector}");
+        let matches = |labels: &Labels| {
+            let has = |name: &str| labels.get(name).map_or("", String::as_str);
+            selector.name.as_ref().is_none_or(|name| has(METRIC_NAME) == name)
+                && selector.matchers.matchers.iter().all(|matcher| matcher.is_match(has(&matcher.name)))
+        };
+        self.0.iter().filter(move |(labels, _)| matches(labels)).map(|(labels, value)| (labels, *value))
+    }
+}
+
+fn sample(line: &str) -> Option<(Labels, f64)> {
+    let (series, value) = line.rsplit_once(' ')?;
+    let (name, labels) = match series.split_once('{') {
+        Some((name, labels)) => (name, labels.strip_suffix('}')?),
+        None => (series, ""),
+    };
+    let pairs = labels.split("\",").filter_map(|pair| pair.split_once("=\""));
+    let mut labels: Labels =
+        pairs.map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned())).collect();
+    labels.insert(METRIC_NAME.to_owned(), name.to_owned());
+    Some((labels, value.parse().ok()?))
+}
+
+/// Two scrapes, which are taken to be so far apart. What happened between them goes on for as long as an expression looks
+/// back.
+pub struct Scrapes {
+    pub before: Scrape,
+    pub after: Scrape,
+    pub apart: Duration,
+}
+
+/// A value of PromQL.
+enum Value {
+    Scalar(f64),
+    Vector(BTreeMap<Labels, f64>),
+}
+
+impl Scrapes {
+    /// Whether an alert of that expression fires.
+    pub fn fires(&self, expression: &str) -> bool {
+        match self.value(&parse(expression).expect(expression)) {
+            Value::Vector(vector) => !vector.is_empty(),
+            Value::Scalar(_) => panic!("{expression} is no condition"),
+        }
+    }
+
+    fn value(&self, expression: &Expr) -> Value {
+        match expression {
+            Expr::NumberLiteral(number) => Value::Scalar(number.val),
+            Expr::Paren(paren) => self.value(&paren.expr),
+            Expr::VectorSelector(selector) => Value::Vector(
+                self.after.selected(selector).map(|(labels, value)| (labels.clone(), value)).collect(),
+            ),
+            Expr::Call(call) => Value::Vector(self.call(call)),
+            Expr::Binary(binary) => Value::Vector(self.binary(binary)),
+            other => panic!("not known here: {other}"),
+        }
+    }
+
+    fn call(&self, call: &Call) -> BTreeMap<Labels, f64> {
+        let [argument] = call.args.args.as_slice() else { panic!("not known here: {call}") };
+        let Expr::MatrixSelector(MatrixSelector { vs, range }) = argument.as_ref() else {
+            panic!("not known here: {call}")
+        };
+        let times = match call.func.name {
+            "rate" => 1.0,
+            "increase" => range.as_secs_f64(),
+            other => panic!("not known here: {other}"),
+        };
+        // One sample is no increase: a series that wasn't there before has none.
+        let grown = self.after.selected(vs).filter_map(|(labels, after)| {
+            let before = self.before.0.get(labels)?;
+            Some((unnamed(labels), (after - before) / self.apart.as_secs_f64() * times))
+        });
+        grown.collect()
+    }
+
+    fn binary(&self, binary: &BinaryExpr) -> BTreeMap<Labels, f64> {
+        let plain = binary
+            .modifier
+            .as_ref()
+            .is_none_or(|modifier| !modifier.return_bool && modifier.matching.is_none());
+        assert!(plain, "not known here: {binary}");
+        let Value::Vector(left) = self.value(&binary.lhs) else { panic!("not known here: {binary}") };
+        let operator = binary.op.to_string();
+        match self.value(&binary.rhs) {
+            Value::Scalar(right) => {
+                let keeps = |left: f64| match operator.as_str() {
+                    ">" => left > right,
+                    "<" => left < right,
+                    "==" => left.total_cmp(&right).is_eq(),
+                    _ => panic!("not known here: {binary}"),
+                };
+                left.into_iter().filter(|(_, value)| keeps(*value)).collect()
+            }
+            Value::Vector(right) => {
+                let right: BTreeMap<Labels, f64> =
+                    right.into_iter().map(|(labels, value)| (unnamed(&labels), value)).collect();
+                let paired = left.into_iter().filter_map(|(labels, left)| {
+                    let right = right.get(&unnamed(&labels))?;
+                    match operator.as_str() {
+                        "and" => Some((labels, left)),
+                        "+" => Some((unnamed(&labels), left + right)),
+                        _ => panic!("not known here: {binary}"),
+                    }
+                });
+                paired.collect()
+            }
+        }
+    }
+}
+
+fn unnamed(labels: &Labels) -> Labels {
+    labels.iter().filter(|(name, _)| *name != METRIC_NAME).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// The series that an expression asks for, by name, each with the labels that it asks of it.
+pub fn selectors(expression: &str) -> Vec<VectorSelector> {
+    fn collect(expression: &Expr, found: &mut Vec<VectorSelector>) {
+        match expression {
+            Expr::VectorSelector(selector) => found.push(selector.clone()),
+            Expr::MatrixSelector(matrix) => found.push(matrix.vs.clone()),
+            Expr::Call(call) => call.args.args.iter().for_each(|argument| collect(argument, found)),
+            Expr::Binary(binary) => [&binary.lhs, &binary.rhs].iter().for_each(|side| collect(side, found)),
+            Expr::Aggregate(aggregate) => collect(&aggregate.expr, found),
+            Expr::Unary(unary) => collect(&unary.expr, found),
+            Expr::Paren(paren) => collect(&paren.expr, found),
+            Expr::Subquery(subquery) => collect(&subquery.expr, found),
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}")), &mut found);
+    found
+}
+
+#[test]
+fn an_increase_needs_two_samples_and_a_condition_a_series() {
+    let scrapes = Scrapes {
+        before: Scrape::read("# TYPE a counter\na{x=\"1\",y=\"a, b\"} 0\nb{x=\"1\",y=\"a, b\"} 3\n"),
+        after: Scrape::read("a{x=\"1\",y=\"a, b\"} 2\nb{x=\"1\",y=\"a, b\"} 3\nnew{} 1\n"),
+        apart: Duration::from_secs(10),
+    };
+    for (expression, fires) in [
+        ("increase(a[10m]) > 119", true),
+        ("increase(a[10m]) > 120", false),
+        ("rate(a[5m]) > 0.1", true),
+        ("rate(a{x=\"1\"}[5m]) > 0.1", true),
+        ("rate(a{x=\"2\"}[5m]) > 0.1", false),
+        ("increase(b[10m]) == 0", true),
+        ("increase(a[10m]) > 0 and increase(b[10m]) == 0", true),
+        ("increase(a[10m]) > 0 and increase(b[10m]) > 0", false),
+        ("increase(a[10m]) + increase(b[10m]) > 0", true),
+        ("increase(new[10m]) > 0", false),
+        ("new > 0", true),
+        ("increase(missing[10m]) == 0", false),
+    ] {
+        assert_eq!(scrapes.fires(expression), fires, "{expression}");
+    }
+}
