@@ -38,7 +38,7 @@ impl ReturnTo {
         }
         let canonical = RequestPath::parse(path).ok()?;
         let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
-        let asks_for = |own: &str| own == canonical.canonical() || own.as_bytes() == path;
+        let asks_for = |own: &str| own.as_bytes() == canonical.canonical() || own.as_bytes() == path;
         if own.iter().any(|own| own.as_str() != "/" && asks_for(own)) {
             return None;
         }
