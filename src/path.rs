@@ -78,7 +78,7 @@ impl<'a> RequestPath<'a> {
         let canonical = canonical(&decoded);
         let mut others = Vec::new();
         if !is_settled(raw, &decoded, &canonical) {
-            others = readings::of(raw)?;
+            others = readings::of(path)?;
             others.iter_mut().for_each(|reading| {
                 reading.path.truncate(without_last_slash(&reading.path).len());
             });

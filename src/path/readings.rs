@@ -42,8 +42,8 @@ const STEPS: [Step; 6] = [
 ///
 /// # Errors
 /// Where one of them has what no path may have, or they are too many.
-pub fn of(raw: &[u8]) -> Result<Vec<Reading>, BadPath> {
-    let mut readings = vec![Reading { path: raw.to_vec(), as_spelt: true, lacks_names: false }];
+pub fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
+    let mut readings = vec![Reading { path: path.to_vec(), as_spelt: true, lacks_names: false }];
     let (mut bytes, mut at) = (0, 0);
     while let Some(next) = readings.get(at).map(Reading::next) {
         for reading in next {
@@ -81,11 +81,11 @@ impl Reading {
         let steps = STEPS.iter().filter_map(|step| step(&self.path));
         let mut next: Vec<Self> = steps.map(|path| Self { path, ..*self }).collect();
         if self.path.contains(&b'%') {
-            let decoded = [decode(&self.path, |_| true), decode_utf16(&self.path)];
-            next.extend(decoded.map(|path| Self { path, as_spelt: false, ..*self }));
+            next.push(Self { path: decode_utf16(&self.path), ..*self });
+            next.push(Self { path: decode(&self.path, |_| true), as_spelt: false, ..*self });
             if self.as_spelt {
-                next.push(Self { path: mark_stray(&self.path), ..*self });
                 next.push(Self { path: decode(&self.path, is_unreserved), ..*self });
+                next.push(Self { path: mark_stray(&self.path), ..*self });
             }
         }
         if std::str::from_utf8(&self.path).is_err() {
