@@ -134,7 +134,7 @@ fn canonical(decoded: &[u8]) -> Vec<u8> {
             name => segments.push(name),
         }
     }
-    [b"/", segments.join(&b'/').as_slice()].concat()
+    readings::joined(&segments)
 }
 
 /// The segments of a path, canonical or as a client spelt it.

@@ -9,8 +9,6 @@ mod tests;
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use crate::hostname::HostPattern;
 use crate::path::{Pattern, Reading, RequestPath};
 use crate::rules::automaton::Automaton;
@@ -213,7 +211,7 @@ impl Rules {
             // The default is no rule that is there for what is left.
             decides(path, *as_spelt).or((!lacks_names).then_some(&DEFAULT))
         }));
-        let mut shadow: SmallVec<[&Rule; 2]> = tells(canonical, false).into_iter().collect();
+        let mut shadow: Vec<&Rule> = tells(canonical, false).into_iter().collect();
         shadow.extend(spelt.and_then(|path| tells(path, true)));
         shadow.extend(others.iter().filter_map(|reading| tells(&reading.path, reading.as_spelt)));
         Ruling { canonical: decides(canonical, false).unwrap_or(&DEFAULT), others: found, shadow }
@@ -227,7 +225,7 @@ pub struct Ruling<'r> {
     /// Those of other readings of the path, the client's spelling first.
     others: Vec<&'r Rule>,
     /// Those in shadow mode that come first for one reading or another.
-    shadow: SmallVec<[&'r Rule; 2]>,
+    shadow: Vec<&'r Rule>,
 }
 
 impl<'r> Ruling<'r> {

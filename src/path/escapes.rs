@@ -1,50 +1,44 @@
 //! Percent-encoding (RFC 3986, section 2.1) as servers read it, and bytes that are no UTF-8.
 
 /// Decodes the escapes of the bytes that are `wanted`, once. All else stays, also a `%` that begins no escape.
-pub fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, behind)) = rest.split_first() {
-        match escape(rest).filter(|byte| wanted(*byte)) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = rest.get(3..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(first);
-                rest = behind;
-            }
-        }
-    }
-    decoded
+pub fn decode(text: &[u8], wanted: fn(u8) -> bool) -> Vec<u8> {
+    rewrite(text, &|rest, decoded| {
+        decoded.push(escape(rest).filter(|byte| wanted(*byte))?);
+        Some(3)
+    })
 }
 
 /// Decodes `%uXXXX`, which no standard has, and which IIS and JavaScript's `unescape` read.
 pub fn decode_utf16(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, behind)) = rest.split_first() {
-        match utf16_escape(rest) {
-            Some(char) => {
-                decoded.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = rest.get(6..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(first);
-                rest = behind;
-            }
-        }
-    }
-    decoded
+    rewrite(text, &|rest, decoded| {
+        decoded.extend_from_slice(utf16_escape(rest)?.encode_utf8(&mut [0; 4]).as_bytes());
+        Some(6)
+    })
 }
 
 /// Puts a byte that no text has in the place of each `%` that begins no escape. Then it equals no literal of a rule.
 pub fn mark_stray(text: &[u8]) -> Vec<u8> {
-    let mark = |rest: &[u8]| match rest.first() {
-        Some(b'%') if escape(rest).is_none() => 0xff,
-        first => first.copied().unwrap_or_default(),
-    };
-    tails(text).map(mark).collect()
+    rewrite(text, &|rest, marked| {
+        is_stray(rest).then(|| marked.push(0xff))?;
+        Some(1)
+    })
+}
+
+/// A text with some of it replaced: `replace` looks at what stands from a place on, adds what is to be there instead,
+/// and says how many bytes that is for. `None` leaves a byte as it is.
+fn rewrite(text: &[u8], replace: &dyn Fn(&[u8], &mut Vec<u8>) -> Option<usize>) -> Vec<u8> {
+    let mut rewritten = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = match replace(rest, &mut rewritten) {
+            Some(len) => rest.get(len..).unwrap_or_default(),
+            None => {
+                rewritten.push(first);
+                behind
+            }
+        };
+    }
+    rewritten
 }
 
 /// Whether there is an escape of any character.
@@ -54,7 +48,7 @@ pub fn has_escape(text: &[u8]) -> bool {
 
 /// Whether there is a `%` that begins no escape.
 pub fn has_stray(text: &[u8]) -> bool {
-    tails(text).any(|rest| rest.first() == Some(&b'%') && escape(rest).is_none())
+    tails(text).any(is_stray)
 }
 
 /// What a segment in a browser's own escapes reads as. `None` for any other spelling: whoever escapes what
@@ -104,6 +98,10 @@ pub fn has_overlong_ascii(text: &[u8]) -> bool {
 /// What stands from each place on.
 fn tails(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     (0..text.len()).filter_map(|at| text.get(at..))
+}
+
+fn is_stray(text: &[u8]) -> bool {
+    text.first() == Some(&b'%') && escape(text).is_none()
 }
 
 /// The byte of an escape that a text begins with.

@@ -10,8 +10,8 @@ use super::escapes::{decode, decode_utf16, has_control, has_overlong_ascii, mark
 
 /// How many there may be, and how long all together, in bytes. A path that is spelt oddly in one way has one or two;
 /// only one that was made to have many comes to these.
-const MAX: usize = 1 << 10;
-const MAX_BYTES: usize = 1 << 20;
+const MAX: usize = 1 << 9;
+const MAX_BYTES: usize = 1 << 19;
 
 /// What a path is to some server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,13 +117,14 @@ fn take_backslashes(path: &[u8], leads: fn(u8) -> bool) -> Option<Vec<u8>> {
 }
 
 fn cut_parameters(path: &[u8]) -> Option<Vec<u8>> {
-    path.contains(&b';')
-        .then(|| joined(names(path).map(|name| name.split(|byte| *byte == b';').next().unwrap_or_default())))
+    let cut = |name: &'_ [u8]| memchr::memchr(b';', name).unwrap_or(name.len());
+    let names = names(path).filter_map(|name| name.get(..cut(name)));
+    path.contains(&b';').then(|| joined(&names.collect::<Vec<_>>()))
 }
 
 fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
-    let twice = path.windows(2).any(|pair| pair == b"//");
-    twice.then(|| joined(names(path).filter(|name| !name.is_empty())))
+    let names = names(path).filter(|name| !name.is_empty());
+    path.windows(2).any(|pair| pair == b"//").then(|| joined(&names.collect::<Vec<_>>()))
 }
 
 fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
@@ -136,27 +137,33 @@ fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
             name => kept.push(name),
         }
     }
-    Some(joined(kept.into_iter()))
+    Some(joined(&kept))
 }
 
 /// Leaves out bytes that are no UTF-8; names of nothing else only where `whole` says so.
 fn leave_out(path: &[u8], whole: bool) -> Vec<u8> {
-    let text = |name: &[u8]| -> Vec<u8> {
-        let text: Vec<u8> = name.utf8_chunks().flat_map(|chunk| chunk.valid().bytes()).collect();
-        if text.is_empty() && !whole { name.to_vec() } else { text }
-    };
-    joined(names(path).map(text))
+    let mut left = Vec::with_capacity(path.len());
+    for name in names(path) {
+        left.push(b'/');
+        let begin = left.len();
+        name.utf8_chunks().for_each(|chunk| left.extend_from_slice(chunk.valid().as_bytes()));
+        if left.len() == begin && !whole {
+            left.extend_from_slice(name);
+        }
+    }
+    left
 }
 
 fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').skip(1)
 }
 
-fn joined(names: impl Iterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
+/// A path of these names.
+pub fn joined(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::new();
     for name in names {
         path.push(b'/');
-        path.extend_from_slice(name.as_ref());
+        path.extend_from_slice(name);
     }
     if path.is_empty() { vec![b'/'] } else { path }
 }
