@@ -82,10 +82,11 @@ impl<'a> RequestPath<'a> {
             others.iter_mut().for_each(|reading| {
                 reading.path.truncate(without_last_slash(&reading.path).len());
             });
-            let known = |reading: &Reading| {
-                reading.path == canonical && !reading.as_spelt || reading.path == raw && reading.as_spelt
+            let spelt = raw.contains(&b'%');
+            let is = |reading: &Reading, path: &[u8], as_spelt| {
+                reading.path == path && reading.as_spelt == as_spelt
             };
-            others.retain(|reading| !known(reading));
+            others.retain(|reading| !is(reading, &canonical, false) && !is(reading, raw, spelt));
         }
         Ok(Self { canonical: (canonical != raw).then_some(canonical), raw, others })
     }

@@ -18,26 +18,23 @@ pub fn decode_utf16(text: &[u8]) -> Vec<u8> {
 
 /// Puts a byte that no text has in the place of each `%` that begins no escape. Then it equals no literal of a rule.
 pub fn mark_stray(text: &[u8]) -> Vec<u8> {
-    rewrite(text, &|rest, marked| {
-        is_stray(rest).then(|| marked.push(0xff))?;
-        Some(1)
-    })
+    rewrite(text, &|rest, marked| is_stray(rest).then(|| marked.push(0xff)).map(|()| 1))
 }
 
-/// A text with some of it replaced: `replace` looks at what stands from a place on, adds what is to be there instead,
-/// and says how many bytes that is for. `None` leaves a byte as it is.
+/// A text with some of its `%` and of what stands behind them replaced: `replace` looks at what stands from a `%` on,
+/// adds what is to be there instead, and says how many bytes that is for. `None` leaves the `%` as it is.
 fn rewrite(text: &[u8], replace: &dyn Fn(&[u8], &mut Vec<u8>) -> Option<usize>) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some((&first, behind)) = rest.split_first() {
-        rest = match replace(rest, &mut rewritten) {
-            Some(len) => rest.get(len..).unwrap_or_default(),
-            None => {
-                rewritten.push(first);
-                behind
-            }
-        };
+    while let Some((before, from)) = memchr::memchr(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
+        rewritten.extend_from_slice(before);
+        let taken = replace(from, &mut rewritten).unwrap_or_else(|| {
+            rewritten.push(b'%');
+            1
+        });
+        rest = from.get(taken..).unwrap_or_default();
     }
+    rewritten.extend_from_slice(rest);
     rewritten
 }
 

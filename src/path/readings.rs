@@ -10,14 +10,14 @@ use super::escapes::{decode, decode_utf16, has_control, has_overlong_ascii, mark
 
 /// How many there may be, and how long all together, in bytes. A path that is spelt oddly in one way has one or two;
 /// only one that was made to have many comes to these.
-const MAX: usize = 1 << 9;
-const MAX_BYTES: usize = 1 << 19;
+const MAX: usize = 1 << 8;
+const MAX_BYTES: usize = 1 << 18;
 
 /// What a path is to some server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub path: Vec<u8>,
-    /// Whether nothing of it was decoded but what means the same.
+    /// Whether its escapes are the client's: nothing was decoded but what means the same.
     pub as_spelt: bool,
     /// Whether names of nothing but bytes that are no UTF-8 were left out of it. Few servers do that, so what decides
     /// is the name as it stands; but a rule that is there for what is left counts as well.
@@ -43,7 +43,8 @@ const STEPS: [Step; 6] = [
 /// # Errors
 /// Where one of them has what no path may have, or they are too many.
 pub fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
-    let mut readings = vec![Reading { path: path.to_vec(), as_spelt: true, lacks_names: false }];
+    let as_spelt = path.contains(&b'%');
+    let mut readings = vec![Reading { path: path.to_vec(), as_spelt, lacks_names: false }];
     let (mut bytes, mut at) = (0, 0);
     while let Some(next) = readings.get(at).map(Reading::next) {
         for reading in next {
@@ -95,6 +96,7 @@ impl Reading {
             next.push(Self { path: all, lacks_names, ..*self });
         }
         next.retain(|reading| reading.path != self.path);
+        next.iter_mut().for_each(|reading| reading.as_spelt &= reading.path.contains(&b'%'));
         next
     }
 }

@@ -17,10 +17,13 @@ enum Verdict {
     Malformed,
 }
 
+/// More readings than a path has that wasn't made to have them: such a one may be refused.
+const MANY: usize = 150;
+
 #[test]
 fn every_spelling_of_every_path_gets_what_the_model_says() {
     let mut random = Xorshift(0x5eed_1234_abcd_0001);
-    let (mut seen, mut spelt_otherwise) = ([0_u32; 4], 0_u32);
+    let (mut seen, mut spelt_otherwise, mut made_to_have_many) = ([0_u32; 4], 0_u32, 0_u32);
     for _ in 0..150 {
         let rules = generate_rules(&mut random);
         let document = document(&rules);
@@ -29,15 +32,21 @@ fn every_spelling_of_every_path_gets_what_the_model_says() {
             let path = generate_path(&mut random);
             let query = random.pick(&["", "", "?", "?x=/admin/../a", "?%zz", "?a;b//c"]);
             let expected = model(&rules, &path);
-            let outcome = harness.get(&format!("{path}{query}"));
-            assert_eq!(verdict(outcome), expected, "{path}{query} under {document:?}");
+            let found = verdict(harness.get(&format!("{path}{query}")));
+            let readings = readings::of(path.as_bytes()).len();
+            if found == Verdict::Malformed && readings > MANY {
+                made_to_have_many += 1;
+                continue;
+            }
+            assert_eq!(found, expected, "{path}{query} under {document:?}");
             seen[expected as usize] += 1;
-            spelt_otherwise += u32::from(readings::of(path.as_bytes()).len() > 1);
+            spelt_otherwise += u32::from(readings > 1);
         }
     }
     // A generator that never gets anywhere would prove nothing.
     assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
     assert!(spelt_otherwise > 2_000, "{spelt_otherwise}");
+    assert!(made_to_have_many < 50, "{made_to_have_many}");
 }
 
 #[test]
@@ -54,7 +63,10 @@ fn whoever_is_signed_in_is_kept_out_by_nobody_rules_alone() {
                 Verdict::SignedIn => Verdict::Public,
                 other => other,
             };
-            assert_eq!(verdict(harness.get(&path)), expected, "{path} under {document:?}");
+            let found = verdict(harness.get(&path));
+            if found != Verdict::Malformed || readings::of(path.as_bytes()).len() <= MANY {
+                assert_eq!(found, expected, "{path} under {document:?}");
+            }
         }
     }
 }
