@@ -21,9 +21,12 @@ pub fn mark_stray(text: &[u8]) -> Vec<u8> {
     rewrite(text, &|rest, marked| is_stray(rest).then(|| marked.push(0xff)).map(|()| 1))
 }
 
-/// A text with some of its `%` and of what stands behind them replaced: `replace` looks at what stands from a `%` on,
-/// adds what is to be there instead, and says how many bytes that is for. `None` leaves the `%` as it is.
-fn rewrite(text: &[u8], replace: &dyn Fn(&[u8], &mut Vec<u8>) -> Option<usize>) -> Vec<u8> {
+/// Looks at what stands from a `%` on, adds what is to be there instead, and says how many bytes that is for.
+/// `None` leaves the `%` as it is.
+type Replace<'a> = dyn Fn(&[u8], &mut Vec<u8>) -> Option<usize> + 'a;
+
+/// A text with some of its `%`, and of what stands behind them, replaced.
+fn rewrite(text: &[u8], replace: &Replace<'_>) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, from)) = memchr::memchr(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
