@@ -21,7 +21,7 @@ use crate::identity::IdentityHeaders;
 use crate::oidc::jwt::TokenUse;
 use crate::origin::Origin;
 use crate::page::{Accent, Design};
-use crate::path::RequestPath;
+use crate::path::{RequestPath, decode};
 use crate::pool::Pools;
 use crate::rules::Rules;
 use crate::seal::Keyring;
@@ -208,16 +208,19 @@ fn read_paths(root: &Section<'_>) -> Paths {
         // Visible ASCII: browsers would spell anything else in escapes.
         let plain = path.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'?');
         let parsed = RequestPath::parse(path.as_bytes()).ok();
+        // What is left to decode would be another path to some server.
+        let decoded =
+            String::from_utf8(decode(path.as_bytes(), |_| true)).is_ok_and(|path| !path.contains('%'));
         let good = parsed.is_some_and(|parsed| match key {
             // It may be anything that is registered at Cognito already, and is taken letter for letter: as
             // browsers leave it.
             "callback" => Url::parse("https://host.invalid")
                 .and_then(|base| base.join(&path))
                 .is_ok_and(|url| url.path() == path),
-            "prefix" => path != "/" && parsed.canonical() == path,
-            _ => parsed.canonical() == path,
+            "prefix" => path != "/" && parsed.canonical() == path.as_bytes(),
+            _ => parsed.canonical() == path.as_bytes(),
         });
-        if !plain || !good {
+        if !plain || !good || !decoded {
             section.fault(
                 key,
                 format!("`{path}` must be a plain path such as /.auth, without a trailing slash"),

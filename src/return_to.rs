@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::config::Paths;
-use crate::path::RequestPath;
+use crate::path::{RequestPath, decode};
 
 /// A path with query on this host, safe as a `Location`. Made by [`ReturnTo::parse`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +38,18 @@ impl ReturnTo {
         }
         let canonical = RequestPath::parse(path).ok()?;
         let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
-        let asks_for = |own: &str| own == canonical.canonical() || own.as_bytes() == path;
+        let asks_for = |own: &str| own.as_bytes() == canonical.canonical() || own.as_bytes() == path;
         if own.iter().any(|own| own.as_str() != "/" && asks_for(own)) {
             return None;
         }
         stays_on_host(&text).then_some(Self(text))
+    }
+
+    /// Reads what stands behind `return=` in a query, byte for byte: it need not be UTF-8.
+    pub fn of_query(query: &[u8], paths: &Paths) -> Option<Self> {
+        let value = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"return="))?;
+        let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        Self::parse(&decode(&spaced, |_| true), paths)
     }
 
     /// The path and query.

@@ -10,7 +10,7 @@ mod tests;
 use std::borrow::Cow;
 
 use crate::hostname::HostPattern;
-use crate::path::{Pattern, RequestPath};
+use crate::path::{Pattern, Reading, RequestPath};
 use crate::rules::automaton::Automaton;
 
 /// Whom a rule lets in, most liberal first: the order is what "stricter" means.
@@ -193,23 +193,28 @@ impl Rules {
     /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
     /// reading may meet a rule of its own, and all must let the request pass: no spelling opens a door.
     pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
-        let first = |automaton: &Automaton, path: &str, as_spelt: bool| {
+        let first = |automaton: &Automaton, path: &[u8], as_spelt: bool| {
             let place = automaton.first(target.host, path, as_spelt, target.method)?;
             self.rules.get(place)
         };
-        let decides = |path: &str, as_spelt: bool| {
-            first(&self.enforced, path, as_spelt).map_or(&DEFAULT, |(rule, _)| rule)
-        };
-        let tells = |path: &str, as_spelt: bool| {
+        let decides =
+            |path: &[u8], as_spelt: bool| first(&self.enforced, path, as_spelt).map(|(rule, _)| rule);
+        let tells = |path: &[u8], as_spelt: bool| {
             let (rule, shadow) = first(self.all.as_ref()?, path, as_spelt)?;
             shadow.then_some(rule)
         };
         let (canonical, spelt) = (target.path.canonical(), target.path.other_spelling());
-        Ruling {
-            canonical: decides(canonical, false),
-            others: target.path.other_readings().map(|(path, as_spelt)| decides(path, as_spelt)).collect(),
-            shadow: [tells(canonical, false), spelt.and_then(|path| tells(path, true))],
-        }
+        let others = target.path.other_readings();
+        let mut found: Vec<&Rule> =
+            spelt.map(|path| decides(path, true).unwrap_or(&DEFAULT)).into_iter().collect();
+        found.extend(others.iter().filter_map(|Reading { path, as_spelt, lacks_names }| {
+            // The default is no rule that is there for what is left.
+            decides(path, *as_spelt).or((!lacks_names).then_some(&DEFAULT))
+        }));
+        let mut shadow: Vec<&Rule> = tells(canonical, false).into_iter().collect();
+        shadow.extend(spelt.and_then(|path| tells(path, true)));
+        shadow.extend(others.iter().filter_map(|reading| tells(&reading.path, reading.as_spelt)));
+        Ruling { canonical: decides(canonical, false).unwrap_or(&DEFAULT), others: found, shadow }
     }
 }
 
@@ -219,7 +224,8 @@ pub struct Ruling<'r> {
     canonical: &'r Rule,
     /// Those of other readings of the path, the client's spelling first.
     others: Vec<&'r Rule>,
-    shadow: [Option<&'r Rule>; 2],
+    /// Those in shadow mode that come first for one reading or another.
+    shadow: Vec<&'r Rule>,
 }
 
 impl<'r> Ruling<'r> {
@@ -250,7 +256,6 @@ impl<'r> Ruling<'r> {
 
     /// The rule in shadow mode that wouldn't have let the request pass, were it in force.
     pub fn shadow(&self, who: Option<Who<'_>>) -> Option<&'r Rule> {
-        let denies = |rule: &&Rule| !matches!(rule.verdict(who), Verdict::Pass);
-        self.shadow.into_iter().flatten().find(denies)
+        self.shadow.iter().copied().find(|rule| !matches!(rule.verdict(who), Verdict::Pass))
     }
 }

@@ -37,7 +37,7 @@ impl OwnPath {
             (&paths.me, Self::Me),
             (&paths.signed_out, Self::SignedOut),
         ];
-        all.into_iter().find(|(own, _)| own.as_str() == path).map(|(_, own)| own)
+        all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own)
     }
 
     /// The methods it takes, as `Allow` lists them.

@@ -75,10 +75,10 @@ pub fn start(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<
         return (unauthenticated(visit), None);
     }
     let query = parse_query(visit.request.query());
-    let one = |wanted| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-    let return_to = one("return").and_then(|target| ReturnTo::parse(target.as_bytes(), &visit.config.paths));
+    let return_to = ReturnTo::of_query(visit.request.query(), &visit.config.paths);
+    let wanted = query.iter().find(|(name, _)| name == "pool").map(|(_, name)| name);
     let chosen: Vec<&Rc<Pool>> =
-        visit.pools.iter().filter(|pool| one("pool").is_some_and(|name| *name == pool.name)).collect();
+        visit.pools.iter().filter(|pool| wanted.is_some_and(|name| *name == pool.name)).collect();
     begin(visit, &chosen, return_to.unwrap_or_else(ReturnTo::start_page), entropy)
 }
 

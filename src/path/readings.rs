@@ -1,81 +1,171 @@
-//! The readings of a path that lie between its spelling and its canonical form. Servers differ in the steps that
-//! they take: Java's cut parameters off before they decode, most others keep them; some decode and leave dots
-//! alone; hardly any takes a backslash for a slash. Whatever a server could read must let a request pass.
+//! The readings of a path beside its canonical form: what servers make of it that take other steps, or take them
+//! in another order, or again. Java's cut parameters off before they decode, most others keep them; some decode and
+//! leave dots alone; hardly any takes a backslash for a slash; two in a row decode twice. Whatever a server could
+//! read must let a request pass.
+//!
+//! Servers are taken to follow the encoding that they read, whichever it is, or to leave out what they can't read.
 
-use super::percent_decode_once;
+use super::BadPath;
+use super::escapes::{decode, decode_utf16, has_control, has_overlong_ascii, mark_stray};
 
-/// How long they may be all together, in bytes. There are 256 at most, and one or two of a path that is spelt
-/// oddly in one way: only a path of many kilobytes that was made to have many comes to that.
-const MAX_BYTES: usize = 1 << 20;
+/// How many there may be, and how long all together, in bytes. A path that is spelt oddly in one way has one or two;
+/// only one that was made to have many comes to these.
+const MAX: usize = 1 << 8;
+const MAX_BYTES: usize = 1 << 18;
 
 /// What a path is to some server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    pub path: String,
-    /// Whether nothing in it is decoded.
+    pub path: Vec<u8>,
+    /// Whether its escapes are the client's: nothing was decoded but what means the same.
     pub as_spelt: bool,
+    /// Whether names of nothing but bytes that are no UTF-8 were left out of it. Few servers do that, so what decides
+    /// is the name as it stands; but a rule that is there for what is left counts as well.
+    pub lacks_names: bool,
 }
 
-/// The steps beside decoding, in the order in which they are taken. Any may be left out.
-const STEPS: [fn(&str) -> String; 4] = [take_backslashes, cut_parameters, merge_slashes, resolve_dots];
+/// A step beside decoding. `None` where there is nothing to do.
+type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// All readings but these two. `None` where they are too much to read.
-pub fn between(raw: &str, canonical: &str) -> Option<Vec<Reading>> {
-    let decoded = percent_decode_once(raw).ok()?;
-    if without_last_slash(&decoded) == canonical {
-        // There is nothing but escapes.
-        return Some(Vec::new());
+const STEPS: [Step; 6] = [
+    |path| take_backslashes(path, |_| false),
+    // The second byte of a character in Shift-JIS may be that of a backslash, and isn't one there.
+    |path| take_backslashes(path, |byte| matches!(byte, 0x81..=0x9f | 0xe0..=0xfc)),
+    // So it is in GBK and Big5.
+    |path| take_backslashes(path, |byte| matches!(byte, 0x81..=0xfe)),
+    cut_parameters,
+    merge_slashes,
+    resolve_dots,
+];
+
+/// All readings of a path, itself among them.
+///
+/// # Errors
+/// Where one of them has what no path may have, or they are too many.
+pub fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
+    let as_spelt = path.contains(&b'%');
+    let mut readings = vec![Reading { path: path.to_vec(), as_spelt, lacks_names: false }];
+    let (mut bytes, mut at) = (0, 0);
+    while let Some(next) = readings.get(at).map(Reading::next) {
+        for reading in next {
+            if readings.contains(&reading) {
+                continue;
+            }
+            refuse(&reading.path)?;
+            bytes += reading.path.len();
+            if readings.len() == MAX || bytes > MAX_BYTES {
+                return Err(BadPath::Ambiguous);
+            }
+            readings.push(reading);
+        }
+        at += 1;
     }
-    let spelt = closure(vec![raw.to_owned()])?;
-    let decoded = closure(spelt.iter().filter_map(|path| percent_decode_once(path).ok()).collect())?;
-    let reading = |path: &String, as_spelt| Reading { path: without_last_slash(path).to_owned(), as_spelt };
-    let spelt = spelt.iter().map(|path| reading(path, true)).filter(|reading| reading.path != raw);
-    let decoded = decoded.iter().map(|path| reading(path, false));
-    Some(spelt.chain(decoded.filter(|reading| reading.path != canonical)).collect())
+    if readings.iter().any(|reading| reading.path.split(|byte| *byte == b'/').any(|name| name == b"..")) {
+        // Which name a `..` takes away depends on the names that are left.
+        readings.iter_mut().for_each(|reading| reading.lacks_names = false);
+    }
+    Ok(readings)
 }
 
-/// What these become by some of the steps.
-fn closure(mut paths: Vec<String>) -> Option<Vec<String>> {
-    for step in STEPS {
-        let more: Vec<String> = paths.iter().map(|path| step(path)).collect();
-        for path in more {
-            if !paths.contains(&path) {
-                paths.push(path);
+/// Refuses what no reading of a path may have.
+pub fn refuse(path: &[u8]) -> Result<(), BadPath> {
+    match path {
+        _ if has_control(path) => Err(BadPath::ControlCharacter),
+        _ if has_overlong_ascii(path) => Err(BadPath::Overlong),
+        _ => Ok(()),
+    }
+}
+
+impl Reading {
+    /// What becomes of it by one more step.
+    fn next(&self) -> Vec<Self> {
+        let steps = STEPS.iter().filter_map(|step| step(&self.path));
+        let mut next: Vec<Self> = steps.map(|path| Self { path, ..*self }).collect();
+        if self.path.contains(&b'%') {
+            next.push(Self { path: decode_utf16(&self.path), ..*self });
+            next.push(Self { path: decode(&self.path, |_| true), as_spelt: false, ..*self });
+            if self.as_spelt {
+                next.push(Self { path: decode(&self.path, is_unreserved), ..*self });
+                next.push(Self { path: mark_stray(&self.path), ..*self });
             }
         }
-        (paths.iter().map(String::len).sum::<usize>() <= MAX_BYTES).then_some(())?;
+        if std::str::from_utf8(&self.path).is_err() {
+            let (named, all) = (leave_out(&self.path, false), leave_out(&self.path, true));
+            let lacks_names = self.lacks_names || named != all;
+            next.push(Self { path: named, ..*self });
+            next.push(Self { path: all, lacks_names, ..*self });
+        }
+        next.retain(|reading| reading.path != self.path);
+        next.iter_mut().for_each(|reading| reading.as_spelt &= reading.path.contains(&b'%'));
+        next
     }
-    Some(paths)
 }
 
-fn without_last_slash(path: &str) -> &str {
-    path.strip_suffix('/').filter(|shorter| !shorter.is_empty()).unwrap_or(path)
+/// Whether a byte means the same with and without an escape (RFC 3986, section 2.3). Proxies that normalise decode these alone.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-fn take_backslashes(path: &str) -> String {
-    path.replace('\\', "/")
+/// Takes a backslash for a slash where it isn't the second byte of a character. `leads` says which bytes are the
+/// first of two.
+fn take_backslashes(path: &[u8], leads: fn(u8) -> bool) -> Option<Vec<u8>> {
+    let mut led = false;
+    let take = |byte: &u8| {
+        let second = led && *byte >= 0x40;
+        led = !second && leads(*byte);
+        if *byte == b'\\' && !second { b'/' } else { *byte }
+    };
+    path.contains(&b'\\').then(|| path.iter().map(take).collect())
 }
 
-fn cut_parameters(path: &str) -> String {
-    joined(path.split('/').skip(1).map(|segment| segment.split(';').next().unwrap_or_default()))
+fn cut_parameters(path: &[u8]) -> Option<Vec<u8>> {
+    let cut = |name: &'_ [u8]| memchr::memchr(b';', name).unwrap_or(name.len());
+    let names = names(path).filter_map(|name| name.get(..cut(name)));
+    path.contains(&b';').then(|| joined(&names.collect::<Vec<_>>()))
 }
 
-fn merge_slashes(path: &str) -> String {
-    joined(path.split('/').filter(|segment| !segment.is_empty()))
+fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
+    let names = names(path).filter(|name| !name.is_empty());
+    path.windows(2).any(|pair| pair == b"//").then(|| joined(&names.collect::<Vec<_>>()))
 }
 
-fn resolve_dots(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/').skip(1) {
-        match segment {
-            "." => {}
-            ".." => drop(segments.pop()),
-            name => segments.push(name),
+fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
+    path.windows(2).find(|pair| *pair == b"/.")?;
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for name in names(path) {
+        match name {
+            b"." => {}
+            b".." => drop(kept.pop()),
+            name => kept.push(name),
         }
     }
-    joined(segments.into_iter())
+    Some(joined(&kept))
 }
 
-fn joined<'a>(segments: impl Iterator<Item = &'a str>) -> String {
-    format!("/{}", segments.collect::<Vec<_>>().join("/"))
+/// Leaves out bytes that are no UTF-8; names of nothing else only where `whole` says so.
+fn leave_out(path: &[u8], whole: bool) -> Vec<u8> {
+    let mut left = Vec::with_capacity(path.len());
+    for name in names(path) {
+        left.push(b'/');
+        let begin = left.len();
+        name.utf8_chunks().for_each(|chunk| left.extend_from_slice(chunk.valid().as_bytes()));
+        if left.len() == begin && !whole {
+            left.extend_from_slice(name);
+        }
+    }
+    left
+}
+
+fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').skip(1)
+}
+
+/// A path of these names.
+pub fn joined(names: &[&[u8]]) -> Vec<u8> {
+    let mut path = Vec::new();
+    for name in names {
+        path.push(b'/');
+        path.extend_from_slice(name);
+    }
+    if path.is_empty() { vec![b'/'] } else { path }
 }

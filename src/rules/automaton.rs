@@ -16,10 +16,10 @@ use crate::rules::Matches;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Symbol<'a> {
     /// This text.
-    Text(&'a str),
+    Text(&'a [u8]),
     /// This label of a request's host. Unlike a segment it may be empty and still be one: a host that isn't
     /// spelt well is no way past the rules for its domain.
-    Label(&'a str),
+    Label(&'a [u8]),
     /// Any one text.
     One,
     /// Any number of texts.
@@ -31,7 +31,7 @@ enum Symbol<'a> {
 #[derive(Clone, Debug, Default)]
 struct Node {
     /// Children by their text, in order of it.
-    texts: Vec<(Box<str>, usize)>,
+    texts: Vec<(Box<[u8]>, usize)>,
     one: Option<usize>,
     any: Option<usize>,
     end: Option<usize>,
@@ -73,7 +73,7 @@ impl Automaton {
         };
         let methods: Vec<Symbol<'_>> = match matches.methods.as_slice() {
             [] => vec![Symbol::Any],
-            methods => methods.iter().map(|method| Symbol::Text(method)).collect(),
+            methods => methods.iter().map(|method| Symbol::Text(method.as_bytes())).collect(),
         };
         let path: Vec<Symbol<'_>> = match &matches.path {
             None => vec![Symbol::Any],
@@ -134,10 +134,10 @@ impl Automaton {
 
     /// The first rule that matches a request. `as_spelt` says that the path is as a client spelt it: a
     /// segment may then also stand in the escapes that browsers use for it.
-    pub fn first(&self, host: &str, path: &str, as_spelt: bool, method: &str) -> Option<usize> {
+    pub fn first(&self, host: &str, path: &[u8], as_spelt: bool, method: &str) -> Option<usize> {
         let mut walk = Walk::begin(self);
         if self.hosts {
-            labels(host).for_each(|label| walk.step(Symbol::Label(label), None));
+            labels(host).for_each(|label| walk.step(Symbol::Label(label.as_bytes()), None));
             walk.step(Symbol::End, None);
         }
         for segment in segments(path) {
@@ -146,7 +146,7 @@ impl Automaton {
         }
         if self.methods {
             walk.step(Symbol::End, None);
-            walk.step(Symbol::Text(method), None);
+            walk.step(Symbol::Text(method.as_bytes()), None);
         }
         walk.first()
     }
@@ -161,9 +161,12 @@ impl Automaton {
 
     /// How many nodes a request visits, for those who measure.
     #[cfg(test)]
-    pub fn visited(&self, host: &str, path: &str) -> usize {
+    pub fn visited(&self, host: &str, path: &[u8]) -> usize {
         let mut walk = Walk::begin(self);
-        let host = labels(host).map(Symbol::Label).chain([Symbol::End]).filter(|_| self.hosts);
+        let host = labels(host)
+            .map(|label| Symbol::Label(label.as_bytes()))
+            .chain([Symbol::End])
+            .filter(|_| self.hosts);
         host.chain(segments(path).map(Symbol::Text)).fold(walk.active.len(), |visited, symbol| {
             walk.step(symbol, None);
             visited + walk.active.len()
@@ -172,14 +175,14 @@ impl Automaton {
 }
 
 impl Node {
-    fn find(&self, text: &str) -> Result<usize, usize> {
+    fn find(&self, text: &[u8]) -> Result<usize, usize> {
         self.texts.binary_search_by(|(known, _)| (**known).cmp(text))
     }
 }
 
 fn segment_symbol(segment: &Segment) -> Symbol<'_> {
     match segment {
-        Segment::Literal(text) => Symbol::Text(text),
+        Segment::Literal(text) => Symbol::Text(text.as_bytes()),
         Segment::One => Symbol::One,
         Segment::Any => Symbol::Any,
     }
@@ -187,7 +190,7 @@ fn segment_symbol(segment: &Segment) -> Symbol<'_> {
 
 fn host_symbols<'a>((labels, below): (impl Iterator<Item = &'a str>, bool)) -> Vec<Symbol<'a>> {
     let below: &[Symbol<'_>] = if below { &[Symbol::One, Symbol::Any] } else { &[] };
-    labels.map(Symbol::Text).chain(below.iter().copied()).collect()
+    labels.map(|label| Symbol::Text(label.as_bytes())).chain(below.iter().copied()).collect()
 }
 
 /// Some nodes. Few rule sets have more that are reached at the same time.
@@ -223,11 +226,11 @@ impl<'m> Walk<'m> {
     }
 
     /// Goes on by one symbol. `plain` is another reading of a text.
-    fn step(&mut self, symbol: Symbol<'_>, plain: Option<&str>) {
+    fn step(&mut self, symbol: Symbol<'_>, plain: Option<&[u8]>) {
         let active = std::mem::take(&mut self.active);
         for &at in &active {
             let Some(node) = self.automaton.nodes.get(at) else { continue };
-            let child = |text: &str| node.texts.get(node.find(text).ok()?).map(|(_, child)| *child);
+            let child = |text: &[u8]| node.texts.get(node.find(text).ok()?).map(|(_, child)| *child);
             let (text, plain, one) = match symbol {
                 Symbol::Text(text) => {
                     (child(text), plain.and_then(child), node.one.filter(|_| !text.is_empty()))

@@ -70,26 +70,29 @@ fn paths_that_cannot_be_decided_are_refused() {
     let mut browser = site().signed_in();
     let cookies = browser.cookie_header(&site().url("/"));
     for target in [
-        "/public/%252e%252e/internal",
-        "/public/%zz",
-        "/public/%",
         "/public/%00",
+        "/public/%2500",
         "/public/%0d%0ax",
-        "/public/%c0%ae%c0%ae/internal",
-        "/public/%u002e",
+        "/public/%250d%250ax",
         "/%09/x",
-        "/public/%ff",
+        "/public/%7f",
+        "/public/%c2%85",
+        "/public/%c0%ae%c0%ae/internal",
+        "/public/%25c0%25ae%25c0%25ae/internal",
+        "/public/%e0%80%ae",
+        "/public/%f0%80%80%af",
+        "/public/%u0000",
     ] {
         for request in [RawRequest::get(target), RawRequest::get(target).header("cookie", &cookies)] {
             let response = site().send(request);
             assert_eq!(response.status, 400, "{target}");
         }
     }
-    let page = browser.step(&site().url("/public/%252e"));
+    let page = browser.step(&site().url("/public/%2500"));
     assert_eq!(page.status, 400, "a browser gets a page: {}", page.text());
     assert!(page.text().contains("This address"), "{}", page.text());
     let requests = world().app.requests();
-    assert!(requests[before..].iter().all(|request| !request.path.contains("%252e")));
+    assert!(requests[before..].iter().all(|request| !request.path.contains("%2500")));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The first call for the key set comes before Envoy knows where Cognito is. That is no failure, unless it lasts.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rig::{Browser, Envoy, Options, Scratch, eventually, static_cluster};
 use serde_json::{Value, json};

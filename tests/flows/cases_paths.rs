@@ -60,26 +60,111 @@ const GUARDED: &[&str] = &[
     "/public/x/..;/../admin",
     "/admin?/public",
     "/./admin",
+    // Decoded twice, and again.
+    "/public/%252e%252e/admin",
+    "/public/%252e%252e%252fadmin",
+    "/public/..%252Fadmin",
+    "/public/..%255cadmin",
+    "/public/..%253bx/admin",
+    "/public/%25252e%25252e/admin",
+    "/public/%2525252e./admin",
+    "/public/%%32%65%25%32%65/admin",
+    "/public/.%25%%32%35%32%65/../admin",
+    "/%2561dmin",
+    "/%252561dmin/x",
+    "/admin%252fx",
+    "/public%2f%252e%252e/admin",
+    // Decoded, resolved, and decoded again by who stands behind.
+    "/public/%2e%2e/%2561dmin/%252e%252e/%2e%2e/x",
+    // What one server decodes because it means the same, and the next one all.
+    "/public/%2e%2e/admin%2f../public",
+    // Escapes that only some servers know.
+    "/%u002e%u002e/admin",
+    "/public/%u002e%U002E/admin",
+    "/%u0061dmin",
+    // What isn't UTF-8 may be left out, or stand.
+    "/admin/%E9",
+    "/admin/r%E9sum%E9.pdf",
+    "/%E9/../admin",
+    "/public/%E9/../../admin",
+    "/public/%E9/../%ff/../admin",
+    "/public/.%E9./admin",
+    "/public/..%85/admin",
+    "/public/%ed%a0%80../admin",
+    "/public/.%25E9./admin",
+    "/ad%E9min",
+    "/ad%min/x",
+    "/admin/50%",
+    "/%/../admin",
+    "/public/%/../../admin",
+    // In Shift-JIS, GBK and Big5 a backslash can be half a character.
+    "/public/a%83%5Cb\\..\\..\\admin",
+    "/public/a%d5%5Cb%5C..%5C..%5Cadmin",
 ];
 
-/// What no two servers need agree about, and what isn't a path.
-const ODD: &[&[u8]] = &[
-    b"/public/%252e%252e/admin",
-    b"/public/%252e%252e%252fadmin",
+/// What is odd and means no harm: it is below what is public, whoever reads it.
+const HARMLESS: &[&[u8]] = &[
+    b"/public/job/app/job/feature%252Flogin/1/console",
+    b"/public/feature%25252Flogin",
+    b"/public/a%252Eb/c%255Cd/e%253Bf",
+    b"/public/r%E9sum%E9.pdf",
+    b"/public/%E9",
+    b"/public/r\xe9sum\xe9.pdf",
+    b"/public/\x83\x65\x83\x58\x83\x67.txt",
+    b"/public/%83%65%83%58%83%67.txt",
+    b"/public/%83%5C%95%5C.txt",
+    b"/public/%EF%F0%E8%E2%E5%F2",
+    b"/public/%85/%80/%ff/%ed%a0%80",
+    b"/public/50%",
+    b"/public/50%/of%",
+    b"/public/%",
+    b"/public/%2",
+    b"/public/%zz",
+    b"/public/%25zz/%25",
+    b"/public/%u00e9",
     b"/public/%25252e/%zz",
-    b"/%c0%ae%c0%ae/admin",
-    b"/public/%c0%af../admin",
-    b"/%u002e%u002e/admin",
+    b"/v1.0/%E9t%E9",
+    b"/v1.0/%EF%F0%E8%E2%E5%F2",
+    b"/v1.0/50%",
+];
+
+/// The same, at no path that a rule names: who is signed in may see it.
+const UNNAMED: &[&[u8]] = &[
+    b"/job/app/job/feature%252Flogin/1/console",
+    b"/files/r%E9sum%E9.pdf",
+    b"/sale/50%",
     b"/%zz",
     b"/%",
     b"/%2",
-    b"/public/%00",
-    b"/public/\xff/../admin",
-    b"/public/\xc0\xae\xc0\xae/admin",
+    b"/%E9",
+    b"/\xff",
+    b"/exact%",
+    b"/ex%E9act",
+    b"/v1.0/a%252Fb",
+    b"/public%",
+    b"/public%E9/x",
+];
+
+/// What nobody can decide, and what isn't a path.
+const ODD: &[&[u8]] = &[
+    b"/%c0%ae%c0%ae/admin",
+    b"/public/%c0%af../admin",
+    b"/public/%25c0%25ae/x",
+    b"/public/%c0%25ae/x",
+    b"/public/%2525c1%25259c/x",
     b"/public/%e0%80%ae/admin",
+    b"/public/%f0%80%80%ae/x",
+    b"/public/\xc0\xae\xc0\xae/admin",
+    b"/public/\xe0\x80\xaf",
+    b"/public/%00",
+    b"/public/%2500",
+    b"/public/%25250d",
+    b"/public/%0a../admin",
+    b"/public/%u0000",
+    b"/public/%c2%85",
     b"/public\t/../admin",
     b"/admin#/public",
-    b"/public/%0a../admin",
+    b"/public/%#",
     b"admin",
     b"*",
     b"",
@@ -96,6 +181,63 @@ fn case_136_137_138_no_spelling_of_a_guarded_path_is_public() {
         let statuses = asked(&mut harness, target);
         assert_eq!(statuses, [400, 400], "{}", target.escape_ascii());
     }
+}
+
+#[test]
+fn case_138_an_odd_path_is_decided_by_its_rule() {
+    let mut harness = guarded();
+    for (targets, statuses) in [(HARMLESS, [200, 200]), (UNNAMED, [200, 401])] {
+        for target in targets {
+            assert_eq!(asked(&mut harness, target), statuses, "{}", target.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn case_138_a_name_that_is_no_utf_8_or_has_a_lone_percent_equals_no_literal() {
+    let rules = json!([
+        {"path": "/closed/é", "allow": "nobody"},
+        {"path": "/closed/50%", "allow": "nobody"},
+        {"path": "/open/é", "allow": "everyone"},
+        {"path": "/open/50%", "allow": "everyone"},
+        {"path": "/one/*", "allow": "everyone"},
+        {"path": "/closed/**", "allow": "everyone"},
+    ]);
+    let mut harness = Harness::with(json!({ "rules": rules }));
+    let mut check = |target: &[u8], status| {
+        assert_eq!(asked(&mut harness, target)[1], status, "{}", target.escape_ascii());
+    };
+    // Spelt well, they are what the rules name.
+    check(b"/closed/%C3%A9", 403);
+    check(b"/closed/50%25", 403);
+    check(b"/open/%C3%A9", 200);
+    check("/open/é".as_bytes(), 200);
+    check(b"/open/50%25", 200);
+    // In another encoding they are for wildcards and the default.
+    check(b"/closed/%E9", 200);
+    check(b"/closed/\xe9", 200);
+    check(b"/open/%E9", 401);
+    check(b"/open/\xe9", 401);
+    check(b"/one/%E9", 200);
+    check(b"/one/%", 200);
+    check(b"/one/%E9/%E9", 401);
+    // A server that leaves a lone `%` as it is finds what is closed; what is open is open for its own spelling.
+    check(b"/closed/50%", 403);
+    check(b"/open/50%", 401);
+}
+
+#[test]
+fn case_138_a_shadow_rule_tells_of_every_reading() {
+    let mut harness = Harness::with(json!({"rules": [
+        {"name": "later", "path": "/admin/**", "allow": "nobody", "mode": "shadow"},
+        {"path": "/**", "allow": "everyone"},
+    ]}));
+    for target in ["/x/%252e%252e/admin", "/%2561dmin", "/ad%E9min"] {
+        assert!(harness.get(target).is_forwarded(), "{target}");
+        assert!(harness.log().contains("event=authz.shadow_denied rule=later"), "{target}");
+    }
+    assert!(harness.get("/x%252Fy").is_forwarded());
+    assert!(!harness.log().contains("shadow_denied"));
 }
 
 #[test]

@@ -17,10 +17,13 @@ enum Verdict {
     Malformed,
 }
 
+/// More readings than a path has that wasn't made to have them: such a one may be refused.
+const MANY: usize = 150;
+
 #[test]
 fn every_spelling_of_every_path_gets_what_the_model_says() {
     let mut random = Xorshift(0x5eed_1234_abcd_0001);
-    let (mut seen, mut spelt_otherwise) = ([0_u32; 4], 0_u32);
+    let (mut seen, mut spelt_otherwise, mut made_to_have_many) = ([0_u32; 4], 0_u32, 0_u32);
     for _ in 0..150 {
         let rules = generate_rules(&mut random);
         let document = document(&rules);
@@ -29,15 +32,21 @@ fn every_spelling_of_every_path_gets_what_the_model_says() {
             let path = generate_path(&mut random);
             let query = random.pick(&["", "", "?", "?x=/admin/../a", "?%zz", "?a;b//c"]);
             let expected = model(&rules, &path);
-            let outcome = harness.get(&format!("{path}{query}"));
-            assert_eq!(verdict(outcome), expected, "{path}{query} under {document:?}");
+            let found = verdict(harness.get(&format!("{path}{query}")));
+            let readings = readings::of(path.as_bytes()).len();
+            if found == Verdict::Malformed && readings > MANY {
+                made_to_have_many += 1;
+                continue;
+            }
+            assert_eq!(found, expected, "{path}{query} under {document:?}");
             seen[expected as usize] += 1;
-            spelt_otherwise += u32::from(canonical(&path).is_some_and(|canonical| canonical != raw(&path)));
+            spelt_otherwise += u32::from(readings > 1);
         }
     }
     // A generator that never gets anywhere would prove nothing.
     assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
     assert!(spelt_otherwise > 2_000, "{spelt_otherwise}");
+    assert!(made_to_have_many < 50, "{made_to_have_many}");
 }
 
 #[test]
@@ -54,7 +63,10 @@ fn whoever_is_signed_in_is_kept_out_by_nobody_rules_alone() {
                 Verdict::SignedIn => Verdict::Public,
                 other => other,
             };
-            assert_eq!(verdict(harness.get(&path)), expected, "{path} under {document:?}");
+            let found = verdict(harness.get(&path));
+            if found != Verdict::Malformed || readings::of(path.as_bytes()).len() <= MANY {
+                assert_eq!(found, expected, "{path} under {document:?}");
+            }
         }
     }
 }
@@ -141,26 +153,38 @@ fn verdict(outcome: Outcome) -> Verdict {
 
 /// The model: the strictest of what all readings get that a server could have of the path.
 fn model(rules: &[(String, &str)], path: &str) -> Verdict {
-    let Some(canonical) = canonical(path) else { return Verdict::Malformed };
-    let readings = readings::of(path.as_bytes(), 1);
-    let verdicts = readings.iter().map(|path| first_match(rules, raw(&String::from_utf8_lossy(path))));
-    verdicts.fold(first_match(rules, &canonical), Verdict::max)
+    let readings = readings::of(path.as_bytes());
+    if path.contains('#') || readings.iter().any(|reading| is_malformed(&reading.path)) {
+        return Verdict::Malformed;
+    }
+    let verdicts = readings.iter().filter_map(|reading| {
+        first_match(rules, &reading.path).or((!reading.lost).then_some(Verdict::SignedIn))
+    });
+    verdicts.max().expect("the path itself")
 }
 
-fn first_match(rules: &[(String, &str)], path: &str) -> Verdict {
+/// Whether there is a control character, or one of ASCII that is longer than it need be.
+fn is_malformed(path: &[u8]) -> bool {
+    let controls = path.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).any(char::is_control);
+    controls || path.windows(2).any(|two| matches!(two, [0xc0 | 0xc1, 0x80..=0xbf]))
+}
+
+/// What the first rule says that matches.
+fn first_match(rules: &[(String, &str)], path: &[u8]) -> Option<Verdict> {
+    // No name that isn't UTF-8 is one of the rules', and this makes none of theirs.
+    let path = String::from_utf8_lossy(path);
+    let path = path.strip_suffix('/').unwrap_or(&path);
     let names: Vec<&str> = path.split('/').skip(1).collect();
     let names = if names == [""] { &[][..] } else { &names[..] };
-    for (pattern, allow) in rules {
+    let found = rules.iter().find(|(pattern, _)| {
         let wanted: Vec<&str> = pattern.split('/').skip(1).collect();
-        if covers(if wanted == [""] { &[] } else { &wanted }, names) {
-            return match *allow {
-                "everyone" | "optional" => Verdict::Public,
-                "nobody" => Verdict::Nobody,
-                _ => Verdict::SignedIn,
-            };
-        }
-    }
-    Verdict::SignedIn
+        covers(if wanted == [""] { &[] } else { &wanted }, names)
+    });
+    found.map(|(_, allow)| match *allow {
+        "everyone" | "optional" => Verdict::Public,
+        "nobody" => Verdict::Nobody,
+        _ => Verdict::SignedIn,
+    })
 }
 
 fn covers(wanted: &[&str], names: &[&str]) -> bool {
@@ -171,66 +195,6 @@ fn covers(wanted: &[&str], names: &[&str]) -> bool {
         ([wanted, rest @ ..], [name, names @ ..]) => wanted == name && covers(rest, names),
         _ => false,
     }
-}
-
-/// The client's spelling, but for one trailing slash.
-fn raw(path: &str) -> &str {
-    if path == "/" { path } else { path.strip_suffix('/').unwrap_or(path) }
-}
-
-/// The canonical path, step by step as the contract has it.
-fn canonical(path: &str) -> Option<String> {
-    let decoded = decode(path)?;
-    let twice = decode_where_possible(&decoded);
-    let hidden = |c: char| matches!(c, '.' | '/' | '\\' | ';') || c.is_control();
-    let count = |text: &str| text.chars().filter(|c| hidden(*c)).count();
-    if decoded.chars().any(char::is_control) || count(&twice) > count(&decoded) || path.contains('#') {
-        return None;
-    }
-    let mut names: Vec<&str> = Vec::new();
-    let slashes = decoded.replace('\\', "/");
-    for segment in slashes.split('/') {
-        match segment.split(';').next().unwrap_or_default() {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    Some(format!("/{}", names.join("/")))
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        bytes.extend_from_slice(&rest.as_bytes()[..at]);
-        let digits = rest.get(at + 1..at + 3).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &rest[at + 3..];
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).ok()
-}
-
-/// What somebody who decodes once more would see; `%` without digits stays.
-fn decode_where_possible(text: &str) -> String {
-    let mut decoded = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        decoded.push_str(&rest[..at]);
-        let digits = rest.get(at + 1..at + 3).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                decoded.push(char::from(byte));
-                rest = &rest[at + 3..];
-            }
-            None => {
-                decoded.push('%');
-                rest = &rest[at + 1..];
-            }
-        }
-    }
-    decoded + rest
 }
 
 fn generate_rules(random: &mut Xorshift) -> Vec<(String, &'static str)> {
@@ -254,11 +218,57 @@ fn generate_rules(random: &mut Xorshift) -> Vec<(String, &'static str)> {
 fn generate_path(random: &mut Xorshift) -> String {
     let plain = ["a", "b", "admin", "public", "A", "c", "administrator"];
     let odd = [
-        ".", "..", "", "%2e%2e", "%2E", "..;x=1", "a;v=1", ";", "%61dmin", "adm%69n", "a%2fb", "a%5Cb",
-        "a\\b", "..\\", "%2f..", "%25", "%2525", "a%3bx", "é", "%C3%A9", "a b", "~", "*", "**", ".a", "a.",
+        ".",
+        "..",
+        "",
+        "%2e%2e",
+        "%2E",
+        "..;x=1",
+        "a;v=1",
+        ";",
+        "%61dmin",
+        "adm%69n",
+        "a%2fb",
+        "a%5Cb",
+        "a\\b",
+        "..\\",
+        "%2f..",
+        "%25",
+        "%2525",
+        "a%3bx",
+        "é",
+        "%C3%A9",
+        "a b",
+        "~",
+        "*",
+        "**",
+        ".a",
+        "a.",
+        // What was decoded once and can be again.
+        "%252e",
+        "%252e%252E",
+        "a%252Fb",
+        "..%255cb",
+        "%2561dmin",
+        "..%253b",
+        "%25252e%25252e",
+        "%%32%65",
+        // What no text is.
+        "%",
+        "50%",
+        "%2",
+        "%zz",
+        "ad%min",
+        "%u002e%u002e",
+        "%E9",
+        "ad%E9min",
+        "%ff.",
+        ".%85.",
+        "a%83%5Cb\\..",
+        "%ed%a0%80",
+        "%81%5C..",
     ];
-    let bad =
-        ["%", "%2", "%zz", "%00", "%0a", "%7f", "%252e", "%255c", "%252F", "%c0%ae", "%C2%85", "#", "\t"];
+    let bad = ["%00", "%0a", "%7f", "%2500", "%c0%ae", "%25c0%25af", "%C0%af", "%C2%85", "#", "\t"];
     let mut path = String::new();
     for _ in 0..=random.below(5) {
         path.push_str(if random.below(12) == 0 { "//" } else { "/" });

@@ -64,7 +64,7 @@ fn decide(config: &Rc<Config>, request: &Request) {
         let mut authenticator = Authenticator::new(Rc::clone(config), around);
         match authenticator.handle_request(StreamId(1), request, around).decision {
             Decision::Forward(edits, _) => {
-                assert_stays_open(OPEN, request.target(), 2);
+                assert_stays_open(OPEN, request.target());
                 assert_eq!(edits.identity, None, "nobody is signed in");
                 check_upstream(request, &edits);
             }

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use envoy_cognito::config::Config;
+use envoy_cognito::path::RequestPath;
 use envoy_cognito::return_to::ReturnTo;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::fixed::{HOST, config};
 
@@ -22,7 +23,16 @@ const BASES: [&str; 3] = [
 /// The input is what stands behind `return=`, or a request's target.
 pub fn run(data: &[u8]) {
     CONFIG.with(|config| {
-        let Some(target) = ReturnTo::parse(data, &config.paths) else { return };
+        let found = ReturnTo::parse(data, &config.paths);
+        let query = format!("a=b&return={}", form_urlencoded::byte_serialize(data).collect::<String>());
+        let asked = ReturnTo::of_query(query.as_bytes(), &config.paths);
+        assert_eq!(asked, found, "a query is only another way to say it");
+        let Some(target) = found else { return };
+        let path_end = data.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(data.len());
+        if data.iter().all(u8::is_ascii_graphic) {
+            assert_eq!(target.as_str().as_bytes(), data, "it is kept byte for byte");
+        }
+        assert!(RequestPath::parse(&data[..path_end]).is_ok(), "it can be asked for");
         let again = ReturnTo::parse(target.as_str().as_bytes(), &config.paths);
         assert_eq!(again.as_ref(), Some(&target), "what is taken once is taken as it is");
         for target in [target.path_only(), target.no_longer_than(20), target] {

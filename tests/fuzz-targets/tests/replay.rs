@@ -11,7 +11,7 @@ use fuzz_targets::{Random, TARGETS, Target};
 const MADE: usize = 2_000;
 
 /// Bytes that mean something to one parser or another.
-const WORDS: [&[u8]; 30] = [
+const WORDS: [&[u8]; 40] = [
     b"%2e",
     b"%2E%2e",
     b"..",
@@ -25,6 +25,16 @@ const WORDS: [&[u8]; 30] = [
     b"%3b",
     b"%25",
     b"%252e",
+    b"%252F",
+    b"%",
+    b"%32%65",
+    b"%u002e",
+    b"%E9",
+    b"%83%5c",
+    b"%c0%ae",
+    b"%25c0",
+    b"\xe9",
+    b"%2561",
     b"%00",
     b"%61dmin",
     b"admin",

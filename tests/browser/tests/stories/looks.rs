@@ -27,7 +27,7 @@ const LOOKS: &[Look] = &[
     ("chooser", 200, |profile| visit(profile, &Site("chooser").url("/"))),
     ("branded-signed-out", 200, |profile| visit(profile, &Site("branded").url("/.auth/signed-out"))),
     ("branded-my-identity", 200, |profile| Site("branded").signed_in(profile, "/.auth/me")),
-    ("bad-address", 400, |profile| visit(profile, &PAGES.url("/%zz"))),
+    ("bad-address", 400, |profile| visit(profile, &PAGES.url("/%c0%ae"))),
     ("sign-in-unknown", 400, |profile| visit(profile, &PAGES.url("/.auth/callback?code=a&state=b"))),
     ("sign-in-incomplete", 400, |profile| visit(profile, &PAGES.url("/.auth/callback"))),
     ("sign-in-turned-down", 401, turned_down),
