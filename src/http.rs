@@ -71,6 +71,23 @@ impl Request {
         std::str::from_utf8(self.at(&found?.value)).ok()
     }
 
+    /// The values of a header that is a list (RFC 9110, section 5.6.1), in order, from all of its lines and without
+    /// the white space around them. Empty ones count for nothing.
+    pub fn list<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
+        let elements = self.values(name).flat_map(|line| line.split(|byte| *byte == b','));
+        elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+    }
+
+    /// Whether any line of a header has a word in it, in any case.
+    pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
+        self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
+    }
+
+    /// About how many bytes its headers come to, names and values.
+    pub const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether the request carries the header at all.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
@@ -284,6 +301,16 @@ mod tests {
         assert_eq!(request.text("accept"), None);
         assert_eq!(request.text("origin"), Some("o"));
         assert_eq!(request.values("accept").count(), 2);
+    }
+
+    #[test]
+    fn a_list_is_read_from_all_lines_without_its_empty_elements() {
+        let lines: [&[u8]; 4] = [b" , ,", b"https , http", b"", b"\xff,\twss"];
+        let request = Request::new(lines.map(|line| ("x".to_owned(), line.to_vec())).to_vec());
+        assert_eq!(request.list("x").collect::<Vec<_>>(), [&b"https"[..], b"http", b"\xff", b"wss"]);
+        assert_eq!(request.list("y").next(), None);
+        assert!(request.mentions("x", b"HTTPS") && request.mentions("x", b"wss"));
+        assert!(!request.mentions("x", b"ftp") && !request.mentions("y", b"https"));
     }
 
     #[test]
