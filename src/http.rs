@@ -113,6 +113,18 @@ impl Request {
         self.values(":path").next().unwrap_or_default()
     }
 
+    /// The request target as a URL goes on behind its host: byte for byte, with what no URL may have in escapes.
+    pub fn target_as_text(&self) -> String {
+        let mut text = String::with_capacity(self.target().len());
+        for byte in self.target() {
+            match byte {
+                0x21..=0x7e => text.push(char::from(*byte)),
+                _ => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        text
+    }
+
     /// The query, without its `?`; empty where there is none.
     pub fn query(&self) -> &[u8] {
         let target = self.target();

@@ -85,6 +85,7 @@ pub mod config;
 pub mod return_to;
 pub mod session;
 //
+pub mod detours;
 pub mod keys;
 pub mod renewals;
 pub mod spent;

@@ -1,13 +1,11 @@
 //! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
 
+mod flows;
 mod names;
 mod parts;
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +16,11 @@ use crate::identity::Identity;
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::pool::{CookieSettings, Pool};
 use crate::seal::Binding;
-use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
+use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::session::parts::{MAX_PARTS, joined_parts, split_into_parts};
 use crate::time::UnixTime;
+
+pub use flows::{Flow, FlowId};
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
 pub const MAX_COPIES: usize = 4;
@@ -86,64 +86,6 @@ impl Session {
     /// Whether it is worth telling the browser that the person was seen now.
     pub fn is_to_be_touched(&self, config: &Config, now: UnixTime) -> bool {
         config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
-    }
-}
-
-/// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowId(String);
-
-impl FlowId {
-    /// A fresh one.
-    ///
-    /// # Errors
-    /// Where there is no randomness.
-    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
-        Ok(Self(hex(&random_bytes::<8>(entropy)?)))
-    }
-
-    /// Reads one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == 16 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
-    }
-
-    /// The sixteen digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A sign-in under way, as its flow cookie holds it.
-#[derive(Serialize, Deserialize)]
-pub struct Flow {
-    /// The hidden half of `state`.
-    pub secret: [u8; 16],
-    /// The nonce that the ID token must carry.
-    pub nonce: String,
-    /// The PKCE code verifier.
-    pub code_verifier: String,
-    /// `redirect_uri` of the authorization request; the token request must repeat it.
-    pub redirect_uri: String,
-    /// Where to go afterwards.
-    pub return_to: String,
-    /// When it began.
-    pub started_at: UnixTime,
-}
-
-impl Flow {
-    /// How long a sign-in may take. Cognito itself gives up on its pages after five minutes.
-    pub const LIFETIME: Duration = Duration::from_secs(600);
-
-    /// The `state` of this sign-in: the flow's id, which finds the cookie, and a secret that only this
-    /// cookie holds.
-    pub fn state(&self, id: &FlowId) -> Secret<String> {
-        Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
-    }
-
-    /// Whether it can still be finished.
-    pub fn is_alive(&self, now: UnixTime) -> bool {
-        now < self.started_at.plus(Self::LIFETIME)
     }
 }
 

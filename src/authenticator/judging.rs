@@ -103,7 +103,7 @@ impl Authenticator {
     }
 
     fn send_to_sign_in(&mut self, rule: &Rule, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let (response, event) = sign_in::challenge(visit, rule.unauthenticated, &rule.pools, around.entropy);
+        let (response, event) = sign_in::challenge(visit, rule.unauthenticated, &rule.pools, around);
         self.account.rule = Some(rule.label());
         self.account.course = match response.status {
             401 => Course::Unauthenticated,

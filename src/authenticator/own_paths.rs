@@ -4,13 +4,16 @@ use std::rc::Rc;
 
 use crate::authenticator::Authenticator;
 use crate::calls::Purpose;
-use crate::client::wants_json;
+use crate::client::{Client, wants_json};
 use crate::decision::{Decision, StreamId, Surroundings};
+use crate::event::Event;
 use crate::flow::callback::{Arrival, Exchange, arrive, finished_before, refusal};
+use crate::flow::elsewhere::{Way, way};
 use crate::flow::failure::SignInFailure;
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
 use crate::flow::{Visit, me, sign_in, sign_out};
+use crate::http::Response;
 use crate::rules::{Allow, Unauthenticated};
 
 /// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
@@ -31,7 +34,7 @@ impl Authenticator {
             return Decision::Respond(method_not_allowed(allowed));
         }
         match own {
-            OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
+            OwnPath::SignIn => self.respond(sign_in::start(visit, around)),
             OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
             OwnPath::SignOut => self.sign_out(visit, around),
             OwnPath::Me => self.me(visit, around),
@@ -47,9 +50,7 @@ impl Authenticator {
                 Decision::Respond(me::me(visit, &person).with_cookies(cookies))
             }
             Ok((None, _)) if wants_json(visit.request) => Decision::Respond(sign_in::unauthenticated(visit)),
-            Ok((None, _)) => {
-                self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around.entropy))
-            }
+            Ok((None, _)) => self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around)),
             Err(decision) => *decision,
         }
     }
@@ -57,6 +58,8 @@ impl Authenticator {
     fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
         let (response, event) = match sign_out::sign_out(visit) {
             SignOut::Refused(response, event) => (response, event),
+            // The session is at `public_url`, and so are the cookies to be cleared.
+            SignOut::Obeyed(..) if let Some(sent) = Self::sent_there(visit, around) => sent,
             SignOut::Obeyed(response, revoke, event) => {
                 // A session is revoked once, however often its cookie is shown here. Where too much is under
                 // way, the token lives on at Cognito; the person is out here.
@@ -71,8 +74,19 @@ impl Authenticator {
         self.respond((response, Some(event)))
     }
 
+    /// Somebody who signs out at another host than `public_url`'s is sent there.
+    fn sent_there(visit: &Visit<'_>, around: &Surroundings<'_>) -> Option<(Response, Event)> {
+        if visit.client() != Client::Navigation {
+            return None;
+        }
+        match way(visit, around) {
+            Way::There(response, event) => Some((response, event)),
+            Way::Here(_) => None,
+        }
+    }
+
     fn handle_callback(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let (mut exchange, callout) = match arrive(visit) {
+        let (mut exchange, callout) = match arrive(visit, around.entropy) {
             Arrival::Done(response, event) => return self.respond((response, event)),
             Arrival::Redeem(exchange, callout) => (exchange, callout),
         };
