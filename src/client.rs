@@ -44,7 +44,7 @@ fn is_navigation(request: &Request) -> bool {
         return request.text("sec-fetch-mode") == Some("navigate");
     }
     let wants_html = request.mentions("accept", b"text/html");
-    let is_script = request.list("x-requested-with").any(|by| by.eq_ignore_ascii_case(b"XMLHttpRequest"));
+    let is_script = request.mentions("x-requested-with", b"XMLHttpRequest");
     matches!(request.method(), "GET" | "HEAD") && wants_html && !is_script
 }
 

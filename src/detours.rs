@@ -14,8 +14,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(30);
 /// How many are remembered.
 const MAX_ENTRIES: usize = 256;
 
-/// A client and what it asks for, the time it was last sent, and how often.
-type Entry = ([u8; 8], u64, u8);
+/// One of them: who, and what was asked for; when it was last sent, in seconds; and how often.
+const ENTRY: usize = 8 + 8 + 1;
 
 /// Counts a request that is to be sent to `public_url`: how often has the same client just been sent there with the
 /// same request, this time among them? `scope` keeps configurations apart. It is 1 where there is no shared data.
@@ -23,26 +23,29 @@ pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedD
     let (key, client) = (format!("{scope}.detours"), client_and_target(request));
     let mut times = 1;
     for _ in 0..4 {
-        let found = shared.get(&key);
-        let version = found.as_ref().map(|(_, version)| *version);
-        let mut entries: Vec<Entry> =
-            found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
-        entries.retain(|(_, last, _)| now.since(UnixTime::from_millis(*last)) < REMEMBERED_FOR);
-        times = match entries.iter_mut().find(|(known, ..)| *known == client) {
-            Some((_, last, times)) => {
-                (*last, *times) = (now.millis(), times.saturating_add(1));
-                *times
-            }
-            None => {
-                if entries.len() >= MAX_ENTRIES {
-                    entries.remove(0);
-                }
-                entries.push((client, now.millis(), 1));
-                1
-            }
+        let (record, version) = match shared.get(&key) {
+            Some((record, version)) => (record, Some(version)),
+            None => (Vec::new(), None),
         };
-        let Ok(bytes) = postcard::to_allocvec(&entries) else { break };
-        if shared.set(&key, &bytes, version).is_ok() {
+        times = 1;
+        let mut kept = Vec::with_capacity(record.len() + ENTRY);
+        let room = record.len() < MAX_ENTRIES * ENTRY;
+        for (index, entry) in record.chunks_exact(ENTRY).enumerate() {
+            let [who @ .., t0, t1, t2, t3, t4, t5, t6, t7, before] = entry else { continue };
+            let last = UnixTime::from_secs(u64::from_le_bytes([*t0, *t1, *t2, *t3, *t4, *t5, *t6, *t7]));
+            if now.since(last) >= REMEMBERED_FOR {
+                continue;
+            }
+            if who == client {
+                times = before.saturating_add(1);
+            } else if room || index > 0 {
+                kept.extend_from_slice(entry);
+            }
+        }
+        kept.extend_from_slice(&client);
+        kept.extend_from_slice(&now.secs().to_le_bytes());
+        kept.push(times);
+        if shared.set(&key, &kept, version).is_ok() {
             break;
         }
     }

@@ -71,14 +71,22 @@ impl Request {
         std::str::from_utf8(self.at(&found?.value)).ok()
     }
 
-    /// The values of a header that is a list (RFC 9110, section 5.6.1), in order, from all of its lines and without
-    /// the white space around them. Empty ones count for nothing.
-    pub fn list<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
-        let elements = self.values(name).flat_map(|line| line.split(|byte| *byte == b','));
-        elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+    /// The first value of a header that is a list (RFC 9110, section 5.6.1), be it in one line or in several, without the
+    /// white space around it. Empty ones count for nothing.
+    pub fn first_of(&self, name: &str) -> Option<&[u8]> {
+        for line in self.values(name) {
+            for value in line.split(|byte| *byte == b',') {
+                let value = value.trim_ascii();
+                if !value.is_empty() {
+                    return Some(value);
+                }
+            }
+        }
+        None
     }
 
     /// Whether any line of a header has a word in it, in any case.
+    #[inline(never)]
     pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
         self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
     }
@@ -115,14 +123,7 @@ impl Request {
 
     /// The request target as a URL goes on behind its host: byte for byte, with what no URL may have in escapes.
     pub fn target_as_text(&self) -> String {
-        let mut text = String::with_capacity(self.target().len());
-        for byte in self.target() {
-            match byte {
-                0x21..=0x7e => text.push(char::from(*byte)),
-                _ => text.push_str(&format!("%{byte:02X}")),
-            }
-        }
-        text
+        escaped(self.target())
     }
 
     /// The query, without its `?`; empty where there is none.
@@ -133,6 +134,18 @@ impl Request {
             None => &[],
         }
     }
+}
+
+/// Text of a URL out of any bytes: those that no URL may have are percent-encoded, which leaves it the same.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            0x21..=0x7e => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// The parameters of a query or form (`application/x-www-form-urlencoded`), decoded.
@@ -316,11 +329,10 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_from_all_lines_without_its_empty_elements() {
+    fn of_a_list_in_several_lines_the_first_value_counts_that_is_one() {
         let lines: [&[u8]; 4] = [b" , ,", b"https , http", b"", b"\xff,\twss"];
         let request = Request::new(lines.map(|line| ("x".to_owned(), line.to_vec())).to_vec());
-        assert_eq!(request.list("x").collect::<Vec<_>>(), [&b"https"[..], b"http", b"\xff", b"wss"]);
-        assert_eq!(request.list("y").next(), None);
+        assert_eq!((request.first_of("x"), request.first_of("y")), (Some(&b"https"[..]), None));
         assert!(request.mentions("x", b"HTTPS") && request.mentions("x", b"wss"));
         assert!(!request.mentions("x", b"ftp") && !request.mentions("y", b"https"));
     }

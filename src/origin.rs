@@ -30,7 +30,7 @@ impl<'a> Origin<'a> {
         if authority.is_empty() || authority.len() > 255 || !authority.bytes().all(ok) {
             return None;
         }
-        let scheme = request.list("x-forwarded-proto").chain(request.values(":scheme")).next();
+        let scheme = request.first_of("x-forwarded-proto").or_else(|| request.values(":scheme").next());
         let secure = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
         // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
         let own_port = if secure { ":443" } else { ":80" };
@@ -40,7 +40,7 @@ impl<'a> Origin<'a> {
 
     /// The host that the browser asked the first proxy for, where a proxy says so in `X-Forwarded-Host`.
     pub fn forwarded(request: &'a Request) -> Option<Self> {
-        let authority = std::str::from_utf8(request.list("x-forwarded-host").next()?).ok()?;
+        let authority = std::str::from_utf8(request.first_of("x-forwarded-host")?).ok()?;
         Some(Self::new(true, lower_case(authority)))
     }
 

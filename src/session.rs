@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::cookie::{Cookies, MAX_COOKIE};
+use crate::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::http::Request;
 use crate::identity::Identity;
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
@@ -138,17 +138,32 @@ impl<'c> CookieStore<'c> {
         value: &T,
         entropy: &mut dyn Entropy,
     ) -> Result<String, NoEntropy> {
-        let bytes = postcard::to_allocvec(value).map_err(|_| NoEntropy)?;
-        self.config.keyring.seal(&self.binding.and(&[name.as_bytes()]), &bytes, entropy)
+        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| NoEntropy)?, entropy)
+    }
+
+    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, NoEntropy> {
+        self.config.keyring.seal(&self.binding.and(&[name.as_bytes()]), bytes, entropy)
     }
 
     /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
     pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
-        let bytes = self.config.keyring.open(&self.binding.and(&[name.as_bytes()]), sealed)?;
-        match postcard::take_from_bytes(&bytes) {
+        match postcard::take_from_bytes(&self.open_bytes(name, sealed)?) {
             Ok((value, [])) => Some(value),
             _ => None,
         }
+    }
+
+    fn open_bytes(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.config.keyring.open(&self.binding.and(&[name.as_bytes()]), sealed)
+    }
+
+    /// `Set-Cookie` values for a sealed value, which may need several. `None` where it would need too many.
+    fn in_cookies(&self, name: &str, sealed: &str, max_age: u64, same_site: SameSite) -> Option<Vec<String>> {
+        let attributes = &self.pool.cookies.attributes;
+        let room = MAX_COOKIE.saturating_sub(attributes.set("", "", max_age, same_site).len());
+        let parts = split_into_parts(name, sealed, room);
+        let set = |(name, part): &(String, String)| attributes.set(name, part, max_age, same_site);
+        (parts.len() <= MAX_PARTS).then(|| parts.iter().map(set).collect())
     }
 
     /// The session that a request's cookies hold, if it is still one at `now`.
@@ -228,13 +243,11 @@ impl<'c> CookieStore<'c> {
     ) -> Result<Vec<String>, NotKept> {
         let CookieSettings { tokens, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
-        let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
         let cookie = self.identity_cookie(session, now, entropy)?;
         if cookie.len() > MAX_COOKIE {
             return Err(NotKept::IdentityTooLarge(cookie.len()));
         }
         let mut cookies = vec![cookie];
-        let mut kept: Vec<String> = Vec::new();
         let value = Tokens {
             session: session.id,
             refresh_token: session_tokens.refresh.as_ref().map(|token| token.0.expose().clone()),
@@ -243,18 +256,15 @@ impl<'c> CookieStore<'c> {
         };
         if value.refresh_token.is_some() || value.id_token.is_some() || value.access_token.is_some() {
             let sealed = self.seal(tokens, &value, entropy)?;
-            for (name, part) in
-                split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len()))
-            {
-                cookies.push(set(&name, &part));
-                kept.push(name);
-            }
-            if kept.len() > MAX_PARTS {
-                return Err(NotKept::TokensTooLarge(sealed.len()));
+            let parts = self.in_cookies(tokens, &sealed, max_age, *same_site);
+            cookies.extend(parts.ok_or(NotKept::TokensTooLarge(sealed.len()))?);
+        }
+        for name in present {
+            let is_kept = |cookie: &String| cookie.split('=').next() == Some(name.as_str());
+            if !cookies.iter().any(is_kept) {
+                cookies.push(attributes.delete(name));
             }
         }
-        let stale = present.iter().filter(|name| !kept.contains(name));
-        cookies.extend(stale.map(|name| attributes.delete(name)));
         Ok(cookies)
     }
 }

@@ -6,14 +6,12 @@ use crate::authenticator::Authenticator;
 use crate::calls::Purpose;
 use crate::client::{Client, wants_json};
 use crate::decision::{Decision, StreamId, Surroundings};
-use crate::event::Event;
 use crate::flow::callback::{Arrival, Exchange, arrive, finished_before, refusal};
-use crate::flow::elsewhere::{Way, way};
+use crate::flow::elsewhere::to_public_url;
 use crate::flow::failure::SignInFailure;
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
 use crate::flow::{Visit, me, sign_in, sign_out};
-use crate::http::Response;
 use crate::rules::{Allow, Unauthenticated};
 
 /// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
@@ -34,7 +32,11 @@ impl Authenticator {
             return Decision::Respond(method_not_allowed(allowed));
         }
         match own {
-            OwnPath::SignIn => self.respond(sign_in::start(visit, around)),
+            OwnPath::SignIn => {
+                let mut log = Vec::new();
+                let response = sign_in::start(visit, around, &mut log);
+                self.respond((response, log))
+            }
             OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
             OwnPath::SignOut => self.sign_out(visit, around),
             OwnPath::Me => self.me(visit, around),
@@ -50,17 +52,26 @@ impl Authenticator {
                 Decision::Respond(me::me(visit, &person).with_cookies(cookies))
             }
             Ok((None, _)) if wants_json(visit.request) => Decision::Respond(sign_in::unauthenticated(visit)),
-            Ok((None, _)) => self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around)),
+            Ok((None, _)) => {
+                let mut log = Vec::new();
+                let response = sign_in::challenge(visit, Unauthenticated::Auto, &[], around, &mut log);
+                self.respond((response, log))
+            }
             Err(decision) => *decision,
         }
     }
 
     fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
+        let mut log = Vec::new();
         let (response, event) = match sign_out::sign_out(visit) {
             SignOut::Refused(response, event) => (response, event),
-            // The session is at `public_url`, and so are the cookies to be cleared.
-            SignOut::Obeyed(..) if let Some(sent) = Self::sent_there(visit, around) => sent,
             SignOut::Obeyed(response, revoke, event) => {
+                // Where the session is at `public_url` alone, so are the cookies to be cleared.
+                if visit.client() == Client::Navigation
+                    && let Some(sent) = to_public_url(visit, around, &mut log)
+                {
+                    return self.respond((sent, log));
+                }
                 // A session is revoked once, however often its cookie is shown here. Where too much is under
                 // way, the token lives on at Cognito; the person is out here.
                 if self.sessions.end(visit, around.shared) {
@@ -72,17 +83,6 @@ impl Authenticator {
             }
         };
         self.respond((response, Some(event)))
-    }
-
-    /// Somebody who signs out at another host than `public_url`'s is sent there.
-    fn sent_there(visit: &Visit<'_>, around: &Surroundings<'_>) -> Option<(Response, Event)> {
-        if visit.client() != Client::Navigation {
-            return None;
-        }
-        match way(visit, around) {
-            Way::There(response, event) => Some((response, event)),
-            Way::Here(_) => None,
-        }
     }
 
     fn handle_callback(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {

@@ -156,12 +156,14 @@ fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Po
 }
 
 fn visitor(visit: &Visit<'_>, pool: &Pool, id: &FlowId) -> Visitor {
+    let mut without_flow = Vec::new();
+    pool.cookies.end_flow(&visit.cookies, id, &mut without_flow);
     Visitor {
         host: visit.origin.host().to_owned(),
         reference: visit.reference(),
         token_parts: pool.cookies.token_parts(&visit.cookies),
         without_others: visit.without_others(pool),
-        without_flow: pool.cookies.end_flow(&visit.cookies, id),
+        without_flow,
     }
 }
 
@@ -176,7 +178,8 @@ fn again(
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
     let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
-    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy)
+    // It was kept before, so there is nothing to tell.
+    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
 fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &Link) -> (Response, Event) {

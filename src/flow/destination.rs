@@ -105,11 +105,12 @@ impl Destination {
             .into_response()
     }
 
-    /// What is left of one that a page had offered, and that is gone; and the log line for it.
-    pub fn lost(self, reference: &str) -> (Self, Event) {
+    /// What is left of one that a page had offered, and that is gone.
+    #[must_use]
+    pub fn lost(self, reference: &str, log: &mut Vec<Event>) -> Self {
         let lost = Self { is_shortened: true, ..self };
-        let event = lost.event(&lost, "not_found", reference);
-        (lost, event)
+        log.push(lost.event(&lost, "not_found", reference));
+        lost
     }
 }
 
@@ -135,7 +136,8 @@ impl<'a> Keeper<'a> {
         Self { store, room: MAX_REQUEST, reference, now }
     }
 
-    /// `Set-Cookie` values of a sign-in that leads to `destination`: there, or as far as can be kept.
+    /// `Set-Cookie` values of a sign-in that leads to `destination`: there, or as far as can be kept, which the log is
+    /// told.
     ///
     /// # Errors
     /// Where there is no randomness.
@@ -145,43 +147,55 @@ impl<'a> Keeper<'a> {
         flow: &mut Flow,
         destination: &Destination,
         entropy: &mut dyn Entropy,
-    ) -> Result<(Vec<String>, Option<Event>), NoEntropy> {
-        let mut kept = |destination: &Destination| {
-            destination.target.as_str().clone_into(&mut flow.return_to);
-            flow.is_shortened = destination.is_shortened;
-            self.store.keep_flow(id, flow, entropy)
-        };
-        let reason = if destination.target.as_str().len() > MAX_ADDRESS {
-            "too_long"
-        } else if let Some(cookies) = kept(destination)? {
-            let size = |cookie: &String| cookie.find(';').unwrap_or(cookie.len()) + 2;
-            if cookies.iter().map(size).sum::<usize>() <= self.room || destination.is_short() {
-                return Ok((cookies, None));
+        log: &mut Vec<Event>,
+    ) -> Result<Vec<String>, NoEntropy> {
+        let mut reason = "too_long";
+        if destination.target.as_str().len() <= MAX_ADDRESS
+            && let Some(cookies) = self.cookies(id, flow, destination, entropy)?
+        {
+            // A cookie's value, and as much as its attributes come to, are more than it takes in a request.
+            let bytes: usize = cookies.iter().map(String::len).sum();
+            if bytes <= self.room || destination.is_short() {
+                return Ok(cookies);
             }
-            "no_room"
-        } else {
-            "too_long"
-        };
+            reason = "no_room";
+        }
         let short = destination.shortened();
-        let event = destination.event(&short, reason, &self.reference);
-        Ok((kept(&short)?.unwrap_or_default(), Some(event)))
+        log.push(destination.event(&short, reason, &self.reference));
+        Ok(self.cookies(id, flow, &short, entropy)?.unwrap_or_default())
+    }
+
+    fn cookies(
+        &self,
+        id: &FlowId,
+        flow: &mut Flow,
+        destination: &Destination,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Vec<String>>, NoEntropy> {
+        destination.target.as_str().clone_into(&mut flow.return_to);
+        flow.is_shortened = destination.is_shortened;
+        self.store.keep_flow(id, flow, entropy)
     }
 
     /// A link that signs in and leads to a destination, for a page that may repeat `max` bytes of it. What is longer
     /// is kept in cookies.
-    pub fn link(&self, destination: &Destination, max: usize, entropy: &mut dyn Entropy) -> Link {
+    pub fn link(
+        &self,
+        destination: &Destination,
+        max: usize,
+        entropy: &mut dyn Entropy,
+        log: &mut Vec<Event>,
+    ) -> Link {
         if let Some(id) = &destination.offered {
             return Link::offering(destination, max, id.as_str());
         }
-        if destination.fits_into(max) {
-            return Link::to(destination);
+        if !destination.fits_into(max)
+            && let Ok(id) = FlowId::random(entropy)
+            && let Ok(cookies) = self.keep(&id, &mut Flow::offered(self.now), destination, entropy, log)
+        {
+            return Link { cookies, ..Link::offering(destination, max, id.as_str()) };
         }
-        let mut offered = || -> Result<_, NoEntropy> {
-            let id = FlowId::random(entropy)?;
-            let (cookies, event) = self.keep(&id, &mut Flow::offered(self.now), destination, entropy)?;
-            Ok(Link { cookies, event, ..Link::offering(destination, max, id.as_str()) })
-        };
-        offered().unwrap_or_else(|NoEntropy| Link::without_cookies(destination, max))
+        Link::without_cookies(destination, max)
     }
 }
 
@@ -192,8 +206,6 @@ pub struct Link {
     query: String,
     /// What goes with the page.
     pub cookies: Vec<String>,
-    /// What the operator is told.
-    pub event: Option<Event>,
 }
 
 impl Link {
@@ -226,31 +238,27 @@ impl Link {
     }
 }
 
-/// `Set-Cookie` values that delete flow cookies, so that the new one is at most the fifth: what is over or doesn't
-/// open, and then the oldest; and how many bytes of the request they are. Where cookies are shared over a domain,
+/// Deletes flow cookies, so that the new one is at most the fifth: what is over or doesn't open, and then the oldest.
+/// Gives the `Set-Cookie` values, and how many bytes of the request that is. Where cookies are shared over a domain,
 /// those that don't open may be another app's, and are left to expire.
 pub fn make_room(visit: &Visit<'_>) -> (Vec<String>, usize) {
-    let (mut alive, mut gone) = (Vec::new(), Vec::new());
+    let (mut gone, mut freed) = (Vec::new(), 0);
+    let mut alive: Vec<(UnixTime, &Pool, FlowId)> = Vec::new();
     for pool in visit.pools {
-        let (cookies, store) = (&pool.cookies, visit.store(pool));
-        for id in cookies.flow_ids(&visit.cookies) {
+        let store = visit.store(pool);
+        for id in pool.cookies.flow_ids(&visit.cookies) {
             match store.flow(&visit.cookies, &id) {
-                Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, cookies, id)),
-                None if cookies.attributes.domain.is_some() => {}
-                _ => gone.push((cookies, id)),
+                Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, pool, id)),
+                None if pool.cookies.attributes.domain.is_some() => {}
+                _ => freed += pool.cookies.end_flow(&visit.cookies, &id, &mut gone),
             }
         }
     }
     while alive.len() >= MAX_FLOWS {
         let oldest = alive.iter().enumerate().min_by_key(|(_, (started_at, ..))| *started_at);
         let Some((oldest, _)) = oldest else { break };
-        let (_, cookies, id) = alive.remove(oldest);
-        gone.push((cookies, id));
+        let (_, pool, id) = alive.remove(oldest);
+        freed += pool.cookies.end_flow(&visit.cookies, &id, &mut gone);
     }
-    let parts = gone.iter().flat_map(|(cookies, id)| {
-        let parts = cookies.flow_parts(&visit.cookies, id);
-        parts.into_iter().map(|(name, bytes)| (cookies.attributes.delete(&name), bytes))
-    });
-    let (lines, sizes): (Vec<_>, Vec<_>) = parts.unzip();
-    (lines, sizes.iter().sum())
+    (gone, freed)
 }

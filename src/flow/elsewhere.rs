@@ -32,43 +32,29 @@ enum Place {
     Elsewhere,
 }
 
-/// What somebody comes to who is to sign in.
-pub enum Way {
-    /// To `public_url` first.
-    There(Response, Event),
-    /// They may sign in where they are; with something to tell the operator, perhaps.
-    Here(Option<Event>),
-}
-
-/// Finds out where somebody is who is to sign in, or out, and sends them to `public_url` where it must be there.
-pub fn way(visit: &Visit<'_>, around: &Surroundings<'_>) -> Way {
-    let event = |level, name| {
-        Event::new(level, name).with("request_id", visit.reference()).with("host", visit.host.to_owned())
+/// Sends somebody who is to sign in, or out, to `public_url`, where it must be there. `None` where they may do so here.
+pub fn to_public_url(visit: &Visit<'_>, around: &Surroundings<'_>, log: &mut Vec<Event>) -> Option<Response> {
+    let times = match place(visit) {
+        Place::Here => return None,
+        Place::HereByCookie => u8::MAX,
+        Place::Elsewhere => detours::count(visit.request, &visit.config.scope(), visit.now, around.shared),
     };
-    let rewritten = |hint| Way::Here(Some(event(Level::Warn, "sign_in.host_rewritten").with("hint", hint)));
-    match place(visit) {
-        Place::Here => return Way::Here(None),
-        Place::HereByCookie => {
-            return rewritten(
-                "something in front of Envoy, or of this filter, rewrites Host: have it keep the browser's, or send that in X-Forwarded-Host; it costs each sign-in two redirects",
-            );
-        }
-        Place::Elsewhere => {}
-    }
-    let times = detours::count(visit.request, &visit.config.scope(), visit.now, around.shared);
-    if times > MAX_TIMES {
-        return rewritten(
-            "a client that keeps no cookies was sent to `public_url` again and again, and came for this host each time; if something in front rewrites Host, have it send X-Forwarded-Host",
-        );
+    let is_sent = times <= MAX_TIMES;
+    let (level, name) = match is_sent {
+        true => (Level::Info, "sign_in.to_public_url"),
+        false => (Level::Warn, "sign_in.host_rewritten"),
+    };
+    let event = Event::new(level, name).with("request_id", visit.reference()).with("host", visit.host);
+    log.push(if times > 1 { event.with("hint", HINT) } else { event });
+    if !is_sent {
+        return None;
     }
     let sent = Response::redirect(visit.origin.url() + &visit.request.target_as_text());
-    let event = event(Level::Info, "sign_in.to_public_url");
-    if times == 1 {
-        return Way::There(sent, event);
-    }
-    let hint = "the same request came again: does something in front rewrite Host? Have it keep the browser's, or send that in X-Forwarded-Host";
-    Way::There(sent.with_cookies(mark(visit)), event.with("hint", hint))
+    Some(if times > 1 { sent.with_cookies(mark(visit)) } else { sent })
 }
+
+/// For somebody who was sent to `public_url` and came back.
+const HINT: &str = "does something in front of the filter rewrite Host? Have it keep the browser's, or send that in X-Forwarded-Host: it costs each sign-in redirects";
 
 /// Whether somebody seems to be at another host than `public_url`'s.
 pub fn is_elsewhere(visit: &Visit<'_>) -> bool {
@@ -77,30 +63,31 @@ pub fn is_elsewhere(visit: &Visit<'_>) -> bool {
 
 fn place(visit: &Visit<'_>) -> Place {
     let Some(public) = &visit.config.public_url else { return Place::Here };
-    let covered = |at: Option<Origin<'_>>| at.is_some_and(|at| is_covered(visit, public, at.host()));
-    if covered(Origin::of(visit.request, None)) || covered(Origin::forwarded(visit.request)) {
+    let asked = [Origin::of(visit.request, None), Origin::forwarded(visit.request)];
+    if asked.iter().flatten().any(|asked| is_covered(visit, public, asked.host())) {
         return Place::Here;
     }
-    let has_opened = visit.config.pools.iter().any(|pool| {
-        let (store, cookies) = (visit.store(pool), &visit.cookies);
-        let mut flows = pool.cookies.flow_ids(cookies).into_iter();
-        store.session_id(cookies).is_some() || flows.any(|id| store.flow(cookies, &id).is_some())
-    });
-    let is_marked = || {
-        let mut pools = visit.pools.iter();
-        pools.any(|pool| visit.cookies.values(&pool.cookies.here).next().is_some())
-    };
-    if has_opened || is_marked() { Place::HereByCookie } else { Place::Elsewhere }
+    for pool in visit.config.pools.all() {
+        let (names, store) = (&pool.cookies, visit.store(pool));
+        let is_marked = visit.cookies.values(&names.here).next().is_some();
+        let mut flows = names.flow_ids(&visit.cookies).into_iter();
+        if is_marked
+            || store.session_id(&visit.cookies).is_some()
+            || flows.any(|id| store.flow(&visit.cookies, &id).is_some())
+        {
+            return Place::HereByCookie;
+        }
+    }
+    Place::Elsewhere
 }
 
 /// Whether the cookies of a sign-in at `host` come with its callback, at `public`. As browsers see it: a name with a dot at
 /// its end is another one, and a port makes no difference.
 fn is_covered(visit: &Visit<'_>, public: &Origin<'_>, host: &str) -> bool {
-    let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
-    let in_domain = |domain: &str| host == domain || below(domain);
-    let mut pools = visit.pools.iter();
-    host == public.host()
-        || pools.any(|pool| pool.cookies.attributes.domain.as_deref().is_some_and(in_domain))
+    // All pools share it.
+    let domain = visit.pools.first().and_then(|pool| pool.cookies.attributes.domain.as_deref());
+    let below = |domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    host == public.host() || domain.is_some_and(below)
 }
 
 /// A cookie that browsers at `public_url`'s host keep, and others don't. It says nothing but that.

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::cookie::{Cookies, MAX_COOKIE};
+use crate::cookie::Cookies;
 use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
-use crate::session::parts::{MAX_PARTS, joined_parts, split_into_parts};
+use crate::session::parts::joined_parts;
 use crate::session::{CookieStore, MAX_COPIES};
 use crate::time::UnixTime;
 
@@ -93,21 +93,30 @@ impl Flow {
     }
 }
 
+/// What stands behind the rest of a flow whose address was shortened. It was not always told, and those that are whole
+/// are as they always were.
+const SHORTENED: u8 = 1;
+
 impl CookieStore<'_> {
     /// The sign-in of that id, if its cookies are whole. It may be over.
     pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<Flow> {
         let name = self.pool.cookies.flow_name(id);
-        let whole = cookies.values(&name).take(MAX_COPIES).map(<[u8]>::to_vec);
-        whole.chain(joined_parts(cookies, &name)).find_map(|sealed| self.open_flow(&name, &sealed))
+        for sealed in cookies.values(&name).take(MAX_COPIES) {
+            if let Some(flow) = self.open_flow(&name, sealed) {
+                return Some(flow);
+            }
+        }
+        self.open_flow(&name, &joined_parts(cookies, &name)?)
     }
 
     fn open_flow(&self, name: &str, sealed: &[u8]) -> Option<Flow> {
-        // What was added later stands behind the rest, where it isn't as it always was.
-        let shortened = || match self.open::<(Flow, bool)>(name, sealed) {
-            Some((flow, true)) => Some(Flow { is_shortened: true, ..flow }),
+        let bytes = self.open_bytes(name, sealed)?;
+        let (flow, behind) = postcard::take_from_bytes::<Flow>(&bytes).ok()?;
+        match behind {
+            [] => Some(flow),
+            [SHORTENED] => Some(Flow { is_shortened: true, ..flow }),
             _ => None,
-        };
-        self.open(name, sealed).or_else(shortened)
+        }
     }
 
     /// `Set-Cookie` values that keep a sign-in. `None` where its address is too long for that.
@@ -122,17 +131,12 @@ impl CookieStore<'_> {
     ) -> Result<Option<Vec<String>>, NoEntropy> {
         let cookies = &self.pool.cookies;
         let name = cookies.flow_name(id);
-        let sealed = if flow.is_shortened {
-            self.seal(&name, &(flow, true), entropy)?
-        } else {
-            self.seal(&name, flow, entropy)?
-        };
+        let mut bytes = postcard::to_allocvec(flow).map_err(|_| NoEntropy)?;
+        if flow.is_shortened {
+            bytes.push(SHORTENED);
+        }
+        let sealed = self.seal_bytes(&name, &bytes, entropy)?;
         let max_age = Flow::LIFETIME.as_secs();
-        let set =
-            |name: &str, value: &str| cookies.attributes.set(name, value, max_age, cookies.flow_same_site());
-        let room = MAX_COOKIE.saturating_sub(set("", "").len());
-        let parts = split_into_parts(&name, &sealed, room);
-        let fits = parts.len() <= MAX_PARTS;
-        Ok(fits.then(|| parts.iter().map(|(name, part)| set(name, part)).collect()))
+        Ok(self.in_cookies(&name, &sealed, max_age, cookies.flow_same_site()))
     }
 }

@@ -40,16 +40,21 @@ impl CookieSettings {
                 names.push(name);
             }
         }
-        let session = names.iter().map(|name| self.attributes.delete(name));
-        let flows = self.flow_ids(cookies).into_iter().flat_map(|id| self.end_flow(cookies, &id));
-        session.chain(flows).collect()
+        let mut gone: Vec<String> = names.iter().map(|name| self.attributes.delete(name)).collect();
+        for id in self.flow_ids(cookies) {
+            self.end_flow(cookies, &id, &mut gone);
+        }
+        gone
     }
 
     /// The sign-ins that a request has cookies of, in order, up to a number that no browser reaches.
     pub fn flow_ids(&self, cookies: &Cookies<'_>) -> Vec<FlowId> {
         let mut ids: Vec<FlowId> = Vec::new();
-        for id in cookies.iter().filter_map(|(name, _)| self.flow_of(name)) {
-            if ids.len() < 20 && !ids.contains(&id) {
+        for (name, _) in cookies.iter() {
+            if let Some(id) = self.flow_of(name)
+                && ids.len() < 20
+                && !ids.contains(&id)
+            {
                 ids.push(id);
             }
         }
@@ -58,28 +63,25 @@ impl CookieSettings {
 
     /// The sign-in that a cookie is of, or is a part of.
     fn flow_of(&self, name: &[u8]) -> Option<FlowId> {
-        let rest = std::str::from_utf8(name.strip_prefix(self.flow.as_bytes())?).ok()?;
-        let (id, part) = rest.split_once('.').unwrap_or((rest, "1"));
-        let is_part = part.len() == 1 && part.bytes().all(|digit| (b'1'..=b'9').contains(&digit));
-        FlowId::parse(id).filter(|_| is_part)
+        let (id, part) = name.strip_prefix(self.flow.as_bytes())?.split_at_checked(16)?;
+        matches!(part, [] | [b'.', b'1'..=b'9']).then_some(())?;
+        FlowId::parse(std::str::from_utf8(id).ok()?)
     }
 
-    /// The cookies of a sign-in in a request: one, or its parts. Their names, and how many bytes each takes there.
-    pub fn flow_parts(&self, cookies: &Cookies<'_>, id: &FlowId) -> Vec<(String, usize)> {
-        let mut parts: Vec<(String, usize)> = Vec::new();
-        for (name, value) in cookies.iter().filter(|(name, _)| self.flow_of(name).as_ref() == Some(id)) {
-            let (size, name) = (name.len() + value.len() + 3, String::from_utf8_lossy(name).into_owned());
-            match parts.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, bytes)) => *bytes += size,
-                None => parts.push((name, size)),
+    /// Ends a sign-in: adds `Set-Cookie` values that delete its cookies in a request to `gone`, and says how many bytes of
+    /// the request they are.
+    pub fn end_flow(&self, cookies: &Cookies<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
+        let mut bytes = 0;
+        for (name, value) in cookies.iter() {
+            if self.flow_of(name).as_ref() == Some(id) {
+                bytes += name.len() + value.len() + 3;
+                let delete = self.attributes.delete(&String::from_utf8_lossy(name));
+                if !gone.contains(&delete) {
+                    gone.push(delete);
+                }
             }
         }
-        parts
-    }
-
-    /// `Set-Cookie` values that delete the cookies of a sign-in in a request.
-    pub fn end_flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Vec<String> {
-        self.flow_parts(cookies, id).iter().map(|(name, _)| self.attributes.delete(name)).collect()
+        bytes
     }
 
     /// The name of a flow's cookie.
