@@ -17,15 +17,15 @@ use crate::time::UnixTime;
 const MAX_FLOWS: usize = 5;
 
 /// The longest address that is kept whole, in bytes of path and query.
-pub const MAX_ADDRESS: usize = 16 * 1024;
+pub const MAX_ADDRESS: usize = 12 * 1024;
 
 /// How much of an address the links of one page may repeat, in bytes. Each may take five there, and a page stays below
 /// 10 KB.
 pub const MAX_LINK: usize = 900;
 
 /// What the headers of a browser's next request may come to with the cookies of a sign-in, in bytes. Envoy takes 60 KB if
-/// it isn't told otherwise; what is left is for another long address.
-const MAX_REQUEST: usize = 52 * 1024;
+/// it isn't told otherwise; what is left is for another address of that length.
+const MAX_REQUEST: usize = 47 * 1024;
 
 /// Where somebody wanted to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Destination {
             "not_found" => {
                 "a page waited longer than ten minutes for a click, or the browser keeps no cookies"
             }
-            _ => "the app should keep less of its state in addresses; 16 KB of path and query are kept",
+            _ => "the app should keep less of its state in addresses; 12 KB of path and query are kept",
         };
         let what = if kept.target == ReturnTo::start_page() { "start_page" } else { "path" };
         Event::new(Level::Warn, "sign_in.address_shortened")

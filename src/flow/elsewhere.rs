@@ -6,8 +6,9 @@
 //!
 //! 1. `X-Forwarded-Host`, where the proxy says which host it was asked for.
 //! 2. A sealed cookie that opens: it was set at `public_url`'s host.
-//! 3. A cookie whose `Domain` is `public_url`'s host, set when the same request comes a second time. Browsers at that host
-//!    take and send it; browsers elsewhere drop it.
+//! 3. A cookie whose `Domain` is `public_url`'s host. Browsers at that host take and send it; browsers elsewhere drop it. It
+//!    is set where the host is of another domain, as those behind proxies mostly are, or the same request comes a second
+//!    time.
 //! 4. The same client has come with the same request [`MAX_TIMES`]: whatever it is, it isn't sent once more.
 
 use crate::cookie::{Attributes, SameSite};
@@ -50,7 +51,8 @@ pub fn to_public_url(visit: &Visit<'_>, around: &Surroundings<'_>, log: &mut Vec
         return None;
     }
     let sent = Response::redirect(visit.origin.url() + &visit.request.target_as_text());
-    Some(if times > 1 { sent.with_cookies(mark(visit)) } else { sent })
+    let is_clear = times == 1 && last_labels(visit.host) == last_labels(visit.origin.host());
+    Some(if is_clear { sent } else { sent.with_cookies(mark(visit)) })
 }
 
 /// For somebody who was sent to `public_url` and came back.
@@ -88,6 +90,12 @@ fn is_covered(visit: &Visit<'_>, public: &Origin<'_>, host: &str) -> bool {
     let domain = visit.pools.first().and_then(|pool| pool.cookies.attributes.domain.as_deref());
     let below = |domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     host == public.host() || domain.is_some_and(below)
+}
+
+/// The last two labels of a host.
+fn last_labels(host: &str) -> &str {
+    let start = host.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1);
+    host.get(start..).unwrap_or(host)
 }
 
 /// A cookie that browsers at `public_url`'s host keep, and others don't. It says nothing but that.
