@@ -1,5 +1,5 @@
-//! Who was sent from another host to `public_url` not long ago, so that a proxy that rewrites the host, behind which
-//! everybody seems to be elsewhere for ever, makes no endless loop. Known to all workers of an Envoy.
+//! Who was sent from another host to `public_url` not long ago, as all workers of an Envoy know. Behind a proxy that
+//! rewrites the host everybody seems to be elsewhere for ever; that must not make an endless loop.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Where somebody wanted to go who is to sign in, kept while that is under way, or while a page waits for a click:
-//! whole up to [`MAX_ADDRESS`], and beyond it never shortened without a word.
+//! Where somebody wanted to go who is to sign in, kept while that is under way, or while a page waits for a click. It is
+//! kept whole up to [`MAX_ADDRESS`], and beyond it never shortened without a word.
 
 use crate::config::Config;
 use crate::event::{Event, Level};

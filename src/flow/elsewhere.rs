@@ -1,5 +1,5 @@
-//! A browser at another host than `public_url`'s: it is sent there before it signs in, since a sign-in that begins
-//! elsewhere has its cookie there, and its callback doesn't.
+//! A browser at another host than `public_url`'s, which is sent there before it signs in. A sign-in that begins
+//! elsewhere has its cookie there, and its callback, at `public_url`, doesn't.
 //!
 //! The filter sees the host that a request arrives with. Where a proxy in front rewrites that, the browser is at
 //! `public_url` all along, and sending it there would have it come back for ever. What tells the two apart, in this order:

@@ -1,5 +1,4 @@
-//! Sign-ins under way, as the browser keeps them: each in a cookie of its own, or in several where the address that
-//! it returns to is long.
+//! Sign-ins under way, as the browser keeps them: each in a cookie, or in several where its address is long.
 
 use std::time::Duration;
 
