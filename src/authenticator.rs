@@ -88,10 +88,8 @@ impl Authenticator {
         self.judge(Asked { stream, since: around.now, impatient: false }, request, around)
     }
 
-    fn respond(&mut self, (response, event): (Response, Option<Event>)) -> Decision {
-        if let Some(event) = event {
-            self.tell(event);
-        }
+    fn respond(&mut self, (response, events): (Response, impl IntoIterator<Item = Event>)) -> Decision {
+        events.into_iter().for_each(|event| self.tell(event));
         Decision::Respond(response)
     }
 

@@ -20,7 +20,7 @@ impl Client {
     /// Tells the kinds apart by fetch metadata (W3C Fetch Metadata Request Headers), by `Accept` where
     /// there is none.
     pub fn of(request: &Request) -> Self {
-        if request.text("content-type").is_some_and(|kind| kind.starts_with("application/grpc")) {
+        if is_grpc(request) {
             return Self::Grpc;
         }
         if request.has("upgrade") || !is_navigation(request) || is_prefetch(request) {
@@ -57,8 +57,7 @@ fn has_fetch_metadata(request: &Request) -> bool {
 
 /// Whether `Accept` speaks of a page, and no script says that it asks.
 fn wants_page(request: &Request) -> bool {
-    let wants_html = request.text("accept").is_some_and(|accept| accept.contains("text/html"));
-    wants_html && !request.values("x-requested-with").any(|by| by.eq_ignore_ascii_case(b"XMLHttpRequest"))
+    request.mentions("accept", b"text/html") && !request.mentions("x-requested-with", b"XMLHttpRequest")
 }
 
 /// Whether a redirect to another origin takes the person there. A script's `fetch` can't follow one. Of browsers
@@ -79,11 +78,8 @@ pub fn follows_redirects(request: &Request) -> bool {
 
 /// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
 pub fn is_prefetch(request: &Request) -> bool {
-    ["sec-purpose", "purpose"].iter().any(|name| {
-        request
-            .text(name)
-            .is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
-    })
+    let ahead = |name: &&str| request.mentions(name, b"prefetch") || request.mentions(name, b"prerender");
+    ["sec-purpose", "purpose"].iter().any(ahead)
 }
 
 /// Whether a browser asks for a page of another origin what it may send (Fetch, section 3.2: CORS-preflight
@@ -104,8 +100,14 @@ pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
 
 /// Whether the client asks for JSON rather than for a page.
 pub fn wants_json(request: &Request) -> bool {
-    let accept = request.text("accept").unwrap_or_default();
-    accept.contains("application/json") && !accept.contains("text/html")
+    request.mentions("accept", b"application/json") && !request.mentions("accept", b"text/html")
+}
+
+/// Whether gRPC is spoken. Media types have no case.
+fn is_grpc(request: &Request) -> bool {
+    let grpc = b"application/grpc";
+    let kind = request.values("content-type").next().and_then(|kind| kind.get(..grpc.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(grpc))
 }
 
 #[cfg(test)]
@@ -190,7 +192,37 @@ mod tests {
 
     #[test]
     fn grpc_is_recognised() {
-        let headers = [(":method", "POST"), ("content-type", "application/grpc+proto")];
-        assert_eq!(client(&headers), Client::Grpc);
+        for kind in ["application/grpc+proto", "application/grpc", "Application/GRPC; a=b"] {
+            assert_eq!(client(&[(":method", "POST"), ("content-type", kind)]), Client::Grpc, "{kind}");
+        }
+        let twice = [(":method", "POST"), ("content-type", "application/grpc"), ("content-type", "text/x")];
+        assert_eq!(client(&twice), Client::Grpc);
+        for kind in ["", "application/grp", "text/x, application/grpc"] {
+            assert_eq!(client(&[(":method", "POST"), ("content-type", kind)]), Client::Other, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_comes_in_several_lines_or_in_another_case_is_read_all_the_same() {
+        let get = (":method", "GET");
+        let two = [get, ("accept", "application/json"), ("accept", "text/html")];
+        assert_eq!(client(&two), Client::Navigation);
+        assert_eq!(client(&[get, ("accept", "*/*;q=0.1, Text/HTML")]), Client::Navigation);
+        let html = ("accept", "text/html");
+        let script = ("x-requested-with", "XMLHttpRequest");
+        assert_eq!(client(&[get, html, script, script]), Client::Other);
+        assert_eq!(
+            client(&[get, html, ("x-requested-with", "com.example.app, xmlhttprequest")]),
+            Client::Other
+        );
+        let ahead = ("sec-purpose", "prefetch");
+        assert_eq!(client(&[get, ("sec-fetch-mode", "navigate"), ahead, ahead]), Client::Other);
+        assert_eq!(client(&[get, html, ("purpose", ""), ("purpose", "Prefetch")]), Client::Other);
+        let json = |accept: &[&str]| {
+            let headers = accept.iter().map(|value| ("accept".to_owned(), value.as_bytes().to_vec()));
+            wants_json(&Request::new(headers.collect()))
+        };
+        assert!(json(&["text/plain", "application/JSON"]) && json(&["application/json, text/plain"]));
+        assert!(!json(&["application/json", "text/html"]) && !json(&["text/plain"]) && !json(&[]));
     }
 }

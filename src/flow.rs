@@ -3,6 +3,8 @@
 
 pub mod bearer;
 pub mod callback;
+pub mod destination;
+pub mod elsewhere;
 pub mod failure;
 pub mod forward;
 pub mod me;
@@ -20,6 +22,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::decision::{Asked, Names};
+use crate::flow::destination::MAX_LINK;
 use crate::http::{Request, Response, SharedHeaders};
 use crate::identity::{Identity, join_roles};
 use crate::oidc::SessionTokens;
@@ -222,6 +225,8 @@ pub fn unavailable(visit: &Visit<'_>) -> Response {
         let page = Page::saying(&visit.config.pages, 503, texts::UNAVAILABLE);
         let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
         let page = match here.filter(|_| client == Client::Navigation) {
+            // Nothing is this very address.
+            Some(here) if here.as_str().len() > MAX_LINK => page.action(texts::TRY_AGAIN, ""),
             Some(here) => page.action(texts::TRY_AGAIN, here.as_str()),
             None => page,
         };

@@ -71,6 +71,31 @@ impl Request {
         std::str::from_utf8(self.at(&found?.value)).ok()
     }
 
+    /// The first value of a header that is a list (RFC 9110, section 5.6.1), be it in one line or in several, without the
+    /// white space around it. Empty ones count for nothing.
+    pub fn first_of(&self, name: &str) -> Option<&[u8]> {
+        for line in self.values(name) {
+            for value in line.split(|byte| *byte == b',') {
+                let value = value.trim_ascii();
+                if !value.is_empty() {
+                    return Some(value);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether any line of a header has a word in it, in any case.
+    #[inline(never)]
+    pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
+        self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
+    }
+
+    /// About how many bytes its headers come to, names and values.
+    pub const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether the request carries the header at all.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
@@ -96,6 +121,11 @@ impl Request {
         self.values(":path").next().unwrap_or_default()
     }
 
+    /// The request target as a URL goes on behind its host: byte for byte, with what no URL may have in escapes.
+    pub fn target_as_text(&self) -> String {
+        escaped(self.target())
+    }
+
     /// The query, without its `?`; empty where there is none.
     pub fn query(&self) -> &[u8] {
         let target = self.target();
@@ -104,6 +134,18 @@ impl Request {
             None => &[],
         }
     }
+}
+
+/// Text of a URL out of any bytes: those that no URL may have are percent-encoded, which leaves it the same.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            0x21..=0x7e => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// The parameters of a query or form (`application/x-www-form-urlencoded`), decoded.
@@ -284,6 +326,15 @@ mod tests {
         assert_eq!(request.text("accept"), None);
         assert_eq!(request.text("origin"), Some("o"));
         assert_eq!(request.values("accept").count(), 2);
+    }
+
+    #[test]
+    fn of_a_list_in_several_lines_the_first_value_counts_that_is_one() {
+        let lines: [&[u8]; 4] = [b" , ,", b"https , http", b"", b"\xff,\twss"];
+        let request = Request::new(lines.map(|line| ("x".to_owned(), line.to_vec())).to_vec());
+        assert_eq!((request.first_of("x"), request.first_of("y")), (Some(&b"https"[..]), None));
+        assert!(request.mentions("x", b"HTTPS") && request.mentions("x", b"wss"));
+        assert!(!request.mentions("x", b"ftp") && !request.mentions("y", b"https"));
     }
 
     #[test]

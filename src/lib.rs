@@ -36,7 +36,8 @@
 //! - Only `host` says `proxy_wasm`, and `host` knows nothing of sign-ins.
 //! - [`oidc::jwt::Claims`] are made by [`oidc::jwt::verify_id_token`] and
 //!   [`oidc::jwt::verify_bearer_token`] alone: claims are verified claims.
-//! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, or nowhere.
+//! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, to where it is at
+//!   `public_url`, or nowhere.
 //! - Secrets are [`secret::Secret`]s. They have no `Display`, and their `Debug` shows nothing.
 //! - What is sealed is bound to its cookie's name, host, pool, client and format: nothing opens as
 //!   something else.
@@ -86,6 +87,7 @@ pub mod config;
 pub mod return_to;
 pub mod session;
 //
+pub mod detours;
 pub mod keys;
 pub mod renewals;
 pub mod spent;

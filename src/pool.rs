@@ -40,6 +40,8 @@ pub struct CookieSettings {
     pub tokens: String,
     /// What names of flow cookies begin with.
     pub flow: String,
+    /// Name of the cookie that tells a browser at `public_url` from one at another host.
+    pub here: String,
     /// `Domain`, `Secure` and `Partitioned`.
     pub attributes: Attributes,
     /// `SameSite` of identity and tokens.

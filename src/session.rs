@@ -1,28 +1,28 @@
 //! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
 
+mod flows;
 mod kinds;
 mod names;
 mod parts;
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::cookie::{Cookies, MAX_COOKIE};
+use crate::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::http::Request;
 use crate::identity::Identity;
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::pool::{CookieSettings, Pool};
 use crate::seal::Binding;
-use crate::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
+use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::session::kinds::decode;
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::time::UnixTime;
+
+pub use flows::{Flow, FlowId};
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
 pub const MAX_COPIES: usize = 4;
@@ -96,64 +96,6 @@ impl Session {
     }
 }
 
-/// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowId(String);
-
-impl FlowId {
-    /// A fresh one.
-    ///
-    /// # Errors
-    /// Where there is no randomness.
-    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
-        Ok(Self(hex(&random_bytes::<8>(entropy)?)))
-    }
-
-    /// Reads one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == 16 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
-    }
-
-    /// The sixteen digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A sign-in under way, as its flow cookie holds it.
-#[derive(Serialize, Deserialize)]
-pub struct Flow {
-    /// The hidden half of `state`.
-    pub secret: [u8; 16],
-    /// The nonce that the ID token must carry.
-    pub nonce: String,
-    /// The PKCE code verifier.
-    pub code_verifier: String,
-    /// `redirect_uri` of the authorization request; the token request must repeat it.
-    pub redirect_uri: String,
-    /// Where to go afterwards.
-    pub return_to: String,
-    /// When it began.
-    pub started_at: UnixTime,
-}
-
-impl Flow {
-    /// How long a sign-in may take. Cognito itself gives up on its pages after five minutes.
-    pub const LIFETIME: Duration = Duration::from_secs(600);
-
-    /// The `state` of this sign-in: the flow's id, which finds the cookie, and a secret that only this
-    /// cookie holds.
-    pub fn state(&self, id: &FlowId) -> Secret<String> {
-        Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
-    }
-
-    /// Whether it can still be finished.
-    pub fn is_alive(&self, now: UnixTime) -> bool {
-        now < self.started_at.plus(Self::LIFETIME)
-    }
-}
-
 /// What the token cookie holds.
 #[derive(Serialize, Deserialize)]
 struct Tokens {
@@ -220,14 +162,30 @@ impl<'c> CookieStore<'c> {
         value: &T,
         entropy: &mut dyn Entropy,
     ) -> Result<String, NoEntropy> {
-        let bytes = postcard::to_allocvec(value).map_err(|_| NoEntropy)?;
-        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), &bytes, entropy)
+        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| NoEntropy)?, entropy)
+    }
+
+    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, NoEntropy> {
+        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
     }
 
     /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
     pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
+        decode(&self.open_bytes(name, sealed)?)
+    }
+
+    fn open_bytes(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let own = self.own_kind();
-        decode(&self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))?)
+        self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))
+    }
+
+    /// `Set-Cookie` values for a sealed value, which may need several. `None` where it would need too many.
+    fn in_cookies(&self, name: &str, sealed: &str, max_age: u64, same_site: SameSite) -> Option<Vec<String>> {
+        let attributes = &self.pool.cookies.attributes;
+        let room = MAX_COOKIE.saturating_sub(attributes.set("", "", max_age, same_site).len());
+        let parts = split_into_parts(name, sealed, room);
+        let set = |(name, part): &(String, String)| attributes.set(name, part, max_age, same_site);
+        (parts.len() <= MAX_PARTS).then(|| parts.iter().map(set).collect())
     }
 
     /// The session that a request's cookies hold, if it is still one at `now`; of several the latest.
@@ -315,15 +273,13 @@ impl<'c> CookieStore<'c> {
         now: UnixTime,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<String>, NotKept> {
-        let CookieSettings { tokens, attributes, same_site, .. } = &self.pool.cookies;
+        let CookieSettings { tokens, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
-        let set = |name: &str, value: &str| attributes.set(name, value, max_age, *same_site);
         let cookie = self.identity_cookie(session, now, entropy)?;
         if cookie.len() > MAX_COOKIE {
             return Err(NotKept::IdentityTooLarge(cookie.len()));
         }
         let mut cookies = vec![cookie];
-        let mut kept: Vec<String> = Vec::new();
         let value = Tokens {
             session: session.id,
             refresh_token: session_tokens.refresh.as_ref().map(|token| token.0.expose().clone()),
@@ -332,18 +288,15 @@ impl<'c> CookieStore<'c> {
         };
         if value.refresh_token.is_some() || value.id_token.is_some() || value.access_token.is_some() {
             let sealed = self.seal(tokens, &value, entropy)?;
-            for (name, part) in
-                split_into_parts(tokens, &sealed, MAX_COOKIE.saturating_sub(set("", "").len()))
-            {
-                cookies.push(set(&name, &part));
-                kept.push(name);
-            }
-            if kept.len() > MAX_PARTS {
-                return Err(NotKept::TokensTooLarge(sealed.len()));
+            let parts = self.in_cookies(tokens, &sealed, max_age, *same_site);
+            cookies.extend(parts.ok_or(NotKept::TokensTooLarge(sealed.len()))?);
+        }
+        for name in present {
+            let is_kept = |cookie: &String| cookie.split('=').next() == Some(name.as_str());
+            if !cookies.iter().any(is_kept) {
+                cookies.push(self.pool.cookies.delete(name));
             }
         }
-        let stale = present.iter().filter(|name| !kept.contains(name));
-        cookies.extend(stale.map(|name| self.pool.cookies.delete(name)));
         Ok(cookies)
     }
 }

@@ -39,8 +39,20 @@ pub const FORM: Words = words(
 );
 pub const FORM_HELP: &str = "Sign in, which opens in a new tab. Then come back to this one, go back to the form with your browser's back button, and send it again.";
 
+/// In the place of [`FORM_HELP`]'s last word, where the form may stand at another host than people sign in at.
+pub fn form_elsewhere(site: &str) -> String {
+    format!(
+        "People sign in at {site}. If that isn't where you filled the form in, do so again in the new tab."
+    )
+}
+
 /// The step between signing in and the app that `SameSite=Strict` needs.
 pub const SIGNED_IN: Words = words("You are signed in", "In a moment you will be where you wanted to go.");
+
+/// For whoever asked for an address too long to be kept while they signed in.
+pub const QUERY_LOST: &str = "The address that you asked for was too long to be kept while you signed in. You will be brought to its page without the query, the part behind the question mark.";
+/// The same where not even the page's own address could be kept.
+pub const ADDRESS_LOST: &str = "The address that you asked for was too long to be kept while you signed in. You will be brought to the start page.";
 
 pub const SIGNED_OUT: Words = words("You are signed out", "It is safe to close this window.");
 pub const CONFIRM_SIGN_OUT: Words = words(

@@ -110,14 +110,15 @@ impl Authenticator {
     }
 
     fn send_to_sign_in(&mut self, rule: &Rule, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let (response, event) = sign_in::challenge(visit, rule.unauthenticated, &rule.pools, around.entropy);
+        let mut log = Vec::new();
+        let response = sign_in::challenge(visit, rule.unauthenticated, &rule.pools, around, &mut log);
         self.account.rule = Some(rule.label());
         self.account.course = match response.status {
             401 => Course::Unauthenticated,
             403 => Course::Forbidden,
             _ => Course::SignIn,
         };
-        self.respond((response, event))
+        self.respond((response, log))
     }
 
     fn let_pass(

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use crate::authenticator::Authenticator;
 use crate::calls::Purpose;
-use crate::client::wants_json;
+use crate::client::{Client, wants_json};
 use crate::decision::{Decision, StreamId, Surroundings};
 use crate::flow::callback::{Arrival, Exchange, arrive, finished_before, refusal};
+use crate::flow::elsewhere::to_public_url;
 use crate::flow::failure::SignInFailure;
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
@@ -31,7 +32,11 @@ impl Authenticator {
             return Decision::Respond(method_not_allowed(allowed));
         }
         match own {
-            OwnPath::SignIn => self.respond(sign_in::start(visit, around.entropy)),
+            OwnPath::SignIn => {
+                let mut log = Vec::new();
+                let response = sign_in::start(visit, around, &mut log);
+                self.respond((response, log))
+            }
             OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(visit)),
             OwnPath::SignOut => self.sign_out(visit, around),
             OwnPath::Me => self.me(visit, around),
@@ -48,16 +53,25 @@ impl Authenticator {
             }
             Ok((None, _)) if wants_json(visit.request) => Decision::Respond(sign_in::unauthenticated(visit)),
             Ok((None, _)) => {
-                self.respond(sign_in::challenge(visit, Unauthenticated::Auto, &[], around.entropy))
+                let mut log = Vec::new();
+                let response = sign_in::challenge(visit, Unauthenticated::Auto, &[], around, &mut log);
+                self.respond((response, log))
             }
             Err(decision) => *decision,
         }
     }
 
     fn sign_out(&mut self, visit: &Visit<'_>, around: &Surroundings<'_>) -> Decision {
+        let mut log = Vec::new();
         let (response, event) = match sign_out::sign_out(visit) {
             SignOut::Refused(response, event) => (response, event),
             SignOut::Obeyed(response, revoke, event) => {
+                // Where the session is at `public_url` alone, so are the cookies to be cleared.
+                if visit.client() == Client::Navigation
+                    && let Some(sent) = to_public_url(visit, around, &mut log)
+                {
+                    return self.respond((sent, log));
+                }
                 // A session is revoked once, however often its cookie is shown here. Where too much is under
                 // way, the token lives on at Cognito; the person is out here.
                 if self.sessions.end(visit, around.shared) {
@@ -72,7 +86,7 @@ impl Authenticator {
     }
 
     fn handle_callback(&mut self, visit: &Visit<'_>, around: &mut Surroundings<'_>) -> Decision {
-        let (mut exchange, callout) = match arrive(visit) {
+        let (mut exchange, callout) = match arrive(visit, around.entropy) {
             Arrival::Done(response, event) => return self.respond((response, event)),
             Arrival::Redeem(exchange, callout) => (exchange, callout),
         };

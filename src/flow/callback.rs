@@ -7,6 +7,7 @@ use crate::cookie::SameSite;
 use crate::decision::StreamId;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
+use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{Bench, NewTokens, News, Verdict};
 use crate::http::{Callout, CalloutResult, Response, parse_query};
@@ -17,9 +18,10 @@ use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
 use crate::pool::Pool;
 use crate::return_to::ReturnTo;
-use crate::secret::{Secret, random_bytes};
-use crate::session::{CookieStore, Flow, FlowId, MAX_COPIES, NotKept, Session};
+use crate::secret::{Entropy, Secret, random_bytes};
+use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
 use crate::texts;
+use crate::time::UnixTime;
 
 /// What a callback needs of the request that brought it, once that is gone from view.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Visitor {
     token_parts: Vec<String>,
     /// `Set-Cookie` values that end sessions of other pools, and what is of the other kind.
     without_others: Vec<String>,
+    /// `Set-Cookie` values that end the sign-in itself.
+    without_flow: Vec<String>,
 }
 
 /// A callback, as far as it can be judged at once.
@@ -67,7 +71,7 @@ pub enum Step {
 }
 
 /// Judges a callback. No call is made before the state has opened a flow of this very browser.
-pub fn arrive(visit: &Visit<'_>) -> Arrival {
+pub fn arrive(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> Arrival {
     let refuse = |failure: SignInFailure| {
         let (response, event) = refusal(visit, &failure);
         Arrival::Done(response, event)
@@ -93,9 +97,10 @@ pub fn arrive(visit: &Visit<'_>) -> Arrival {
     match response.outcome {
         Outcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
-            let (page, event) = failed(visit.config, &failure, &visitor(visit, pool), &flow);
-            let gone = pool.cookies.delete(&pool.cookies.flow_name(&id));
-            Arrival::Done(page.with_cookies([gone]), Some(event))
+            let visitor = visitor(visit, pool, &id);
+            let again = again(visit.config, pool, &visitor, &flow, visit.now, entropy);
+            let (page, event) = failed(visit.config, &failure, &visitor, &again);
+            Arrival::Done(page, Some(event))
         }
         Outcome::Code(code) => {
             let cognito = &pool.cognito;
@@ -106,7 +111,7 @@ pub fn arrive(visit: &Visit<'_>) -> Arrival {
                 &flow.redirect_uri,
                 &verifier,
             );
-            let (visitor, pool) = (visitor(visit, pool), Rc::clone(pool));
+            let (visitor, pool) = (visitor(visit, pool, &id), Rc::clone(pool));
             let exchange = Exchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
             Arrival::Redeem(Box::new(exchange), callout)
         }
@@ -124,7 +129,7 @@ pub fn finished_before(visit: &Visit<'_>) -> (Response, Option<Event>) {
 /// The page for a callback that ends before its flow is known.
 pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
     let reference = visit.reference();
-    let response = failure.page(visit.config, &reference, &ReturnTo::start_page());
+    let response = failure.page(visit.config, &reference, &Link::to(&ReturnTo::start_page().into()));
     // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
     let query = parse_query(visit.request.query());
     let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
@@ -142,33 +147,44 @@ fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Po
     let (id, _) = state.expose().split_once('.')?;
     let id = FlowId::parse(id)?;
     let of = |pool: &'a Rc<Pool>| {
-        let (name, store) = (pool.cookies.flow_name(&id), visit.store(pool));
-        let flow = visit
-            .cookies
-            .values(&name)
-            .take(MAX_COPIES)
-            .find_map(|sealed| store.open::<Flow>(&name, sealed))?;
-        let ours = flow.state(&id).matches(state.expose().as_bytes());
+        let flow = visit.store(pool).flow(&visit.cookies, &id)?;
+        let ours = !flow.is_only_offered() && flow.state(&id).matches(state.expose().as_bytes());
         (ours && flow.is_alive(visit.now)).then_some((pool, flow))
     };
     let (pool, flow) = visit.pools.iter().find_map(of)?;
     Some((pool, id, flow))
 }
 
-fn visitor(visit: &Visit<'_>, pool: &Pool) -> Visitor {
+fn visitor(visit: &Visit<'_>, pool: &Pool, id: &FlowId) -> Visitor {
+    let mut without_flow = Vec::new();
+    pool.cookies.end_flow(&visit.cookies, id, &mut without_flow);
     Visitor {
         host: visit.origin.host().to_owned(),
         reference: visit.reference(),
         token_parts: pool.cookies.token_parts(&visit.cookies),
         without_others: visit.without_others(pool),
+        without_flow,
     }
 }
 
-fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, flow: &Flow) -> (Response, Event) {
-    let again =
-        ReturnTo::parse(flow.return_to.as_bytes(), &config.paths).unwrap_or_else(ReturnTo::start_page);
-    let response = failure.page(config, &visitor.reference, &again);
-    (response, failure.event(&visitor.reference))
+/// The link that begins a sign-in anew that has failed. A long address is kept once more, without what belonged to this one.
+fn again(
+    config: &Config,
+    pool: &Pool,
+    visitor: &Visitor,
+    flow: &Flow,
+    now: UnixTime,
+    entropy: &mut dyn Entropy,
+) -> Link {
+    let store = CookieStore::new(config, pool, &visitor.host);
+    let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
+    // It was kept before, so there is nothing to tell.
+    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
+}
+
+fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &Link) -> (Response, Event) {
+    let response = failure.page(config, &visitor.reference, again);
+    (response.with_cookies(visitor.without_flow.iter().cloned()), failure.event(&visitor.reference))
 }
 
 impl Exchange {
@@ -195,11 +211,11 @@ impl Exchange {
                     self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
                     self.verify(bench)
                 }
-                Err(error) => self.fail(bench.config, &SignInFailure::Token(error)),
+                Err(error) => self.fail(bench, &SignInFailure::Token(error)),
             },
             Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, bench) {
                 Ok(news) => self.finish(news, bench),
-                Err(error) => self.fail(bench.config, &SignInFailure::Attributes(error)),
+                Err(error) => self.fail(bench, &SignInFailure::Attributes(error)),
             },
         }
     }
@@ -215,7 +231,7 @@ impl Exchange {
             Verdict::KeysMissing => SignInFailure::KeysMissing,
             Verdict::Bad(error) => SignInFailure::IdToken(error),
         };
-        self.fail(bench.config, &failure)
+        self.fail(bench, &failure)
     }
 
     fn finish(self, news: News, bench: &mut Bench<'_, '_>) -> Step {
@@ -225,7 +241,7 @@ impl Exchange {
             .of_pool(&self.pool.name);
         match self.open_session(news, bench) {
             Ok(response) => Step::Done(self.streams, response, event),
-            Err(error) => self.fail(bench.config, &SignInFailure::NotKept(error)),
+            Err(error) => self.fail(bench, &SignInFailure::NotKept(error)),
         }
     }
 
@@ -242,36 +258,41 @@ impl Exchange {
         };
         let present = &self.visitor.token_parts;
         let cookies = store.keep(&session, &news.tokens, present, around.now, around.entropy)?;
-        let return_to = ReturnTo::parse(self.flow.return_to.as_bytes(), &config.paths)
-            .unwrap_or_else(ReturnTo::start_page);
-        Ok(leave(config, &self.pool, &return_to)
+        Ok(self
+            .leave(bench)
             .with_cookies(self.visitor.without_others.iter().cloned())
             .with_cookies(cookies)
-            .with_cookies([self.flow_cookie_gone()]))
+            .with_cookies(self.visitor.without_flow.iter().cloned()))
     }
 
-    /// The flow is spent, so its cookie goes.
-    fn flow_cookie_gone(&self) -> String {
-        let cookies = &self.pool.cookies;
-        cookies.delete(&cookies.flow_name(&self.id))
+    /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
+    /// cookies along its chain, so with those a page of this site has to take the last step.
+    fn leave(&self, bench: &mut Bench<'_, '_>) -> Response {
+        let config = bench.config;
+        let destination = Destination::of_flow(&self.flow, config);
+        if self.pool.cookies.same_site != SameSite::Strict || destination.is_shortened {
+            return destination.way(config);
+        }
+        let page = Page::saying(&config.pages, 200, texts::SIGNED_IN);
+        let target = destination.target.as_str();
+        if destination.is_short() {
+            return page.action(texts::CONTINUE, target).moving_on_to(target).into_response();
+        }
+        // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
+        let link = self.again(bench);
+        let target = link.below(&config.paths.sign_in);
+        page.action(texts::CONTINUE, &target).moving_on_to(&target).into_response().with_cookies(link.cookies)
+    }
+
+    fn again(&self, bench: &mut Bench<'_, '_>) -> Link {
+        let Bench { config, around, .. } = bench;
+        again(config, &self.pool, &self.visitor, &self.flow, around.now, around.entropy)
     }
 
     /// Ends the exchange on a page.
-    pub fn fail(self, config: &Config, failure: &SignInFailure) -> Step {
-        let (response, event) = failed(config, failure, &self.visitor, &self.flow);
-        let flow_cookie = self.flow_cookie_gone();
-        Step::Done(self.streams, response.with_cookies([flow_cookie]), event)
+    fn fail(self, bench: &mut Bench<'_, '_>, failure: &SignInFailure) -> Step {
+        let again = self.again(bench);
+        let (response, event) = failed(bench.config, failure, &self.visitor, &again);
+        Step::Done(self.streams, response, event)
     }
-}
-
-/// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
-/// cookies along its chain, so with those a page of this site has to take the last step.
-fn leave(config: &Config, pool: &Pool, return_to: &ReturnTo) -> Response {
-    if pool.cookies.same_site != SameSite::Strict {
-        return Response::redirect(return_to.as_str().to_owned());
-    }
-    Page::saying(&config.pages, 200, texts::SIGNED_IN)
-        .action(texts::CONTINUE, return_to.as_str())
-        .moving_on_to(return_to.as_str())
-        .into_response()
 }

@@ -4,13 +4,12 @@
 use crate::attributes::AttributesError;
 use crate::config::Config;
 use crate::event::{Event, Level};
-use crate::flow::sign_in::sign_in_link;
+use crate::flow::destination::Link;
 use crate::http::Response;
 use crate::oidc::authorization::NoAuthorizationResponse;
 use crate::oidc::jwt::TokenFault;
 use crate::oidc::token::{OAuthError, TokenError};
 use crate::page::Page;
-use crate::return_to::ReturnTo;
 use crate::session::NotKept;
 use crate::texts::{self, Words};
 
@@ -48,16 +47,17 @@ pub enum SignInFailure {
 
 impl SignInFailure {
     /// The page: in plain words, with a reference and a way to try again.
-    pub fn page(&self, config: &Config, reference: &str, return_to: &ReturnTo) -> Response {
+    /// The cookies of the link go with it.
+    pub fn page(&self, config: &Config, reference: &str, again: &Link) -> Response {
         let (status, words) = self.words();
         let page = Page::saying(&config.pages, status, words);
-        let again = sign_in_link(&config.paths.sign_in, return_to);
+        let address = again.below(&config.paths.sign_in);
         let page = match self {
             // That won't help before somebody has mended it.
-            Self::NotKept(_) => page.link(texts::TRY_AGAIN, &again),
-            _ => page.action(texts::TRY_AGAIN, &again),
+            Self::NotKept(_) => page.link(texts::TRY_AGAIN, &address),
+            _ => page.action(texts::TRY_AGAIN, &address),
         };
-        let response = page.reference(reference).into_response();
+        let response = page.reference(reference).into_response().with_cookies(again.cookies.iter().cloned());
         if status == 503 { response.with("retry-after", "5".to_owned()) } else { response }
     }
 

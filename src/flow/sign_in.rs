@@ -5,10 +5,13 @@ use std::rc::Rc;
 use serde_json::json;
 
 use crate::client::{Client, is_prefetch};
+use crate::decision::Surroundings;
 use crate::event::{Event, Level};
+use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK, make_room};
+use crate::flow::elsewhere::{is_elsewhere, to_public_url};
 use crate::flow::failure::SignInFailure;
 use crate::flow::{Visit, forbidden};
-use crate::http::{Response, format_query, parse_query};
+use crate::http::{Response, parse_query};
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::page::Page;
@@ -16,43 +19,39 @@ use crate::pool::Pool;
 use crate::return_to::ReturnTo;
 use crate::rules::Unauthenticated;
 use crate::secret::{Entropy, NoEntropy, random_bytes};
-use crate::session::{Flow, FlowId, MAX_COPIES};
+use crate::session::{Flow, FlowId};
 use crate::texts;
 
-/// Sign-ins under way that one browser may have; the oldest makes room.
-const MAX_FLOWS: usize = 5;
-
-/// How much of an address the links of one page may repeat. Each character may take five there, and a page stays
-/// below 10 KB.
-const MAX_LINK: usize = 900;
-
-/// Answers a request that needs a session and has none. `wanted` names the pools of which it must be;
-/// any will do where it is empty.
+/// Answers a request that needs a session and has none, and adds to the log. `wanted` names the pools of which it must
+/// be; any will do where it is empty.
 pub fn challenge(
     visit: &Visit<'_>,
     how: Unauthenticated,
     wanted: &[String],
-    entropy: &mut dyn Entropy,
-) -> (Response, Option<Event>) {
+    around: &mut Surroundings<'_>,
+    log: &mut Vec<Event>,
+) -> Response {
     match asked_by(visit, how) {
-        Client::Navigation => {
-            let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-            let here = here.unwrap_or_else(ReturnTo::start_page);
-            let wanted_here = |pool: &&Rc<Pool>| wanted.is_empty() || wanted.contains(&pool.name);
-            let pools: Vec<&Rc<Pool>> = visit.pools.iter().filter(wanted_here).collect();
-            if pools.is_empty() {
-                // Nobody who may pass can sign in at this host.
-                return (forbidden(visit, None), None);
-            }
-            if pools.len() > 1 && visit.client() != Client::Navigation {
-                // A page in the place of what was asked for would be taken for it.
-                return (Response::redirect(sign_in_link(&visit.config.paths.sign_in, &here)), None);
-            }
-            begin(visit, &pools, here, entropy)
-        }
-        Client::FormNavigation => (form_page(visit), None),
-        Client::Grpc | Client::Other => (unauthenticated(visit), None),
+        Client::Navigation => {}
+        Client::FormNavigation => return form_page(visit, around.entropy, log),
+        Client::Grpc | Client::Other => return unauthenticated(visit),
     }
+    if let Some(sent) = to_public_url(visit, around, log) {
+        return sent;
+    }
+    let here = Destination::of_request(visit);
+    let wanted_here = |pool: &&Rc<Pool>| wanted.is_empty() || wanted.contains(&pool.name);
+    let pools: Vec<&Rc<Pool>> = visit.pools.iter().filter(wanted_here).collect();
+    let Some(pool) = pools.first() else {
+        // Nobody who may pass can sign in at this host.
+        return forbidden(visit, None);
+    };
+    if pools.len() > 1 && visit.client() != Client::Navigation {
+        // A page in the place of what was asked for would be taken for it.
+        let link = link(visit, pool, &here, MAX_LINK, around.entropy, log);
+        return Response::redirect(link.below(&visit.config.paths.sign_in)).with_cookies(link.cookies);
+    }
+    begin(visit, &pools, &here, around.entropy, log)
 }
 
 /// What a client is taken for. A rule may say that nobody is sent to sign in, or everybody whom a redirect
@@ -68,18 +67,52 @@ fn asked_by(visit: &Visit<'_>, how: Unauthenticated) -> Client {
     }
 }
 
-/// Answers the sign-in path: `?return=/path` says where to go afterwards, `?pool=name` which pool it is.
-pub fn start(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> (Response, Option<Event>) {
+/// Answers the sign-in path: `?return=/path` says where to go afterwards, `?pool=name` which pool it is, and `?flow=id`
+/// that a page has kept an address which is too long for `return`.
+pub fn start(visit: &Visit<'_>, around: &mut Surroundings<'_>, log: &mut Vec<Event>) -> Response {
     let by_script = visit.request.has("sec-fetch-mode") && visit.client() != Client::Navigation;
     if by_script || is_prefetch(visit.request) {
-        return (unauthenticated(visit), None);
+        return unauthenticated(visit);
+    }
+    if let Some(sent) = to_public_url(visit, around, log) {
+        return sent;
     }
     let query = parse_query(visit.request.query());
+    let one = |wanted| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
     let return_to = ReturnTo::of_query(visit.request.query(), &visit.config.paths);
-    let wanted = query.iter().find(|(name, _)| name == "pool").map(|(_, name)| name);
+    let mut destination: Destination = return_to.unwrap_or_else(ReturnTo::start_page).into();
     let chosen: Vec<&Rc<Pool>> =
-        visit.pools.iter().filter(|pool| wanted.is_some_and(|name| *name == pool.name)).collect();
-    begin(visit, &chosen, return_to.unwrap_or_else(ReturnTo::start_page), entropy)
+        visit.pools.iter().filter(|pool| one("pool").is_some_and(|name| *name == pool.name)).collect();
+    if let Some(id) = one("flow") {
+        let Some((flow, id)) = find_offered(visit, id) else {
+            let lost = destination.lost(&visit.reference(), log);
+            return begin(visit, &chosen, &lost, around.entropy, log);
+        };
+        destination = Destination::of_flow(&flow, visit.config);
+        if one("pool").is_none()
+            && let Some((_, session)) = visit.session()
+            && session.signed_in_at >= flow.started_at
+        {
+            let mut gone = Vec::new();
+            end_offered(visit, &id, &mut gone);
+            return destination.way(visit.config).with_cookies(gone);
+        }
+        destination.offered = Some(id);
+    }
+    begin(visit, &chosen, &destination, around.entropy, log)
+}
+
+/// The sign-in that a page has offered.
+fn find_offered(visit: &Visit<'_>, id: &str) -> Option<(Flow, FlowId)> {
+    let id = FlowId::parse(id)?;
+    let flow = visit.pools.iter().find_map(|pool| visit.store(pool).flow(&visit.cookies, &id))?;
+    (flow.is_only_offered() && flow.is_alive(visit.now)).then_some((flow, id))
+}
+
+/// Ends the sign-in that a page has offered: adds to `gone` what deletes it, and says how many bytes of the request
+/// that is.
+fn end_offered(visit: &Visit<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
+    visit.pools.iter().map(|pool| pool.cookies.end_flow(&visit.cookies, id, gone)).sum()
 }
 
 /// `401` in JSON, for scripts and programs.
@@ -89,31 +122,63 @@ pub fn unauthenticated(visit: &Visit<'_>) -> Response {
 }
 
 /// `401` for a form: a redirect would lose what was typed, the back button keeps it.
-fn form_page(visit: &Visit<'_>) -> Response {
-    let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
-    let here = here.unwrap_or_else(ReturnTo::start_page);
-    Page::saying(&visit.config.pages, 401, texts::FORM)
-        .text(texts::FORM_HELP)
-        .action_in_new_tab(texts::SIGN_IN, &sign_in_link(&visit.config.paths.sign_in, &here))
+fn form_page(visit: &Visit<'_>, entropy: &mut dyn Entropy, log: &mut Vec<Event>) -> Response {
+    let here = Destination::of_request(visit);
+    let mut page = Page::saying(&visit.config.pages, 401, texts::FORM).text(texts::FORM_HELP);
+    let sign_in = &visit.config.paths.sign_in;
+    let (address, cookies) = match visit.pools.first() {
+        Some(pool) if !is_elsewhere(visit) => {
+            let link = link(visit, pool, &here, MAX_LINK, entropy, log);
+            (link.below(sign_in), link.cookies)
+        }
+        _ => {
+            page = page.text(&texts::form_elsewhere(visit.origin.host()));
+            // This host's cookies are of no use there.
+            let link = Link::without_cookies(&here, MAX_LINK);
+            (visit.origin.url() + &link.below(sign_in), link.cookies)
+        }
+    };
+    page.action_in_new_tab(texts::SIGN_IN, &address)
         .reference(&visit.reference())
         .into_response()
         .with("www-authenticate", "Bearer".to_owned())
+        .with_cookies(cookies)
 }
 
 /// A page with one link a pool.
-fn chooser(visit: &Visit<'_>, pools: &[&Rc<Pool>], return_to: &ReturnTo) -> Response {
-    let return_to = return_to.no_longer_than(MAX_LINK / pools.len().max(1));
-    let choices = pools.iter().map(|pool| {
-        let query = format_query([("pool", pool.name.as_str()), ("return", return_to.as_str())]);
-        (pool.label.as_str(), format!("{}?{query}", visit.config.paths.sign_in))
-    });
-    Page::saying(&visit.config.pages, 200, texts::CHOOSE).choices(texts::CHOOSE_WITH, choices).into_response()
+fn chooser(
+    visit: &Visit<'_>,
+    pools: &[&Rc<Pool>],
+    destination: &Destination,
+    entropy: &mut dyn Entropy,
+    log: &mut Vec<Event>,
+) -> Response {
+    let Some(first) = pools.first() else { return unauthenticated(visit) };
+    let link = link(visit, first, destination, MAX_LINK / pools.len().max(1), entropy, log);
+    let sign_in = &visit.config.paths.sign_in;
+    let choices = pools.iter().map(|pool| (pool.label.as_str(), link.of_pool(sign_in, pool)));
+    Page::saying(&visit.config.pages, 200, texts::CHOOSE)
+        .choices(texts::CHOOSE_WITH, choices)
+        .into_response()
+        .with_cookies(link.cookies)
 }
 
-/// The path that starts a sign-in and returns to `return_to`.
-pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
-    let return_to = return_to.no_longer_than(MAX_LINK);
-    format!("{sign_in}?{}", format_query([("return", return_to.as_str())]))
+/// A link for a page that answers this request, with the cookies that it needs.
+fn link(
+    visit: &Visit<'_>,
+    pool: &Pool,
+    destination: &Destination,
+    max: usize,
+    entropy: &mut dyn Entropy,
+    log: &mut Vec<Event>,
+) -> Link {
+    let (mut cookies, freed) = make_room(visit);
+    let mut link = Keeper::of_visit(visit, pool, freed).link(destination, max, entropy, log);
+    if !link.cookies.is_empty() {
+        cookies.append(&mut link.cookies);
+        link.cookies = cookies;
+    }
+    link
 }
 
 /// Sends a browser to Cognito, or has the person choose where more than one of `pools` is possible. None
@@ -121,66 +186,62 @@ pub fn sign_in_link(sign_in: &str, return_to: &ReturnTo) -> String {
 fn begin(
     visit: &Visit<'_>,
     pools: &[&Rc<Pool>],
-    return_to: ReturnTo,
+    destination: &Destination,
     entropy: &mut dyn Entropy,
-) -> (Response, Option<Event>) {
+    log: &mut Vec<Event>,
+) -> Response {
     let possible: Vec<&Rc<Pool>> =
         if pools.is_empty() { visit.pools.iter().collect() } else { pools.to_vec() };
-    let Some(pool) = possible.first() else { return (unauthenticated(visit), None) };
+    let Some(pool) = possible.first() else { return unauthenticated(visit) };
     if pool.cookies.attributes.secure && !visit.origin.is_secure() {
-        return to_https(visit);
+        return to_https(visit, log);
     }
     if possible.len() > 1 {
-        return (chooser(visit, &possible, &return_to), None);
+        return chooser(visit, &possible, destination, entropy, log);
     }
-    match redirect_to_cognito(visit, pool, return_to, entropy) {
+    match redirect_to_cognito(visit, pool, destination, entropy, log) {
         Ok(response) => {
             let event = Event::new(Level::Debug, "sign_in.started").with("request_id", visit.reference());
-            (response, Some(event.of_pool(&pool.name)))
+            log.push(event.of_pool(&pool.name));
+            response
         }
         Err(NoEntropy) => {
             let failure = SignInFailure::NoEntropy;
-            let again = ReturnTo::start_page();
-            (failure.page(visit.config, &visit.reference(), &again), Some(failure.event(&visit.reference())))
+            let again = Link::without_cookies(destination, MAX_LINK);
+            log.push(failure.event(&visit.reference()));
+            failure.page(visit.config, &visit.reference(), &again)
         }
     }
 }
 
 /// No sign-in begins over plain http: browsers would not keep the flow cookie, nor should they.
-fn to_https(visit: &Visit<'_>) -> (Response, Option<Event>) {
+fn to_https(visit: &Visit<'_>, log: &mut Vec<Event>) -> Response {
     if visit.client() != Client::Navigation {
-        return (unauthenticated(visit), None);
+        return unauthenticated(visit);
     }
-    let mut url = visit.origin.https_url();
-    for byte in visit.request.target() {
-        match byte {
-            0x21..=0x7e => url.push(char::from(*byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    let event = Event::new(Level::Info, "sign_in.to_https").with("request_id", visit.reference()).with(
+    log.push(Event::new(Level::Info, "sign_in.to_https").with("request_id", visit.reference()).with(
         "hint",
         "if browsers come by https already, have Envoy believe X-Forwarded-Proto (xff_num_trusted_hops) or set `public_url`",
-    );
-    (Response::redirect(url), Some(event))
+    ));
+    Response::redirect(visit.origin.https_url() + &visit.request.target_as_text())
 }
 
 fn redirect_to_cognito(
     visit: &Visit<'_>,
     pool: &Pool,
-    return_to: ReturnTo,
+    destination: &Destination,
     entropy: &mut dyn Entropy,
+    log: &mut Vec<Event>,
 ) -> Result<Response, NoEntropy> {
     let cognito = &pool.cognito;
     let (nonce, code_verifier) = (Nonce::random(entropy)?, CodeVerifier::random(entropy)?);
     let id = FlowId::random(entropy)?;
-    let flow = Flow {
+    let mut flow = Flow {
         secret: random_bytes(entropy)?,
         nonce: nonce.0.expose().clone(),
         code_verifier: code_verifier.0.expose().clone(),
         redirect_uri: format!("{}{}", visit.origin.url(), visit.config.paths.callback),
-        return_to: String::new(),
-        started_at: visit.now,
+        ..Flow::offered(visit.now)
     };
     let state = flow.state(&id);
     let url = AuthorizationRequest {
@@ -194,57 +255,19 @@ fn redirect_to_cognito(
         extra: &cognito.authorize_params,
     }
     .to_url();
-    let cookie = flow_cookie(visit, pool, &id, flow, &return_to, entropy)?;
-    Ok(Response::redirect(url).with_cookies(make_room(visit)).with_cookies([cookie]))
-}
-
-/// The flow cookie. An address too long for a cookie is kept without its query, or not at all: better
-/// to land a step away than not to sign in.
-fn flow_cookie(
-    visit: &Visit<'_>,
-    pool: &Pool,
-    id: &FlowId,
-    mut flow: Flow,
-    return_to: &ReturnTo,
-    entropy: &mut dyn Entropy,
-) -> Result<String, NoEntropy> {
-    let (cookies, store) = (&pool.cookies, visit.store(pool));
-    let name = cookies.flow_name(id);
-    let mut cookie = String::new();
-    for target in [return_to, &return_to.path_only(), &ReturnTo::start_page()] {
-        target.as_str().clone_into(&mut flow.return_to);
-        let sealed = store.seal(&name, &flow, entropy)?;
-        let max_age = Flow::LIFETIME.as_secs();
-        cookie = cookies.attributes.set(&name, &sealed, max_age, cookies.flow_same_site());
-        if cookie.len() <= crate::cookie::MAX_COOKIE {
-            break;
-        }
+    let (mut cookies, freed) = make_room(visit);
+    let told = log.len();
+    let keeper = Keeper::of_visit(visit, pool, freed);
+    let mut kept = keeper.keep(&id, &mut flow, destination, entropy, log)?;
+    if let Some(offered) = &destination.offered
+        && log.len() > told
+    {
+        // The page that led here holds it, too, and gives way.
+        log.truncate(told);
+        let freed = freed + end_offered(visit, offered, &mut cookies);
+        let keeper = Keeper::of_visit(visit, pool, freed);
+        kept = keeper.keep(&id, &mut flow, destination, entropy, log)?;
     }
-    Ok(cookie)
-}
-
-/// `Set-Cookie` values that delete flow cookies, so that the new one is at most the fifth: what is over
-/// or doesn't open, and then the oldest. Where cookies are shared over a domain, those that don't open may
-/// be another app's, and are left to expire.
-fn make_room(visit: &Visit<'_>) -> Vec<String> {
-    let (mut alive, mut gone) = (Vec::new(), Vec::new());
-    for pool in visit.pools {
-        let (cookies, store) = (&pool.cookies, visit.store(pool));
-        for name in cookies.flow_names(&visit.cookies) {
-            let copies = visit.cookies.values(&name).take(MAX_COPIES);
-            let flow = copies.filter_map(|sealed| store.open::<Flow>(&name, sealed)).next();
-            let delete = cookies.delete(&name);
-            match flow {
-                Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, delete)),
-                None if cookies.attributes.domain.is_some() => {}
-                _ => gone.push(delete),
-            }
-        }
-    }
-    while alive.len() >= MAX_FLOWS {
-        let oldest = alive.iter().enumerate().min_by_key(|(_, (started_at, _))| *started_at);
-        let Some((oldest, _)) = oldest else { break };
-        gone.push(alive.swap_remove(oldest).1);
-    }
-    gone
+    cookies.append(&mut kept);
+    Ok(Response::redirect(url).with_cookies(cookies))
 }

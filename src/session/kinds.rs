@@ -36,7 +36,7 @@ impl CookieStore<'_> {
     /// to what is enough.
     pub(super) fn tokens(&self, cookies: &Cookies<'_>, is_enough: &dyn Fn(&Tokens) -> bool) -> Vec<Tokens> {
         let (name, own) = (&self.pool.cookies.tokens, self.own_kind());
-        let (sealed, mut found) = (self.sealed_tokens(cookies), Vec::new());
+        let (sealed, mut found) = (sealed_values(cookies, name), Vec::new());
         for kind in [own, !own] {
             for sealed in &sealed {
                 let Some(tokens) = self.unseal(kind, name, sealed).and_then(|bytes| decode::<Tokens>(&bytes))
@@ -53,36 +53,35 @@ impl CookieStore<'_> {
         found
     }
 
-    /// The values of the token cookies, those in parts joined.
-    fn sealed_tokens(&self, cookies: &Cookies<'_>) -> Vec<Vec<u8>> {
-        let name = &self.pool.cookies.tokens;
-        let mut sealed: Vec<Vec<u8>> = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec).collect();
-        for copy in 0..cookies.values(&format!("{name}.1")).take(MAX_COPIES).count() {
-            sealed.extend(joined_parts(cookies, name, copy));
-        }
-        sealed
-    }
-
     /// `Set-Cookie` values that delete what a request carries of the other kind. They must stand before those that set a
     /// cookie of the same name, for clients that know of no kinds.
     pub fn leftovers(&self, cookies: &Cookies<'_>) -> Vec<String> {
         let names = &self.pool.cookies;
         let mut left: Vec<String> = Vec::new();
         let is_left =
-            |name: &str| cookies.values(name).take(MAX_COPIES).any(|sealed| self.is_other_kind(name, sealed));
-        if is_left(&names.identity)
-            || self.sealed_tokens(cookies).iter().any(|sealed| self.is_other_kind(&names.tokens, sealed))
-        {
+            |name: &str| sealed_values(cookies, name).iter().any(|sealed| self.is_other_kind(name, sealed));
+        if is_left(&names.identity) || is_left(&names.tokens) {
             left.push(names.identity.clone());
             left.extend(names.token_parts(cookies));
         }
-        left.extend(names.flow_names(cookies).into_iter().filter(|name| is_left(name)));
+        for id in names.flow_ids(cookies).iter().filter(|id| is_left(&names.flow_name(id))) {
+            left.extend(names.flow_parts(cookies, id));
+        }
         left.iter().map(|name| names.delete_other_kind(name)).collect()
     }
 
     fn is_other_kind(&self, name: &str, sealed: &[u8]) -> bool {
         self.unseal(!self.own_kind(), name, sealed).is_some()
     }
+}
+
+/// The values of the cookies of a name, those in parts joined.
+pub(super) fn sealed_values(cookies: &Cookies<'_>, name: &str) -> Vec<Vec<u8>> {
+    let mut sealed: Vec<Vec<u8>> = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec).collect();
+    for copy in 0..cookies.values(&format!("{name}.1")).take(MAX_COPIES).count() {
+        sealed.extend(joined_parts(cookies, name, copy));
+    }
+    sealed
 }
 
 /// A value from what was sealed. What isn't whole is `None`.

@@ -8,7 +8,7 @@ use envoy_cognito::config::Config;
 use envoy_cognito::cookie::Cookies;
 use envoy_cognito::hostname;
 use envoy_cognito::pool::Pool;
-use envoy_cognito::session::{CookieStore, Flow, Session};
+use envoy_cognito::session::{CookieStore, Session};
 use envoy_cognito::time::UnixTime;
 
 use crate::tool::cookie::pasted::Pasted;
@@ -63,6 +63,11 @@ pub fn show(request: &Request<'_>) -> Result<Shown, String> {
     Ok(shown)
 }
 
+/// Whether a cookie is that one, or a part of it.
+fn is_part_of(name: &str, whole: &str) -> bool {
+    name.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// What opens the cookies of a pool at a host.
 struct Opener<'r> {
     config: &'r Config,
@@ -95,9 +100,8 @@ impl Request<'_> {
     fn note_the_rest(&self, cookies: &Cookies<'_>, ours: &[String], shown: &mut Shown) {
         for name in ours {
             let is_shown = shown.sessions.iter().any(|session| session.cookie == *name)
-                || shown.sign_ins_under_way.iter().any(|flow| flow.cookie == *name)
-                // A part of it.
-                || shown.tokens.iter().any(|tokens| name.strip_prefix(&tokens.cookie).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+                || shown.sign_ins_under_way.iter().any(|flow| is_part_of(name, &flow.cookie))
+                || shown.tokens.iter().any(|tokens| is_part_of(name, &tokens.cookie));
             if !is_shown {
                 let value = cookies.values(name).next().unwrap_or_default();
                 let reasons = self.reasons(name, &String::from_utf8_lossy(value));
@@ -195,8 +199,9 @@ fn open_header(opener: &Opener<'_>, cookies: &Cookies<'_>, now: UnixTime, shown:
             of_the_session: (!sessions.is_empty()).then(|| sessions.iter().any(of)),
         });
     }
-    for name in names.flow_names(cookies) {
-        for flow in cookies.values(&name).filter_map(|value| store.open::<Flow>(&name, value)) {
+    for id in names.flow_ids(cookies) {
+        if let Some(flow) = store.flow(cookies, &id) {
+            let name = names.flow_name(&id);
             shown.sign_ins_under_way.push(ShownFlow {
                 cookie: name.clone(),
                 started_at: flow.started_at.secs(),

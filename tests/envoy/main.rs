@@ -5,6 +5,7 @@
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod addresses;
 mod aged;
 mod alerts;
 mod attacks;

@@ -95,6 +95,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
     );
     plans.insert("no-cluster", plan(json!({ "clusters": { "domain": "nowhere", "idp": "nowhere" } })));
     for (name, plan) in [
+        crate::addresses::sites(),
         crate::roles::sites(),
         crate::attributes::sites(),
         crate::rules::sites(),

@@ -203,7 +203,9 @@ fn case_095_our_own_cookies_together_never_fill_a_header() {
         let _ = harness.start(&format!("/.auth/sign-in?return=/{tab}?{}", "q".repeat(8_000)));
         let _ = harness.start(&format!("/.auth/sign-in?return=/{tab}?{}", "q".repeat(2_000)));
     }
-    assert_eq!(harness.jar.names(FLOW).len(), 5);
+    let sign_ins: BTreeSet<String> =
+        harness.jar.names(FLOW).iter().map(|name| name[..FLOW.len() + 16].to_owned()).collect();
+    assert_eq!(sign_ins.len(), 5);
     let length = harness.jar.header().len();
     assert!((20_000..56 * 1024).contains(&length), "{length} bytes with a refresh token of {fits}");
     assert!(harness.is_signed_in());

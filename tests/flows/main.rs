@@ -10,6 +10,9 @@ mod sign_in;
 
 mod callback;
 
+mod elsewhere;
+mod long_addresses;
+
 mod refresh;
 mod session;
 

@@ -309,11 +309,13 @@ fn two_clients_of_one_pool_are_told_apart() {
 }
 
 #[test]
-fn the_host_that_was_asked_for_picks_the_pool_whatever_the_public_url() {
+fn behind_a_proxy_the_host_that_it_asks_for_picks_the_pool_whatever_the_public_url() {
     let pools = json!([pool("us", json!({"hosts": ["us.internal"]})), pool("eu", json!({}))]);
     let mut harness = of(pools, json!({"public_url": "https://app.example.com"}));
     "us.internal:8443".clone_into(&mut harness.authority);
-    assert_eq!(client_of(&harness.start("/")), "client-us");
+    let headers = [NAVIGATE[0], NAVIGATE[1], ("x-forwarded-host", "app.example.com")];
+    let begun = harness.request("GET", "/", &headers).answered();
+    assert_eq!(client_of(begun.header("location").unwrap()), "client-us");
 }
 
 #[test]

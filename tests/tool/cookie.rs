@@ -63,6 +63,7 @@ fn sealed(host: &str, session: &Session) -> Vec<String> {
         redirect_uri: "https://app.example.com/.auth/callback".into(),
         return_to: "/reports?code=secret".into(),
         started_at: now(),
+        is_shortened: false,
     };
     let name = config.pools[0].cookies.flow_name(&FlowId::parse("0123456789abcdef").unwrap());
     pairs.push(format!("{name}={}", store.seal(&name, &flow, &mut Counter(9)).unwrap()));

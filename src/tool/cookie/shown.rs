@@ -79,7 +79,7 @@ pub struct ShownFlow {
     pub started_at: u64,
     /// Where it leads to, without the query.
     pub return_to: String,
-    /// The callback URL.
+    /// The callback URL; empty where a page offers the sign-in and nobody has begun it.
     pub redirect_uri: String,
     /// Whether it can still be finished.
     pub is_alive: bool,
@@ -162,12 +162,17 @@ impl ShownTokens {
 
 impl ShownFlow {
     fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
-        let state = if self.is_alive { "a sign-in under way" } else { "a sign-in that took too long" };
-        let rows = [
-            ("begun", at(self.started_at, now)),
-            ("callback", self.redirect_uri.clone()),
-            ("leads to", self.return_to.clone()),
-        ];
+        let is_offered = self.redirect_uri.is_empty();
+        let state = match (self.is_alive, is_offered) {
+            (true, false) => "a sign-in under way",
+            (true, true) => "a sign-in that a page offers",
+            (false, _) => "a sign-in that took too long",
+        };
+        let mut rows = vec![("begun", at(self.started_at, now))];
+        if !is_offered {
+            rows.push(("callback", self.redirect_uri.clone()));
+        }
+        rows.push(("leads to", self.return_to.clone()));
         writeln!(out, "{}: {state}", self.cookie)?;
         write_rows(&rows, out)
     }

@@ -54,6 +54,7 @@ impl Good {
             redirect_uri: format!("https://{HOST}/.auth/callback"),
             return_to: "/".to_owned(),
             started_at: NOW,
+            is_shortened: false,
         };
         let flow = store(&config).seal(&name, &flow, &mut entropy).expect("randomness");
         let sealed = [value(&kept[0]), value(&kept[1]), (name, flow)];

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
 use crate::app::{ASKS_FOR_PASSWORD, Site, sign_in};
-use crate::world::{FOREIGN, USER, pool_id, world};
+use crate::world::{FOREIGN, OTHER_NAME, USER, pool_id, world};
 
 /// A page, its status, and the way to it. A page more is a line more.
 type Look = (&'static str, u64, fn(&Profile) -> Tab);
@@ -39,6 +39,8 @@ const LOOKS: &[Look] = &[
     ("please-sign-in-first", 401, |profile| asked_by_another_site(profile, "/transfer")),
     ("confirm-sign-out", 403, |profile| asked_by_another_site(profile, "/.auth/sign-out")),
     ("strict-continue", 200, strict_continue),
+    ("address-too-long", 200, address_too_long),
+    ("form-at-another-name", 401, form_elsewhere),
     ("cognito-unavailable", 503, outage),
 ];
 
@@ -161,6 +163,23 @@ fn asked_by_another_site(profile: &Profile, path: &str) -> Tab {
 fn strict_continue(profile: &Profile) -> Tab {
     let mut tab = visit(profile, &Site("strict").url("/nothing"));
     sign_in(&mut tab);
+    tab
+}
+
+/// A sign-in for an address that is too long to be kept.
+fn address_too_long(profile: &Profile) -> Tab {
+    let mut tab = visit(profile, &PAGES.url(&format!("/reports?{}", "q".repeat(13 * 1024))));
+    sign_in(&mut tab);
+    tab.until("document.title === 'You are signed in'");
+    tab
+}
+
+/// A form that is sent at another name of the site.
+fn form_elsewhere(profile: &Profile) -> Tab {
+    let mut tab = visit(profile, &format!("{OTHER_NAME}/public/page"));
+    let script = "const form = document.createElement('form'); form.method = 'post'; form.action = '/x'; \
+                  document.body.append(form); form.submit()";
+    tab.follow(|tab| drop(tab.eval(script)));
     tab
 }
 

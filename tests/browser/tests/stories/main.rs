@@ -3,6 +3,7 @@
 //!
 //! Where there is no Chromium they are skipped, which is said and counted.
 
+mod addresses;
 mod app;
 mod embedded;
 mod forms;
@@ -47,6 +48,12 @@ fn main() -> ExitCode {
             a_script_without_a_session_is_told_so_and_sent_nowhere
             the_back_button_after_signing_in_ends_in_the_app
             a_finished_callback_leads_to_the_app_or_to_a_page;
+        addresses:
+            a_person_at_another_name_of_the_site_lands_at_its_own
+            a_form_at_another_name_is_filled_in_again_at_its_own
+            behind_a_proxy_that_rewrites_the_host_the_browser_shows_where_it_is
+            a_long_address_is_kept_whole_and_a_longer_one_is_not_shortened_without_a_word
+            with_strict_cookies_a_long_address_is_reached_as_well;
         tabs: five_tabs_sign_in_in_any_order_and_each_ends_on_its_own_address;
         refresh: a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_on;
         pages:

@@ -20,6 +20,8 @@ pub const COGNITO: &str = "https://login.example-cognito.test";
 pub const FOREIGN: &str = "https://www.foreign.test";
 /// A sign-in page that may be shown in frames, as Cognito's may not.
 pub const FRAMABLE: &str = "https://login.framable.test";
+/// Another name of the site that is called `names`.
+pub const OTHER_NAME: &str = "https://also-names.example.test";
 
 /// A site in the making.
 struct Plan {
@@ -51,6 +53,8 @@ fn plans() -> Vec<Plan> {
         plan("sites"),
         plan("forms"),
         plan("keyboard"),
+        Plan { config: public("names"), ..plan("names") },
+        Plan { config: public("rewritten"), ..plan("rewritten") },
         // Browsers open several connections for HTTP/1.1, which Envoy spreads over its workers.
         Plan { token_seconds: 3, alpn: &["http/1.1"], ..plan("refresh") },
         Plan { config: strict, ..plan("strict") },
@@ -117,6 +121,9 @@ impl World {
         let mut hosts: Vec<_> = others.into_iter().zip(ports[1..4].iter().map(|port| local(*port))).collect();
         for (plan, port) in plans.into_iter().zip(&ports[4..]) {
             hosts.push((format!("{}.example.test", plan.name), local(*port)));
+            if plan.name == "names" {
+                hosts.push((OTHER_NAME.trim_start_matches("https://").to_owned(), local(*port)));
+            }
             let cognito = if plan.framable { &framable } else { &cognito };
             bootstrap = bootstrap.listener(listener(plan, *port, &certificate, cognito));
         }
@@ -172,6 +179,21 @@ fn page_route(path: &str, html: &str) -> Value {
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         }],
     })
+}
+
+/// A site that says what it is called.
+fn public(name: &str) -> Value {
+    json!({ "public_url": format!("https://{name}.example.test") })
+}
+
+/// As a proxy in front does that asks for another host than it was asked for.
+fn rewriting() -> Value {
+    let code =
+        "function envoy_on_request(handle)\nhandle:headers():replace(':authority', 'inner.internal')\nend";
+    json!({ "name": "rewriting", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+        "default_source_code": { "inline_string": code },
+    }})
 }
 
 /// The look of a company that has one of its own.
@@ -242,6 +264,7 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
         name: plan.name.to_owned(),
         tls: tls(certificate, plan.alpn),
         manager_overrides: json!({ "route_config": routes }),
+        filters_before: if plan.name == "rewritten" { vec![rewriting()] } else { Vec::new() },
         ..Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY)
     }
 }
