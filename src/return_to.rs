@@ -37,12 +37,15 @@ impl ReturnTo {
             }
         }
         let canonical = RequestPath::parse(path).ok()?;
+        let followed = followed(&text)?;
         let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
-        let asks_for = |own: &str| own.as_bytes() == canonical.canonical() || own.as_bytes() == path;
+        let asks_for = |own: &str| {
+            own.as_bytes() == canonical.canonical() || own.as_bytes() == path || own == followed.path()
+        };
         if own.iter().any(|own| own.as_str() != "/" && asks_for(own)) {
             return None;
         }
-        stays_on_host(&text).then_some(Self(text))
+        Some(Self(text))
     }
 
     /// Reads what stands behind `return=` in a query, byte for byte: it need not be UTF-8.
@@ -70,9 +73,10 @@ impl ReturnTo {
     }
 }
 
-/// Asks the parser that browsers agree on (WHATWG URL) as well, should it know a spelling that the
-/// checks above don't.
-fn stays_on_host(target: &str) -> bool {
-    let Ok(base) = Url::parse("https://here.invalid/") else { return false };
-    base.join(target).is_ok_and(|url| url.origin() == base.origin() && !url.path().starts_with("//"))
+/// Where a browser goes that follows a target, by the parser that browsers agree on (WHATWG URL). `None` where that
+/// isn't on this host, should it know a spelling that the checks above don't.
+fn followed(target: &str) -> Option<Url> {
+    let base = Url::parse("https://here.invalid/").ok()?;
+    let url = base.join(target).ok()?;
+    (url.origin() == base.origin() && !url.path().starts_with("//")).then_some(url)
 }

@@ -101,7 +101,8 @@ impl Reading {
     }
 }
 
-/// Whether a byte means the same with and without an escape (RFC 3986, section 2.3). Proxies that normalise decode these alone.
+/// Whether a byte means the same with and without an escape (RFC 3986, section 2.3). Proxies that normalise decode
+/// these alone.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }

@@ -338,6 +338,7 @@ fn the_sign_in_path_returns_where_it_is_told_to() {
     check("?return=/.auth/sign-out", "/");
     check("?return=/.auth/callback?code=x", "/");
     check("?return=/.auth/x/../sign-out", "/");
+    check("?return=/x%255Cy/../.auth/sign-out", "/");
     check("?return=/.auth/signed-out", "/");
     check("?return=/.auth/me", "/.auth/me");
 }
