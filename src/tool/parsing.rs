@@ -149,7 +149,7 @@ fn parse_yaml(text: &str) -> Parsed {
         let (read, unread): (Vec<Trouble>, Vec<Trouble>) =
             troubles.into_iter().partition(|trouble| trouble.span.start < end);
         troubles = read;
-        rest = (!unread.is_empty() && nodes.len() == 1).then(|| end..text.len());
+        rest = (!unread.is_empty() && nodes.len() == 1).then_some(end..text.len());
     }
     Parsed { nodes, troubles, is_for_kubernetes, rest, ..Parsed::default() }
 }
