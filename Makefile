@@ -4,8 +4,8 @@ SHELL := /bin/sh
 .PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
-# What `make test-envoys` tries, the filter and what the command says of files: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
-# was built without V8, and can run no wasm at all.)
+# What `make test-envoys` tries the filter and the command in: of each supported version the newest patch that is to be had.
+# (The wheel of 1.38.3 was built without V8, and can run no wasm at all.)
 ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 AWSCLI_VERSION := 1.46.3
 CARGO_DENY_VERSION := 0.20.2
