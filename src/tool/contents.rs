@@ -83,6 +83,8 @@ pub struct Contents {
     pub filters: Vec<String>,
     /// Names of HTTP filters that a route switches off, and what is to be said if it is this one.
     pub switched_off: Vec<(String, Finding)>,
+    /// What is in no tree though nothing is wrong with it, so that nobody knows what is a secret there.
+    pub ignored: Vec<Range<usize>>,
     /// What was found wrong on the way.
     pub findings: Vec<Finding>,
     /// Other wasm filters, which are passed over.

@@ -45,10 +45,12 @@ fn take_all(contents: &mut Contents, parsed: Parsed, path: &str, file: &str, out
         });
     }
     let is_envoys = parsed.nodes.iter().any(|node| envoy::is_file(node) && !is_ours(node));
-    if let Some(message) = parsed.misnamed.filter(|_| is_envoys) {
-        let at = parsed.nodes.first().map_or(0, |node| node.span.start);
-        contents.findings.push(Finding::fault(path, at..at, message));
-    }
+    let at = parsed.nodes.first().map_or(0, |node| node.span.start);
+    let about_name = |severity, message| Finding::new(severity, path, at..at, message);
+    let misnamed = parsed.misnamed.map(|message| about_name(Severity::Fault, message));
+    let note = parsed.note.map(|message| about_name(Severity::Note, message));
+    contents.findings.extend(misnamed.into_iter().chain(note).filter(|_| is_envoys));
+    contents.ignored.extend(parsed.ignored);
     if let Some(rest) = parsed.rest {
         let finding = Finding::warning(path, rest.start..rest.start, UNREAD).help(JOIN);
         contents.findings.push(Finding { unread: Some(rest), ..finding });
@@ -84,7 +86,9 @@ fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path:
     } else {
         Severity::Warning
     };
-    contents.findings.push(Finding::new(severity, path, at, UNREAD).help(JOIN));
+    let finding = Finding::new(severity, path, at, UNREAD).help(JOIN);
+    // Within a text nobody else looks for secrets in it.
+    contents.findings.push(Finding { unread: Some(node.span.clone()), ..finding });
 }
 
 const UNREAD: &str = "Envoy reads the first document of a file alone, and nothing of this one";

@@ -24,6 +24,7 @@ pub fn masked(source: &Source, documents: &[Node], contents: &Contents) -> Strin
         masks.walk(node, false);
     }
     let unread = contents.findings.iter().filter_map(|finding| finding.unread.as_ref());
+    let unread = unread.chain(&contents.ignored);
     for range in unread.clone() {
         masks.unread(&source.text, range);
     }

@@ -60,6 +60,10 @@ pub struct Parsed {
     pub is_for_kubernetes: bool,
     /// What is wrong with its name, if it is a file of Envoy's.
     pub misnamed: Option<&'static str>,
+    /// What is to be known of a file of Envoy's that is written in something else than its name says.
+    pub note: Option<&'static str>,
+    /// What Envoy leaves out.
+    pub ignored: Vec<Range<usize>>,
     /// What stands behind Envoy's document and can't be read, which is nothing to Envoy.
     pub rest: Option<Range<usize>>,
 }
@@ -69,15 +73,19 @@ impl Parsed {
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
         let nodes = self.nodes.into_iter().map(|node| node.moved(map)).collect();
         let troubles = self.troubles.into_iter().map(|trouble| trouble.moved(map)).collect();
-        let rest = self.rest.map(|rest| map(rest.start)..map(rest.end));
-        Self { nodes, troubles, rest, ..self }
+        let moved = |range: Range<usize>| map(range.start)..map(range.end);
+        let ignored = self.ignored.into_iter().map(moved).collect();
+        Self { nodes, troubles, ignored, rest: self.rest.map(moved), ..self }
     }
 }
 
 /// Parses a text.
 pub fn parse(text: &str, format: Format) -> Parsed {
     match format {
-        Format::Yaml => parse_yaml(text),
+        Format::Yaml => {
+            let is_json = text.trim_start().starts_with('{');
+            Parsed { note: is_json.then_some(BY_NAME), ..parse_yaml(text) }
+        }
         Format::Json => parse_json(text).unwrap_or_else(|trouble| {
             let help = parse_yaml(text).nodes.iter().any(envoy::is_piece).then_some(NAME);
             Parsed { troubles: vec![trouble], help, is_json: true, ..Parsed::default() }
@@ -91,6 +99,7 @@ pub fn parse(text: &str, format: Format) -> Parsed {
     }
 }
 
+const BY_NAME: &str = "written as JSON, and read as YAML, as Envoy does by the file's name";
 const NAME: &str = "Envoy reads YAML only from a file whose name ends in `.yaml` or `.yml`";
 
 /// A text whose name doesn't say what it is. What begins with a brace may still be YAML.
@@ -141,7 +150,7 @@ fn parse_yaml(text: &str) -> Parsed {
     if is_for_kubernetes {
         documents = yaml::parse(text, Reader::Kubernetes);
     }
-    let Documents { nodes, mut troubles, .. } = documents;
+    let Documents { nodes, mut troubles, ignored, .. } = documents;
     let mut rest = None;
     if let Some(first) = nodes.first().filter(|first| envoy::is_file(first) && !is_for_kubernetes) {
         let end = end_of_document(text, first.span.end);
@@ -151,7 +160,7 @@ fn parse_yaml(text: &str) -> Parsed {
         troubles = read;
         rest = (!unread.is_empty() && nodes.len() == 1).then_some(end..text.len());
     }
-    Parsed { nodes, troubles, is_for_kubernetes, rest, ..Parsed::default() }
+    Parsed { nodes, troubles, is_for_kubernetes, ignored, rest, ..Parsed::default() }
 }
 
 /// Where a document ends whose last value ends at `end`.

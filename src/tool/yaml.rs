@@ -27,6 +27,8 @@ pub struct Documents {
     pub nodes: Vec<Node>,
     /// What is wrong in them: keys that come twice, and where reading came to an end.
     pub troubles: Vec<Trouble>,
+    /// What is in none of them, since Envoy leaves it out.
+    pub ignored: Vec<Range<usize>>,
     /// Whether reading came to an end before the text did.
     pub cut_short: bool,
 }
@@ -304,6 +306,7 @@ impl Builder<'_> {
             (items.next(), items.next())
         {
             if is_ignored {
+                self.documents.ignored.push(node.span);
                 continue;
             }
             let text = match &key.value {

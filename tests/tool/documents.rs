@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{File, SESSION_KEY, check, good, indented, run, settings};
+use crate::{CLIENT_SECRET, File, SESSION_KEY, check, good, indented, run, settings};
 
 /// Pieces of an Envoy configuration around the settings of the filter, as a `Struct`.
 pub fn envoy(settings: &str, more: &str) -> String {
@@ -392,4 +392,33 @@ fn clusters_may_stand_in_a_file_of_their_own() {
     assert_eq!(alone.findings("warnings"), [""; 0]);
     let both = run(&["check", "--json", listeners.path(), clusters.path()]).outcome().expect(0);
     assert!(both.findings("warnings")[0].contains("the cluster `cognito_idp` is missing"), "{both:?}");
+}
+
+#[test]
+fn what_envoy_leaves_out_shows_no_secret() {
+    // Each run of the command is searched for the secret.
+    let left_out = format!("{{ !ignore client_secret: {CLIENT_SECRET}, domian: x.example.com }}\n");
+    assert!(faults(&left_out).iter().any(|fault| fault.contains("domian: unknown setting")));
+    let shown = check(&left_out).outcome().expect(1).out;
+    assert!(shown.contains("!ignore client_secret: ****"), "{shown}");
+    let behind = format!("{}--- {{ client_secret: {CLIENT_SECRET} }}\n", envoy(&settings(), CLUSTERS));
+    for text in [
+        behind.clone(),
+        format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  x.yaml: |\n{}", indented(&behind, 4)),
+    ] {
+        let shown = check(&text).outcome().expect(0).out;
+        assert!(shown.contains("Envoy reads the first document of a file alone"), "{shown}");
+    }
+}
+
+#[test]
+fn json_in_a_file_of_yaml_is_read_as_yaml() {
+    let text = envoy(&settings(), CLUSTERS).replace("CLIENT_ID: ", "");
+    let tree: serde_json::Value = yaml_serde::from_str(&text).unwrap();
+    let file = File::new("envoy.yaml", &tree.to_string().replace("\"us-east-1_UFeMzbuJe\"", "1e3"));
+    let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
+    // In JSON that would be a number, in YAML it is a text to Envoy.
+    assert!(outcome.faults()[0].contains("user_pool_id: `1e3` is no pool id"), "{outcome:?}");
+    let note = "written as JSON, and read as YAML, as Envoy does by the file's name";
+    assert!(outcome.findings("notes").iter().any(|found| found.ends_with(note)), "{outcome:?}");
 }

