@@ -74,7 +74,7 @@ impl Watched {
         let app = SampleApp::start().expect("a sample app");
         let config = merged(
             config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
-            json!({ "timeouts": { "token": "1s" } }),
+            json!({ "timeouts": { "token": "4s" } }),
         );
         let lost = merged(config.clone(), json!({ "clusters": { "domain": "nowhere" } }));
         let keyless = merged(

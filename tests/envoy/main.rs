@@ -23,6 +23,7 @@ mod cases_wire;
 mod cases_workers;
 mod clients;
 mod configuration;
+mod emulators;
 mod fault_table;
 mod faults;
 mod first_keys;
