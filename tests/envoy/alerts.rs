@@ -10,8 +10,9 @@ use std::time::Duration;
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, eventually, free_ports};
 use sample_app::SampleApp;
 use serde_json::json;
-use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
+use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
+use crate::aged::{OVER, age};
 use crate::alerts::promql::{Scrape, Scrapes, selectors};
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
 
@@ -63,18 +64,12 @@ struct Watched {
 
 impl Watched {
     fn new() -> Self {
-        let mut pool = pool(SITE, false);
-        // Every second request finds tokens that are over.
-        pool.clients.iter_mut().for_each(|client: &mut Client| {
-            client.id_token_seconds = 1;
-            client.access_token_seconds = 1;
-        });
-        let cognito =
-            StandIn::start(Config::new(vec![pool, crate::world::pool(KEYLESS, false)])).expect("a stand-in");
+        let pools = [SITE, KEYLESS].map(|name| pool(name, false)).to_vec();
+        let cognito = StandIn::start(Config::new(pools)).expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
         let config = merged(
             config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
-            json!({ "timeouts": { "token": "1s" } }),
+            json!({ "timeouts": { "token": "4s" } }),
         );
         let lost = merged(config.clone(), json!({ "clusters": { "domain": "nowhere" } }));
         let keyless = merged(
@@ -119,12 +114,15 @@ impl Watched {
     fn fail_refresh(&self, fault: Fault, reason: &str) {
         let line = format!("event=refresh.failed reason={reason}");
         let mut browser = self.sign_in(0, 200);
+        let config = config_at(SITE, &self.cognito.domain_url(), &self.cognito.idp_url());
+        age(&config, &format!("{SITE}.example.test"), &mut browser, OVER);
         self.cognito.fault(Endpoint::Token, SITE, fault, Times::Always);
         let failed = || {
             assert_eq!(browser.fetch(&url("/")).status, 200);
             self.envoy.log().contains(&line).then_some(())
         };
-        let failed = eventually(rig::PATIENCE, failed);
+        // The filter lets a Cognito that has failed rest, for half a minute at most.
+        let failed = eventually(2 * rig::PATIENCE, failed);
         assert!(failed.is_some(), "{}", self.envoy.log());
         self.cognito.clear_faults(SITE);
     }

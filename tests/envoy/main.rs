@@ -28,6 +28,7 @@ mod claims;
 mod clients;
 mod configuration;
 mod embedding;
+mod emulators;
 mod fault_table;
 mod faults;
 mod first_keys;

@@ -185,6 +185,9 @@ fn the_access_log_says_who_and_why() {
         };
         seen.logged(&format!("log {who} decision={decision} rule={rule} status={status} path={path}"));
     }
+    // The log itself says who asked for what nobody may have.
+    let denied = seen.envoy.log_line("event=authz.denied rule=3 ").expect("a line");
+    assert!(denied.contains(&format!("subject={SUBJECT}")), "{denied}");
     assert_eq!(browser.fetch(&url("/.auth/me")).status, 200);
     seen.logged("decision=own_path rule=- status=200 path=/.auth/me");
     let nobody = "log user=- subject=- roles=-";
