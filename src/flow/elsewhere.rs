@@ -6,9 +6,9 @@
 //!
 //! 1. `X-Forwarded-Host`, where the proxy says which host it was asked for.
 //! 2. A sealed cookie that opens: it was set at `public_url`'s host.
-//! 3. A cookie for this very host whose `Domain` is `public_url`'s. Browsers at that host take and send it; browsers elsewhere drop it. It
-//!    is set where the host is of another domain, as those behind proxies mostly are, or the same request comes a second
-//!    time.
+//! 3. A cookie for this very host whose `Domain` is `public_url`'s. Browsers at that host take and send it; browsers
+//!    elsewhere drop it. It is set where the host is of another domain, as those behind proxies mostly are, or the same
+//!    request comes a second time.
 //! 4. The same client has come with the same request [`MAX_TIMES`]: whatever it is, it isn't sent once more.
 
 use crate::cookie::{Attributes, SameSite};
