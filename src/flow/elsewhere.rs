@@ -6,9 +6,9 @@
 //!
 //! 1. `X-Forwarded-Host`, where the proxy says which host it was asked for.
 //! 2. A sealed cookie that opens: it was set at `public_url`'s host.
-//! 3. A cookie whose `Domain` is `public_url`'s host. Browsers at that host take and send it; browsers elsewhere drop it. It
-//!    is set where the host is of another domain, as those behind proxies mostly are, or the same request comes a second
-//!    time.
+//! 3. A cookie for this very host whose `Domain` is `public_url`'s. Browsers at that host take and send it; browsers
+//!    elsewhere drop it. It is set where the host is of another domain, as those behind proxies mostly are, or the same
+//!    request comes a second time.
 //! 4. The same client has come with the same request [`MAX_TIMES`]: whatever it is, it isn't sent once more.
 
 use crate::cookie::Attributes;
@@ -71,7 +71,7 @@ fn place(visit: &Visit<'_>) -> Place {
     }
     for pool in visit.config.pools.all() {
         let (names, store) = (&pool.cookies, visit.store(pool));
-        let is_marked = visit.cookies.values(&names.here).next().is_some();
+        let is_marked = visit.cookies.values(&names.here).any(|host| host == visit.host.as_bytes());
         let mut flows = names.flow_ids(&visit.cookies).into_iter();
         if is_marked
             || store.session_id(&visit.cookies).is_some()
@@ -98,10 +98,10 @@ fn last_labels(host: &str) -> &str {
     host.get(start..).unwrap_or(host)
 }
 
-/// A cookie that browsers at `public_url`'s host keep, and others don't. It says nothing but that.
+/// A cookie that browsers at `public_url`'s host keep, and others don't. It says which host their requests arrive for.
 fn mark(visit: &Visit<'_>) -> Option<String> {
     let cookies = &visit.pools.first()?.cookies;
     let domain = Some(visit.origin.host().to_owned());
     let attributes = Attributes { domain, ..cookies.attributes.clone() };
-    Some(attributes.set(&cookies.here, "1", Flow::LIFETIME.as_secs(), cookies.flow_same_site()))
+    Some(attributes.set(&cookies.here, visit.host, Flow::LIFETIME.as_secs(), cookies.flow_same_site()))
 }

@@ -273,8 +273,9 @@ fn what_shows_where_a_browser_is_is_for_public_urls_host_alone() {
     assert_eq!(sent_by(&mut harness, "/x"), format!("{PUBLIC}/x"));
     let again = harness.navigate("/x").answered();
     let cookies: Vec<&str> = set_cookies(&again).collect();
-    let expected =
-        format!("{HERE}=1; Path=/; Max-Age=600; Domain=app.example.com; HttpOnly; Secure; SameSite=Lax");
+    let expected = format!(
+        "{HERE}=www.example.com; Path=/; Max-Age=600; Domain=app.example.com; HttpOnly; Secure; SameSite=Lax"
+    );
     assert_eq!(cookies, [expected]);
     assert!(harness.log().contains("hint=\"does something in front of the filter rewrite Host?"));
 }
