@@ -41,11 +41,12 @@ pub fn to_public_url(visit: &Visit<'_>, around: &Surroundings<'_>, log: &mut Vec
         Place::Elsewhere => detours::count(visit.request, &visit.config.scope(), visit.now, around.shared),
     };
     let is_sent = times <= MAX_TIMES;
-    let (level, name) = match is_sent {
-        true => (Level::Info, "sign_in.to_public_url"),
-        false => (Level::Warn, "sign_in.host_rewritten"),
+    let event = if is_sent {
+        Event::new(Level::Info, "sign_in.to_public_url")
+    } else {
+        Event::new(Level::Warn, "sign_in.host_rewritten")
     };
-    let event = Event::new(level, name).with("request_id", visit.reference()).with("host", visit.host);
+    let event = event.with("request_id", visit.reference()).with("host", visit.host);
     log.push(if times > 1 { event.with("hint", HINT) } else { event });
     if !is_sent {
         return None;

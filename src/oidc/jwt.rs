@@ -111,11 +111,19 @@ impl Claims {
     }
 
     fn token_use(&self) -> Result<TokenUse, TokenFault> {
-        match self.text("token_use").ok_or(TokenFault::TokenUseMissing)?.as_str() {
-            "access" => Ok(TokenUse::Access),
-            "id" => Ok(TokenUse::Id),
+        match self.said("token_use", TokenFault::TokenUseMissing)?.as_deref() {
+            Some("access") => Ok(TokenUse::Access),
+            Some("id") => Ok(TokenUse::Id),
             _ => Err(TokenFault::TokenUse),
         }
+    }
+
+    /// A claim that must say something, as a text. `None` where it is of another type.
+    fn said(&self, name: &str, missing: TokenFault) -> Result<Option<String>, TokenFault> {
+        if self.get(name).is_none_or(Json::is_empty) {
+            return Err(missing);
+        }
+        Ok(self.text(name))
     }
 
     /// Any claim by its name, also one that is `null`.
@@ -216,7 +224,7 @@ pub fn verify_id_token(
     }
     match expected.whose {
         Whose::Nonce(expected) => {
-            let nonce = claims.text("nonce").ok_or(TokenFault::NonceMissing)?;
+            let nonce = claims.said("nonce", TokenFault::NonceMissing)?.unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(TokenFault::Nonce);
             }

@@ -84,7 +84,10 @@ fn case_173_of_two_thousand_who_wait_some_do_and_the_rest_is_told_to_come_again(
 #[test]
 fn case_175_each_mistake_is_refused_by_one_line_that_names_it() {
     for (mistake, place) in [
-        (json!({"endpoints": {"issuer": "http://idp.example/pool"}}), "endpoints.issuer: "),
+        // By http an issuer may be, as an emulator's is, but nothing that is called or opened.
+        (json!({"endpoints": {"issuer": "http://idp.example/pool#x"}}), "endpoints.issuer: "),
+        (json!({"endpoints": {"issuer": "idp.example/pool"}}), "endpoints.issuer: "),
+        (json!({"endpoints": {"jwks": "http://idp.example/keys"}}), "endpoints.jwks: "),
         (json!({"endpoints": {"token": "http://idp.example/token"}}), "endpoints.token: "),
         (json!({"public_url": "https://*.example.com"}), "public_url: "),
         (json!({"public_url": "*"}), "public_url: "),

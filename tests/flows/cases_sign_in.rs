@@ -54,8 +54,8 @@ fn case_015_016_044_nothing_is_discovered_and_nothing_but_the_configured_is_call
         let asked = [Endpoint::Keys, Endpoint::Token, Endpoint::Attributes];
         assert_eq!(asked.map(|endpoint| harness.cognito.calls(endpoint)), [1, 1, 0], "{host}");
     }
-    let faults = parse(&json!({"endpoints": {"issuer": "http://evil.example/pool"}})).unwrap_err();
-    assert!(faults[0].to_string().starts_with("endpoints.issuer: "), "{faults:?}");
+    let faults = parse(&json!({"endpoints": {"jwks": "http://evil.example/keys"}})).unwrap_err();
+    assert!(faults[0].to_string().starts_with("endpoints.jwks: "), "{faults:?}");
 }
 
 #[test]
