@@ -25,9 +25,12 @@ aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Fetch the AWS CLI, w
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
-	@# Without the paths of this machine, so that two of them build the same bytes.
+	@# Without the paths of this machine, nor the name of the registry's folder, so that two of them build the same bytes.
+	cargo fetch --locked --quiet --target $(TARGET)
+	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
+	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
 	cargo build --locked --release --target $(TARGET) --lib --config 'profile.release.strip="debuginfo"' \
-		--config 'target.$(TARGET).rustflags=["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo", "--remap-path-prefix=$(CURDIR)=/src"]'
+		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
 dist: build ## Make what is released, in target/dist: the filter, an OCI image of it, a bill of materials, checksums.
