@@ -4,26 +4,14 @@ use std::time::Duration;
 
 use envoy_cognito::config::Config as FilterConfig;
 use envoy_cognito::identity::Identity;
-use envoy_cognito::secret::{Entropy, NoEntropy};
+use envoy_cognito::secret::Entropy;
 use envoy_cognito::session::{CookieStore, Session};
 use envoy_cognito::time::UnixTime;
 use rig::Envoy;
 use serde_json::Value;
 
+use crate::aged::Counter;
 use crate::world::SESSION_KEY;
-
-/// Random enough to make sessions with.
-pub struct Counter(pub u64);
-
-impl Entropy for Counter {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        for byte in out {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.0 >> 33) as u8;
-        }
-        Ok(())
-    }
-}
 
 /// Cookies of sessions that no sign-in has made: sealed here, with the key that Envoy has.
 pub fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {

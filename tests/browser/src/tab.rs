@@ -237,6 +237,16 @@ impl Tab {
         cookies
     }
 
+    /// Puts a cookie in the place of the one of its name.
+    #[track_caller]
+    pub fn set_cookie(&mut self, url: &str, cookie: &Cookie) {
+        let params = json!({
+            "url": url, "name": cookie.name, "value": cookie.value, "path": cookie.path,
+            "secure": cookie.secure, "httpOnly": cookie.http_only, "sameSite": cookie.same_site,
+        });
+        self.command("Network.setCookie", &params);
+    }
+
     /// Shows the page on another screen.
     #[track_caller]
     pub fn show_on(&mut self, screen: Screen) {

@@ -1,10 +1,13 @@
 //! What stories do with the app: where it is, signing in to it, and what it saw.
 
+use std::time::Duration;
+
 use browser::{Cookie, Key, Profile, Tab};
 use sample_app::Request;
 use serde_json::Value;
 use stand_in::{Call, Endpoint};
 
+use crate::aged::IDENTITY;
 use crate::world::{COGNITO, PASSWORD, USER, world};
 
 /// One of the app's sites.
@@ -58,11 +61,20 @@ impl Site {
         tab.cookies(&self.url("/"))
     }
 
+    /// Makes the session of a browser that much older.
+    #[track_caller]
+    pub fn age(&self, tab: &mut Tab, by: Duration) {
+        let cookies = self.cookies(tab);
+        let identity = cookies.into_iter().find(|cookie| cookie.name == IDENTITY).expect("a session");
+        let value = world().aged(self.0, &identity.value, by);
+        tab.set_cookie(&self.url("/"), &Cookie { value, ..identity });
+    }
+
     /// The sealed identity.
     #[track_caller]
     pub fn identity(&self, tab: &mut Tab) -> Option<String> {
         let mut cookies = self.cookies(tab).into_iter();
-        cookies.find(|cookie| cookie.name == "__Host-auth").map(|cookie| cookie.value)
+        cookies.find(|cookie| cookie.name == IDENTITY).map(|cookie| cookie.value)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Where there is no Chromium they are skipped, which is said and counted.
 
 mod addresses;
+#[path = "../../../shared/aged.rs"]
+mod aged;
 mod app;
 mod embedded;
 mod forms;

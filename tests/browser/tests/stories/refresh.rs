@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::aged::OVER;
 use crate::app::{Site, shows_app};
 use crate::world::world;
 
@@ -12,8 +13,7 @@ pub fn a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_o
     let mut tab = SITE.signed_in(&profile, "/dashboard");
     let (signed_in, before) = (tab.trail().len(), SITE.identity(&mut tab));
     assert!(before.is_some() && SITE.refreshes() == 0);
-    // Real time must pass: neither Envoy's clock nor the stand-in's can be moved.
-    std::thread::sleep(Duration::from_millis(3_200));
+    SITE.age(&mut tab, OVER);
     let six = "Promise.all([1, 2, 3, 4, 5, 6].map(n => fetch('/json?' + n))).then(async answers => \
                [answers.map(answer => answer.status), await answers[5].json()])";
     let answers = tab.eval(six);
@@ -24,7 +24,8 @@ pub fn a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_o
     assert!(after.is_some() && after != before, "the browser has taken the new cookies");
     assert_eq!(tab.trail().len(), signed_in, "nothing of it was to be seen");
 
-    std::thread::sleep(Duration::from_millis(3_200));
+    // Older by less than before: what is had later stays later.
+    SITE.age(&mut tab, OVER - Duration::from_secs(4));
     tab.open(&SITE.url("/later"));
     assert!(shows_app(&mut tab), "{}", tab.describe());
     assert_eq!(tab.trail()[signed_in..], [SITE.url("/later")], "a page comes at once as well");

@@ -7,7 +7,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use crate::aged::aged;
 use browser::{Certificate, Chromium, Profile};
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Tls, free_ports};
 use sample_app::SampleApp;
@@ -56,7 +58,7 @@ fn plans() -> Vec<Plan> {
         Plan { config: public("names"), ..plan("names") },
         Plan { config: public("rewritten"), ..plan("rewritten") },
         // Browsers open several connections for HTTP/1.1, which Envoy spreads over its workers.
-        Plan { token_seconds: 3, alpn: &["http/1.1"], ..plan("refresh") },
+        Plan { alpn: &["http/1.1"], ..plan("refresh") },
         Plan { config: strict, ..plan("strict") },
         Plan { config: claims, ..plan("pages") },
         Plan { config: branded(), ..plan("branded") },
@@ -130,6 +132,12 @@ impl World {
         let _envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
         let chromium = Chromium::start(&program, &hosts, &certificate.spki);
         Self { cognito, app, _framable: framable, _envoy, chromium }
+    }
+
+    /// An identity cookie's value as if its session were that much older.
+    pub fn aged(&self, site: &str, identity: &str, by: Duration) -> String {
+        let plan = plans().into_iter().find(|plan| plan.name == site).expect("a site");
+        aged(&config(&plan, &self.cognito), SESSION_KEY, &format!("{site}.example.test"), identity, by)
     }
 
     /// A browser with nothing in it.
@@ -227,6 +235,28 @@ const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 3
 /// A site of the app: behind the filter, its form, an address with nothing to show, and the sample
 /// app for everything else.
 fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn) -> Listener {
+    let config = config(&plan, cognito);
+    let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
+    let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
+    let mut logo = page_route("/public/logo.svg", LOGO);
+    logo["response_headers_to_add"][0]["header"]["value"] = json!("image/svg+xml");
+    let mut worker = page_route("/public/worker.js", include_str!("worker.js"));
+    worker["response_headers_to_add"][0]["header"]["value"] = json!("text/javascript");
+    let scope = json!({ "header": { "key": "service-worker-allowed", "value": "/" } });
+    worker["response_headers_to_add"].as_array_mut().expect("a list").push(scope);
+    let routes = json!([page_route("/form", FORM), logo, worker, nothing, to_app]);
+    let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
+    Listener {
+        name: plan.name.to_owned(),
+        tls: tls(certificate, plan.alpn),
+        manager_overrides: json!({ "route_config": routes }),
+        filters_before: if plan.name == "rewritten" { vec![rewriting()] } else { Vec::new() },
+        ..Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY)
+    }
+}
+
+/// The filter's configuration.
+fn config(plan: &Plan, cognito: &StandIn) -> Value {
     let mut config = json!({
         "user_pool_id": pool_id(plan.name),
         "client_id": plan.name,
@@ -250,23 +280,7 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
     for (name, value) in plan.config.as_object().expect("an object") {
         config[name] = value.clone();
     }
-    let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
-    let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
-    let mut logo = page_route("/public/logo.svg", LOGO);
-    logo["response_headers_to_add"][0]["header"]["value"] = json!("image/svg+xml");
-    let mut worker = page_route("/public/worker.js", include_str!("worker.js"));
-    worker["response_headers_to_add"][0]["header"]["value"] = json!("text/javascript");
-    let scope = json!({ "header": { "key": "service-worker-allowed", "value": "/" } });
-    worker["response_headers_to_add"].as_array_mut().expect("a list").push(scope);
-    let routes = json!([page_route("/form", FORM), logo, worker, nothing, to_app]);
-    let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
-    Listener {
-        name: plan.name.to_owned(),
-        tls: tls(certificate, plan.alpn),
-        manager_overrides: json!({ "route_config": routes }),
-        filters_before: if plan.name == "rewritten" { vec![rewriting()] } else { Vec::new() },
-        ..Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY)
-    }
+    config
 }
 
 const FORM: &str = "<!doctype html><html lang=\"en\"><title>Form</title>\
