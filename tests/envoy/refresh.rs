@@ -195,6 +195,8 @@ fn signing_out_wins_over_a_refresh_under_way() {
     let cookies = browser.cookie_header(&own.url("/"));
     own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));
     assert_eq!(own.send(0, RawRequest::get("/json").header("cookie", &cookies)).status, 200);
+    let under_way = || (refreshes(&own) == 1).then_some(());
+    assert!(rig::eventually(rig::PATIENCE, under_way).is_some());
     browser.navigate(&own.url("/.auth/sign-out"));
     assert!(!own.envoys[0].log().contains("event=refresh.completed"), "it is under way");
     own.cognito().clear_faults(NAME);
