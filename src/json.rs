@@ -1,5 +1,5 @@
-//! JSON as others write it (RFC 8259), read value by value: what no value can be made of takes nothing beside it
-//! down, and numbers keep the digits that they were written with.
+//! JSON as others write it (RFC 8259), read value by value: a value that can't be read doesn't take the others with it,
+//! and numbers keep the digits that they were written with.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -3,7 +3,7 @@
 //! What happens to a request, in order:
 //!
 //! 1. Its path is read in one canonical form, and where the client's own spelling differs, in that and in whatever
-//!    lies between. What has no canonical form is answered with 400, and so is a host that servers could read
+//!    else a server could read. What can't be decided is answered with 400, and so is a host that servers could read
 //!    differently.
 //! 2. The filter's own paths (sign-in, callback, sign-out, me) are answered here.
 //! 3. The first rule that matches host, path and method says whom it lets in; all readings of a path
@@ -23,7 +23,9 @@
 //!    that wait for one are parked, and get their decision when it has come.
 //! 9. The key set is fetched at start, every hour, and when a token names a key that is new; all workers
 //!    of an Envoy share one fetch, and a bad answer never replaces a good set.
-//! 10. Signing out clears the cookies, revokes the refresh token and ends the session at Cognito.
+//! 10. Signing out clears the cookies, revokes the refresh token and ends the session at Cognito; a script is told where
+//!     its page must go for that.
+//! 11. Where `public_url` is set, a browser at another host is sent there before it signs in or out.
 //!
 //! # Floors
 //!
@@ -36,7 +38,7 @@
 //! - Only `host` says `proxy_wasm`, and `host` knows nothing of sign-ins.
 //! - [`oidc::jwt::Claims`] are made by [`oidc::jwt::verify_id_token`] and
 //!   [`oidc::jwt::verify_bearer_token`] alone: claims are verified claims.
-//! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, to where it is at
+//! - [`return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, to the same path at
 //!   `public_url`, or nowhere.
 //! - Secrets are [`secret::Secret`]s. They have no `Display`, and their `Debug` shows nothing.
 //! - What is sealed is bound to its cookie's name, host, pool, client and format: nothing opens as

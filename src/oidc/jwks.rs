@@ -106,7 +106,7 @@ fn parse_key(member: Json<'_>) -> Option<Key> {
 }
 
 /// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate
-/// could write it as well, for 15 KB of the filter's 600.
+/// could write it as well, for 15 KB of the filter's 620.
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     /// `rsaEncryption` (1.2.840.113549.1.1.1) with NULL parameters.
     const ALGORITHM: [u8; 15] =

@@ -1,5 +1,5 @@
-//! Where the parsers by which Envoy (yaml-cpp) and Kubernetes (Go's) read YAML are of another mind than the one that is
-//! used here: what they refuse, and what they let pass. Each of these was seen by giving it to Envoy, or to kubectl.
+//! Where the YAML parsers of Envoy (yaml-cpp) and Kubernetes (Go's) differ from the one that is used here: what they
+//! refuse, and what they let pass. Each of these was seen by giving it to Envoy, or to kubectl.
 
 use std::ops::Range;
 
