@@ -10,11 +10,11 @@ use crate::shared::SharedData;
 use crate::time::UnixTime;
 
 /// How long one is remembered. A browser follows a redirect within a moment.
-const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 /// How many are remembered.
 const MAX_ENTRIES: usize = 256;
 
-/// One of them: who, and what was asked for; when it was last sent, in seconds; and how often.
+/// One of them: who, and what was asked for; when it was first sent, in seconds; and how often.
 const ENTRY: usize = 8 + 8 + 1;
 
 /// Counts a request that is to be sent to `public_url`: how often has the same client just been sent there with the
@@ -27,23 +27,24 @@ pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedD
             Some((record, version)) => (record, Some(version)),
             None => (Vec::new(), None),
         };
+        let mut since = now;
         times = 1;
         let mut kept = Vec::with_capacity(record.len() + ENTRY);
         let room = record.len() < MAX_ENTRIES * ENTRY;
         for (index, entry) in record.chunks_exact(ENTRY).enumerate() {
             let [who @ .., t0, t1, t2, t3, t4, t5, t6, t7, before] = entry else { continue };
-            let last = UnixTime::from_secs(u64::from_le_bytes([*t0, *t1, *t2, *t3, *t4, *t5, *t6, *t7]));
-            if now.since(last) >= REMEMBERED_FOR {
+            let first = UnixTime::from_secs(u64::from_le_bytes([*t0, *t1, *t2, *t3, *t4, *t5, *t6, *t7]));
+            if now.since(first) >= REMEMBERED_FOR {
                 continue;
             }
             if who == client {
-                times = before.saturating_add(1);
+                (times, since) = (before.saturating_add(1), first);
             } else if room || index > 0 {
                 kept.extend_from_slice(entry);
             }
         }
         kept.extend_from_slice(&client);
-        kept.extend_from_slice(&now.secs().to_le_bytes());
+        kept.extend_from_slice(&since.secs().to_le_bytes());
         kept.push(times);
         if shared.set(&key, &kept, version).is_ok() {
             break;

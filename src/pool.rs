@@ -42,6 +42,8 @@ pub struct CookieSettings {
     pub flow: String,
     /// Name of the cookie that tells a browser at `public_url` from one at another host.
     pub here: String,
+    /// Name of the cookie that tells a browser at a host below `public_url`'s.
+    pub there: String,
     /// `Domain`, `Secure` and `Partitioned`.
     pub attributes: Attributes,
     /// `SameSite` of identity and tokens.

@@ -88,6 +88,11 @@ pub const UNAVAILABLE: Words = words(
     "You are still signed in, but that has to be confirmed and can't be right now. Please try again in a moment.",
 );
 
+pub const ELSEWHERE: Words = words(
+    "This site signs people in at another address",
+    "Please go on there. Your browser has to keep cookies for it.",
+);
+
 // Sign-ins that fail.
 pub const BAD_CALLBACK: Words = words(
     "This link doesn't lead anywhere",

@@ -87,7 +87,8 @@ impl Authenticator {
         if matches!(verdict, Verdict::Pass)
             && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
         {
-            self.log_denial("authz.shadow_denied", &rule.label(), visit, person.as_deref());
+            let whom = person.as_deref().map(|person| person.identity.subject.as_str());
+            self.log_denial("authz.shadow_denied", &rule.label(), visit, whom);
         }
         match verdict {
             Verdict::Pass => self.let_pass(visit, allow, person.as_deref(), response),
@@ -97,10 +98,8 @@ impl Authenticator {
                 self.account.course = Course::Forbidden;
                 // Where nobody is let in nobody is told who it is, but the log.
                 let whom = match allow {
-                    Allow::Nobody => {
-                        self.find_person(Allow::Everyone, visit, around).ok().and_then(|(who, _)| who)
-                    }
-                    _ => person.clone(),
+                    Allow::Nobody => visit.session().map(|(_, session)| session.identity.subject.clone()),
+                    _ => person.as_deref().map(|person| person.identity.subject.clone()),
                 };
                 self.log_denial("authz.denied", &rule.label(), visit, whom.as_deref());
                 let cookies = self.sessions.response_cookies(response, visit.now, around.shared);
@@ -133,10 +132,10 @@ impl Authenticator {
         Decision::Forward(forward::edits(visit, person), response)
     }
 
-    fn log_denial(&mut self, name: &'static str, rule: &str, visit: &Visit<'_>, person: Option<&Person>) {
+    fn log_denial(&mut self, name: &'static str, rule: &str, visit: &Visit<'_>, subject: Option<&str>) {
         let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", visit.reference());
-        self.tell(match person {
-            Some(person) => event.with("subject", person.identity.subject.as_str()),
+        self.tell(match subject {
+            Some(subject) => event.with("subject", subject),
             None => event,
         });
     }

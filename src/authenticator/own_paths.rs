@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::authenticator::Authenticator;
 use crate::calls::Purpose;
-use crate::client::{Client, wants_json};
+use crate::client::wants_json;
 use crate::decision::{Decision, StreamId, Surroundings};
 use crate::flow::callback::{Arrival, Exchange, arrive, finished_before, refusal};
-use crate::flow::elsewhere::to_public_url;
+use crate::flow::elsewhere::{is_elsewhere, to_public_url};
 use crate::flow::failure::SignInFailure;
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
@@ -67,10 +67,12 @@ impl Authenticator {
             SignOut::Refused(response, event) => (response, event),
             SignOut::Obeyed(response, revoke, event) => {
                 // Where the session is at `public_url` alone, so are the cookies to be cleared.
-                if visit.client() == Client::Navigation
-                    && let Some(sent) = to_public_url(visit, around, &mut log)
-                {
-                    return self.respond((sent, log));
+                if visit.client().shows_pages() {
+                    if let Some(sent) = to_public_url(visit, around, &mut log) {
+                        return self.respond((sent, log));
+                    }
+                } else if is_elsewhere(visit) {
+                    return Decision::Respond(sign_out::elsewhere(visit));
                 }
                 // A session is revoked once, however often its cookie is shown here. Where too much is under
                 // way, the token lives on at Cognito; the person is out here.

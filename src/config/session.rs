@@ -39,6 +39,11 @@ impl CookieNames {
             flow: format!("{identity}-flow-"),
             // It has a `Domain`, with which browsers drop `__Host-`.
             here: format!("{}{}-flow-here", if self.attributes.secure { "__Secure-" } else { "" }, self.name),
+            there: format!(
+                "{}{}-flow-there",
+                if self.attributes.secure { "__Secure-" } else { "" },
+                self.name
+            ),
             identity,
             attributes: self.attributes.clone(),
             same_site: self.same_site,

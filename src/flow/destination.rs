@@ -16,8 +16,9 @@ use crate::time::UnixTime;
 /// Sign-ins under way that one browser may have; the oldest makes room.
 const MAX_FLOWS: usize = 5;
 
-/// The longest address that is kept whole, in bytes of path and query.
-pub const MAX_ADDRESS: usize = 12 * 1024;
+/// The longest address that is kept whole, in bytes of path and query. Five of them, of tabs that know nothing of each
+/// other, come to some 50 KB of cookies, which Envoy still takes.
+pub const MAX_ADDRESS: usize = 7 * 1024;
 
 /// How much of an address the links of one page may repeat, in bytes. Each may take five there, and a page stays below
 /// 10 KB.
@@ -81,7 +82,7 @@ impl Destination {
             "not_found" => {
                 "a page waited longer than ten minutes for a click, or the browser keeps no cookies"
             }
-            _ => "the app should keep less of its state in addresses; 12 KB of path and query are kept",
+            _ => "the app should keep less of its state in addresses; 7 KB of path and query are kept",
         };
         let what = if kept.target == ReturnTo::start_page() { "start_page" } else { "path" };
         Event::new(Level::Warn, "sign_in.address_shortened")

@@ -6,22 +6,29 @@
 //!
 //! 1. `X-Forwarded-Host`, where the proxy says which host it was asked for.
 //! 2. A sealed cookie that opens: it was set at `public_url`'s host.
-//! 3. A cookie for this very host whose `Domain` is `public_url`'s. Browsers at that host take and send it; browsers
-//!    elsewhere drop it. It is set where the host is of another domain, as those behind proxies mostly are, or the same
-//!    request comes a second time.
-//! 4. The same client has come with the same request [`MAX_TIMES`]: whatever it is, it isn't sent once more.
+//! 3. A cookie whose `Domain` is `public_url`'s host. A browser at that host takes it and sends it back; a browser
+//!    elsewhere drops it. One at a host *below* that takes it as well, and is told by a second cookie, whose `Domain` is
+//!    that host's own: a browser at `public_url` drops that one. They are set where the host is of another domain, as those
+//!    behind proxies mostly are, or the same request comes a second time.
+//!
+//! A client that keeps no cookies can't sign in. Where it comes with the same request more than [`MAX_TIMES`] times, it gets a
+//! page with a link in place of one redirect more.
 
 use crate::cookie::Attributes;
 use crate::decision::Surroundings;
 use crate::detours;
 use crate::event::{Event, Level};
 use crate::flow::Visit;
+use crate::flow::destination::Destination;
 use crate::http::Response;
 use crate::origin::Origin;
+use crate::page::Page;
+use crate::pool::CookieSettings;
 use crate::session::Flow;
+use crate::texts;
 
-/// How often a client is sent to `public_url` with the same request in a row.
-pub const MAX_TIMES: u8 = 8;
+/// How often a client is sent to `public_url` with the same request in a row. Browsers give up after twenty redirects.
+pub const MAX_TIMES: u8 = 16;
 
 /// Where a browser is, as far as the filter can tell.
 enum Place {
@@ -35,25 +42,36 @@ enum Place {
 
 /// Sends somebody who is to sign in, or out, to `public_url`, where it must be there. `None` where they may do so here.
 pub fn to_public_url(visit: &Visit<'_>, around: &Surroundings<'_>, log: &mut Vec<Event>) -> Option<Response> {
-    let times = match place(visit) {
-        Place::Here => return None,
-        Place::HereByCookie => u8::MAX,
-        Place::Elsewhere => detours::count(visit.request, &visit.config.scope(), visit.now, around.shared),
-    };
-    let is_sent = times <= MAX_TIMES;
-    let event = if is_sent {
-        Event::new(Level::Info, "sign_in.to_public_url")
-    } else {
-        Event::new(Level::Warn, "sign_in.host_rewritten")
-    };
-    let event = event.with("request_id", visit.reference()).with("host", visit.host);
-    log.push(if times > 1 { event.with("hint", HINT) } else { event });
-    if !is_sent {
-        return None;
+    let told = |event: Event| event.with("request_id", visit.reference()).with("host", visit.host);
+    match place(visit) {
+        Place::Here => None,
+        Place::HereByCookie => {
+            log.push(told(Event::new(Level::Warn, "sign_in.host_rewritten")).with("hint", HINT));
+            None
+        }
+        Place::Elsewhere => {
+            let times = detours::count(visit.request, &visit.config.scope(), visit.now, around.shared);
+            let event = told(Event::new(Level::Info, "sign_in.to_public_url"));
+            log.push(if times > 1 { event.with("hint", HINT) } else { event });
+            if times > MAX_TIMES {
+                return Some(page(visit));
+            }
+            let sent = Response::redirect(visit.origin.url() + &visit.request.target_as_text());
+            let is_clear = times == 1 && last_labels(visit.host) == last_labels(visit.origin.host());
+            Some(if is_clear { sent } else { sent.with_cookies(marks(visit)) })
+        }
     }
-    let sent = Response::redirect(visit.origin.url() + &visit.request.target_as_text());
-    let is_clear = times == 1 && last_labels(visit.host) == last_labels(visit.origin.host());
-    Some(if is_clear { sent } else { sent.with_cookies(mark(visit)) })
+}
+
+/// In place of one redirect more.
+fn page(visit: &Visit<'_>) -> Response {
+    let here = Destination::of_request(visit);
+    let page = Page::saying(&visit.config.pages, 401, texts::ELSEWHERE);
+    let page = if here.is_short() { page } else { page.text(texts::QUERY_LOST) };
+    page.action(texts::CONTINUE, &(visit.origin.url() + here.shortened().target.as_str()))
+        .reference(&visit.reference())
+        .into_response()
+        .with("www-authenticate", "Bearer".to_owned())
 }
 
 /// For somebody who was sent to `public_url` and came back.
@@ -72,9 +90,8 @@ fn place(visit: &Visit<'_>) -> Place {
     }
     for pool in visit.config.pools.all() {
         let (names, store) = (&pool.cookies, visit.store(pool));
-        let is_marked = visit.cookies.values(&names.here).any(|host| host == visit.host.as_bytes());
         let mut flows = names.flow_ids(&visit.cookies).into_iter();
-        if is_marked
+        if is_marked(visit, names, public)
             || store.session_id(&visit.cookies).is_some()
             || flows.any(|id| store.flow(&visit.cookies, &id).is_some())
         {
@@ -89,8 +106,7 @@ fn place(visit: &Visit<'_>) -> Place {
 fn is_covered(visit: &Visit<'_>, public: &Origin<'_>, host: &str) -> bool {
     // All pools share it.
     let domain = visit.pools.first().and_then(|pool| pool.cookies.attributes.domain.as_deref());
-    let below = |domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    host == public.host() || domain.is_some_and(below)
+    host == public.host() || domain.is_some_and(|domain| host == domain || is_below(host, domain))
 }
 
 /// The last two labels of a host.
@@ -99,10 +115,33 @@ fn last_labels(host: &str) -> &str {
     host.get(start..).unwrap_or(host)
 }
 
-/// A cookie that browsers at `public_url`'s host keep, and others don't. It says which host their requests arrive for.
-fn mark(visit: &Visit<'_>) -> Option<String> {
-    let cookies = &visit.pools.first()?.cookies;
-    let domain = Some(visit.origin.host().to_owned());
-    let attributes = Attributes { domain, ..cookies.attributes.clone() };
-    Some(attributes.set(&cookies.here, visit.host, Flow::LIFETIME.as_secs(), cookies.flow_same_site()))
+/// Whether the cookies of [`marks`] say that the browser is at `public`.
+fn is_marked(visit: &Visit<'_>, names: &CookieSettings, public: &Origin<'_>) -> bool {
+    let mut here = visit.cookies.values(&names.here);
+    if is_below(visit.host, public.host()) {
+        // Another host below it may have had one set, too.
+        return here.any(|host| host == visit.host.as_bytes())
+            && visit.cookies.values(&names.there).next().is_none();
+    }
+    here.next().is_some()
+}
+
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Cookies of which a browser keeps one or the other, by where it is. They say nothing but which host the request
+/// arrived for.
+fn marks(visit: &Visit<'_>) -> Vec<String> {
+    let Some(pool) = visit.pools.first() else { return Vec::new() };
+    let cookies = &pool.cookies;
+    let mark = |name: &str, domain: &str| {
+        let attributes = Attributes { domain: Some(domain.to_owned()), ..cookies.attributes.clone() };
+        attributes.set(name, visit.host, Flow::LIFETIME.as_secs(), cookies.flow_same_site())
+    };
+    let mut marks = vec![mark(&cookies.here, visit.origin.host())];
+    if is_below(visit.host, visit.origin.host()) {
+        marks.push(mark(&cookies.there, visit.host));
+    }
+    marks
 }

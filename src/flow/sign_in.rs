@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use crate::client::{Client, is_prefetch};
+use crate::client::{Client, is_cross_site, is_prefetch};
 use crate::decision::Surroundings;
 use crate::event::{Event, Level};
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK, make_room};
@@ -128,7 +128,12 @@ fn form_page(visit: &Visit<'_>, entropy: &mut dyn Entropy, log: &mut Vec<Event>)
     let sign_in = &visit.config.paths.sign_in;
     let (address, cookies) = match visit.pools.first() {
         Some(pool) if !is_elsewhere(visit) => {
-            let link = link(visit, pool, &here, MAX_LINK, entropy, log);
+            // Another site's form carries no cookies of ours, so many of them could have more set than a browser may send.
+            let link = if is_cross_site(visit.request, &visit.origin) {
+                Link::without_cookies(&here, MAX_LINK)
+            } else {
+                link(visit, pool, &here, MAX_LINK, entropy, log)
+            };
             (link.below(sign_in), link.cookies)
         }
         _ => {

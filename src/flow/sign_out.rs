@@ -59,6 +59,12 @@ fn leave(visit: &Visit<'_>) -> String {
     }
 }
 
+/// What a script at another host than `public_url`'s hears: the page has to go there to be signed out.
+pub fn elsewhere(visit: &Visit<'_>) -> Response {
+    let address = visit.origin.url() + &visit.config.paths.sign_out;
+    Response::json(200, &json!({ "sign_out": address }))
+}
+
 /// Another site may ask, but only the person decides.
 fn confirm(visit: &Visit<'_>) -> Response {
     Page::saying(&visit.config.pages, 403, texts::CONFIRM_SIGN_OUT)

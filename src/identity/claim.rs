@@ -5,8 +5,28 @@ use std::borrow::Cow;
 use crate::identity::headers::join_roles;
 use crate::json::{Json, mended};
 
-/// Claims that are one text by their meaning, whatever that looks like: nobody's name is a list.
-const SINGLE: [&str; 5] = ["sub", "cognito:username", "username", "email", "name"];
+/// Claims that are one text by their meaning, whatever that looks like: nobody's name is a list. People may write most
+/// of them, so `[alice]` must not become `alice`. (OIDC Core, section 5.1, but for `profile` and `address`, into which some
+/// pools map what their providers send.)
+const SINGLE: [&str; 17] = [
+    "sub",
+    "cognito:username",
+    "username",
+    "email",
+    "name",
+    "preferred_username",
+    "nickname",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "phone_number",
+    "birthdate",
+    "gender",
+    "locale",
+    "zoneinfo",
+    "picture",
+    "website",
+];
 
 /// What stands in a list, without what is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -174,6 +194,7 @@ mod tests {
         assert_eq!(kept("name", Json::unread(r#"["Bob","Bo,b"]"#)).as_deref(), Some("Bob,Bo%2Cb"));
         assert_eq!(kept("name", Json::unread("[[],\"\"]")), None);
         assert_eq!(Shown::of("name", "[Bob]"), Shown::Text("[Bob]".into()));
-        assert_eq!(Shown::of("nickname", "[Bob]"), Shown::List(vec!["Bob".to_owned()]));
+        assert_eq!(Shown::of("preferred_username", "[alice]"), Shown::Text("[alice]".into()));
+        assert_eq!(Shown::of("custom:team", "[Bob]"), Shown::List(vec!["Bob".to_owned()]));
     }
 }

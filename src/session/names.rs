@@ -12,6 +12,7 @@ impl CookieSettings {
             || self.is_token_part(name)
             || name.starts_with(self.flow.as_bytes())
             || name == self.here.as_bytes()
+            || name == self.there.as_bytes()
     }
 
     fn is_token_part(&self, name: &[u8]) -> bool {

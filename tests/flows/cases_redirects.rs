@@ -169,6 +169,8 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
     let mut harness = Harness::with(json!({"public_url": "https://app.example.com"}));
     for host in ["evil.com", "evil-example.com", "app.example.com.evil.com", "app.example.com."] {
         host.clone_into(&mut harness.authority);
+        // What is set for the configured address no browser elsewhere takes.
+        harness.jar = crate::harness::Jar::default();
         let sent = harness.navigate("/x").answered();
         assert_eq!(
             sent.header("location"),

@@ -171,7 +171,7 @@ fn a_name_in_brackets_is_a_name() {
         ("x-auth-email", "[bob]@example.com"),
         ("x-auth-name", "[Bob]"),
         ("x-name", "[Bob]"),
-        ("x-nickname", "Bob"),
+        ("x-nickname", "[Bob]"),
     ] {
         assert_eq!(upstream(&edits, header), Some(expected), "{header}");
     }

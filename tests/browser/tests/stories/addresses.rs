@@ -58,7 +58,7 @@ pub fn a_long_address_is_kept_whole_and_a_longer_one_is_not_shortened_without_a_
     let site = Site("signin");
     let profile = world().profile();
     let mut tab = profile.tab();
-    let url = site.url(&address("/deep", 12 * 1024));
+    let url = site.url(&address("/deep", 7 * 1024));
     tab.open(&url);
     sign_in(&mut tab);
     tab.arrives_at(&url);
@@ -78,7 +78,7 @@ pub fn with_strict_cookies_a_long_address_is_reached_as_well() {
     let site = Site("strict");
     let profile = world().profile();
     let mut tab = profile.tab();
-    let url = site.url(&address("/deep", 12 * 1024));
+    let url = site.url(&address("/deep", 7 * 1024));
     tab.open(&url);
     sign_in(&mut tab);
     tab.arrives_at(&url);
