@@ -184,17 +184,20 @@ fn a_proxy_that_says_which_host_it_was_asked_for_costs_no_redirect() {
 #[test]
 fn a_client_without_cookies_is_not_sent_in_a_circle() {
     let site = world().site("rewritten");
-    let mut hops = 0;
-    loop {
-        let response = site.send(navigation("/circle").header("user-agent", "no-cookies"));
-        let location = response.location().expect("a location");
-        if location.contains("/oauth2/authorize?") {
-            break;
+    let ask = || site.send(navigation("/circle").header("user-agent", "no-cookies"));
+    let is_page = |response: &Response| {
+        response.status == 401 && response.text().contains(&format!("href=\"{}\"", site.url("/circle")))
+    };
+    // Ten seconds of redirects begin anew on a machine that takes longer for them.
+    let page = rig::eventually(rig::PATIENCE, || {
+        let response = ask();
+        if is_page(&response) {
+            return Some(());
         }
-        assert_eq!(location, site.url("/circle"));
-        hops += 1;
-        assert!(hops < 20, "browsers give up then");
-    }
+        assert_eq!(response.location(), Some(site.url("/circle").as_str()), "{response:?}");
+        None
+    });
+    assert!(page.is_some(), "a page with a link, in place of one redirect more");
 }
 
 #[test]
@@ -313,7 +316,7 @@ fn beyond_the_limit_the_person_and_the_operator_are_told() {
 fn with_strict_cookies_a_long_address_is_reached_as_well() {
     let site = world().site("long-strict");
     let mut browser = site.browser();
-    let url = site.url(&address("/deep/json", 10_000));
+    let url = site.url(&address("/deep/json", 6_500));
     let visit = browser.sign_in(&url, USER, PASSWORD);
     assert!(visit.status() == 200 && visit.url == url, "{} {}", visit.status(), visit.text());
 }
