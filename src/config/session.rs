@@ -34,16 +34,14 @@ impl CookieNames {
     pub fn of_pool(&self, pool: &str) -> CookieSettings {
         let dash = if pool.is_empty() { "" } else { "-" };
         let identity = format!("{}{}{dash}{pool}", self.prefix, self.name);
+        // These have a `Domain`, with which browsers drop `__Host-`.
+        let prefix = if self.attributes.secure { "__Secure-" } else { "" };
+        let of_domain = |what: &str| format!("{prefix}{}-{what}", self.name);
         CookieSettings {
             tokens: format!("{identity}-tokens"),
             flow: format!("{identity}-flow-"),
-            // It has a `Domain`, with which browsers drop `__Host-`.
-            here: format!("{}{}-flow-here", if self.attributes.secure { "__Secure-" } else { "" }, self.name),
-            there: format!(
-                "{}{}-flow-there",
-                if self.attributes.secure { "__Secure-" } else { "" },
-                self.name
-            ),
+            here: of_domain("flow-here"),
+            there: of_domain("flow-there"),
             identity,
             attributes: self.attributes.clone(),
             same_site: self.same_site,
