@@ -6,7 +6,7 @@
 //! `prctl`, without process groups and without unsafe code.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, PipeReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::record::SEEN;
 
@@ -52,7 +54,7 @@ pub struct Supervised {
     supervisor: Child,
     lifeline: Option<ChildStdin>,
     pid: u32,
-    printed: Arc<Mutex<Vec<u8>>>,
+    printed: Arc<Printed>,
     collector: Option<JoinHandle<()>>,
     ended: Option<ExitStatus>,
 }
@@ -65,6 +67,9 @@ impl Supervised {
         env: &[(String, String)],
         scratch: &Scratch,
     ) -> io::Result<Self> {
+        let (from, to) = io::pipe()?;
+        // Only this end: the child still waits where the pipe is full.
+        rustix::io::ioctl_fionbio(&from, true)?;
         let mut supervisor = Command::new("/bin/sh")
             .args(["-c", SUPERVISOR, "rig-supervisor"])
             .arg(scratch.path())
@@ -73,21 +78,20 @@ impl Supervised {
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(to)
             .process_group(0) // Ctrl-C reaches the test alone; the closed pipe does the rest.
             .spawn()?;
         let lifeline = supervisor.stdin.take();
-        let (Some(stdout), Some(stderr)) = (supervisor.stdout.take(), supervisor.stderr.take()) else {
-            return Err(io::Error::other("the supervisor has no pipes"));
-        };
+        let stdout =
+            supervisor.stdout.take().ok_or_else(|| io::Error::other("the supervisor has no pipe"))?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let pid =
             line.trim().parse().map_err(|_| io::Error::other(format!("{line:?} is not a process id")))?;
-        let printed = Arc::new(Mutex::new(Vec::new()));
+        let printed = Arc::new(Printed { from, text: Mutex::default() });
         let collector = std::thread::spawn({
             let printed = Arc::clone(&printed);
-            move || collect(stderr, &printed)
+            move || printed.collect()
         });
         Ok(Self { supervisor, lifeline, pid, printed, collector: Some(collector), ended: None })
     }
@@ -98,10 +102,10 @@ impl Supervised {
         self.pid
     }
 
-    /// All that the child has printed so far, on either stream.
+    /// All that the child has printed before this call, on either stream.
     #[must_use]
     pub fn printed(&self) -> String {
-        String::from_utf8_lossy(&self.printed.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        self.printed.read()
     }
 
     /// How the child ended; `None` while it runs. A signal's number N shows as exit code 128 + N.
@@ -148,11 +152,42 @@ impl Drop for Supervised {
     }
 }
 
-fn collect(mut from: impl Read, into: &Mutex<Vec<u8>>) {
-    let mut chunk = [0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut chunk) {
-        SEEN.add(&chunk[..length]);
-        into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..length]);
+/// What a child has printed, and the pipe that more of it comes from.
+#[derive(Debug)]
+struct Printed {
+    from: PipeReader,
+    text: Mutex<Vec<u8>>,
+}
+
+impl Printed {
+    /// Empties the pipe until its other end is closed.
+    fn collect(&self) {
+        while self.drain(&mut self.text.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let _ = poll(&mut [PollFd::new(&self.from, PollFlags::IN)], None);
+        }
+    }
+
+    /// What has been written to the pipe is part of it, whether or not [`Self::collect`] has had its turn since.
+    fn read(&self) -> String {
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drain(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Empties the pipe. Gives whether there may be more to come.
+    fn drain(&self, text: &mut Vec<u8>) -> bool {
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            match (&self.from).read(&mut chunk) {
+                Ok(0) => return false,
+                Ok(length) => {
+                    SEEN.add(&chunk[..length]);
+                    text.extend_from_slice(&chunk[..length]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
     }
 }
 
@@ -194,7 +229,7 @@ mod tests {
 
     fn shell(script: &str) -> (Supervised, Scratch) {
         let scratch = Scratch::new().unwrap();
-        let arguments = ["-c".into(), script.into()];
+        let arguments = ["-c".into(), script.into(), scratch.path().into()];
         (Supervised::start(Path::new("/bin/sh"), &arguments, &[], &scratch).unwrap(), scratch)
     }
 
@@ -208,6 +243,20 @@ mod tests {
         assert_eq!(child.wait(PATIENCE).unwrap().code(), Some(7));
         assert_eq!(child.printed(), "out\nerr\n");
         assert!(!scratch.path().exists(), "the scratch directory goes with the child");
+    }
+
+    #[test]
+    fn what_was_printed_before_something_was_done_is_there_when_it_is_seen() {
+        let (child, scratch) = shell(
+            r#"cd "$0" || exit; for n in 1 2 3 4 5 6 7 8 9; do echo "line $n"; : >"$n"; done; exec sleep 600"#,
+        );
+        for number in 1..=9 {
+            let done = scratch.path().join(number.to_string());
+            while !done.exists() {
+                std::hint::spin_loop();
+            }
+            assert!(child.printed().contains(&format!("line {number}\n")), "{number}: {}", child.printed());
+        }
     }
 
     #[test]
