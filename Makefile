@@ -29,7 +29,7 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 	cargo fetch --locked --quiet --target $(TARGET)
 	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
 	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
-	cargo build --locked --release --target $(TARGET) --lib --config 'profile.release.strip="debuginfo"' \
+	cargo build --locked --release --target $(TARGET) --package envoy-cognito-proxy-wasm --config 'profile.release.strip="debuginfo"' \
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
@@ -63,7 +63,7 @@ demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a s
 lint: setup ## Check formatting, and run clippy natively and for wasm.
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	cargo clippy --locked --target $(TARGET) -- --deny warnings
+	cargo clippy --locked --target $(TARGET) --package envoy-cognito-proxy-wasm -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --workspace --quiet
 
 deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and known vulnerabilities of all dependencies. Builds cargo-deny first, which takes minutes.

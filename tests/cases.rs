@@ -21,7 +21,7 @@ const NUMBERS: [u32; 138] = [
 const TABLE: &str = "docs/security-cases.md";
 
 fn read(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(file);
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
@@ -61,11 +61,11 @@ fn files(test: &str) -> Vec<String> {
     let parts: Vec<&str> = test.split("::").collect();
     let [binary, modules @ .., _] = parts.as_slice() else { panic!("{test}") };
     match (*binary, modules) {
-        ("lib", [modules @ .., "tests"]) => {
+        ("core", [modules @ .., "tests"]) => {
             let module = modules.join("/");
-            vec![format!("src/{module}/tests.rs"), format!("src/{module}.rs")]
+            vec![format!("src/core/{module}/tests.rs"), format!("src/core/{module}.rs")]
         }
-        ("lib", modules) => vec![format!("src/{}.rs", modules.join("/"))],
+        ("core", modules) => vec![format!("src/core/{}.rs", modules.join("/"))],
         ("flows" | "envoy", modules) => vec![format!("tests/{binary}/{}.rs", modules.join("/"))],
         ("properties" | "replay", []) => vec![format!("tests/fuzz-targets/tests/{binary}.rs")],
         ("stories", [module]) => vec![format!("tests/browser/tests/stories/{module}.rs")],
@@ -77,7 +77,8 @@ fn files(test: &str) -> Vec<String> {
 /// Whether there is such a test: a function of that name behind `#[test]`, or a story that is told.
 fn exists(test: &str) -> bool {
     let name = test.rsplit("::").next().unwrap();
-    let is_there = |file: &String| Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file();
+    let is_there =
+        |file: &String| Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(file).is_file();
     let sources: Vec<String> =
         files(test).iter().filter(|file| is_there(file)).map(|file| read(file)).collect();
     if test.starts_with("stories::") {
@@ -139,7 +140,7 @@ fn every_test_with_a_case_s_number_stands_in_its_row() {
 fn cases_files() -> Vec<(&'static str, String)> {
     let mut files = Vec::new();
     for binary in ["flows", "envoy"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(binary);
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests").join(binary);
         for entry in fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.starts_with("cases_") {

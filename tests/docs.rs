@@ -12,7 +12,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_cognito::config::reader::Fault;
+use envoy_cognito_core::config::reader::Fault;
 use serde_json::{Map, Value, json};
 
 use crate::settings::{
@@ -248,7 +248,7 @@ fn what_pools_share_and_what_they_have_of_their_own_is_all_named() {
 
 #[test]
 fn every_metric_is_described() {
-    use envoy_cognito::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
+    use envoy_cognito_core::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
 
     let page = read("docs/operations.md");
     let counters = Tally::begin().take().into_iter().filter_map(|metric| match metric {
@@ -281,7 +281,7 @@ fn named_as_ours() -> Vec<String> {
 
 #[test]
 fn what_others_are_told_of_ours_is_there() {
-    use envoy_cognito::identity::{X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN};
+    use envoy_cognito_core::cognito::identity::headers::{X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN};
 
     let presets = [X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN].into_iter().flatten();
     let mut headers: BTreeSet<String> = presets.map(|(name, _)| (*name).to_owned()).collect();

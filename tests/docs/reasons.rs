@@ -51,15 +51,17 @@ fn assert_told(heading: &str, reasons: &BTreeSet<String>) {
 }
 
 fn of_id_tokens() -> BTreeSet<String> {
-    literals("src/oidc/jwt.rs", "reason")
+    literals("src/core/oidc/jwt.rs", "reason")
 }
 
 #[test]
 fn every_reason_of_a_failed_sign_in_has_a_row() {
-    let mut reasons = literals("src/flow/failure.rs", "reason");
-    for (file, function) in
-        [("src/oidc/jwt.rs", "reason"), ("src/attributes.rs", "reason"), ("src/oidc/token.rs", "code")]
-    {
+    let mut reasons = literals("src/core/flow/failure.rs", "reason");
+    for (file, function) in [
+        ("src/core/oidc/jwt.rs", "reason"),
+        ("src/core/cognito/attributes.rs", "reason"),
+        ("src/core/oidc/token.rs", "code"),
+    ] {
         reasons.extend(literals(file, function));
     }
     assert!(reasons.len() >= 40, "{reasons:?}");
@@ -68,14 +70,14 @@ fn every_reason_of_a_failed_sign_in_has_a_row() {
 
 #[test]
 fn every_reason_of_a_failed_refresh_has_a_row() {
-    let source = read("src/flow/refresh.rs");
+    let source = read("src/core/flow/refresh.rs");
     let mut reasons = BTreeSet::new();
     for before in ["Outage(", "Refused(", "Refused(\n                ", "without_keys("] {
         reasons.extend(named(&source, before));
     }
     reasons.extend(of_id_tokens());
-    reasons.extend(literals("src/attributes.rs", "reason"));
-    reasons.extend(literals("src/oidc/token.rs", "code"));
+    reasons.extend(literals("src/core/cognito/attributes.rs", "reason"));
+    reasons.extend(literals("src/core/oidc/token.rs", "code"));
     for known in ["invalid_grant", "token_timeout", "keys_missing", "identity_too_large"] {
         assert!(reasons.contains(known), "{known}: {reasons:?}");
     }
@@ -95,15 +97,15 @@ fn every_reason_of_a_rejected_bearer_token_has_a_row() {
 
 #[test]
 fn every_reason_of_a_refused_request_has_a_row() {
-    let mut reasons = literals("src/path.rs", "reason");
-    reasons.extend(named(&read("src/authenticator/judging.rs"), "refuse_malformed(request, "));
+    let mut reasons = literals("src/core/http/path.rs", "reason");
+    reasons.extend(named(&read("src/core/worker/authenticator/judging.rs"), "refuse_malformed(request, "));
     assert!(reasons.contains("authority_malformed"), "{reasons:?}");
     assert_told("When a request is refused", &reasons);
 }
 
 #[test]
 fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
-    let reasons = named(&read("src/keys.rs"), "failed(");
+    let reasons = named(&read("src/core/shared/key_sets.rs"), "failed(");
     assert!(reasons.len() >= 6, "{reasons:?}");
     assert_told("When keys can't be fetched", &reasons);
 }
@@ -111,7 +113,7 @@ fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
 #[test]
 fn every_event_has_a_row() {
     let mut events = BTreeSet::new();
-    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../src"))];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -23,7 +23,7 @@ const PAGE: &str = "docs/operations.md";
 
 /// Code of a page, in line or in a block, that speaks of the filter's statistics as Prometheus knows them.
 fn expressions(page: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(page);
     let text = std::fs::read_to_string(&path).expect("a page");
     let (mut found, mut in_block) = (Vec::new(), false);
     for line in text.lines() {
@@ -41,7 +41,7 @@ fn expressions(page: &str) -> Vec<String> {
 
 /// Every page that people read.
 fn pages() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let mut pages = Vec::new();
     for folder in ["", "docs", "envoy", "envoy/istio", "envoy/envoy-gateway"] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
@@ -243,7 +243,8 @@ fn what_pages_say_of_prometheus_a_real_envoy_tells_it() {
     let mut count = 0;
     for page in pages() {
         let text =
-            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&page)).expect("a page");
+            std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(&page))
+                .expect("a page");
         assert!(!text.contains("wasmcustom_"), "{page}: Envoy tells Prometheus no such name");
         for expression in expressions(&page) {
             for selector in selectors(&expression) {
@@ -254,7 +255,8 @@ fn what_pages_say_of_prometheus_a_real_envoy_tells_it() {
     }
     assert!(count >= 10, "{count}");
     // And the other way round: what the table of metrics names is there, but for what comes with its reason.
-    let table = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).expect("a page");
+    let table = std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(PAGE))
+        .expect("a page");
     let named = table.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("envoy_cognito."));
     let names = scrape.names();
     for name in named.filter(|name| !name.contains(['<', ' '])) {

@@ -71,7 +71,7 @@ const CLUSTER: &str = r#"    - name: @name@
 fn bootstrap(place: &str, text: &str) -> String {
     let usual =
         [("plugin", "failure_policy: FAIL_RELOAD"), ("timeout", "2s"), ("port", "443"), ("key", SESSION_KEY)];
-    let ca = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/authority.pem");
+    let ca = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/fixtures/authority.pem");
     let cluster = |name: &str, host: &str, tls: &str| {
         let text = CLUSTER.replace("@name@", name).replace("@tls@", tls).replace("@host@", host);
         text.replace("@ca@", ca.to_str().expect("a path"))

@@ -115,7 +115,8 @@ fn what_people_see_when_something_breaks_is_what_the_documentation_says() {
     for (scene, seen) in SCENES.iter().zip(&seen) {
         assert_eq!(*seen, scene.expected, "{}", scene.what);
     }
-    let documentation = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md"));
+    let documentation =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md"));
     let documentation = documentation.expect("docs/operations.md");
     for row in rows {
         assert!(documentation.lines().any(|line| line == row), "docs/operations.md lacks {row}");

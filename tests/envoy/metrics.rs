@@ -205,7 +205,7 @@ fn the_access_log_says_who_and_why() {
 
 /// The YAML of the documentation that begins like this.
 fn documented(beginning: &str) -> Value {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).expect("the page");
     let block = page.split("```yaml\n").skip(1).find(|block| block.starts_with(beginning)).expect(beginning);
     let yaml = block.split("```").next().unwrap_or_default();

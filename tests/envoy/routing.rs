@@ -12,7 +12,7 @@ const SITE: &str = "routed";
 
 /// The route configuration that the documentation shows.
 fn documented() -> Value {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     let page = std::fs::read_to_string(page).expect("the page");
     let (_, block) = page.split_once("```yaml\nroutes:\n").expect("the routes");
     let yaml = block.split("```").next().unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use envoy_cognito::config::Config as FilterConfig;
-use envoy_cognito::identity::Identity;
-use envoy_cognito::secret::Entropy;
-use envoy_cognito::session::{CookieStore, Session};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::identity::Identity;
+use envoy_cognito_core::config::Config as FilterConfig;
+use envoy_cognito_core::crypto::secret::Entropy;
+use envoy_cognito_core::session::{CookieStore, Session};
+use envoy_cognito_core::time::UnixTime;
 use rig::Envoy;
 use serde_json::Value;
 

@@ -273,7 +273,8 @@ pub fn pool_id(name: &str) -> String {
 pub fn wasm() -> PathBuf {
     static WASM: OnceLock<PathBuf> = OnceLock::new();
     let path = WASM.get_or_init(|| {
-        let built = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/envoy_cognito.wasm");
+        let built =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/envoy_cognito.wasm");
         std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from)
     });
     assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");

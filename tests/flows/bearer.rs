@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_cognito::http::{RequestEdits, Response};
+use envoy_cognito_core::http::{RequestEdits, Response};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Endpoint, Harness, NAVIGATE, Outcome, set_cookies, upstream};

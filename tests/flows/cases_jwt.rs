@@ -92,7 +92,7 @@ fn case_046_no_spelling_of_no_algorithm_is_one() {
 /// The public key in the forms in which everybody can have it.
 fn public_key_texts() -> Vec<Vec<u8>> {
     use base64::Engine as _;
-    use envoy_cognito::oidc::jwks::KeySet;
+    use envoy_cognito_core::oidc::jwks::KeySet;
     let jwk =
         json!({"kty": "RSA", "kid": "k", "alg": "RS256", "use": "sig", "n": public_modulus(), "e": "AQAB"});
     let set = KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();

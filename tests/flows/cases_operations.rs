@@ -1,7 +1,7 @@
 //! Cases of `docs/security-cases.md`: what operators see: the log, a flood, and what is wrong with a configuration.
 
-use envoy_cognito::config::Config;
-use envoy_cognito::http::CalloutError;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::CalloutError;
 use serde_json::json;
 
 use crate::harness::{Answer, Harness, Jar, NAVIGATE, Outcome, fields, parse};

@@ -1,6 +1,6 @@
 //! Cases of `docs/security-cases.md`: where a browser is sent, and where never.
 
-use envoy_cognito::return_to::ReturnTo;
+use envoy_cognito_core::session::return_to::ReturnTo;
 use serde_json::json;
 use url::Url;
 

@@ -1,8 +1,8 @@
 //! Cases of `docs/security-cases.md`: lists of open redirects, as a return target and as the path that is asked
 //! for. They have the kinds of oauth2-proxy's and mod_auth_openidc's lists, put together anew.
 
-use envoy_cognito::http::Response;
-use envoy_cognito::return_to::ReturnTo;
+use envoy_cognito_core::http::Response;
+use envoy_cognito_core::session::return_to::ReturnTo;
 use url::Url;
 
 use crate::harness::{Harness, Jar, NAVIGATE};

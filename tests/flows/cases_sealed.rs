@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use envoy_cognito::http::Response;
-use envoy_cognito::seal::Binding;
+use envoy_cognito_core::crypto::seal::Binding;
+use envoy_cognito_core::http::Response;
 use serde_json::{Value, json};
 
 use crate::harness::{

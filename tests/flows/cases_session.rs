@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use envoy_cognito::http::CalloutError;
-use envoy_cognito::oidc::jwks::KeySet;
-use envoy_cognito::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::http::CalloutError;
+use envoy_cognito_core::oidc::jwks::KeySet;
 use serde_json::json;
 
 use crate::harness::{
@@ -197,7 +197,7 @@ impl Entropy for Mixed {
 #[test]
 fn case_091_every_seal_draws_the_whole_of_its_nonce() {
     use base64::Engine as _;
-    use envoy_cognito::seal::{Binding, Keyring};
+    use envoy_cognito_core::crypto::seal::{Binding, Keyring};
     let (keys, binding) = (Keyring::new(&[[7; 32]]), Binding::new(&[b"x"]));
     let (mut entropy, mut seen) = (Mixed(1), BTreeSet::new());
     for _ in 0..20_000 {

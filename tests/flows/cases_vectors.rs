@@ -1,8 +1,8 @@
 //! Cases of `docs/security-cases.md`: Project Wycheproof's own vectors, of which RS256 has 259. The file is the
 //! project's (<https://github.com/C2SP/wycheproof>, Apache-2.0), unchanged, as the crate `wycheproof` 0.7.0 has it.
 
-use envoy_cognito::oidc::jwks::KeySet;
-use envoy_cognito::oidc::jwt::{PortableRs256, VerifyRs256 as _};
+use envoy_cognito_core::oidc::jwks::KeySet;
+use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256 as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use envoy_cognito::http::Response;
+use envoy_cognito_core::http::Response;
 use serde_json::{Value, json};
 
 use crate::harness::{

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use envoy_cognito::event::Level;
-use envoy_cognito::http::CalloutError;
+use envoy_cognito_core::http::CalloutError;
+use envoy_cognito_core::telemetry::event::Level;
 use serde_json::json;
 
 use crate::harness::{Answer, Endpoint, Harness};

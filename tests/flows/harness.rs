@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use envoy_cognito::authenticator::Authenticator;
-use envoy_cognito::calls::CalloutId;
-use envoy_cognito::config::Config;
-use envoy_cognito::config::reader::Fault;
-use envoy_cognito::decision::{Account, Decision, Judged, StreamId, Surroundings};
-use envoy_cognito::event::Level;
-use envoy_cognito::http::{Callout, Request, RequestEdits, Response};
-use envoy_cognito::metrics::Metric;
-use envoy_cognito::pool::Pool;
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::pool::Pool;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::decision::{Account, Decision, Judged, StreamId, Surroundings};
+use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
+use envoy_cognito_core::telemetry::event::Level;
+use envoy_cognito_core::telemetry::metrics::Metric;
+use envoy_cognito_core::time::UnixTime;
+use envoy_cognito_core::worker::authenticator::Authenticator;
+use envoy_cognito_core::worker::callouts::CalloutId;
 use serde_json::{Value, json};
 
 pub use cognito::{

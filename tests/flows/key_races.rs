@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use envoy_cognito::http::{CalloutResponse, CalloutResult};
-use envoy_cognito::keys::{KeyStore, Newer};
-use envoy_cognito::shared::{Conflict, SharedData, Version};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::http::{CalloutResponse, CalloutResult};
+use envoy_cognito_core::shared::key_sets::{KeyStore, Newer};
+use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
+use envoy_cognito_core::time::UnixTime;
 use serde_json::json;
 
 use crate::harness::{Memory, b64, public_modulus};

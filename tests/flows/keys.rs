@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_cognito::http::CalloutError;
+use envoy_cognito_core::http::CalloutError;
 use serde_json::json;
 
 use crate::harness::{Answer, Endpoint, Harness, Jar, public_modulus};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use envoy_cognito::session::FlowId;
-use envoy_cognito::spent::SpentFlows;
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::session::FlowId;
+use envoy_cognito_core::shared::replay_guard::SpentFlows;
+use envoy_cognito_core::time::UnixTime;
 use serde_json::json;
 
 use crate::harness::{

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use envoy_cognito::session::CookieStore;
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::session::CookieStore;
+use envoy_cognito_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use envoy_cognito::config::reader::Fault;
+use envoy_cognito_core::config::reader::Fault;
 use fuzz_targets::readings;
 
 use crate::harness::{Harness, Outcome, parse};

@@ -1,6 +1,6 @@
 //! Somebody signs out.
 
-use envoy_cognito::http::CalloutError;
+use envoy_cognito_core::http::CalloutError;
 use serde_json::json;
 
 use crate::harness::{

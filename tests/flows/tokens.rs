@@ -1,6 +1,6 @@
 //! ID tokens that are not good. None opens a session, and the log says why.
 
-use envoy_cognito::http::MAX_CALLOUT_BODY;
+use envoy_cognito_core::http::MAX_CALLOUT_BODY;
 use serde_json::{Value, json};
 
 use crate::harness::{CLIENT_SECRET, Harness, Token, b64, cookies_set, hmac_sha256, public_modulus};

@@ -164,8 +164,7 @@ fn a_time_is_in_it_only_if_it_is_given() {
 /// Name and version of packages, as `cargo tree` has them.
 fn tree(edges: &str) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments =
-        "tree --locked --package envoy-cognito --target wasm32-wasip1 --prefix none --format {p} --edges";
+    let arguments = "tree --locked --package envoy-cognito-proxy-wasm --target wasm32-wasip1 --prefix none --format {p} --edges";
     let output =
         Command::new(cargo).current_dir(root()).args(arguments.split(' ')).arg(edges).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -193,7 +192,9 @@ fn the_bill_of_materials_lists_what_is_built() {
     };
     let built = |edges| {
         let mut all = tree(edges);
-        assert!(all.remove(&format!("envoy-cognito v{VERSION}")));
+        for own in ["envoy-cognito-proxy-wasm", "envoy-cognito-core"] {
+            assert!(all.remove(&format!("{own} v{VERSION}")), "{own}");
+        }
         all
     };
     assert_eq!(named(&|_| true), built("normal"));
@@ -291,7 +292,7 @@ fn every_package_that_is_linked_has_its_licence_in_the_notices() {
     let (listed, without) = listed.split_once("\nThese come without a text").unwrap_or((listed, ""));
     for package in tree("normal,no-proc-macro") {
         let package = package.replace(" v", " ");
-        if package.starts_with("envoy-cognito ") {
+        if package.starts_with("envoy-cognito-") {
             continue;
         }
         assert!(listed.contains(&format!("\n{package}: ")), "{package}");

@@ -8,7 +8,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 #[track_caller]

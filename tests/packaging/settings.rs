@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_cognito::config::Config;
+use envoy_cognito_core::config::Config;
 use serde_json::Value;
 
 use crate::files::{document, documents, list, text};

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::secret::{Entropy, NoEntropy};
-use envoy_cognito::session::{CookieStore, Session};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::session::{CookieStore, Session};
+use envoy_cognito_core::time::UnixTime;
 use serde_json::Value;
 
 /// The identity cookie of a site whose configuration names none.

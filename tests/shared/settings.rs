@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use envoy_cognito::config::Config;
-use envoy_cognito::config::reader::Fault;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::config::reader::Fault;
 use serde_json::{Map, Value, json};
 
 pub const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -59,7 +59,7 @@ pub fn merge(document: &mut Value, patch: &Value) {
 }
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 pub fn read(file: &str) -> String {
@@ -169,8 +169,8 @@ pub fn is_unknown(setting: &str, faults: &[Fault]) -> bool {
 
 /// Every literal in the sources of the configuration that could be the name of a setting.
 pub fn vocabulary() -> BTreeSet<String> {
-    let mut sources = read("src/config.rs");
-    for file in files("src/config", "rs").into_iter().filter(|file| !file.ends_with("/tests.rs")) {
+    let mut sources = read("src/core/config.rs");
+    for file in files("src/core/config", "rs").into_iter().filter(|file| !file.ends_with("/tests.rs")) {
         sources.push_str(&read(&file));
     }
     let plain = |text: &&str| {

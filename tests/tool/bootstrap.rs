@@ -9,7 +9,7 @@ use crate::{SESSION_KEY, check, run};
 
 /// The built filter.
 fn wasm() -> PathBuf {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/envoy_cognito.wasm");
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/envoy_cognito.wasm");
     let path = std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from);
     assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");
     path
@@ -30,7 +30,7 @@ const NEEDED: [&str; 9] = [
 #[track_caller]
 fn assert_good(arguments: &[&str]) -> String {
     let wasm = wasm();
-    let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/authority.pem");
+    let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/authority.pem");
     let written = run(&NEEDED)
         .arguments(&["--wasm", wasm.to_str().unwrap(), "--ca", tls])
         .arguments(arguments)

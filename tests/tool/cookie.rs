@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use envoy_cognito::config::Config;
-use envoy_cognito::identity::Identity;
-use envoy_cognito::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito::secret::{Entropy, NoEntropy, Secret};
-use envoy_cognito::session::{CookieStore, Flow, FlowId, Session};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::identity::Identity;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy, Secret};
+use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
+use envoy_cognito_core::session::{CookieStore, Flow, FlowId, Session};
+use envoy_cognito_core::time::UnixTime;
 
 use crate::{File, Outcome, SESSION_KEY, good, run};
 

@@ -51,7 +51,7 @@ pub struct Run {
 
 pub fn run(arguments: &[&str]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_envoy-cognito"));
-    command.args(arguments).env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(arguments).env_clear().current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     Run { command, stdin: String::new(), may_print_secrets: false }
 }
 

@@ -28,7 +28,8 @@ impl Block {
 
 impl Page {
     pub fn read(file: &str) -> Self {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let text =
+            fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(file)).unwrap();
         let (mut blocks, mut open) = (Vec::new(), None::<Block>);
         let (mut heading, mut mark) = (String::new(), String::new());
         for (index, line) in text.lines().enumerate() {

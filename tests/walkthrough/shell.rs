@@ -119,7 +119,7 @@ impl Drop for Shell {
 /// Where the CLI is: `AWS_CLI`, else `.tools/awscli/bin/aws` in the workspace.
 fn cli() -> PathBuf {
     let named = std::env::var_os("AWS_CLI").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let ours = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/awscli/bin/aws");
+    let ours = || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(".tools/awscli/bin/aws");
     let path = named.unwrap_or_else(ours);
     assert!(path.is_file(), "no AWS CLI at {}: run `make aws`, or set AWS_CLI=/path/to/aws", path.display());
     path

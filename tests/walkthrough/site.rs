@@ -36,7 +36,7 @@ impl Site {
         let options =
             VARIABLES.iter().fold(options, |options, name| options.env(*name, shell.variable(name)));
 
-        let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join(WASM);
+        let wasm = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(WASM);
         assert!(wasm.is_file(), "no {WASM}: run `make build`");
         replace(&mut bootstrap["static_resources"]["listeners"], &json!(WASM), json!(wasm));
         // As it stands, with TLS and names that nobody resolves here.

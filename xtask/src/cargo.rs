@@ -6,34 +6,43 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// The filter's package, library and command alike.
-pub const FILTER: &str = "envoy-cognito";
+/// What all of it is called.
+pub const PRODUCT: &str = "envoy-cognito";
+
+/// The package of the filter.
+pub const FILTER: &str = "envoy-cognito-proxy-wasm";
+
+/// The package of the core, which the filter and the command are built on.
+pub const CORE: &str = "envoy-cognito-core";
+
+/// The package of the native command.
+pub const COMMAND: &str = "envoy-cognito";
 
 /// A package, by name and version. There is no other of both, since all come out of one registry.
 pub type Id = (String, String);
 
-/// One way to build the package.
+/// One package, built for one target.
 #[derive(Debug, Clone)]
 pub struct Build {
+    pub package: &'static str,
     pub target: String,
-    /// On top of the default ones, separated by commas.
-    pub features: String,
 }
 
 impl Build {
     /// All that cargo knows of the packages that could take part in it.
     pub fn metadata(&self) -> Result<Value, String> {
         let arguments = ["metadata", "--locked", "--format-version", "1", "--filter-platform", &self.target];
-        let metadata = cargo(&[&arguments[..], &self.with_features()].concat())?;
+        let metadata = cargo(&arguments)?;
         serde_json::from_str(&metadata).map_err(|error| error.to_string())
     }
 
     /// The packages that do take part in it, along these kinds of edges. Which features are on without the tests, this
     /// alone knows.
     pub fn tree(&self, edges: &str, more: &[&str]) -> Result<BTreeSet<Id>, String> {
-        let arguments = ["tree", "--locked", "--package", FILTER, "--target", &self.target, "--edges", edges];
+        let arguments =
+            ["tree", "--locked", "--package", self.package, "--target", &self.target, "--edges", edges];
         let form = ["--prefix", "none", "--format", "{p}"];
-        let printed = cargo(&[&arguments[..], &form[..], &self.with_features(), more].concat())?;
+        let printed = cargo(&[&arguments[..], &form[..], more].concat())?;
         let mut found = BTreeSet::new();
         for line in printed.lines().filter(|line| !line.is_empty()) {
             let mut words = line.split(' ');
@@ -48,17 +57,13 @@ impl Build {
 
     /// Builds the native command for release, and says where it is.
     pub fn command(&self) -> Result<PathBuf, String> {
-        let arguments = ["build", "--locked", "--release", "--package", FILTER, "--bin", FILTER];
+        let arguments = ["build", "--locked", "--release", "--package", self.package, "--bin", self.package];
         let form = ["--message-format", "json"];
-        let messages = cargo(&[&arguments[..], &form[..], &self.with_features()].concat())?;
+        let messages = cargo(&[&arguments[..], &form[..]].concat())?;
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut executables =
             messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
-        executables.next_back().ok_or_else(|| format!("cargo hasn't built {FILTER}"))
-    }
-
-    fn with_features(&self) -> Vec<&str> {
-        if self.features.is_empty() { Vec::new() } else { vec!["--features", &self.features] }
+        executables.next_back().ok_or_else(|| format!("cargo hasn't built {}", self.package))
     }
 }
 

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use crate::archive::sha256;
-use crate::cargo::{FILTER, rust_version};
+use crate::cargo::{PRODUCT, rust_version};
 use crate::workspace::Workspace;
 use crate::{image, notices, sbom};
 
 /// Files that a release has besides, under their own names.
 const OWN: [&str; 2] = ["LICENSE", "CHANGELOG.md"];
 
-/// Makes the folder anew. The same sources and tools make the same bytes. `with_command`: if there is one.
+/// Makes the folder anew. The same sources and tools make the same bytes. With the native command, where that is wanted.
 pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String> {
     let wasm = fs::read(wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
     let (workspace, rust) = (Workspace::read()?, rust_version()?);
@@ -27,9 +27,10 @@ pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String
         files.insert(name.to_owned(), fs::read(name).map_err(|error| format!("{name}: {error}"))?);
     }
     let mut command = None;
-    if let Some(native) = workspace.command.as_ref().filter(|_| with_command) {
+    if with_command {
+        let native = &workspace.command;
         let built = native.build.command()?;
-        let released = format!("{FILTER}-{version}-{}", native.build.target);
+        let released = format!("{PRODUCT}-{version}-{}", native.build.target);
         let content = fs::read(&built).map_err(|error| format!("{}: {error}", built.display()))?;
         files.insert(released.clone(), content);
         command = Some(released);

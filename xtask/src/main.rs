@@ -1,7 +1,7 @@
 //! Build steps that cargo doesn't know.
 //!
 //! `xtask trim FILE` takes out of a built filter what nothing needs. `xtask dist FILE FOLDER` makes of it what is
-//! released, with the native command, if the package has one; `--no-command` leaves that out, which takes a while to
+//! released, with the native command; `--no-command` leaves that out, which takes a while to
 //! build.
 
 mod archive;

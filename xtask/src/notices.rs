@@ -24,7 +24,7 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
         }
     }
     let mut page = format!(
-        "envoy-cognito {} contains the packages below (its native command, where there is one, those marked with * besides),\n\
+        "envoy-cognito {} contains the packages below (its native command those marked with * besides),\n\
          and Rust {rust}'s standard library, which is under MIT or Apache-2.0.\n\n",
         workspace.filter.1
     );
@@ -46,7 +46,7 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
 
 /// What is part of the filter, or of the command.
 fn linked(workspace: &Workspace) -> BTreeMap<&Id, &Package> {
-    let command = workspace.command.iter().flat_map(|command| &command.packages);
+    let command = workspace.command.packages.iter();
     command.chain(&workspace.packages).filter(|(_, package)| package.linked).collect()
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::cargo::{Build, FILTER, Id, host, lock_file};
+use crate::cargo::{Build, COMMAND, CORE, FILTER, Id, PRODUCT, host, lock_file};
 
 /// A package that building the filter, or the command, takes.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub struct Workspace {
     pub packages: Packages,
     /// Those of them that the filter itself names.
     pub direct: BTreeSet<Id>,
-    /// The native command of the same package, if it has one.
-    pub command: Option<NativeCommand>,
+    /// The native command.
+    pub command: NativeCommand,
 }
 
 #[derive(Debug)]
@@ -45,56 +45,41 @@ pub struct NativeCommand {
 
 impl Workspace {
     pub fn read() -> Result<Self, String> {
-        let build = Build { target: "wasm32-wasip1".to_owned(), features: String::new() };
+        let build = Build { package: FILTER, target: "wasm32-wasip1".to_owned() };
         let metadata = build.metadata()?;
         let own = list(&metadata, "packages").iter();
         let own = own
             .filter(|package| text(package, "source").is_none())
             .find(|package| text(package, "name") == Some(FILTER));
         let own = own.ok_or_else(|| format!("there is no package {FILTER}"))?;
-        let filter = id(own).ok_or("a package without a name or a version")?;
         let checksums = checksums(&lock_file()?);
-        let packages = packages(&build, &metadata, &filter, &checksums)?;
+        let packages = packages(&build, &metadata, &checksums)?;
+        // What the core names is the filter's as well.
         let mut direct = build.tree("normal", &["--depth", "1"])?;
-        direct.remove(&filter);
-        let command = match required_features(own) {
-            Some(features) => {
-                let build = Build { target: host()?, features };
-                let packages = self::packages(&build, &build.metadata()?, &filter, &checksums)?;
-                Some(NativeCommand { build, packages })
-            }
-            None => None,
-        };
+        direct.extend(Build { package: CORE, ..build.clone() }.tree("normal", &["--depth", "1"])?);
+        direct.retain(|id| !is_own(id));
+        let native = Build { package: COMMAND, target: host()? };
+        let command_packages = self::packages(&native, &native.metadata()?, &checksums)?;
         Ok(Self {
             license: text(own, "license").unwrap_or_default().to_owned(),
             description: text(own, "description").unwrap_or_default().to_owned(),
-            filter,
+            filter: (PRODUCT.to_owned(), text(own, "version").unwrap_or_default().to_owned()),
             packages,
             direct,
-            command,
+            command: NativeCommand { build: native, packages: command_packages },
         })
     }
 }
 
-/// What the command needs, if there is one.
-fn required_features(package: &Value) -> Option<String> {
-    let commands = list(package, "targets")
-        .iter()
-        .filter(|target| list(target, "kind").iter().any(|kind| kind == "bin"));
-    let command = commands.into_iter().find(|target| text(target, "name") == Some(FILTER))?;
-    let features: Vec<_> = list(command, "required-features").iter().filter_map(Value::as_str).collect();
-    Some(features.join(","))
+/// Whether a package is of this workspace. What they are made of is listed, they aren't.
+fn is_own((name, _): &Id) -> bool {
+    [FILTER, CORE, COMMAND].contains(&name.as_str())
 }
 
-/// What a build takes besides the filter's own package.
-fn packages(
-    build: &Build,
-    metadata: &Value,
-    filter: &Id,
-    checksums: &BTreeMap<Id, String>,
-) -> Result<Packages, String> {
+/// What a build takes besides the workspace's own packages.
+fn packages(build: &Build, metadata: &Value, checksums: &BTreeMap<Id, String>) -> Result<Packages, String> {
     let (mut all, linked) = (build.tree("normal", &[])?, build.tree("normal,no-proc-macro", &[])?);
-    all.remove(filter);
+    all.retain(|id| !is_own(id));
     let mut packages = BTreeMap::new();
     for package in list(metadata, "packages") {
         let Some(id) = id(package).filter(|id| all.contains(id)) else { continue };

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use envoy_cognito::config::Config;
-use envoy_cognito::cookie::Cookies;
-use envoy_cognito::oidc::SessionTokens;
-use envoy_cognito::pool::Pool;
-use envoy_cognito::secret::{Entropy, NoEntropy, random_bytes};
-use envoy_cognito::session::{CookieStore, Session};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::pool::Pool;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy, random_bytes};
+use envoy_cognito_core::http::cookie::Cookies;
+use envoy_cognito_core::oidc::SessionTokens;
+use envoy_cognito_core::session::{CookieStore, Session};
+use envoy_cognito_core::time::UnixTime;
 
 use crate::lab::{HOST, Lab, filter_config};
 use crate::request::navigation;

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use envoy_cognito::cognito::UserPool;
-use envoy_cognito::config::Config;
-use envoy_cognito::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
-use envoy_cognito::pool::Pool;
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::pool::Pool;
+use envoy_cognito_core::cognito::user_pool::UserPool;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use envoy_cognito_core::time::UnixTime;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use serde_json::{Map, Value, json};

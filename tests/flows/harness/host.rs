@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use envoy_cognito::oidc::jwks::Key;
-use envoy_cognito::oidc::jwt::{PortableRs256, VerifyRs256};
-use envoy_cognito::secret::{Entropy, NoEntropy};
-use envoy_cognito::shared::{Conflict, SharedData, Version};
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::oidc::jwks::Key;
+use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
+use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
 
 /// Shared data as Envoy has it: versions count up, and a set without one always succeeds.
 #[derive(Default)]

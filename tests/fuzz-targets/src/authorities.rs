@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::hostname::of_authority;
-use envoy_cognito::http::Request;
-use envoy_cognito::origin::Origin;
-use envoy_cognito::path::RequestPath;
-use envoy_cognito::rules::{Allow, Target};
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::Request;
+use envoy_cognito_core::http::host::of_authority;
+use envoy_cognito_core::http::origin::Origin;
+use envoy_cognito_core::http::path::RequestPath;
+use envoy_cognito_core::rules::{Allow, Target};
 use url::{Host, Url};
 
 use crate::fixed::config;

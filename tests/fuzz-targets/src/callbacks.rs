@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::authenticator::Authenticator;
-use envoy_cognito::config::Config;
-use envoy_cognito::decision::{Decision, StreamId};
-use envoy_cognito::http::Request;
-use envoy_cognito::oidc::authorization::{AuthorizationResponse, Outcome};
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::decision::{Decision, StreamId};
+use envoy_cognito_core::http::Request;
+use envoy_cognito_core::oidc::authorization::{AuthorizationResponse, Outcome};
+use envoy_cognito_core::worker::authenticator::Authenticator;
 
 use crate::fixed::{HOST, ISSUER, config, with_surroundings};
 

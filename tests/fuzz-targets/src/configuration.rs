@@ -1,10 +1,11 @@
 //! Configurations: whatever is wrong is told with its place, and JSON and Struct are the same document.
 
-use envoy_cognito::config::Config;
-use envoy_cognito::config::document::{Node, parse};
-use envoy_cognito::config::reader::Fault;
-use envoy_cognito::path::RequestPath;
-use envoy_cognito::rules::Target;
+use envoy_cognito::struct_config::parse;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::config::document::Node;
+use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::http::path::RequestPath;
+use envoy_cognito_core::rules::Target;
 
 /// How deep a Struct is read; two levels less, since JSON counts otherwise.
 const MAX_DEPTH: usize = 30;
@@ -13,7 +14,8 @@ const MAX_DEPTH: usize = 30;
 pub fn run(data: &[u8]) {
     let environment =
         |name: &str| (name == "KEY").then(|| "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned());
-    let read = Config::parse(data, &environment);
+    let read_config = |document: &[u8]| Config::of_document(parse(document), &environment);
+    let read = read_config(data);
     match &read {
         Ok(config) => check(config),
         Err(faults) => {
@@ -31,7 +33,7 @@ pub fn run(data: &[u8]) {
     }
     // Not compared by itself: a number of a Struct may be NaN.
     let same = |read: Result<Config, Vec<_>>| read.map(|config| config.scope());
-    assert_eq!(same(Config::parse(&bytes, &environment)), same(read), "as a Struct");
+    assert_eq!(same(read_config(&bytes)), same(read), "as a Struct");
 }
 
 /// What holds of every configuration that is taken.

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::cookie::Cookies;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::cookie::Cookies;
 
 use crate::fixed::{NOW, config, pool, store};
 

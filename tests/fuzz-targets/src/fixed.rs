@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::decision::Surroundings;
-use envoy_cognito::oidc::jwt::{PortableRs256, VerifyRs256};
-use envoy_cognito::pool::Pool;
-use envoy_cognito::secret::{Entropy, NoEntropy};
-use envoy_cognito::session::CookieStore;
-use envoy_cognito::shared::{Conflict, SharedData, Version};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::pool::Pool;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::decision::Surroundings;
+use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
+use envoy_cognito_core::session::CookieStore;
+use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
+use envoy_cognito_core::time::UnixTime;
 
 use crate::Random;
 

@@ -3,11 +3,11 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::authenticator::Authenticator;
-use envoy_cognito::config::Config;
-use envoy_cognito::decision::{Decision, StreamId};
-use envoy_cognito::http::{Request, RequestEdits};
-use envoy_cognito::pairs;
+use envoy_cognito::header_map;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::decision::{Decision, StreamId};
+use envoy_cognito_core::http::{Request, RequestEdits};
+use envoy_cognito_core::worker::authenticator::Authenticator;
 
 use crate::cookies::has_ours;
 use crate::fixed::{OURS, config, with_surroundings};
@@ -21,12 +21,12 @@ thread_local! {
 
 /// The input is the host's bytes, or where it isn't, one `name: value` a line.
 pub fn run(data: &[u8]) {
-    if let Some(request) = pairs::parse(data.to_vec()) {
+    if let Some(request) = header_map::parse(data.to_vec()) {
         CONFIG.with(|config| decide(config, &request));
     }
     let lines = data.split(|byte| *byte == b'\n').take(60);
     let headers: Vec<Header> = lines.filter_map(header).collect();
-    let Some(request) = pairs::parse(serialized(&headers)) else {
+    let Some(request) = header_map::parse(serialized(&headers)) else {
         assert!(
             !headers.iter().all(|(name, _)| name.is_ascii()),
             "only names that can't be spelt are refused"

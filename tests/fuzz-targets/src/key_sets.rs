@@ -1,6 +1,6 @@
 //! Key sets: nothing but RSA keys of a sane size comes out of them, each under its own id.
 
-use envoy_cognito::oidc::jwks::KeySet;
+use envoy_cognito_core::oidc::jwks::KeySet;
 use serde_json::Value;
 
 /// `rsaEncryption` (1.2.840.113549.1.1.1) with NULL parameters.

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::path::RequestPath;
-use envoy_cognito::rules::{Allow, Target};
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::path::RequestPath;
+use envoy_cognito_core::rules::{Allow, Target};
 
 use crate::fixed::{HOST, config};
 use crate::readings::{self, List, is_open};

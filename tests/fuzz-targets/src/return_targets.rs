@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::path::RequestPath;
-use envoy_cognito::return_to::ReturnTo;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::path::RequestPath;
+use envoy_cognito_core::session::return_to::ReturnTo;
 use url::{Url, form_urlencoded};
 
 use crate::fixed::{HOST, config};

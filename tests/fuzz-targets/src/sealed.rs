@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use envoy_cognito::config::Config;
-use envoy_cognito::cookie::Cookies;
-use envoy_cognito::identity::Identity;
-use envoy_cognito::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito::secret::Secret;
-use envoy_cognito::session::{Flow, FlowId, Session};
+use envoy_cognito_core::cognito::identity::Identity;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::Secret;
+use envoy_cognito_core::http::cookie::Cookies;
+use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
+use envoy_cognito_core::session::{Flow, FlowId, Session};
 
 use crate::Random;
 use crate::bent::read;

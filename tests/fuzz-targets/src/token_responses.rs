@@ -1,7 +1,7 @@
 //! Answers of the token endpoint: tokens are taken from a good answer alone.
 
-use envoy_cognito::http::CalloutResponse;
-use envoy_cognito::oidc::token::{TokenError, parse_token_response};
+use envoy_cognito_core::http::CalloutResponse;
+use envoy_cognito_core::oidc::token::{TokenError, parse_token_response};
 use serde_json::Value;
 
 /// Statuses that the first byte of the input picks from.

@@ -4,14 +4,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use envoy_cognito::json::Json;
-use envoy_cognito::oidc::jwks::{Key, KeySet};
-use envoy_cognito::oidc::jwt::{
+use envoy_cognito_core::crypto::secret::Secret;
+use envoy_cognito_core::json::Json;
+use envoy_cognito_core::oidc::jwks::{Key, KeySet};
+use envoy_cognito_core::oidc::jwt::{
     Accepted, Claimed, Claims, Expected, PortableRs256, TokenFault, TokenUse, VerifyRs256, Whose,
     verify_bearer_token, verify_id_token,
 };
-use envoy_cognito::oidc::{AccessToken, IdToken, Nonce};
-use envoy_cognito::secret::Secret;
+use envoy_cognito_core::oidc::{AccessToken, IdToken, Nonce};
 use serde_json::Value;
 
 use crate::bent::read;

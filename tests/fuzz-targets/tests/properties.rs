@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use envoy_cognito::cookie::{Cookies, MAX_COOKIE};
-use envoy_cognito::flow::forward::spoofed;
-use envoy_cognito::identity::{IdentityHeaders, Source, join_roles};
-use envoy_cognito::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito::remembered::{Key, Limits, Remembered};
-use envoy_cognito::seal::{Binding, Keyring};
-use envoy_cognito::secret::Secret;
-use envoy_cognito::session::{NotKept, Session};
-use envoy_cognito::time::UnixTime;
+use envoy_cognito_core::cognito::identity::headers::{IdentityHeaders, Source};
+use envoy_cognito_core::cognito::identity::join_roles;
+use envoy_cognito_core::crypto::seal::{Binding, Keyring};
+use envoy_cognito_core::crypto::secret::Secret;
+use envoy_cognito_core::flow::forward::spoofed;
+use envoy_cognito_core::http::cookie::{Cookies, MAX_COOKIE};
+use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
+use envoy_cognito_core::session::{NotKept, Session};
+use envoy_cognito_core::time::UnixTime;
+use envoy_cognito_core::worker::cache::{Key, Limits, Remembered};
 use fuzz_targets::Random;
 use fuzz_targets::fixed::{Counted, NOW, OURS, config, store};
 

@@ -1,0 +1,139 @@
+//! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
+//! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
+
+use serde_json::json;
+
+use crate::cognito::user_pool::{AttributesFrom, UserPool};
+use crate::crypto::secret::Secret;
+use crate::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use crate::json::{Json, Members};
+use crate::oidc::AccessToken;
+use crate::oidc::jwt::Claims;
+
+/// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
+/// takes the place of one.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes(Members);
+
+/// Why there are no attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributesError {
+    /// Nobody answered, or somebody said "later". Carries the status; 0 where there was none.
+    Unavailable(u16),
+    /// No answer in time.
+    TimedOut,
+    /// Envoy has no such cluster.
+    NotDispatched,
+    /// Cognito doesn't take the access token: it was revoked, or lacks the scope. Carries the status.
+    Refused(u16),
+    /// An answer that makes no sense. Carries the status.
+    Nonsense(u16),
+    /// They are another person's (OIDC Core, section 5.3.2).
+    Subject,
+}
+
+impl AttributesError {
+    /// A short name for logs and metrics.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "attributes_unavailable",
+            Self::TimedOut => "attributes_timeout",
+            Self::NotDispatched => "cluster_missing",
+            Self::Refused(_) => "attributes_refused",
+            Self::Nonsense(_) => "attributes_nonsense",
+            Self::Subject => "attributes_subject",
+        }
+    }
+
+    /// Whether asking again later may help.
+    pub const fn may_pass(self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Subject)
+    }
+}
+
+impl Attributes {
+    /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
+    /// tokens alone.
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.0.get(name).filter(|_| !name.starts_with("cognito:"))
+    }
+
+    /// The call that asks for them; `None` where the ID token has to do.
+    pub fn ask(pool: &UserPool, token: &AccessToken) -> Option<Callout> {
+        let text = |value: &str| Secret::new(value.to_owned());
+        let mut headers = vec![("accept-encoding", text("identity"))];
+        let (cluster, method, endpoint, body) = match pool.attributes_from {
+            AttributesFrom::IdToken => return None,
+            AttributesFrom::UserInfo => {
+                headers.push(("accept", text("application/json")));
+                headers.push(("authorization", Secret::new(format!("Bearer {}", token.0.expose()))));
+                (&pool.clusters.domain, "GET", &pool.endpoints.userinfo, Vec::new())
+            }
+            AttributesFrom::GetUser => {
+                headers.push(("content-type", text("application/x-amz-json-1.1")));
+                headers.push(("x-amz-target", text("AWSCognitoIdentityProviderService.GetUser")));
+                let body = json!({"AccessToken": token.0.expose()}).to_string();
+                (&pool.clusters.idp, "POST", &pool.endpoints.api, body.into_bytes())
+            }
+        };
+        Some(Callout {
+            cluster: cluster.clone(),
+            method,
+            endpoint: endpoint.clone(),
+            headers,
+            body: Secret::new(body),
+            timeout: pool.timeouts.userinfo,
+        })
+    }
+
+    /// Reads the answer, which must be about the person whom `claims` are about.
+    ///
+    /// # Errors
+    /// Where it tells nothing of them.
+    pub fn read(
+        from: AttributesFrom,
+        result: &CalloutResult,
+        claims: &Claims,
+    ) -> Result<Self, AttributesError> {
+        let response = result.as_ref().map_err(|error| match error {
+            CalloutError::TimedOut => AttributesError::TimedOut,
+            CalloutError::NotDispatched => AttributesError::NotDispatched,
+            CalloutError::Broken => AttributesError::Unavailable(0),
+            CalloutError::TooLarge => AttributesError::Nonsense(0),
+        })?;
+        let document = Members::read(&response.body);
+        if response.status != 200 {
+            return Err(refusal(response, document.as_ref()));
+        }
+        let found = match from {
+            AttributesFrom::GetUser => document.as_ref().and_then(user_attributes),
+            AttributesFrom::IdToken | AttributesFrom::UserInfo => document,
+        };
+        let found = found.ok_or(AttributesError::Nonsense(200))?;
+        match found.text("sub") {
+            Some(subject) if subject == claims.subject() => Ok(Self(found)),
+            Some(_) => Err(AttributesError::Subject),
+            None => Err(AttributesError::Nonsense(200)),
+        }
+    }
+}
+
+/// What another status than 200 means. Cognito throttles with 429, and its API with a 400 that says so.
+fn refusal(response: &CalloutResponse, document: Option<&Members>) -> AttributesError {
+    let kind = document.and_then(|document| document.text("__type")).unwrap_or_default();
+    // The type may come with a namespace in front: `com.amazonaws…#TooManyRequestsException`.
+    let later = ["TooManyRequestsException", "InternalErrorException", "LimitExceededException"];
+    match response.status {
+        504 => AttributesError::TimedOut,
+        400 if later.iter().any(|name| kind.ends_with(name)) => AttributesError::Unavailable(400),
+        400 | 401 => AttributesError::Refused(response.status),
+        // 403 is a web application firewall's word, not Cognito's.
+        status if matches!(status, 403 | 429) || status >= 500 => AttributesError::Unavailable(status),
+        status => AttributesError::Nonsense(status),
+    }
+}
+
+/// `UserAttributes` of `GetUser`: a list of names and values, all of them texts.
+fn user_attributes(document: &Members) -> Option<Members> {
+    Members::named_by(document.get("UserAttributes")?, "Name", "Value")
+}

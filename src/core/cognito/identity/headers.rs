@@ -1,0 +1,309 @@
+//! The request headers that tell the app who is there.
+
+use crate::cognito::identity::Identity;
+use crate::cognito::identity::claim::Shown;
+use crate::cognito::identity::encoding::{escaped, join_roles};
+use crate::oidc::SessionTokens;
+
+/// What a header is filled from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `sub`.
+    Subject,
+    /// `cognito:username`.
+    Username,
+    /// `email`.
+    Email,
+    /// `name`.
+    Name,
+    /// The roles, joined by this character.
+    Roles(char),
+    /// A claim by its name.
+    Claim(String),
+    /// The raw ID token.
+    IdToken,
+    /// The raw access token.
+    AccessToken,
+}
+
+/// The header names of a preset.
+pub type Preset = &'static [(&'static str, Source)];
+
+/// This filter's own names.
+pub const X_AUTH: Preset = &[
+    ("x-auth-user", Source::Username),
+    ("x-auth-subject", Source::Subject),
+    ("x-auth-email", Source::Email),
+    ("x-auth-name", Source::Name),
+    ("x-auth-roles", Source::Roles(',')),
+];
+
+/// The names of oauth2-proxy as an authorization service (`--set-xauthrequest`).
+pub const X_AUTH_REQUEST: Preset = &[
+    ("x-auth-request-user", Source::Subject),
+    ("x-auth-request-email", Source::Email),
+    ("x-auth-request-preferred-username", Source::Username),
+    ("x-auth-request-groups", Source::Roles(',')),
+];
+
+/// The names of oauth2-proxy as a proxy (`--pass-user-headers`).
+pub const X_FORWARDED: Preset = &[
+    ("x-forwarded-user", Source::Subject),
+    ("x-forwarded-email", Source::Email),
+    ("x-forwarded-preferred-username", Source::Username),
+    ("x-forwarded-groups", Source::Roles(',')),
+];
+
+/// The names of AuthCrunch (`inject headers with claims`).
+pub const X_TOKEN: Preset = &[
+    ("x-token-subject", Source::Subject),
+    ("x-token-user-name", Source::Name),
+    ("x-token-user-email", Source::Email),
+    ("x-token-user-roles", Source::Roles(' ')),
+];
+
+/// How characters beyond ASCII stand in values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// As UTF-8.
+    #[default]
+    Utf8,
+    /// Each byte of UTF-8 as `%` and two hexadecimal digits, and so `%` itself: values are ASCII, and decoding gives back
+    /// what [`Encoding::Utf8`] sends.
+    Percent,
+}
+
+/// The identity headers of one configuration.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityHeaders {
+    headers: Vec<(String, Source)>,
+    encoding: Encoding,
+    /// The lengths of their names, a bit each: most headers of a request have another.
+    lengths: u64,
+    forwards_tokens: bool,
+}
+
+impl IdentityHeaders {
+    /// Headers under lower-case names.
+    pub fn new(headers: Vec<(String, Source)>) -> Self {
+        let lengths = headers.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name.len()));
+        let forwards_tokens =
+            headers.iter().any(|(_, source)| matches!(source, Source::IdToken | Source::AccessToken));
+        Self { headers, encoding: Encoding::default(), lengths, forwards_tokens }
+    }
+
+    /// The same headers in that encoding.
+    #[must_use]
+    pub fn encoded(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
+    }
+
+    /// The names of claims that headers are filled from.
+    pub fn claims(&self) -> Vec<String> {
+        let mut claims: Vec<String> = Vec::new();
+        for (_, source) in &self.headers {
+            match source {
+                Source::Claim(claim) if !claims.contains(claim) => claims.push(claim.clone()),
+                _ => {}
+            }
+        }
+        claims
+    }
+
+    /// Whether raw tokens go upstream.
+    pub const fn forwards_tokens(&self) -> bool {
+        self.forwards_tokens
+    }
+
+    /// Whether a header is filled from that source.
+    pub fn forwards(&self, wanted: &Source) -> bool {
+        self.headers.iter().any(|(_, source)| source == wanted)
+    }
+
+    /// Whether an upstream could take a header of that name for one of ours. WSGI and CGI fold `-` and `_`
+    /// together, many servers `.` as well, some everything that is neither letter nor digit.
+    pub fn is_ours(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.lengths & length_bit(name.len()) != 0
+            && self.headers.iter().any(|(ours, _)| same_when_folded(ours, name))
+    }
+
+    /// The headers that say who `identity` is. What is unknown has no header: an empty one could be
+    /// read as somebody's name.
+    pub fn render<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        let text = |text: &str| header_value(text, self.encoding);
+        self.filled(move |source| {
+            Some(match source {
+                Source::Subject => text(&identity.subject),
+                Source::Username => text(identity.username.as_deref()?),
+                Source::Email => text(identity.email.as_deref()?),
+                Source::Name => text(identity.name.as_deref()?),
+                Source::Roles(separator) => join_roles(&identity.roles, *separator),
+                Source::Claim(wanted) => {
+                    let (name, kept) = identity.claims.iter().find(|(claim, _)| claim == wanted)?;
+                    match Shown::of(name, kept) {
+                        Shown::Text(value) => text(&value),
+                        // Percent-encoded item by item, in either encoding.
+                        Shown::List(items) => join_roles(&items, ','),
+                    }
+                }
+                Source::IdToken | Source::AccessToken => return None,
+            })
+        })
+    }
+
+    /// The headers that carry raw tokens. These are ASCII, and go as they are in either encoding.
+    pub fn render_tokens<'a>(
+        &'a self,
+        tokens: &'a SessionTokens,
+    ) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        let named = self.filled(move |source| {
+            let token = match source {
+                Source::IdToken => tokens.id.as_ref()?.0.expose(),
+                Source::AccessToken => tokens.access.as_ref()?.0.expose(),
+                _ => return None,
+            };
+            Some(header_value(token, Encoding::Utf8))
+        });
+        // As a credential a token stands behind its scheme (RFC 6750, section 2.1); alone it is just itself.
+        named.map(|(name, token)| match name {
+            "authorization" => (name, [b"Bearer ", token.as_slice()].concat()),
+            _ => (name, token),
+        })
+    }
+
+    fn filled<'a>(
+        &'a self,
+        value: impl Fn(&'a Source) -> Option<String> + 'a,
+    ) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        let filled = move |(name, source): &'a (String, Source)| Some((name.as_str(), value(source)?));
+        let filled = self.headers.iter().filter_map(filled);
+        filled.filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.into_bytes()))
+    }
+}
+
+/// One bit for a length; the last is that of all great ones.
+const fn length_bit(length: usize) -> u64 {
+    1 << if length < 63 { length } else { 63 }
+}
+
+/// Whether two header names are one to a server that folds them.
+pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    let (one, other) = (one.as_ref(), other.as_ref());
+    if one.len() != other.len() {
+        return false;
+    }
+    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    // A loop by hand, since it meets every header of every request.
+    for (one, other) in one.iter().zip(other) {
+        if fold(*one) != fold(*other) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A claim as a header's value: a control character becomes a `?`, so that it can neither end the header
+/// nor make two different names equal by vanishing.
+fn header_value(text: &str, encoding: Encoding) -> String {
+    let clean = if text.chars().any(char::is_control) {
+        text.replace(char::is_control, "?")
+    } else {
+        text.to_owned()
+    };
+    let clean = clean.trim_matches(' ');
+    match encoding {
+        Encoding::Utf8 => clean.to_owned(),
+        Encoding::Percent => escaped(clean, |byte| byte == b'%' || !byte.is_ascii()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_never_read_as_another() {
+        let check = |roles: &[&str], expected: &str| {
+            let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+            assert_eq!(join_roles(&roles, ','), expected);
+        };
+        check(&["authp/admin", "authp/user"], "authp/admin,authp/user");
+        check(&["a,admin", "a|admin", "x%2Cy"], "a%2Cadmin,a|admin,x%252Cy");
+        check(&["管理"], "%E7%AE%A1%E7%90%86");
+        check(&["a\r\nb", " a b "], "a%0D%0Ab,%20a b%20");
+        check(&[], "");
+    }
+
+    #[test]
+    fn unknown_values_have_no_header() {
+        let headers =
+            IdentityHeaders::new(X_AUTH.iter().map(|(n, s)| ((*n).to_owned(), s.clone())).collect());
+        let identity = Identity {
+            subject: "55dd".into(),
+            username: Some("jsmith".into()),
+            name: Some("Jo\r\nSmith\u{e9}".into()),
+            email: Some(" ".into()),
+            ..Identity::default()
+        };
+        let rendered = rendered(&headers, &identity);
+        assert_eq!(
+            rendered,
+            [
+                ("x-auth-user", "jsmith".to_owned()),
+                ("x-auth-subject", "55dd".to_owned()),
+                ("x-auth-name", "Jo??Smith\u{e9}".to_owned()),
+            ]
+        );
+    }
+
+    fn rendered<'a>(headers: &'a IdentityHeaders, identity: &'a Identity) -> Vec<(&'a str, String)> {
+        let text = |(name, value)| (name, String::from_utf8(value).unwrap());
+        headers.render(identity).map(text).collect()
+    }
+
+    #[test]
+    fn percent_encoded_values_are_ascii_and_decode_to_what_utf8_sends() {
+        let all = [
+            ("x-name", Source::Name),
+            ("x-user", Source::Username),
+            ("x-roles", Source::Roles(',')),
+            ("x-list", Source::Claim("list".into())),
+            ("x-deep", Source::Claim("deep".into())),
+        ];
+        let headers = IdentityHeaders::new(all.map(|(name, source)| (name.to_owned(), source)).into());
+        let claim = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let identity = Identity {
+            name: Some(" 100% Zoë\n李\u{85} ".into()),
+            username: Some("a%2Cb".into()),
+            roles: vec!["é".into(), "a,b".into()],
+            claims: vec![claim("list", r#"["é","a,b"]"#), claim("deep", r#"[["é"],"%"]"#)],
+            ..Identity::default()
+        };
+        let utf8 = rendered(&headers, &identity);
+        let percent_headers = headers.clone().encoded(Encoding::Percent);
+        let percent = rendered(&percent_headers, &identity);
+        let of =
+            |values: &[(&str, String)]| values.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
+        let lists = ["%C3%A9,a%2Cb", "%C3%A9,a%2Cb"];
+        let expected = [&["100% Zoë?李?", "a%2Cb"][..], &lists, &[r#"[["é"],"%"]"#]].concat();
+        assert_eq!(of(&utf8), expected);
+        let texts = ["100%25 Zo%C3%AB?%E6%9D%8E?", "a%252Cb"];
+        let expected = [&texts[..], &lists, &[r#"[["%C3%A9"],"%25"]"#]].concat();
+        assert_eq!(of(&percent), expected);
+    }
+
+    #[test]
+    fn twins_of_our_headers_are_recognised() {
+        let headers = IdentityHeaders::new(vec![("x-auth-user".to_owned(), Source::Username)]);
+        for twin in ["x-auth-user", "x_auth_user", "X-Auth_User", "x.auth.user", "x!auth~user"] {
+            assert!(headers.is_ours(twin), "{twin}");
+        }
+        for other in ["x-auth-users", "xauthuser", "x-auth", "x-auth-use"] {
+            assert!(!headers.is_ours(other), "{other}");
+        }
+        let long = "x".repeat(100);
+        let headers = IdentityHeaders::new(vec![(long.clone(), Source::Username)]);
+        assert!(headers.is_ours(&long) && !headers.is_ours("x"));
+    }
+}

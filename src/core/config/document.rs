@@ -1,0 +1,139 @@
+//! The configuration as it was written, as one tree.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A value of the document.
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub enum Node {
+    /// `null`, which is as good as absent.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any number; a Struct knows doubles only.
+    Number(f64),
+    /// Text, with `${NAME}` still in it.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// An object, in the order it was written in.
+    Map(Vec<(String, Node)>),
+    /// Text with a reference that couldn't be resolved. The fault is noted; nothing more is to be
+    /// said of this value.
+    Unresolved,
+}
+
+impl Node {
+    /// What kind of value this is, for a fault's text.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::Text(_) | Self::Unresolved => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "an object",
+        }
+    }
+}
+
+/// Reads a document that is written as JSON.
+///
+/// # Errors
+/// With a sentence that says what is wrong, and where.
+pub fn parse(json: &[u8]) -> Result<Node, String> {
+    if json.is_empty() {
+        return Err("there is none: give the filter a `configuration`".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// JSON, but a key that comes twice in one object is an error: which of the two was meant?
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tree;
+        impl<'de> Visitor<'de> for Tree {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Node, E> {
+                Ok(Node::Null)
+            }
+
+            fn visit_bool<E>(self, flag: bool) -> Result<Node, E> {
+                Ok(Node::Bool(flag))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
+                Ok(Node::Number(number as f64))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
+                Ok(Node::Number(number as f64))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+                Ok(Node::Number(number))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+                Ok(Node::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+                let mut nodes = Vec::new();
+                while let Some(node) = list.next_element()? {
+                    nodes.push(node);
+                }
+                Ok(Node::List(nodes))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Node, A::Error> {
+                let mut nodes: Vec<(String, Node)> = Vec::new();
+                while let Some((key, node)) = object.next_entry::<String, Node>()? {
+                    if nodes.iter().any(|(known, _)| *known == key) {
+                        return Err(A::Error::custom(format!("`{key}` comes twice")));
+                    }
+                    nodes.push((key, node));
+                }
+                Ok(Node::Map(nodes))
+            }
+        }
+        deserializer.deserialize_any(Tree)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Node {
+        Node::Map(vec![
+            ("list".to_owned(), Node::List(vec![Node::Number(1.0), Node::Null])),
+            ("text".to_owned(), Node::Text("x".to_owned())),
+        ])
+    }
+
+    #[test]
+    fn json_is_read_as_it_is_written() {
+        assert_eq!(parse(br#" {"list":[1,null],"text":"x"} "#).unwrap(), tree());
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_read_says_why() {
+        let check = |bytes: &[u8], needle: &str| {
+            let error = parse(bytes).unwrap_err();
+            assert!(error.contains(needle), "{error}");
+        };
+        check(b"", "there is none");
+        check(b"{\"a\":1,}", "not JSON");
+        check(br#"{"a":{"b":1,"b":2}}"#, "`b` comes twice");
+        check(b"\xff\xff", "not JSON");
+        check(&[b'{'; 4000], "not JSON");
+    }
+}

@@ -1,0 +1,92 @@
+//! The settings of the headers that the app gets.
+
+use crate::cognito::identity::headers::{
+    Encoding, IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
+};
+use crate::config::reader::Section;
+
+/// Headers that carry the request itself; a claim in their place would bend it.
+const RESERVED: [&str; 24] = [
+    "host",
+    "cookie",
+    "set-cookie",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "authorization",
+    "proxy-authorization",
+    "keep-alive",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-client-cert",
+    "x-request-id",
+    "x-real-ip",
+];
+
+/// Reads the section `headers` of the document's root.
+pub fn read(root: &Section<'_>) -> IdentityHeaders {
+    let section = root.section("headers");
+    let presets: [(&str, Preset); 5] = [
+        ("x-auth", X_AUTH),
+        ("x-auth-request", X_AUTH_REQUEST),
+        ("x-forwarded", X_FORWARDED),
+        ("x-token", X_TOKEN),
+        ("none", &[]),
+    ];
+    let preset = section.choice("preset", &presets, X_AUTH);
+    let mut headers: Vec<(String, Source)> =
+        preset.iter().map(|(name, source)| ((*name).to_owned(), source.clone())).collect();
+    let mut add = |at: &str, name: &str, source: Source| {
+        let name = name.to_ascii_lowercase();
+        if let Some(message) = bad_name(&name, &source) {
+            section.fault(at, message);
+        } else if headers.iter().any(|(known, _)| same_when_folded(known, &name)) {
+            section.fault(at, format!("`{name}` is set by another setting already"));
+        }
+        headers.push((name, source));
+    };
+    for (name, claim) in section.text_map("claims") {
+        let at = format!("claims.{name}");
+        if claim.trim().is_empty() {
+            section.fault(&at, "names no claim");
+        }
+        add(&at, &name, Source::Claim(claim));
+    }
+    for (key, source) in
+        [("forward_id_token", Source::IdToken), ("forward_access_token", Source::AccessToken)]
+    {
+        if let Some(name) = section.text(key) {
+            add(key, &name, source);
+        }
+    }
+    let encodings = [("utf8", Encoding::Utf8), ("percent", Encoding::Percent)];
+    let encoding = section.choice("encoding", &encodings, Encoding::default());
+    section.finish();
+    IdentityHeaders::new(headers).encoded(encoding)
+}
+
+/// Why a header can't be set from that source.
+fn bad_name(name: &str, source: &Source) -> Option<String> {
+    // RFC 9110, section 5.1, without the characters that servers fold.
+    let token =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || !name.bytes().all(token) {
+        return Some(format!("`{name}` is no header name of letters, digits, `-`, `_` and `.`"));
+    }
+    let is_token = matches!(source, Source::IdToken | Source::AccessToken);
+    let reserved = RESERVED.iter().any(|reserved| same_when_folded(reserved, name))
+        && !(is_token && name == "authorization");
+    let envoys = name.get(..8).is_some_and(|start| same_when_folded(start, "x-envoy-"));
+    let from = if is_token { "from a token" } else { "from a claim" };
+    (reserved || envoys).then(|| format!("`{name}` carries the request itself and can't be set {from}"))
+}

@@ -1,0 +1,187 @@
+//! The settings of the rules.
+
+use crate::cognito::pool::Pools;
+use crate::config::reader::Section;
+use crate::http::host::HostPattern;
+use crate::http::path::Pattern;
+use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
+
+/// Patterns that rules may come to, each with every host and every method. Far beyond what anybody writes;
+/// a mistake shall not fill the memory of every worker.
+const MAX_PATTERNS: usize = 50_000;
+
+/// Reads the list `rules` of the document's root.
+pub fn read(root: &Section<'_>, pools: &Pools) -> Rules {
+    let sections = root.sections("rules");
+    let drafts: Vec<Draft> =
+        sections.iter().enumerate().map(|(number, section)| read_rule(section, number, pools)).collect();
+    check_names(&sections, &drafts);
+    let patterns = |Matches { hosts, methods, .. }: &Matches| hosts.len().max(1) * methods.len().max(1);
+    if drafts.iter().map(|draft| patterns(&draft.matches)).sum::<usize>() > MAX_PATTERNS {
+        root.fault("rules", format!("come to more than {MAX_PATTERNS} patterns, hosts and methods counted"));
+        return Rules::default();
+    }
+    if !sections.iter().zip(&drafts).all(|(section, draft)| is_whole(section, draft)) {
+        return Rules::default();
+    }
+    let labels: Vec<String> = drafts.iter().map(describe).collect();
+    let (rules, never) = Rules::compile(drafts);
+    for dead in never {
+        if let (Some(section), Some(by)) = (sections.get(dead.rule), labels.get(dead.behind)) {
+            section.fault_here(format!("can never match: {by} comes first and takes whatever this would"));
+        }
+    }
+    rules
+}
+
+/// Whether a rule matches what was meant. One whose path can't be read would match everything, and every
+/// rule behind it would be called dead.
+fn is_whole(section: &Section<'_>, Draft { matches, .. }: &Draft) -> bool {
+    !section.is_empty()
+        && section.has("path") == matches.path.is_some()
+        && section.has("hosts") != matches.hosts.is_empty()
+        && section.has("methods") != matches.methods.is_empty()
+}
+
+/// A rule as faults of others speak of it.
+fn describe(draft: &Draft) -> String {
+    let number = draft.rule.number;
+    match &draft.rule.name {
+        Some(name) => format!("rules[{number}] (`{name}`)"),
+        None => format!("rules[{number}]"),
+    }
+}
+
+fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
+    if section.is_empty() {
+        section.fault_here("says nothing: a rule has a path, or whom it allows");
+    }
+    let choices = [
+        ("everyone", Allow::Everyone),
+        ("optional", Allow::Optional),
+        ("signed_in", Allow::SignedIn),
+        ("nobody", Allow::Nobody),
+    ];
+    let allow = section.choice("allow", &choices, Allow::SignedIn);
+    let rule = Rule {
+        name: section.text("name"),
+        number,
+        allow,
+        roles_any: read_roles(section, "roles_any"),
+        roles_all: read_roles(section, "roles_all"),
+        pools: read_pools(section, pools),
+        unauthenticated: read_unauthenticated(section, allow),
+    };
+    let asks = [("roles_any", &rule.roles_any), ("roles_all", &rule.roles_all), ("pools", &rule.pools)];
+    for (key, wanted) in asks {
+        if allow != Allow::SignedIn && !wanted.is_empty() {
+            section.fault(key, "goes with `allow: signed_in` alone, which is the default");
+        }
+    }
+    let matches =
+        Matches { path: read_path(section), methods: read_methods(section), hosts: read_hosts(section) };
+    let shadow = section.choice("mode", &[("enforce", false), ("shadow", true)], false);
+    section.finish();
+    Draft { rule, matches, shadow }
+}
+
+/// A list that says something wherever it is there.
+fn read_list(section: &Section<'_>, key: &'static str) -> Vec<(usize, String)> {
+    let list = section.texts(key).unwrap_or_default();
+    if section.has(key) && !section.has_items(key) {
+        section.fault(key, "is empty; leave it out where it doesn't matter");
+    }
+    list
+}
+
+fn read_roles(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let list = read_list(section, key);
+    for (index, role) in &list {
+        if role.trim() != role || role.is_empty() {
+            section.fault(&format!("{key}[{index}]"), format!("`{role}` is no role: nobody could hold it"));
+        }
+    }
+    list.into_iter().map(|(_, role)| role).collect()
+}
+
+fn read_pools(section: &Section<'_>, pools: &Pools) -> Vec<String> {
+    let list = read_list(section, "pools");
+    for (index, name) in &list {
+        if name.is_empty() || !pools.iter().any(|pool| pool.name == *name) {
+            section.fault(&format!("pools[{index}]"), format!("`{name}` is not the name of a pool"));
+        }
+    }
+    list.into_iter().map(|(_, name)| name).collect()
+}
+
+fn read_unauthenticated(section: &Section<'_>, allow: Allow) -> Unauthenticated {
+    let choices = [
+        ("auto", Unauthenticated::Auto),
+        ("redirect", Unauthenticated::Redirect),
+        ("reject", Unauthenticated::Reject),
+    ];
+    let choice = section.choice("unauthenticated", &choices, Unauthenticated::Auto);
+    if choice != Unauthenticated::Auto && allow != Allow::SignedIn {
+        section.fault("unauthenticated", "goes with `allow: signed_in` alone; here nobody has to sign in");
+    }
+    choice
+}
+
+fn read_path(section: &Section<'_>) -> Option<Pattern> {
+    let text = section.text("path")?;
+    match Pattern::parse(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(message) => {
+            section.fault("path", message);
+            None
+        }
+    }
+}
+
+/// Methods, byte for byte (RFC 9110, section 9.1).
+fn read_methods(section: &Section<'_>) -> Vec<String> {
+    let list = read_list(section, "methods");
+    for (index, method) in &list {
+        let at = format!("methods[{index}]");
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if method.is_empty() || !method.bytes().all(token) {
+            section.fault(&at, format!("`{method}` is no method"));
+        } else if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            let upper = method.to_ascii_uppercase();
+            section.fault(&at, format!("`{method}`: methods are case-sensitive; did you mean `{upper}`?"));
+        }
+    }
+    list.into_iter().map(|(_, method)| method).collect()
+}
+
+fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
+    let list = read_list(section, "hosts");
+    let count = list.len();
+    let read = |(index, text): (usize, String)| match HostPattern::parse(&text) {
+        Ok(host) => Some(host),
+        Err(message) => {
+            section.fault(&format!("hosts[{index}]"), message);
+            None
+        }
+    };
+    let hosts: Vec<HostPattern> = list.into_iter().filter_map(read).collect();
+    // Half of a list would be another rule than the one that was meant.
+    if hosts.len() == count { hosts } else { Vec::new() }
+}
+
+/// Names stand in logs and tell rules apart there.
+fn check_names(sections: &[Section<'_>], drafts: &[Draft]) {
+    for (place, section) in sections.iter().enumerate() {
+        let name_of = |draft: &Draft| draft.rule.name.clone();
+        let Some(name) = drafts.get(place).and_then(name_of) else { continue };
+        if name.trim().is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+            section.fault("name", "must be a line of 64 characters at most");
+        }
+        if drafts.iter().take(place).any(|earlier| earlier.rule.name.as_ref() == Some(&name)) {
+            section.fault("name", format!("`{name}` is the name of an earlier rule"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Secrets, randomness, and authenticated encryption.
+
+pub mod seal;
+pub mod secret;

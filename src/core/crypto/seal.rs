@@ -1,0 +1,185 @@
+//! Sealing: authenticated encryption of what the browser keeps for us.
+//!
+//! XChaCha20-Poly1305 under a 24-byte random nonce, which is wide enough that nonces may be drawn at
+//! random by any number of workers and Envoys (2^80 messages a key before a repeat is even likely).
+//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. What it is *for* is not inside but in the
+//! associated data, so a text that was sealed for one purpose doesn't open for another.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::AeadInPlace as _;
+use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
+use sha2::{Digest as _, Sha256};
+
+use crate::crypto::secret::{Entropy, NoEntropy, random_bytes};
+
+const NONCE_LEN: usize = 24;
+const TAG_LEN: usize = 16;
+
+/// The length of a key in bytes.
+pub const KEY_LEN: usize = 32;
+
+/// The keys that cookies are sealed under: the first seals, all of them open.
+#[derive(Clone)]
+pub struct Keyring {
+    ciphers: Vec<XChaCha20Poly1305>,
+    fingerprint: [u8; 8],
+}
+
+impl Keyring {
+    /// A key ring of `keys`, the sealing one first. One without keys opens nothing and seals nothing
+    /// that can be opened; the configuration never makes one.
+    pub fn new(keys: &[[u8; KEY_LEN]]) -> Self {
+        let hash = keys.iter().fold(Sha256::new_with_prefix("envoy-cognito keyring"), Sha256::chain_update);
+        let mut fingerprint = [0; 8];
+        fingerprint.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect(), fingerprint }
+    }
+
+    /// Tells this key ring from others, and nothing of its keys.
+    pub const fn fingerprint(&self) -> [u8; 8] {
+        self.fingerprint
+    }
+
+    /// Seals `plaintext` for what `binding` says.
+    ///
+    /// # Errors
+    /// Where there is no randomness for the nonce.
+    pub fn seal(
+        &self,
+        binding: &Binding,
+        plaintext: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, NoEntropy> {
+        let nonce = random_bytes::<NONCE_LEN>(entropy)?;
+        let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + TAG_LEN);
+        sealed.extend_from_slice(&nonce);
+        let mut ciphertext = plaintext.to_vec();
+        let cipher = self.ciphers.first().ok_or(NoEntropy)?;
+        let tag = cipher
+            .encrypt_in_place_detached(XNonce::from_slice(&nonce), &binding.0, &mut ciphertext)
+            .map_err(|_| NoEntropy)?;
+        sealed.append(&mut ciphertext);
+        sealed.extend_from_slice(&tag);
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Opens what was sealed under any of the keys for the same binding. Everything else, however it
+    /// is broken, is one and the same `None`: whoever tampers learns nothing from the answer.
+    pub fn open(&self, binding: &Binding, sealed: &[u8]) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, rest) = bytes.split_at_checked(NONCE_LEN)?;
+        let (ciphertext, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_LEN)?)?;
+        self.ciphers.iter().find_map(|cipher| {
+            let mut plaintext = ciphertext.to_vec();
+            cipher
+                .decrypt_in_place_detached(
+                    XNonce::from_slice(nonce),
+                    &binding.0,
+                    &mut plaintext,
+                    Tag::from_slice(tag),
+                )
+                .ok()?;
+            Some(plaintext)
+        })
+    }
+
+    /// How many characters [`Keyring::seal`] makes of `plaintext_len` bytes.
+    pub const fn sealed_len(plaintext_len: usize) -> usize {
+        ((NONCE_LEN + plaintext_len + TAG_LEN) * 4).div_ceil(3)
+    }
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keyring({} keys)", self.ciphers.len())
+    }
+}
+
+/// What a sealed text is for: the AEAD's associated data. Parts are written with their lengths, so
+/// that no two lists of parts run together into the same bytes.
+#[derive(Clone, Debug)]
+pub struct Binding(Vec<u8>);
+
+impl Binding {
+    /// A binding of `parts`, in order.
+    pub fn new(parts: &[&[u8]]) -> Self {
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+        for part in parts {
+            push_part(&mut bytes, part);
+        }
+        Self(bytes)
+    }
+
+    /// This binding with more parts after its own.
+    pub fn and(&self, parts: &[&[u8]]) -> Self {
+        let more: usize = parts.iter().map(|part| part.len() + 4).sum();
+        let mut bytes = Vec::with_capacity(self.0.len() + more);
+        bytes.extend_from_slice(&self.0);
+        for part in parts {
+            push_part(&mut bytes, part);
+        }
+        Self(bytes)
+    }
+}
+
+fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
+    // No part comes near 4 GiB: they are names and hosts out of requests that Envoy bounds.
+    let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
+    bytes.extend_from_slice(&len.to_le_bytes());
+    bytes.extend_from_slice(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counter(u8);
+    impl Entropy for Counter {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+            self.0 += 1;
+            out.fill(self.0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_under_any_key_of_the_ring() {
+        let binding = Binding::new(&[b"identity"]);
+        let old = Keyring::new(&[[1; 32]]);
+        let rotated = Keyring::new(&[[2; 32], [1; 32]]);
+        let sealed = old.seal(&binding, b"hello", &mut Counter(0)).unwrap();
+        assert_eq!(sealed.len(), Keyring::sealed_len(5));
+        assert_eq!(old.open(&binding, sealed.as_bytes()).unwrap(), b"hello");
+        assert_eq!(rotated.open(&binding, sealed.as_bytes()).unwrap(), b"hello");
+        let fresh = rotated.seal(&binding, b"hello", &mut Counter(0)).unwrap();
+        assert!(old.open(&binding, fresh.as_bytes()).is_none(), "the new key seals");
+    }
+
+    #[test]
+    fn a_sealed_text_opens_for_its_own_purpose_only() {
+        let keys = Keyring::new(&[[1; 32]]);
+        let sealed = keys.seal(&Binding::new(&[b"ab", b"c"]), b"x", &mut Counter(0)).unwrap();
+        assert!(keys.open(&Binding::new(&[b"a", b"bc"]), sealed.as_bytes()).is_none());
+        assert!(keys.open(&Binding::new(&[b"ab"]), sealed.as_bytes()).is_none());
+        assert!(keys.open(&Binding::new(&[b"ab"]).and(&[b"c"]), sealed.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn any_change_of_one_bit_closes_it() {
+        let keys = Keyring::new(&[[1; 32]]);
+        let binding = Binding::new(&[b"identity"]);
+        let sealed = keys.seal(&binding, b"some plaintext", &mut Counter(0)).unwrap();
+        for at in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut bent = sealed.clone().into_bytes();
+                bent[at] ^= 1 << bit;
+                assert!(keys.open(&binding, &bent).is_none(), "byte {at}, bit {bit}");
+            }
+            assert!(keys.open(&binding, &sealed.as_bytes()[..at]).is_none(), "cut at {at}");
+        }
+        for text in [&b""[..], b"====", b"\xff\xfe", b"deleted", &[b'A'; 100_000]] {
+            assert!(keys.open(&binding, text).is_none());
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What is to become of a request, and what deciding needs of the host.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::crypto::secret::Entropy;
+use crate::http::{Request, RequestEdits, Response};
+use crate::oidc::jwt::VerifyRs256;
+use crate::session::{Session, SessionId};
+use crate::shared::store::SharedData;
+use crate::time::UnixTime;
+
+/// What is to become of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// It goes upstream, changed like this; and so is the answer on its way back.
+    Forward(RequestEdits, ResponseEdits),
+    /// It is answered here.
+    Respond(Response),
+    /// It waits. A later decision for the same stream comes from
+    /// [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision).
+    Park,
+}
+
+/// A decision, and what the access log is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Judged {
+    /// The decision.
+    pub decision: Decision,
+    /// For the access log. Means nothing while a request waits.
+    pub account: Account,
+}
+
+/// What the access log is told of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What has become of it.
+    pub course: Course,
+    /// What the rule is called that decided, where one did.
+    pub rule: Option<Cow<'static, str>>,
+    /// Who sent it, where that is known.
+    pub person: Option<Rc<Names>>,
+}
+
+impl Account {
+    /// That of a request of which no more is known.
+    pub const fn of(course: Course) -> Self {
+        Self { course, rule: None, person: None }
+    }
+}
+
+/// What a request has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It went upstream, past a rule that asks who is there.
+    Forwarded,
+    /// It went upstream, past a rule that lets everybody in.
+    Public,
+    /// It was sent to sign in.
+    SignIn,
+    /// It was told that it isn't signed in, or that its token is no good.
+    Unauthenticated,
+    /// It may not.
+    Forbidden,
+    /// It asked for a path of the filter's own.
+    OwnPath,
+    /// It could not be decided upon: it is malformed, or Cognito can't be reached.
+    Refused,
+}
+
+impl Course {
+    /// As the access log has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Public => "public",
+            Self::SignIn => "sign_in",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::OwnPath => "own_path",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a person is called in the access log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// `cognito:username`; empty where it is unknown.
+    pub user: String,
+    /// `sub`.
+    pub subject: String,
+    /// The roles, as `x-auth-roles` has them.
+    pub roles: String,
+}
+
+/// How the upstream's answer is changed on its way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseEdits {
+    /// `Set-Cookie` values that ride on it.
+    pub cookies: Vec<String>,
+    /// A refresh that is under way: if it is done by then, its cookies ride on the answer.
+    pub watch: Option<Watch>,
+}
+
+impl ResponseEdits {
+    /// Whether there is nothing to do.
+    pub const fn is_empty(&self) -> bool {
+        self.cookies.is_empty() && self.watch.is_none()
+    }
+}
+
+/// The refresh of a session's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The session.
+    pub session: SessionId,
+    /// When the tokens were had that are being replaced.
+    pub of: UnixTime,
+}
+
+impl Watch {
+    /// The refresh that a session's tokens need next.
+    pub const fn of(session: &Session) -> Self {
+        Self { session: session.id, of: session.renewed_at }
+    }
+}
+
+/// One request on its way through Envoy. Numbers are the host's and are never used twice at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u32);
+
+/// One go at deciding upon a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Since when it has waited.
+    pub since: UnixTime,
+    /// Whether that is long enough.
+    pub impatient: bool,
+}
+
+/// A parked request that is to be decided upon again.
+pub type Ready = (Asked, Request);
+
+/// What the host lends the core for one call: the time as a value, the rest by reference.
+pub struct Surroundings<'a> {
+    /// Now.
+    pub now: UnixTime,
+    /// Randomness.
+    pub entropy: &'a mut dyn Entropy,
+    /// RS256, natively where the host can.
+    pub rs256: &'a dyn VerifyRs256,
+    /// What the workers know together.
+    pub shared: &'a dyn SharedData,
+}

@@ -1,0 +1,17 @@
+//! The stories: what happens to a request beyond letting it through. Each takes values and gives
+//! values; [`crate::worker::authenticator`] calls them.
+
+pub mod bearer;
+pub mod callback;
+pub mod context;
+pub mod destination;
+pub mod elsewhere;
+pub mod failure;
+pub mod forward;
+pub mod me;
+pub mod new_tokens;
+pub mod own_path;
+pub mod refresh;
+pub mod refusal;
+pub mod sign_in;
+pub mod sign_out;

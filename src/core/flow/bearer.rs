@@ -1,0 +1,100 @@
+//! API clients: the token that they send in `Authorization` (RFC 6750, section 2.1), and what they hear
+//! where it is no good.
+
+use serde_json::json;
+
+use crate::flow::context::Visit;
+use crate::http::{Request, Response};
+use crate::telemetry::event::{Event, Level};
+
+/// What a request's `Authorization` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer<'a> {
+    /// Nothing of a bearer token.
+    Absent,
+    /// One well-formed token.
+    Token(&'a str),
+    /// Something that means to be one.
+    Malformed,
+}
+
+/// Finds the bearer token of a request. One beside another credential is no clear word, and so none.
+pub fn bearer_of(request: &Request) -> Bearer<'_> {
+    // Proxies join headers that come twice by a comma.
+    let is_bearer = |value: &[u8]| {
+        value.split(|byte| *byte == b',').any(|credential| {
+            // Whatever stands behind the word, if it isn't a longer word, means to be a token.
+            let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            let scheme = credential.trim_ascii_start().split(|byte| !is_word(byte)).next();
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
+        })
+    };
+    if !request.values("authorization").any(is_bearer) {
+        return Bearer::Absent;
+    }
+    let value = request.text("authorization").and_then(|value| value.split_once(' '));
+    let token = value.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token.map(|(_, token)| token.trim_matches(' ')) {
+        Some(token) if is_b64token(token) => Bearer::Token(token),
+        _ => Bearer::Malformed,
+    }
+}
+
+/// RFC 6750, section 2.1.
+fn is_b64token(token: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let body = token.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(plain)
+}
+
+/// `401` for a token that isn't accepted. Always in JSON and never a redirect: who sends a token is no
+/// browser that could sign in. Which check it failed is the operator's to know.
+pub fn invalid_token(visit: &Visit<'_>, reason: &'static str) -> (Response, Event) {
+    let response = Response::json(401, &json!({"error": "invalid_token"}))
+        .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());
+    let event = Event::new(Level::Info, "bearer.rejected").with("reason", reason);
+    (response, event.with("request_id", visit.reference()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_well_formed_token_is_taken_and_nothing_like_it() {
+        let bearer = |values: &[&str]| {
+            let headers = values.iter().map(|value| ("authorization".to_owned(), value.as_bytes().to_vec()));
+            match bearer_of(&Request::new(headers.collect())) {
+                Bearer::Absent => "absent".to_owned(),
+                Bearer::Token(token) => format!("token {token}"),
+                Bearer::Malformed => "malformed".to_owned(),
+            }
+        };
+        for value in ["Bearer a.b-c_d", "BEARER a.b-c_d", "bearer a.b-c_d", "Bearer   a.b-c_d"] {
+            assert_eq!(bearer(&[value]), "token a.b-c_d", "{value}");
+        }
+        assert_eq!(bearer(&["Bearer abc=="]), "token abc==");
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "bearer  ",
+            "Bearer\tx",
+            "Bearer:x",
+            "Bearer,x",
+            "Bearer a b",
+            "Bearer x,Bearer y",
+            "Bearer \u{e9}",
+            "Bearer =",
+        ] {
+            assert_eq!(bearer(&[value]), "malformed", "{value}");
+        }
+        assert_eq!(bearer(&["Bearer a", "Bearer a"]), "malformed");
+        assert_eq!(bearer(&["Basic eDp5", "Bearer a"]), "malformed");
+        assert_eq!(bearer(&["Basic eDp5,Bearer a"]), "malformed");
+        assert_eq!(bearer(&["Basic eDp5, bearer a"]), "malformed");
+        for value in ["", "Basic eDp5", "Bearerx a", "a.b.c", "Digest Bearer"] {
+            assert_eq!(bearer(&[value]), "absent", "{value}");
+        }
+        assert_eq!(bearer(&[]), "absent");
+    }
+}

@@ -1,0 +1,301 @@
+//! The callback: state first, then one token exchange, then the ID token, then the cookies.
+
+use std::rc::Rc;
+
+use crate::cognito::pool::Pool;
+use crate::config::Config;
+use crate::crypto::secret::{Entropy, Secret, random_bytes};
+use crate::decision::StreamId;
+use crate::flow::context::Visit;
+use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
+use crate::flow::failure::SignInFailure;
+use crate::flow::new_tokens::{Bench, NewTokens, News, Verdict};
+use crate::http::cookie::SameSite;
+use crate::http::{Callout, CalloutResult, Response, parse_query};
+use crate::oidc::authorization::{AuthorizationResponse, NoAuthorizationResponse, Outcome};
+use crate::oidc::jwt::Whose;
+use crate::oidc::token::parse_token_response;
+use crate::oidc::{CodeVerifier, Nonce};
+use crate::pages::messages;
+use crate::pages::page::Page;
+use crate::session::return_to::ReturnTo;
+use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
+use crate::telemetry::event::{Event, Level};
+use crate::time::UnixTime;
+
+/// What a callback needs of the request that brought it, once that is gone from view.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    host: String,
+    reference: String,
+    /// Names of token cookies of an earlier session of this pool.
+    token_parts: Vec<String>,
+    /// `Set-Cookie` values that end sessions of other pools, and what is of the other kind.
+    without_others: Vec<String>,
+    /// `Set-Cookie` values that end the sign-in itself.
+    without_flow: Vec<String>,
+}
+
+/// A callback, as far as it can be judged at once.
+pub enum Arrival {
+    /// It ends here.
+    Done(Response, Option<Event>),
+    /// Its code is to be redeemed by this call.
+    Redeem(Box<Exchange>, Callout),
+}
+
+/// A sign-in whose code is being redeemed.
+pub struct Exchange {
+    pool: Rc<Pool>,
+    id: FlowId,
+    flow: Flow,
+    visitor: Visitor,
+    stage: Stage,
+    /// Requests that wait for it: the first, and reloads of it.
+    pub streams: Vec<StreamId>,
+}
+
+enum Stage {
+    Redeeming,
+    Verifying(NewTokens),
+}
+
+/// Where an exchange has got to.
+pub enum Step {
+    /// It goes on waiting for keys.
+    Wait(Box<Exchange>),
+    /// It goes on with this call.
+    Call(Box<Exchange>, Callout),
+    /// All who wait get this.
+    Done(Vec<StreamId>, Response, Event),
+}
+
+/// Judges a callback. No call is made before the state has opened a flow of this very browser.
+pub fn arrive(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> Arrival {
+    let refuse = |failure: SignInFailure| {
+        let (response, event) = refusal(visit, &failure);
+        Arrival::Done(response, event)
+    };
+    let response = match AuthorizationResponse::parse(visit.request.query()) {
+        Ok(response) => response,
+        Err(error) => return refuse(SignInFailure::BadCallback(error)),
+    };
+    let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);
+    if !visit.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
+        return refuse(other_issuer());
+    }
+    let Some((pool, id, flow)) = find_flow(visit, &response.state) else {
+        // A reload, or the back button: whoever is signed in needn't be told off.
+        return match visit.session() {
+            Some(_) => Arrival::Done(Response::redirect("/".to_owned()), None),
+            None => refuse(SignInFailure::FlowUnknown),
+        };
+    };
+    if !response.may_be_from(&pool.cognito.issuer) {
+        return refuse(other_issuer());
+    }
+    match response.outcome {
+        Outcome::Error { code, description } => {
+            let failure = SignInFailure::Provider { code, description };
+            let visitor = visitor(visit, pool, &id);
+            let again = again(visit.config, pool, &visitor, &flow, visit.now, entropy);
+            let (page, event) = failed(visit.config, &failure, &visitor, &again);
+            Arrival::Done(page, Some(event))
+        }
+        Outcome::Code(code) => {
+            let cognito = &pool.cognito;
+            let verifier = CodeVerifier(Secret::new(flow.code_verifier.clone()));
+            let callout = cognito.caller(cognito.timeouts.token).redeem(
+                &cognito.endpoints.token,
+                &code,
+                &flow.redirect_uri,
+                &verifier,
+            );
+            let (visitor, pool) = (visitor(visit, pool, &id), Rc::clone(pool));
+            let exchange = Exchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
+            Arrival::Redeem(Box::new(exchange), callout)
+        }
+    }
+}
+
+/// A callback whose code was redeemed before: on to the app for whoever has a session from it.
+pub fn finished_before(visit: &Visit<'_>) -> (Response, Option<Event>) {
+    match visit.session() {
+        Some(_) => (Response::redirect("/".to_owned()), None),
+        None => refusal(visit, &SignInFailure::AlreadyFinished),
+    }
+}
+
+/// The page for a callback that ends before its flow is known.
+pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
+    let reference = visit.reference();
+    let response = failure.page(visit.config, &reference, &Link::to(&ReturnTo::start_page().into()));
+    // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
+    let query = parse_query(visit.request.query());
+    let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
+        "error" => Some(("error", value)),
+        "error_description" => Some(("description", value)),
+        _ => None,
+    });
+    let event =
+        errors.take(2).fold(failure.event(&reference), |event, (name, value)| event.with(name, value));
+    (response, Some(event))
+}
+
+/// The flow of a state, and the pool that it was begun at.
+fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Pool>, FlowId, Flow)> {
+    let (id, _) = state.expose().split_once('.')?;
+    let id = FlowId::parse(id)?;
+    let of = |pool: &'a Rc<Pool>| {
+        let flow = visit.store(pool).flow(&visit.cookies, &id)?;
+        let ours = !flow.is_only_offered() && flow.state(&id).matches(state.expose().as_bytes());
+        (ours && flow.is_alive(visit.now)).then_some((pool, flow))
+    };
+    let (pool, flow) = visit.pools.iter().find_map(of)?;
+    Some((pool, id, flow))
+}
+
+fn visitor(visit: &Visit<'_>, pool: &Pool, id: &FlowId) -> Visitor {
+    let mut without_flow = Vec::new();
+    pool.cookies.end_flow(&visit.cookies, id, &mut without_flow);
+    Visitor {
+        host: visit.origin.host().to_owned(),
+        reference: visit.reference(),
+        token_parts: pool.cookies.token_parts(&visit.cookies),
+        without_others: visit.without_others(pool),
+        without_flow,
+    }
+}
+
+/// The link that begins a sign-in anew that has failed. A long address is kept once more, without what belonged to this one.
+fn again(
+    config: &Config,
+    pool: &Pool,
+    visitor: &Visitor,
+    flow: &Flow,
+    now: UnixTime,
+    entropy: &mut dyn Entropy,
+) -> Link {
+    let store = CookieStore::new(config, pool, &visitor.host);
+    let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
+    // It was kept before, so there is nothing to tell.
+    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
+}
+
+fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &Link) -> (Response, Event) {
+    let response = failure.page(config, &visitor.reference, again);
+    (response.with_cookies(visitor.without_flow.iter().cloned()), failure.event(&visitor.reference))
+}
+
+impl Exchange {
+    /// The pool that it signs in at.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Whether it waits for the token endpoint.
+    pub const fn asks_for_tokens(&self) -> bool {
+        matches!(self.stage, Stage::Redeeming)
+    }
+
+    /// The flow this exchange finishes.
+    pub const fn id(&self) -> &FlowId {
+        &self.id
+    }
+
+    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Step {
+        match &self.stage {
+            Stage::Redeeming => match parse_token_response(result) {
+                Ok(tokens) => {
+                    self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
+                    self.verify(bench)
+                }
+                Err(error) => self.fail(bench, &SignInFailure::Token(error)),
+            },
+            Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, bench) {
+                Ok(news) => self.finish(news, bench),
+                Err(error) => self.fail(bench, &SignInFailure::Attributes(error)),
+            },
+        }
+    }
+
+    /// Verifies the ID token, if the keys are there; else waits for them.
+    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Step {
+        let Stage::Verifying(new) = &mut self.stage else { return Step::Wait(self) };
+        let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
+        let failure = match new.verify(Whose::Nonce(&nonce), &self.pool, bench) {
+            Verdict::Wait => return Step::Wait(self),
+            Verdict::Ask(callout) => return Step::Call(self, callout),
+            Verdict::Good(news) => return self.finish(*news, bench),
+            Verdict::KeysMissing => SignInFailure::KeysMissing,
+            Verdict::Bad(error) => SignInFailure::IdToken(error),
+        };
+        self.fail(bench, &failure)
+    }
+
+    fn finish(self, news: News, bench: &mut Bench<'_, '_>) -> Step {
+        let event = Event::new(Level::Info, "sign_in.completed")
+            .with("request_id", self.visitor.reference.as_str())
+            .with("subject", news.identity.subject.as_str())
+            .of_pool(&self.pool.name);
+        match self.open_session(news, bench) {
+            Ok(response) => Step::Done(self.streams, response, event),
+            Err(error) => self.fail(bench, &SignInFailure::NotKept(error)),
+        }
+    }
+
+    fn open_session(&self, news: News, bench: &mut Bench<'_, '_>) -> Result<Response, NotKept> {
+        let Bench { config, around, .. } = bench;
+        let store = CookieStore::new(config, &self.pool, &self.visitor.host);
+        let session = Session {
+            id: random_bytes(around.entropy)?,
+            signed_in_at: around.now,
+            renewed_at: around.now,
+            seen_at: around.now,
+            expires_at: news.expires_at,
+            identity: news.identity,
+        };
+        let present = &self.visitor.token_parts;
+        let cookies = store.keep(&session, &news.tokens, present, around.now, around.entropy)?;
+        Ok(self
+            .leave(bench)
+            .with_cookies(self.visitor.without_others.iter().cloned())
+            .with_cookies(cookies)
+            .with_cookies(self.visitor.without_flow.iter().cloned()))
+    }
+
+    /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
+    /// cookies along its chain, so with those a page of this site has to take the last step.
+    fn leave(&self, bench: &mut Bench<'_, '_>) -> Response {
+        let config = bench.config;
+        let destination = Destination::of_flow(&self.flow, config);
+        if self.pool.cookies.same_site != SameSite::Strict || destination.is_shortened {
+            return destination.way(config);
+        }
+        let page = Page::saying(&config.pages, 200, messages::SIGNED_IN);
+        let target = destination.target.as_str();
+        if destination.is_short() {
+            return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
+        }
+        // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
+        let link = self.again(bench);
+        let target = link.below(&config.paths.sign_in);
+        page.action(messages::CONTINUE, &target)
+            .moving_on_to(&target)
+            .into_response()
+            .with_cookies(link.cookies)
+    }
+
+    fn again(&self, bench: &mut Bench<'_, '_>) -> Link {
+        let Bench { config, around, .. } = bench;
+        again(config, &self.pool, &self.visitor, &self.flow, around.now, around.entropy)
+    }
+
+    /// Ends the exchange on a page.
+    fn fail(self, bench: &mut Bench<'_, '_>, failure: &SignInFailure) -> Step {
+        let again = self.again(bench);
+        let (response, event) = failed(bench.config, failure, &self.visitor, &again);
+        Step::Done(self.streams, response, event)
+    }
+}

@@ -1,0 +1,184 @@
+//! Tokens that have just come, of a sign-in or of a refresh. Before they are a session, the ID token is
+//! verified, which may take a key set that is yet to come, and the attributes it lacks are asked for, where
+//! the configuration wants them.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cognito::attributes::{Attributes, AttributesError};
+use crate::cognito::identity::Identity;
+use crate::cognito::identity::headers::Source;
+use crate::cognito::pool::Pool;
+use crate::config::Config;
+use crate::decision::Surroundings;
+use crate::http::{Callout, CalloutResult};
+use crate::oidc::SessionTokens;
+use crate::oidc::jwt::{Claims, Expected, TokenFault, Whose, claimed_expiry, good_until, verify_id_token};
+use crate::oidc::token::TokenResponse;
+use crate::shared::key_sets::{KeyStores, Newer};
+use crate::time::UnixTime;
+
+/// How long tokens wait for the key set at most.
+pub const KEYS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What turning new tokens into a session takes, beside the tokens.
+pub struct Bench<'b, 'a> {
+    /// The configuration.
+    pub config: &'b Config,
+    /// The key sets of all pools.
+    pub keys: &'b mut KeyStores,
+    /// What the host lends.
+    pub around: &'b mut Surroundings<'a>,
+}
+
+/// Tokens, not trusted yet.
+pub struct NewTokens {
+    tokens: TokenResponse,
+    came_at: UnixTime,
+    stage: Stage,
+}
+
+enum Stage {
+    AwaitingKeys {
+        deadline: UnixTime,
+        /// The generation of a key set that lacks the token's key, so that it isn't asked again.
+        unknown_to: Option<u32>,
+    },
+    /// The token is good; its claims are to be added to.
+    AwaitingAttributes(Claims),
+}
+
+/// What becomes of new tokens.
+pub enum Verdict {
+    /// The keys may come yet.
+    Wait,
+    /// They are good, and this call brings what they lack.
+    Ask(Callout),
+    /// They are good.
+    Good(Box<News>),
+    /// They are not.
+    Bad(TokenFault),
+    /// There is no key set, and none came in time.
+    KeysMissing,
+}
+
+/// What new tokens tell, all of it verified.
+pub struct News {
+    /// Who it is.
+    pub identity: Rc<Identity>,
+    /// When the first of the tokens is over.
+    pub expires_at: UnixTime,
+    /// The tokens to keep. No refresh token where Cognito sent none.
+    pub tokens: SessionTokens,
+}
+
+impl NewTokens {
+    /// Tokens that came now.
+    pub fn new(tokens: TokenResponse, now: UnixTime) -> Self {
+        let deadline = now.plus(KEYS_PATIENCE);
+        Self { tokens, came_at: now, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
+    }
+
+    /// Whether the call is under way that asks for attributes.
+    pub const fn awaits_attributes(&self) -> bool {
+        matches!(self.stage, Stage::AwaitingAttributes(_))
+    }
+
+    /// Verifies the ID token, if the keys are there.
+    pub fn verify(&mut self, whose: Whose<'_>, pool: &Pool, bench: &mut Bench<'_, '_>) -> Verdict {
+        let (Stage::AwaitingKeys { deadline, unknown_to }, Some(keys)) =
+            (&mut self.stage, bench.keys.of(pool))
+        else {
+            return Verdict::KeysMissing;
+        };
+        let around = &*bench.around;
+        keys.adopt(around.shared);
+        let (out_of_patience, generation) = (around.now >= *deadline, keys.generation());
+        let expected = Expected {
+            issuer: &pool.cognito.issuer,
+            client_id: &pool.cognito.client_id,
+            whose,
+            access_token: &self.tokens.access_token,
+        };
+        let verdict = keys.keys().map(|keys| {
+            if *unknown_to == Some(generation) {
+                return Err(TokenFault::UnknownKey);
+            }
+            verify_id_token(&self.tokens.id_token, keys, &expected, around.now, around.rs256)
+        });
+        match verdict {
+            None if out_of_patience => Verdict::KeysMissing,
+            None => Verdict::Wait,
+            Some(Ok(claims)) => self.verified(claims, pool, bench),
+            Some(Err(TokenFault::UnknownKey)) if !out_of_patience => {
+                *unknown_to = Some(generation);
+                match keys.ask_for_newer(around.now, around.shared) {
+                    Newer::Coming => Verdict::Wait,
+                    Newer::Throttled => Verdict::Bad(TokenFault::UnknownKey),
+                }
+            }
+            Some(Err(error)) => Verdict::Bad(error),
+        }
+    }
+
+    fn verified(&mut self, claims: Claims, pool: &Pool, bench: &Bench<'_, '_>) -> Verdict {
+        match Attributes::ask(&pool.cognito, &self.tokens.access_token) {
+            Some(callout) => {
+                self.stage = Stage::AwaitingAttributes(claims);
+                Verdict::Ask(callout)
+            }
+            None => Verdict::Good(Box::new(self.news(&claims, None, pool, bench))),
+        }
+    }
+
+    /// Takes the answer of the call that asked for attributes.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn handle_attributes(
+        &self,
+        result: &CalloutResult,
+        pool: &Pool,
+        bench: &Bench<'_, '_>,
+    ) -> Result<News, AttributesError> {
+        let Stage::AwaitingAttributes(claims) = &self.stage else {
+            return Err(AttributesError::Unavailable(0));
+        };
+        let attributes = Attributes::read(pool.cognito.attributes_from, result, claims)?;
+        Ok(self.news(claims, Some(&attributes), pool, bench))
+    }
+
+    fn news(
+        &self,
+        claims: &Claims,
+        attributes: Option<&Attributes>,
+        pool: &Pool,
+        bench: &Bench<'_, '_>,
+    ) -> News {
+        let headers = &bench.config.headers;
+        News {
+            identity: Rc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
+            expires_at: self.expires_at(claims, bench.around.now),
+            tokens: self.kept(bench.config),
+        }
+    }
+
+    /// When the first of the tokens is over: whoever gets them, or asks with them, needs both to be good.
+    fn expires_at(&self, claims: &Claims, now: UnixTime) -> UnixTime {
+        let tokens = &self.tokens;
+        let by_answer = tokens.expires_in.map(|lasts| self.came_at.plus(lasts));
+        let by_access_token = claimed_expiry(&tokens.access_token).map(|expiry| good_until(expiry, now));
+        let others = by_answer.into_iter().chain(by_access_token);
+        others.fold(claims.good_until(now), UnixTime::min)
+    }
+
+    /// The tokens that a session keeps: the refresh token, and those that go upstream.
+    pub fn kept(&self, config: &Config) -> SessionTokens {
+        let forwards = |source| config.headers.forwards(source);
+        SessionTokens {
+            refresh: self.tokens.refresh_token.clone(),
+            id: forwards(&Source::IdToken).then(|| self.tokens.id_token.clone()),
+            access: forwards(&Source::AccessToken).then(|| self.tokens.access_token.clone()),
+        }
+    }
+}

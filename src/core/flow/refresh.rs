@@ -1,0 +1,231 @@
+//! Refreshing a session: new tokens, verified and added to like those of a sign-in, and new cookies.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cognito::attributes::AttributesError;
+use crate::cognito::pool::Pool;
+use crate::cognito::user_pool::AttributesFrom;
+use crate::decision::Watch;
+use crate::flow::context::Visit;
+use crate::flow::new_tokens::{Bench, KEYS_PATIENCE, NewTokens, News, Verdict};
+use crate::http::cookie::Cookies;
+use crate::http::{Callout, CalloutResult};
+use crate::oidc::jwt::{TokenFault, Whose};
+use crate::oidc::token::{OAuthError, TokenError, parse_token_response};
+use crate::oidc::{RefreshToken, SessionTokens};
+use crate::session::{CookieStore, NotKept, Session};
+use crate::telemetry::event::{Event, Level};
+
+/// A session whose tokens are being replaced.
+pub struct Refresh {
+    pool: Rc<Pool>,
+    session: Session,
+    host: String,
+    refresh_token: RefreshToken,
+    token_parts: Vec<String>,
+    /// `Set-Cookie` values that delete what the browser has of the other kind.
+    leftovers: Vec<String>,
+    stage: Stage,
+}
+
+enum Stage {
+    Asking,
+    Verifying(NewTokens),
+}
+
+/// Where a refresh has got to.
+pub enum Progress {
+    /// It goes on waiting for keys.
+    Wait(Box<Refresh>),
+    /// It goes on with this call.
+    Call(Box<Refresh>, Callout),
+    /// It has come to an end.
+    Ended(Rc<Pool>, Box<Session>, Ending),
+}
+
+/// How a refresh ended.
+pub enum Ending {
+    /// New cookies; with the refresh token in them, should the person have signed out meanwhile.
+    Renewed {
+        /// `Set-Cookie` values.
+        cookies: Vec<String>,
+        /// What the token cookie now holds.
+        refresh_token: RefreshToken,
+        /// Why the person is known as before only: the tokens are new, what goes with them couldn't be had.
+        trouble: Option<&'static str>,
+    },
+    /// Cognito can't be reached, is slow, or is throttling.
+    Outage(&'static str),
+    /// Cognito won't, or what it sent can't be trusted. The session lasts until its tokens expire.
+    Refused(&'static str),
+}
+
+impl Refresh {
+    /// A refresh of `session`, whose cookies are `cookies`, and the call that it begins with. `None` where
+    /// there is no refresh token of that session.
+    pub fn begin(
+        visit: &Visit<'_>,
+        pool: &Rc<Pool>,
+        session: &Session,
+        cookies: &Cookies<'_>,
+    ) -> Option<(Self, Callout)> {
+        let refresh_token = visit.store(pool).session_tokens(cookies, Some(session.id))?.refresh?;
+        let cognito = &pool.cognito;
+        let caller = cognito.caller(cognito.timeouts.token);
+        let callout = caller.refresh(&cognito.endpoints.token, &refresh_token);
+        let refresh = Self {
+            pool: Rc::clone(pool),
+            session: session.clone(),
+            host: visit.origin.host().to_owned(),
+            refresh_token,
+            token_parts: pool.cookies.token_parts(cookies),
+            leftovers: visit.store(pool).leftovers(cookies),
+            stage: Stage::Asking,
+        };
+        Some((refresh, callout))
+    }
+
+    /// The pool whose session it is.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Whether it waits for the token endpoint.
+    pub const fn asks_for_tokens(&self) -> bool {
+        matches!(self.stage, Stage::Asking)
+    }
+
+    /// What those wait for who wait for it.
+    pub const fn watch(&self) -> Watch {
+        Watch::of(&self.session)
+    }
+
+    /// How long a refresh may take in all; nobody else begins one before that.
+    pub fn hold(pool: &Pool) -> Duration {
+        let timeouts = &pool.cognito.timeouts;
+        let attributes = match pool.cognito.attributes_from {
+            AttributesFrom::IdToken => Duration::ZERO,
+            AttributesFrom::UserInfo | AttributesFrom::GetUser => timeouts.userinfo,
+        };
+        timeouts.token + KEYS_PATIENCE + attributes + Duration::from_secs(1)
+    }
+
+    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Progress {
+        if let Stage::Verifying(new) = &self.stage {
+            let ending = match new.handle_attributes(result, &self.pool, bench) {
+                Ok(news) => self.renewed(news, None, bench),
+                Err(error) => self.without_attributes(new, error, bench),
+            };
+            return self.ended(ending);
+        }
+        let ending = match parse_token_response(result) {
+            Ok(tokens) => {
+                self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
+                return self.verify(bench);
+            }
+            Err(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
+                Ending::Refused("invalid_grant")
+            }
+            // Only `invalid_grant` speaks of the session; all else is somebody's mistake that may be mended.
+            Err(TokenError::Refused { code, .. }) => Ending::Outage(code.code()),
+            Err(TokenError::Unavailable(_)) => Ending::Outage("token_unavailable"),
+            Err(TokenError::TimedOut) => Ending::Outage("token_timeout"),
+            Err(TokenError::NotDispatched) => Ending::Outage("cluster_missing"),
+            Err(TokenError::Nonsense(_)) => Ending::Outage("token_nonsense"),
+        };
+        self.ended(ending)
+    }
+
+    fn ended(self, ending: Ending) -> Progress {
+        Progress::Ended(self.pool, Box::new(self.session), ending)
+    }
+
+    /// Verifies the new ID token, if the keys are there; else waits for them.
+    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Progress {
+        let Stage::Verifying(new) = &mut self.stage else { return Progress::Wait(self) };
+        let whose = Whose::Subject(&self.session.identity.subject);
+        let ending = match new.verify(whose, &self.pool, bench) {
+            Verdict::Wait => return Progress::Wait(self),
+            Verdict::Ask(callout) => return Progress::Call(self, callout),
+            Verdict::KeysMissing => self.without_keys("keys_missing", bench),
+            // That says nothing against the session: a newer key set may know the key.
+            Verdict::Bad(error @ TokenFault::UnknownKey) => self.without_keys(error.reason(), bench),
+            Verdict::Bad(error) => Ending::Refused(error.reason()),
+            Verdict::Good(news) => self.renewed(*news, None, bench),
+        };
+        self.ended(ending)
+    }
+
+    /// The tokens are good, but what they lack couldn't be asked for. The refresh token may be a new one
+    /// whose predecessor is dead, so it is kept; the person stays who they were, for as long as that was
+    /// good, and the next refresh tries again.
+    fn without_attributes(
+        &self,
+        new: &NewTokens,
+        error: AttributesError,
+        bench: &mut Bench<'_, '_>,
+    ) -> Ending {
+        if !error.may_pass() {
+            return Ending::Refused(error.reason());
+        }
+        let news = News {
+            identity: Rc::clone(&self.session.identity),
+            expires_at: self.session.expires_at,
+            tokens: new.kept(bench.config),
+        };
+        self.renewed(news, Some(error.reason()), bench)
+    }
+
+    /// The new tokens can't be verified yet. Where a new refresh token is among them its predecessor is dead, so
+    /// that one alone is kept; what it brings next must still be the same person's.
+    fn without_keys(&self, reason: &'static str, bench: &mut Bench<'_, '_>) -> Ending {
+        let Stage::Verifying(new) = &self.stage else { return Ending::Outage(reason) };
+        let Some(refresh) = new.kept(bench.config).refresh else { return Ending::Outage(reason) };
+        let news = News {
+            identity: Rc::clone(&self.session.identity),
+            expires_at: self.session.expires_at,
+            tokens: SessionTokens { refresh: Some(refresh), id: None, access: None },
+        };
+        self.renewed(news, Some(reason), bench)
+    }
+
+    fn renewed(&self, mut news: News, trouble: Option<&'static str>, bench: &mut Bench<'_, '_>) -> Ending {
+        let around = &mut *bench.around;
+        let store = CookieStore::new(bench.config, &self.pool, &self.host);
+        let session = Session {
+            id: self.session.id,
+            signed_in_at: self.session.signed_in_at,
+            // Sealed in whole seconds, and what tells this session from the one before it.
+            renewed_at: around.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
+            expires_at: news.expires_at,
+            seen_at: around.now,
+            identity: news.identity,
+        };
+        let refresh_token = news.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
+        match store.keep(&session, &news.tokens, &self.token_parts, around.now, around.entropy) {
+            Ok(kept) => {
+                let cookies = self.leftovers.iter().cloned().chain(kept).collect();
+                Ending::Renewed { cookies, refresh_token, trouble }
+            }
+            Err(NotKept::IdentityTooLarge(_)) => Ending::Refused("identity_too_large"),
+            Err(NotKept::TokensTooLarge(_)) => Ending::Refused("tokens_too_large"),
+            Err(NotKept::NoEntropy) => Ending::Outage("no_entropy"),
+        }
+    }
+}
+
+impl Ending {
+    /// The log line.
+    pub fn event(&self, subject: &str) -> Event {
+        let event = match self {
+            Self::Renewed { trouble: None, .. } => Event::new(Level::Debug, "refresh.completed"),
+            Self::Renewed { trouble: Some(reason), .. } | Self::Outage(reason) => {
+                Event::new(Level::Warn, "refresh.failed").with("reason", *reason)
+            }
+            Self::Refused(reason) => Event::new(Level::Info, "refresh.failed").with("reason", *reason),
+        };
+        event.with("subject", subject)
+    }
+}

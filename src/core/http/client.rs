@@ -1,0 +1,228 @@
+//! What kind of client sends a request, and whether it acts on another site's word.
+
+use crate::http::Request;
+use crate::http::origin::Origin;
+
+/// What a client can make of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// A browser that goes to a page and can be sent elsewhere.
+    Navigation,
+    /// A browser that submits a form: it shows pages, but a redirect would lose what was typed.
+    FormNavigation,
+    /// gRPC, which has statuses of its own.
+    Grpc,
+    /// A script, a socket, a program.
+    Other,
+}
+
+impl Client {
+    /// Tells the kinds apart by fetch metadata (W3C Fetch Metadata Request Headers), by `Accept` where
+    /// there is none.
+    pub fn of(request: &Request) -> Self {
+        if is_grpc(request) {
+            return Self::Grpc;
+        }
+        if request.has("upgrade") || !is_navigation(request) || is_prefetch(request) {
+            return Self::Other;
+        }
+        match request.method() {
+            "GET" | "HEAD" => Self::Navigation,
+            _ => Self::FormNavigation,
+        }
+    }
+
+    /// Whether it shows pages.
+    pub const fn shows_pages(self) -> bool {
+        matches!(self, Self::Navigation | Self::FormNavigation)
+    }
+}
+
+fn is_navigation(request: &Request) -> bool {
+    if has_fetch_metadata(request) {
+        return match request.text("sec-fetch-mode") {
+            Some("navigate") => true,
+            // A service worker that sends a navigation on with something changed (Fetch, section 5.4: the constructor
+            // of `Request` makes the mode `same-origin`). It hands the answer to the browser, redirects included.
+            Some("same-origin") => matches!(request.method(), "GET" | "HEAD" | "POST") && wants_page(request),
+            _ => false,
+        };
+    }
+    matches!(request.method(), "GET" | "HEAD") && wants_page(request)
+}
+
+fn has_fetch_metadata(request: &Request) -> bool {
+    ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| request.has(name))
+}
+
+/// Whether `Accept` speaks of a page, and no script says that it asks.
+fn wants_page(request: &Request) -> bool {
+    request.mentions("accept", b"text/html") && !request.mentions("x-requested-with", b"XMLHttpRequest")
+}
+
+/// Whether a redirect to another origin takes the person there. A script's `fetch` can't follow one. Of browsers
+/// without fetch metadata a form counts too: nothing that was typed is lost where this is asked. And so does a `GET`
+/// that says nothing at all of what is wanted.
+pub fn follows_redirects(request: &Request) -> bool {
+    let is_silent =
+        || request.method() == "GET" && !request.has("accept") && !request.has("x-requested-with");
+    match Client::of(request) {
+        Client::Navigation | Client::FormNavigation => true,
+        Client::Grpc => false,
+        Client::Other => {
+            let is_browser = has_fetch_metadata(request) || request.has("upgrade");
+            !is_browser && (wants_page(request) || is_silent())
+        }
+    }
+}
+
+/// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
+pub fn is_prefetch(request: &Request) -> bool {
+    let ahead = |name: &&str| request.mentions(name, b"prefetch") || request.mentions(name, b"prerender");
+    ["sec-purpose", "purpose"].iter().any(ahead)
+}
+
+/// Whether a browser asks for a page of another origin what it may send (Fetch, section 3.2: CORS-preflight
+/// request).
+pub fn is_preflight(request: &Request) -> bool {
+    request.method() == "OPTIONS" && request.has("origin") && request.has("access-control-request-method")
+}
+
+/// Whether another site sends this request: a link, an image, a form over there. Clients that say
+/// nothing of where they come from are not browsers that could be tricked.
+pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
+    let cross_site = request.values("sec-fetch-site").any(|site| site == b"cross-site");
+    // A page with `Referrer-Policy: no-referrer` sends its own forms from `null`.
+    let same_origin = request.text("sec-fetch-site") == Some("same-origin");
+    let foreign = |from: &[u8]| from != origin.url().as_bytes() && !(from == b"null" && same_origin);
+    cross_site || request.values("origin").any(foreign)
+}
+
+/// Whether the client asks for JSON rather than for a page.
+pub fn wants_json(request: &Request) -> bool {
+    request.mentions("accept", b"application/json") && !request.mentions("accept", b"text/html")
+}
+
+/// Whether gRPC is spoken. Media types have no case.
+fn is_grpc(request: &Request) -> bool {
+    let grpc = b"application/grpc";
+    let kind = request.values("content-type").next().and_then(|kind| kind.get(..grpc.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(grpc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(headers: &[(&str, &str)]) -> Client {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+        Client::of(&Request::new(headers.collect()))
+    }
+
+    #[test]
+    fn navigations_are_told_by_fetch_metadata() {
+        let get = (":method", "GET");
+        let navigate = ("sec-fetch-mode", "navigate");
+        assert_eq!(client(&[get, navigate]), Client::Navigation);
+        assert_eq!(client(&[(":method", "HEAD"), navigate]), Client::Navigation);
+        assert_eq!(client(&[(":method", "POST"), navigate]), Client::FormNavigation);
+        for mode in ["cors", "no-cors", "websocket", "Same-Origin", ""] {
+            let headers = [get, ("sec-fetch-mode", mode), ("accept", "text/html")];
+            assert_eq!(client(&headers), Client::Other, "{mode}");
+        }
+        let twice = [get, navigate, navigate];
+        assert_eq!(client(&twice), Client::Other, "an unclear header is no navigation");
+        assert_eq!(client(&[get, navigate, ("sec-purpose", "prefetch;prerender")]), Client::Other);
+    }
+
+    #[test]
+    fn a_service_worker_that_fetches_a_page_itself_navigates() {
+        let (get, mode) = ((":method", "GET"), ("sec-fetch-mode", "same-origin"));
+        let page = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert_eq!(client(&[get, mode, page]), Client::Navigation);
+        assert_eq!(client(&[get, mode, page, ("sec-fetch-dest", "empty")]), Client::Navigation);
+        assert_eq!(client(&[(":method", "POST"), mode, page]), Client::FormNavigation);
+        for method in ["PUT", "PATCH", "DELETE", "OPTIONS"] {
+            assert_eq!(client(&[(":method", method), mode, page]), Client::Other, "no form does {method}");
+        }
+        assert_eq!(client(&[get, mode]), Client::Other);
+        assert_eq!(client(&[get, mode, ("accept", "*/*")]), Client::Other);
+        assert_eq!(client(&[get, mode, ("accept", "application/json")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, ("x-requested-with", "XMLHttpRequest")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, ("sec-purpose", "prefetch")]), Client::Other);
+        assert_eq!(client(&[get, mode, page, page]), Client::Navigation, "a list may come in several lines");
+        assert_eq!(client(&[get, mode, mode, page]), Client::Other);
+    }
+
+    #[test]
+    fn what_can_be_sent_to_another_origin() {
+        let check = |headers: &[(&str, &str)], expected: bool| {
+            let pairs = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+            assert_eq!(follows_redirects(&Request::new(pairs.collect())), expected, "{headers:?}");
+        };
+        let (get, post, html) = ((":method", "GET"), (":method", "POST"), ("accept", "text/html,*/*;q=0.8"));
+        check(&[get, ("sec-fetch-mode", "navigate")], true);
+        check(&[post, ("sec-fetch-mode", "navigate")], true);
+        check(&[get, ("sec-fetch-mode", "same-origin"), html], true);
+        check(&[get, html], true);
+        check(&[post, html], true);
+        check(&[get], true);
+        check(&[get, ("x-requested-with", "fetch")], false);
+        check(&[get, ("accept", "*/*")], false);
+        check(&[post], false);
+        check(&[post, ("accept", "*/*")], false);
+        check(&[post, html, ("x-requested-with", "xmlhttprequest")], false);
+        check(&[post, html, ("upgrade", "websocket")], false);
+        check(&[get, ("sec-fetch-mode", "cors"), html], false);
+        check(&[post, ("sec-fetch-site", "same-origin"), html], false);
+        check(&[post, ("content-type", "application/grpc"), html], false);
+    }
+
+    #[test]
+    fn without_fetch_metadata_accept_decides() {
+        let html = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+        let get = (":method", "GET");
+        assert_eq!(client(&[get, html]), Client::Navigation);
+        assert_eq!(client(&[get, html, ("x-requested-with", "XMLHttpRequest")]), Client::Other);
+        assert_eq!(client(&[get, ("accept", "*/*")]), Client::Other);
+        assert_eq!(client(&[get]), Client::Other);
+        assert_eq!(client(&[(":method", "POST"), html]), Client::Other);
+        assert_eq!(client(&[get, html, ("sec-fetch-site", "same-origin")]), Client::Other);
+    }
+
+    #[test]
+    fn grpc_is_recognised() {
+        for kind in ["application/grpc+proto", "application/grpc", "Application/GRPC; a=b"] {
+            assert_eq!(client(&[(":method", "POST"), ("content-type", kind)]), Client::Grpc, "{kind}");
+        }
+        let twice = [(":method", "POST"), ("content-type", "application/grpc"), ("content-type", "text/x")];
+        assert_eq!(client(&twice), Client::Grpc);
+        for kind in ["", "application/grp", "text/x, application/grpc"] {
+            assert_eq!(client(&[(":method", "POST"), ("content-type", kind)]), Client::Other, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_comes_in_several_lines_or_in_another_case_is_read_all_the_same() {
+        let get = (":method", "GET");
+        let two = [get, ("accept", "application/json"), ("accept", "text/html")];
+        assert_eq!(client(&two), Client::Navigation);
+        assert_eq!(client(&[get, ("accept", "*/*;q=0.1, Text/HTML")]), Client::Navigation);
+        let html = ("accept", "text/html");
+        let script = ("x-requested-with", "XMLHttpRequest");
+        assert_eq!(client(&[get, html, script, script]), Client::Other);
+        assert_eq!(
+            client(&[get, html, ("x-requested-with", "com.example.app, xmlhttprequest")]),
+            Client::Other
+        );
+        let ahead = ("sec-purpose", "prefetch");
+        assert_eq!(client(&[get, ("sec-fetch-mode", "navigate"), ahead, ahead]), Client::Other);
+        assert_eq!(client(&[get, html, ("purpose", ""), ("purpose", "Prefetch")]), Client::Other);
+        let json = |accept: &[&str]| {
+            let headers = accept.iter().map(|value| ("accept".to_owned(), value.as_bytes().to_vec()));
+            wants_json(&Request::new(headers.collect()))
+        };
+        assert!(json(&["text/plain", "application/JSON"]) && json(&["application/json, text/plain"]));
+        assert!(!json(&["application/json", "text/html"]) && !json(&["text/plain"]) && !json(&[]));
+    }
+}

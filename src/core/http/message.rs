@@ -1,0 +1,276 @@
+//! HTTP messages as values: what the host read, what it is to change or to answer.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A request as the host read it: pseudo-headers first, names in lower case, values as raw bytes,
+/// because anything above 0x7F may stand in them.
+///
+/// All headers stand in one piece of memory, as the host hands them over: every request is read, and
+/// few need more than a look at it.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    bytes: Vec<u8>,
+    headers: Vec<HeaderPlace>,
+}
+
+/// Where a header stands within the bytes of its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderPlace {
+    /// Its name.
+    pub name: Range<usize>,
+    /// Its value.
+    pub value: Range<usize>,
+}
+
+impl Request {
+    /// A request of these headers (`:method`, `:path`, `:authority`, `:scheme` among them).
+    pub fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
+        let mut request = Self::default();
+        for (name, value) in headers {
+            let (name, value) = (request.push(name.as_bytes()), request.push(&value));
+            request.headers.push(HeaderPlace { name, value });
+        }
+        request
+    }
+
+    /// A request whose headers stand at these places of `bytes`. A place outside is an empty text.
+    pub const fn in_place(bytes: Vec<u8>, headers: Vec<HeaderPlace>) -> Self {
+        Self { bytes, headers }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len()
+    }
+
+    #[inline(always)]
+    fn at(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
+    }
+
+    /// Every value of a header, in order. A header that a client sends twice has two.
+    pub fn values<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
+        let named = move |header: &&HeaderPlace| self.is_named(header, name.as_bytes());
+        self.headers.iter().filter(named).map(|header| self.at(&header.value))
+    }
+
+    /// The header's value as text, where the request carries it exactly once and in UTF-8. What
+    /// comes twice or garbled is no value: a decision must not hang on which copy somebody reads.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let mut found = None;
+        // A loop by hand: each request is asked for some headers, and hardly any has the length of the name.
+        for header in &self.headers {
+            if self.is_named(header, name.as_bytes()) && found.replace(header).is_some() {
+                return None;
+            }
+        }
+        std::str::from_utf8(self.at(&found?.value)).ok()
+    }
+
+    /// The first value of a header that is a list (RFC 9110, section 5.6.1), be it in one line or in several, without the
+    /// white space around it. Empty ones count for nothing.
+    pub fn first_of(&self, name: &str) -> Option<&[u8]> {
+        for line in self.values(name) {
+            for value in line.split(|byte| *byte == b',') {
+                let value = value.trim_ascii();
+                if !value.is_empty() {
+                    return Some(value);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether any line of a header has a word in it, in any case.
+    #[inline(never)]
+    pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
+        self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
+    }
+
+    /// About how many bytes its headers come to, names and values.
+    pub const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether the request carries the header at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    #[inline(always)]
+    fn is_named(&self, header: &HeaderPlace, name: &[u8]) -> bool {
+        header.name.len() == name.len() && self.at(&header.name) == name
+    }
+
+    /// The names of all headers, in order, as often as they come.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().map(|header| self.at(&header.name))
+    }
+
+    /// The method; empty where there is none, which no rule and no path of ours allows.
+    pub fn method(&self) -> &str {
+        self.text(":method").unwrap_or_default()
+    }
+
+    /// The request target: path and query as the client spelt them.
+    pub fn target(&self) -> &[u8] {
+        self.values(":path").next().unwrap_or_default()
+    }
+
+    /// The request target as a URL goes on behind its host: byte for byte, with what no URL may have in escapes.
+    pub fn target_as_text(&self) -> String {
+        escaped(self.target())
+    }
+
+    /// The query, without its `?`; empty where there is none.
+    pub fn query(&self) -> &[u8] {
+        let target = self.target();
+        match memchr::memchr(b'?', target) {
+            Some(at) => target.get(at + 1..).unwrap_or_default(),
+            None => &[],
+        }
+    }
+}
+
+/// Text of a URL out of any bytes: those that no URL may have are percent-encoded, which leaves it the same.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            0x21..=0x7e => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// The parameters of a query or form (`application/x-www-form-urlencoded`), decoded.
+pub fn parse_query(query: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query).into_owned().collect()
+}
+
+/// Parameters as a query or form.
+pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// Headers that are the same for many requests.
+pub type SharedHeaders = Rc<Vec<(String, Vec<u8>)>>;
+
+/// How a request is changed before it goes upstream, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestEdits {
+    /// Names as the request has them; all copies go.
+    pub remove: Vec<Cow<'static, str>>,
+    /// New values of headers that the request has exactly once.
+    pub replace: Vec<(String, Vec<u8>)>,
+    /// What is added. A name may come more than once; one that the request has already is in `remove`.
+    pub add: Vec<(String, Vec<u8>)>,
+    /// What is added besides: who is there.
+    pub identity: Option<SharedHeaders>,
+}
+
+impl RequestEdits {
+    /// All headers that are added.
+    pub fn added(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.add.iter().chain(self.identity.iter().flat_map(|headers| headers.iter()))
+    }
+
+    /// All headers that are set, one way or the other.
+    pub fn set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.replace.iter().chain(self.added())
+    }
+}
+
+/// An answer that the filter makes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, and values without control characters.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// An answer without a body. Nothing the filter says may be stored by a cache: it is about one
+    /// person, or about one moment.
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: vec![("cache-control", "no-store".to_owned())], body: String::new() }
+    }
+
+    /// `302` to a URL or path. The caller vouches for where it leads.
+    pub fn redirect(location: String) -> Self {
+        Self::new(302).with("location", location)
+    }
+
+    /// An answer with a JSON body.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let mut response = Self::new(status).with("content-type", "application/json".to_owned());
+        response.headers.push(("x-content-type-options", "nosniff".to_owned()));
+        response.body = body.to_string();
+        response
+    }
+
+    /// The same answer with one header more. Control characters are left out of the value, so that
+    /// nothing can add a header of its own.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        let value =
+            if value.chars().any(char::is_control) { value.replace(char::is_control, "") } else { value };
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same answer with `Set-Cookie` headers.
+    #[must_use]
+    pub fn with_cookies(self, cookies: impl IntoIterator<Item = String>) -> Self {
+        cookies.into_iter().fold(self, |response, cookie| response.with("set-cookie", cookie))
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_comes_twice_has_no_single_text() {
+        let headers =
+            [("accept", "a"), ("accept", "b"), ("origin", "o")].map(|(n, v)| (n.to_owned(), v.into()));
+        let request = Request::new(headers.to_vec());
+        assert_eq!(request.text("accept"), None);
+        assert_eq!(request.text("origin"), Some("o"));
+        assert_eq!(request.values("accept").count(), 2);
+    }
+
+    #[test]
+    fn of_a_list_in_several_lines_the_first_value_counts_that_is_one() {
+        let lines: [&[u8]; 4] = [b" , ,", b"https , http", b"", b"\xff,\twss"];
+        let request = Request::new(lines.map(|line| ("x".to_owned(), line.to_vec())).to_vec());
+        assert_eq!((request.first_of("x"), request.first_of("y")), (Some(&b"https"[..]), None));
+        assert!(request.mentions("x", b"HTTPS") && request.mentions("x", b"wss"));
+        assert!(!request.mentions("x", b"ftp") && !request.mentions("y", b"https"));
+    }
+
+    #[test]
+    fn a_header_that_stands_nowhere_is_empty() {
+        let header = HeaderPlace { name: 0..1, value: 1..9 };
+        let request = Request::in_place(b"a".to_vec(), vec![header]);
+        assert_eq!(request.text("a"), Some(""));
+    }
+
+    #[test]
+    fn an_answer_never_smuggles_a_header() {
+        let response = Response::redirect("/a\r\nset-cookie: x=y".to_owned());
+        assert_eq!(response.header("location"), Some("/aset-cookie: x=y"));
+    }
+}

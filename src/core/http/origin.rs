@@ -1,0 +1,151 @@
+//! The origin that a browser sees: scheme and authority.
+
+use std::borrow::Cow;
+
+use crate::http::Request;
+use crate::http::host::lower_case;
+
+/// An origin (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    secure: bool,
+    authority: Cow<'a, str>,
+    /// How much of the authority is the host.
+    host: usize,
+}
+
+impl<'a> Origin<'a> {
+    /// The origin of a request: `public_url` where the operator gave one, else what the request says.
+    /// The scheme is what Envoy's connection manager vouches for in `x-forwarded-proto`; each proxy adds a value to
+    /// it, or a line, so the first is the browser's. Whatever isn't `https` there is plain http. `None` where the
+    /// authority is missing or is none.
+    pub fn of(request: &'a Request, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
+        if let Some(Origin { secure, authority, host }) = public_url {
+            return Some(Self { secure: *secure, authority: Cow::Borrowed(authority), host: *host });
+        }
+        let authority = request.text(":authority")?;
+        let ok = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        };
+        if authority.is_empty() || authority.len() > 255 || !authority.bytes().all(ok) {
+            return None;
+        }
+        let scheme = request.first_of("x-forwarded-proto").or_else(|| request.values(":scheme").next());
+        let secure = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+        // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
+        let own_port = if secure { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(own_port).unwrap_or(authority);
+        Some(Self::new(secure, lower_case(authority)))
+    }
+
+    /// The host that the browser asked the first proxy for, where a proxy says so in `X-Forwarded-Host`.
+    pub fn forwarded(request: &'a Request) -> Option<Self> {
+        let authority = std::str::from_utf8(request.first_of("x-forwarded-host")?).ok()?;
+        Some(Self::new(true, lower_case(authority)))
+    }
+
+    /// From a serialized origin (`https://app.example.com`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        Some(Self::new(scheme == "https", Cow::Owned(authority.to_owned())))
+    }
+
+    fn new(secure: bool, authority: Cow<'a, str>) -> Self {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.len(),
+            _ => authority.len(),
+        };
+        Self { secure, authority, host }
+    }
+
+    /// Whether the browser speaks https.
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The origin as a URL without a path.
+    pub fn url(&self) -> String {
+        format!("{}{}", if self.secure { "https://" } else { "http://" }, self.authority)
+    }
+
+    /// The same place over https; a port 80 that was spelt out would be the wrong one there.
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.authority.strip_suffix(":80").unwrap_or(&self.authority))
+    }
+
+    /// The host without its port: what cookies belong to.
+    pub fn host(&self) -> &str {
+        self.authority.get(..self.host).unwrap_or(&self.authority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &[u8])]) -> Request {
+        Request::new(headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect())
+    }
+
+    fn url(scheme: &str, forwarded: &[&[u8]]) -> String {
+        let mut headers: Vec<(&str, &[u8])> = vec![(":authority", b"a.com"), (":scheme", scheme.as_bytes())];
+        headers.extend(forwarded.iter().map(|line| ("x-forwarded-proto", *line)));
+        let request = request(&headers);
+        Origin::of(&request, None).unwrap().url()
+    }
+
+    #[test]
+    fn of_several_schemes_the_first_is_the_browsers() {
+        let secure: [&[&[u8]]; 8] = [
+            &[b"https"],
+            &[b"HTTPS"],
+            &[b"https,https"],
+            &[b"https, http"],
+            &[b" https ,\thttp,https"],
+            &[b"https", b"http"],
+            &[b", ,https"],
+            &[b"", b"https", b"\xff"],
+        ];
+        for lines in secure {
+            assert_eq!(url("http", lines), "https://a.com", "{lines:?}");
+        }
+        let plain: [&[&[u8]]; 12] = [
+            &[b"http"],
+            &[b"http,https"],
+            &[b"http", b"https"],
+            &[b",http", b"https"],
+            &[b"httpss"],
+            &[b"https;https"],
+            &[b"https http"],
+            &[b"\"https\""],
+            &[b"https/1"],
+            &[b"on", b"https"],
+            &[b"\xff,https"],
+            &[b"https\xff"],
+        ];
+        for lines in plain {
+            assert_eq!(url("https", lines), "http://a.com", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_proxy_says_so_it_is_the_requests_own() {
+        let silent: [&[&[u8]]; 4] = [&[], &[b""], &[b" , "], &[b"", b","]];
+        for lines in silent {
+            assert_eq!(url("https", lines), "https://a.com", "{lines:?}");
+            assert_eq!(url("http", lines), "http://a.com", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_hosts_the_first_is_the_browsers() {
+        let host = |lines: &[&[u8]]| {
+            let headers: Vec<_> = lines.iter().map(|line| ("x-forwarded-host", *line)).collect();
+            let request = request(&headers);
+            Origin::forwarded(&request).map(|origin| origin.host().to_owned())
+        };
+        assert_eq!(host(&[b"App.example.com:8443, inner"]).as_deref(), Some("app.example.com"));
+        assert_eq!(host(&[b" ,", b"a.com", b"b.com"]).as_deref(), Some("a.com"));
+        assert_eq!((host(&[]), host(&[b"\xff, a.com"])), (None, None));
+    }
+}

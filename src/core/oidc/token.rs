@@ -1,0 +1,349 @@
+//! The token endpoint: what is asked of it and what it answers (RFC 6749, sections 4.1.3, 5 and 6),
+//! and token revocation (RFC 7009).
+
+use std::time::Duration;
+
+use crate::crypto::secret::Secret;
+use crate::http::{Callout, CalloutError, CalloutResult, Endpoint, format_query};
+use crate::json::{Json, Members};
+use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Who calls, and where to: what all calls to Cognito's OAuth endpoints share.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The app client.
+    pub client_id: &'a str,
+    /// Its secret; a public client has none.
+    pub client_secret: Option<&'a ClientSecret>,
+    /// The Envoy cluster to call through.
+    pub cluster: &'a str,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+impl Caller<'_> {
+    /// A form POST with client authentication. Cognito takes plain base64 of `id:secret`, without the
+    /// form-encoding inside that RFC 6749, section 2.3.1, asks for; a public client goes by its
+    /// `client_id` alone, and a confidential one may send it too.
+    fn post(&self, endpoint: &Endpoint, form: &[(&str, &str)]) -> Callout {
+        let client_id = [("client_id", self.client_id)];
+        let body = format_query(form.iter().copied().chain(client_id));
+        let mut headers: Vec<(&str, Secret<String>)> = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("accept", "application/json"),
+            // An answer that is compressed can't be read here.
+            ("accept-encoding", "identity"),
+        ]
+        .map(|(name, value)| (name, Secret::new(value.to_owned())))
+        .into();
+        if let Some(secret) = self.client_secret {
+            let credentials = STANDARD.encode(format!("{}:{}", self.client_id, secret.0.expose()));
+            headers.push(("authorization", Secret::new(format!("Basic {credentials}"))));
+        }
+        Callout {
+            cluster: self.cluster.to_owned(),
+            method: "POST",
+            endpoint: endpoint.clone(),
+            headers,
+            body: Secret::new(body.into_bytes()),
+            timeout: self.timeout,
+        }
+    }
+
+    /// Redeems an authorization code (RFC 6749, section 4.1.3).
+    pub fn redeem(
+        &self,
+        endpoint: &Endpoint,
+        code: &Secret<String>,
+        redirect_uri: &str,
+        verifier: &CodeVerifier,
+    ) -> Callout {
+        self.post(
+            endpoint,
+            &[
+                ("grant_type", "authorization_code"),
+                ("code", code.expose()),
+                ("redirect_uri", redirect_uri),
+                ("code_verifier", verifier.0.expose()),
+            ],
+        )
+    }
+
+    /// Asks for new tokens (RFC 6749, section 6).
+    pub fn refresh(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
+        self.post(endpoint, &[("grant_type", "refresh_token"), ("refresh_token", token.0.expose())])
+    }
+
+    /// Revokes a refresh token and with it all tokens of its family (RFC 7009, section 2.1).
+    pub fn revoke(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
+        self.post(endpoint, &[("token", token.0.expose())])
+    }
+}
+
+/// The tokens that an authorization code or a refresh token was exchanged for.
+#[derive(Clone, Debug)]
+pub struct TokenResponse {
+    /// The ID token, not verified yet.
+    pub id_token: IdToken,
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token. Cognito sends one with every code; for a refresh token only where rotation is
+    /// on, else the old one goes on.
+    pub refresh_token: Option<RefreshToken>,
+    /// How long the access token lasts (RFC 6749, section 5.1).
+    pub expires_in: Option<Duration>,
+}
+
+/// Why the token endpoint gave no tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// An error response of RFC 6749, section 5.2: the request was understood and turned down.
+    Refused {
+        /// `error`.
+        code: OAuthError,
+        /// `error_description`, where there is one.
+        description: String,
+    },
+    /// Nobody answered, or somebody said "later": 5xx, 429, or a 400 that isn't an OAuth error, which is
+    /// how Cognito throttles. Carries the status; 0 where there was none.
+    Unavailable(u16),
+    /// No answer in time.
+    TimedOut,
+    /// Envoy has no such cluster.
+    NotDispatched,
+    /// An answer that makes no sense: not JSON, a redirect, tokens missing. Carries the status.
+    Nonsense(u16),
+}
+
+/// `error` of an error response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OAuthError {
+    /// A parameter is missing or malformed.
+    InvalidRequest,
+    /// Unknown client or wrong secret.
+    InvalidClient,
+    /// The code or refresh token is spent, expired, revoked or somebody else's.
+    InvalidGrant,
+    /// The client may not use this grant; at Cognito also: another `redirect_uri` than at the start.
+    UnauthorizedClient,
+    /// A grant that Cognito doesn't know.
+    UnsupportedGrantType,
+    /// A scope that doesn't exist.
+    InvalidScope,
+}
+
+impl OAuthError {
+    fn parse(code: &str) -> Option<Self> {
+        Some(match code {
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" => Self::InvalidGrant,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_grant_type" => Self::UnsupportedGrantType,
+            "invalid_scope" => Self::InvalidScope,
+            _ => return None,
+        })
+    }
+
+    /// The code as the standard spells it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+        }
+    }
+}
+
+/// Reads the answer of the token endpoint.
+///
+/// # Errors
+/// Where it holds no tokens.
+pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenError> {
+    let response = match result {
+        Ok(response) => response,
+        Err(CalloutError::TimedOut) => return Err(TokenError::TimedOut),
+        Err(CalloutError::NotDispatched) => return Err(TokenError::NotDispatched),
+        Err(CalloutError::Broken) => return Err(TokenError::Unavailable(0)),
+        Err(CalloutError::TooLarge) => return Err(TokenError::Nonsense(0)),
+    };
+    let status = response.status;
+    // Envoy's own answer for a call that took too long.
+    if status == 504 {
+        return Err(TokenError::TimedOut);
+    }
+    if status >= 500 || status == 429 {
+        return Err(TokenError::Unavailable(status));
+    }
+    let body = Members::read(&response.body).unwrap_or_default();
+    if let Some(error) = body.text("error") {
+        return Err(match OAuthError::parse(&error) {
+            Some(code) => {
+                let description = body.text("error_description").unwrap_or_default();
+                TokenError::Refused { code, description }
+            }
+            None => TokenError::Unavailable(status),
+        });
+    }
+    let access_token = body.text("access_token").filter(|token| is_access_token(token));
+    match (status, body.text("id_token"), access_token) {
+        (200, Some(id_token), Some(access_token)) => Ok(TokenResponse {
+            id_token: IdToken(Secret::new(id_token)),
+            access_token: AccessToken(Secret::new(access_token)),
+            refresh_token: body.text("refresh_token").map(|token| RefreshToken(Secret::new(token))),
+            expires_in: body.get("expires_in").and_then(lifetime),
+        }),
+        (400, ..) => Err(TokenError::Unavailable(status)),
+        _ => Err(TokenError::Nonsense(status)),
+    }
+}
+
+/// RFC 6749, appendix A.12. It goes into headers as it is.
+fn is_access_token(token: &str) -> bool {
+    token.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+/// `expires_in`, which some write as a text. What is no time to come is as good as nothing.
+fn lifetime(expires_in: Json<'_>) -> Option<Duration> {
+    let text = expires_in.text();
+    let expires_in = text.as_deref().map_or(expires_in, |text| Json::unread(text.trim()));
+    let seconds = expires_in.number().filter(|seconds| *seconds >= 1.0)?;
+    // `as` saturates, which is as good as for ever, and other times come earlier.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(Duration::from_secs(seconds as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::CalloutResponse;
+
+    fn parse(status: u16, body: &str) -> Result<TokenResponse, TokenError> {
+        parse_token_response(&Ok(CalloutResponse { status, body: body.as_bytes().to_vec() }))
+    }
+
+    #[test]
+    fn tokens_are_read() {
+        let body = r#"{"id_token":"i","access_token":"a","refresh_token":"r","token_type":"Bearer","expires_in":3600}"#;
+        let tokens = parse(200, body).unwrap();
+        assert_eq!(tokens.id_token.0.expose(), "i");
+        assert_eq!(tokens.refresh_token.unwrap().0.expose(), "r");
+    }
+
+    #[test]
+    fn what_is_empty_is_absent() {
+        let tokens = r#""id_token":"i","access_token":"a""#;
+        for refresh_token in [r#""""#, r#"" ""#, r#""\n\t""#, "null", "7", "[]", "{}", "false"] {
+            let body = format!(
+                r#"{{{tokens},"error":{refresh_token},"refresh_token":{refresh_token},"token_type":""}}"#
+            );
+            assert!(parse(200, &body).unwrap().refresh_token.is_none(), "{body}");
+        }
+        for token in [r#""""#, r#"" ""#, "null", "[]", r#""\ud800""#, r#""a\r\nb""#] {
+            let body = format!(r#"{{"id_token":"i","access_token":{token}}}"#);
+            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+        }
+        for token in [r#""""#, r#"" ""#, "null", "[]", "1e999"] {
+            let body = format!(r#"{{"id_token":{token},"access_token":"a"}}"#);
+            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_is_a_time_to_come() {
+        let lifetime = |expires_in: &str| {
+            let body = format!(r#"{{"id_token":"i","access_token":"a","expires_in":{expires_in}}}"#);
+            parse(200, &body).unwrap().expires_in
+        };
+        for (expires_in, seconds) in
+            [("3600", 3600), ("3.6e3", 3600), (r#""3600""#, 3600), (r#"" 300 ""#, 300)]
+        {
+            assert_eq!(lifetime(expires_in), Some(Duration::from_secs(seconds)), "{expires_in}");
+        }
+        for nothing in [
+            "0",
+            "-1",
+            "null",
+            r#""""#,
+            r#""soon""#,
+            r#""-1""#,
+            r#""NaN""#,
+            r#""inf""#,
+            "[]",
+            "{}",
+            "true",
+            "1e999",
+        ] {
+            assert_eq!(lifetime(nothing), None, "{nothing}");
+        }
+        assert_eq!(lifetime("1e300"), Some(Duration::from_secs(u64::MAX)));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_short_hides_no_error() {
+        let body = r#"{"error":"invalid_grant","error_description":"half \ud83d"}"#;
+        let description = "half \u{fffd}".to_owned();
+        let expected = TokenError::Refused { code: OAuthError::InvalidGrant, description };
+        assert_eq!(parse(400, body).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn every_other_answer_has_its_own_meaning() {
+        let check = |status, body, expected| assert_eq!(parse(status, body).unwrap_err(), expected, "{body}");
+        for status in [500, 502, 503, 429] {
+            check(status, "<html>", TokenError::Unavailable(status));
+            check(status, r#"{"id_token":"i","access_token":"a"}"#, TokenError::Unavailable(status));
+        }
+        check(504, "", TokenError::TimedOut);
+        check(400, r#"{"__type":"TooManyRequestsException"}"#, TokenError::Unavailable(400));
+        check(400, r#"{"error":"something_new"}"#, TokenError::Unavailable(400));
+        for status in [400, 401, 200] {
+            let description = String::new();
+            let expected = TokenError::Refused { code: OAuthError::InvalidClient, description };
+            check(status, r#"{"error":"invalid_client"}"#, expected);
+        }
+        for (status, body) in [
+            (200, ""),
+            (200, "<html></html>"),
+            (200, "[]"),
+            (200, r#"["i","a","r",null,null]"#),
+            (200, r#"{"id_token":"i","#),
+            (200, r#"{"access_token":"a"}"#),
+            (200, r#"{"id_token":1,"access_token":"a"}"#),
+            (204, ""),
+            (302, ""),
+            (307, r#"{"id_token":"i","access_token":"a"}"#),
+            (404, ""),
+        ] {
+            check(status, body, TokenError::Nonsense(status));
+        }
+    }
+
+    #[test]
+    fn the_secret_goes_as_plain_base64_and_is_not_printed() {
+        let secret = ClientSecret(Secret::new("s+%&:é".to_owned()));
+        let caller = Caller {
+            client_id: "id",
+            client_secret: Some(&secret),
+            cluster: "c",
+            timeout: Duration::from_secs(5),
+        };
+        let endpoint = Endpoint::new(&url::Url::parse("https://d/oauth2/token").unwrap());
+        let verifier = CodeVerifier(Secret::new("v".to_owned()));
+        let callout = caller.redeem(&endpoint, &Secret::new("c&d".to_owned()), "https://app/cb", &verifier);
+        let (_, authorization) =
+            callout.headers.iter().find(|(name, _)| *name == "authorization").unwrap().clone();
+        assert_eq!(authorization.expose(), &format!("Basic {}", STANDARD.encode("id:s+%&:é")));
+        assert_eq!(
+            String::from_utf8(callout.body.expose().clone()).unwrap(),
+            "grant_type=authorization_code&code=c%26d&redirect_uri=https%3A%2F%2Fapp%2Fcb&code_verifier=v&client_id=id"
+        );
+        let printed = format!("{callout:?}");
+        assert!(!printed.contains("c&d") && !printed.contains("s+%"), "{printed}");
+    }
+}

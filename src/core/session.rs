@@ -1,0 +1,315 @@
+//! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
+
+mod flows;
+mod kinds;
+mod names;
+mod parts;
+pub mod return_to;
+
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cognito::identity::Identity;
+use crate::cognito::pool::{CookieSettings, Pool};
+use crate::config::Config;
+use crate::crypto::seal::Binding;
+use crate::crypto::secret::{Entropy, NoEntropy, Secret};
+use crate::http::Request;
+use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
+use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
+use crate::session::parts::{MAX_PARTS, split_into_parts};
+use crate::time::UnixTime;
+
+pub use flows::{Flow, FlowId};
+
+/// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
+pub const MAX_COPIES: usize = 4;
+
+/// What ties the identity cookie and the token cookie of one sign-in together.
+pub type SessionId = [u8; 16];
+
+/// A session, as the identity cookie holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Ties the two cookies together.
+    pub id: SessionId,
+    /// When the person signed in.
+    pub signed_in_at: UnixTime,
+    /// When its tokens were had, in whole seconds. Each refresh makes it later, which tells what it brought from
+    /// what was there before.
+    pub renewed_at: UnixTime,
+    /// When the first of them expires.
+    pub expires_at: UnixTime,
+    /// When the person was last seen, to within a tenth of `session.idle`.
+    pub seen_at: UnixTime,
+    /// Who it is.
+    pub identity: Rc<Identity>,
+}
+
+/// How good a session's tokens still are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Good.
+    Fresh,
+    /// Good, but it is time to have new ones.
+    Due,
+    /// Over. The session needs new ones to go on.
+    Expired,
+}
+
+impl Session {
+    /// When signing in again will be needed, whatever is refreshed until then.
+    pub fn ends_at(&self, config: &Config) -> UnixTime {
+        self.signed_in_at.plus(config.lifetime)
+    }
+
+    /// Whether it is still a session at `now`. Its tokens may need refreshing: see [`Session::freshness`].
+    pub fn lasts(&self, config: &Config, now: UnixTime) -> bool {
+        let idle = config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle);
+        now < self.ends_at(config) && !idle
+    }
+
+    /// How good its tokens are. New ones are due `session.refresh_early` before the old expire, but not
+    /// before three quarters of their life; a little later for some sessions than for others, so that
+    /// people who came together don't refresh together.
+    pub fn freshness(&self, config: &Config, now: UnixTime) -> Freshness {
+        if now >= self.expires_at {
+            return Freshness::Expired;
+        }
+        let life = self.expires_at.since(self.renewed_at);
+        let early = config.refresh_early.min(life / 4);
+        let spread = early / 4 * u32::from(self.id.first().copied().unwrap_or(0)) / 255;
+        let left = self.expires_at.since(now);
+        if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
+    }
+
+    /// Which of two that one browser sends counts: the latest, by each of these in turn.
+    pub const fn lateness(&self) -> (UnixTime, UnixTime, UnixTime) {
+        (self.signed_in_at, self.renewed_at, self.seen_at)
+    }
+
+    /// Whether it is worth telling the browser that the person was seen now.
+    pub fn is_to_be_touched(&self, config: &Config, now: UnixTime) -> bool {
+        config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
+    }
+}
+
+/// What the token cookie holds.
+#[derive(Serialize, Deserialize)]
+struct Tokens {
+    session: SessionId,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Tokens {
+    /// The refresh token. Versions that took an empty one for a token have sealed some.
+    fn into_refresh_token(self) -> Option<String> {
+        self.refresh_token.filter(|token| !token.trim().is_empty())
+    }
+}
+
+impl From<Tokens> for SessionTokens {
+    fn from(mut tokens: Tokens) -> Self {
+        Self {
+            id: tokens.id_token.take().map(|token| IdToken(Secret::new(token))),
+            access: tokens.access_token.take().map(|token| AccessToken(Secret::new(token))),
+            refresh: tokens.into_refresh_token().map(|token| RefreshToken(Secret::new(token))),
+        }
+    }
+}
+
+/// Why a session can't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// The identity would make a cookie of that many bytes, which browsers drop.
+    IdentityTooLarge(usize),
+    /// The tokens would need more parts than are taken.
+    TokensTooLarge(usize),
+    /// No randomness.
+    NoEntropy,
+}
+
+impl From<NoEntropy> for NotKept {
+    fn from(_: NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}
+
+/// One pool's cookies of one browser at one host: what they are sealed for, and how they are spelt.
+#[derive(Debug)]
+pub struct CookieStore<'c> {
+    config: &'c Config,
+    pool: &'c Pool,
+    binding: Binding,
+}
+
+impl<'c> CookieStore<'c> {
+    /// The cookies for `host`. A cookie without `Domain` is the host's own, and is sealed as such; with
+    /// one it is shared by all hosts below.
+    pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
+        let owner = pool.cookies.owner(host);
+        Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
+    }
+
+    /// Seals a value into a cookie of that name.
+    pub fn seal<T: Serialize>(
+        &self,
+        name: &str,
+        value: &T,
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, NoEntropy> {
+        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| NoEntropy)?, entropy)
+    }
+
+    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, NoEntropy> {
+        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
+    }
+
+    /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
+    pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
+        decode(&self.open_bytes(name, sealed)?)
+    }
+
+    fn open_bytes(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let own = self.own_kind();
+        self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))
+    }
+
+    /// `Set-Cookie` values for a sealed value, which may need several. `None` where it would need too many.
+    fn in_cookies(&self, name: &str, sealed: &str, max_age: u64, same_site: SameSite) -> Option<Vec<String>> {
+        let attributes = &self.pool.cookies.attributes;
+        let room = MAX_COOKIE.saturating_sub(attributes.set("", "", max_age, same_site).len());
+        let parts = split_into_parts(name, sealed, room);
+        let set = |(name, part): &(String, String)| attributes.set(name, part, max_age, same_site);
+        (parts.len() <= MAX_PARTS).then(|| parts.iter().map(set).collect())
+    }
+
+    /// The session that a request's cookies hold, if it is still one at `now`; of several the latest.
+    pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
+        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
+        let sessions = sealed.filter_map(|sealed| self.open_session(sealed));
+        sessions.filter(|session| session.lasts(self.config, now)).max_by_key(Session::lateness)
+    }
+
+    /// The session that an identity cookie holds, be it over or not.
+    pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
+        self.open(&self.pool.cookies.identity, sealed)
+    }
+
+    /// The session in a `Set-Cookie` value that another worker has sealed.
+    pub fn session_in(&self, set_cookie: &str, now: UnixTime) -> Option<Session> {
+        let (name, rest) = set_cookie.split_once('=')?;
+        let (value, _) = rest.split_once(';')?;
+        let session = self.open::<Session>(name, value.as_bytes())?;
+        (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
+    }
+
+    /// A `Set-Cookie` value that says a person was seen now. `None` where there is no randomness.
+    pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
+        let seen = Session { seen_at: now, ..session.clone() };
+        self.identity_cookie(&seen, now, entropy).ok()
+    }
+
+    fn identity_cookie(
+        &self,
+        session: &Session,
+        now: UnixTime,
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, NoEntropy> {
+        let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
+        let max_age = session.ends_at(self.config).since(now).as_secs();
+        Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
+    }
+
+    /// The tokens that go with a session, or with whatever session they are of where none is left.
+    pub fn session_tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<SessionTokens> {
+        let of_it = |tokens: &Tokens| session.is_none_or(|id| id == tokens.session);
+        self.tokens(cookies, &of_it).pop().filter(of_it).map(SessionTokens::from)
+    }
+
+    /// The refresh tokens that the cookies hold, mostly one.
+    pub fn refresh_tokens(&self, cookies: &Cookies<'_>) -> Vec<RefreshToken> {
+        let mut texts = Vec::new();
+        for text in self.tokens(cookies, &|_| false).into_iter().filter_map(Tokens::into_refresh_token) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts.into_iter().map(|text| RefreshToken(Secret::new(text))).collect()
+    }
+
+    /// Which session the cookies are of, whether it lasts or not; of several any.
+    pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
+        self.session_ids(cookies).into_iter().next()
+    }
+
+    /// All of them, mostly one.
+    pub fn session_ids(&self, cookies: &Cookies<'_>) -> Vec<SessionId> {
+        let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
+        let mut ids: Vec<SessionId> = Vec::new();
+        let identities = sealed.filter_map(|sealed| self.open_session(sealed)).map(|session| session.id);
+        let tokens = self.tokens(cookies, &|_| false);
+        for id in identities.chain(tokens.iter().map(|tokens| tokens.session)) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
+    ///
+    /// # Errors
+    /// Where browsers wouldn't take them.
+    pub fn keep(
+        &self,
+        session: &Session,
+        session_tokens: &SessionTokens,
+        present: &[String],
+        now: UnixTime,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<String>, NotKept> {
+        let CookieSettings { tokens, same_site, .. } = &self.pool.cookies;
+        let max_age = session.ends_at(self.config).since(now).as_secs();
+        let cookie = self.identity_cookie(session, now, entropy)?;
+        if cookie.len() > MAX_COOKIE {
+            return Err(NotKept::IdentityTooLarge(cookie.len()));
+        }
+        let mut cookies = vec![cookie];
+        let value = Tokens {
+            session: session.id,
+            refresh_token: session_tokens.refresh.as_ref().map(|token| token.0.expose().clone()),
+            id_token: session_tokens.id.as_ref().map(|token| token.0.expose().clone()),
+            access_token: session_tokens.access.as_ref().map(|token| token.0.expose().clone()),
+        };
+        if value.refresh_token.is_some() || value.id_token.is_some() || value.access_token.is_some() {
+            let sealed = self.seal(tokens, &value, entropy)?;
+            let parts = self.in_cookies(tokens, &sealed, max_age, *same_site);
+            cookies.extend(parts.ok_or(NotKept::TokensTooLarge(sealed.len()))?);
+        }
+        for name in present {
+            let is_kept = |cookie: &String| cookie.split('=').next() == Some(name.as_str());
+            if !cookies.iter().any(is_kept) {
+                cookies.push(self.pool.cookies.delete(name));
+            }
+        }
+        Ok(cookies)
+    }
+}
+
+/// The cookies of a request.
+pub fn cookies_of(request: &Request) -> Cookies<'_> {
+    Cookies::parse(request.values("cookie"))
+}
+
+/// A value from what was sealed. What isn't whole is `None`.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Some(value),
+        _ => None,
+    }
+}

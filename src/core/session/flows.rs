@@ -1,0 +1,136 @@
+//! Sign-ins under way, as the browser keeps them: each in a cookie, or in several where its address is long.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
+use crate::http::cookie::Cookies;
+use crate::session::CookieStore;
+use crate::session::kinds::sealed_values;
+use crate::time::UnixTime;
+
+/// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowId(String);
+
+impl FlowId {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        Ok(Self(hex(&random_bytes::<8>(entropy)?)))
+    }
+
+    /// Reads one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 16 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+
+    /// The sixteen digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A sign-in under way, as its flow cookie holds it; or, with no `redirect_uri`, one that a page offers, whose
+/// address is too long for a link.
+#[derive(Serialize, Deserialize)]
+pub struct Flow {
+    /// The hidden half of `state`.
+    pub secret: [u8; 16],
+    /// The nonce that the ID token must carry.
+    pub nonce: String,
+    /// The PKCE code verifier.
+    pub code_verifier: String,
+    /// `redirect_uri` of the authorization request; the token request must repeat it.
+    pub redirect_uri: String,
+    /// Where to go afterwards.
+    pub return_to: String,
+    /// When it began.
+    pub started_at: UnixTime,
+    /// Whether more was asked for than `return_to` says.
+    #[serde(skip)]
+    pub is_shortened: bool,
+}
+
+impl Flow {
+    /// One that a page offers at `now`.
+    pub const fn offered(now: UnixTime) -> Self {
+        Self {
+            secret: [0; 16],
+            nonce: String::new(),
+            code_verifier: String::new(),
+            redirect_uri: String::new(),
+            return_to: String::new(),
+            started_at: now,
+            is_shortened: false,
+        }
+    }
+
+    /// How long a sign-in may take. Cognito itself gives up on its pages after five minutes.
+    pub const LIFETIME: Duration = Duration::from_secs(600);
+
+    /// The `state` of this sign-in: the flow's id, which finds the cookie, and a secret that only this
+    /// cookie holds.
+    pub fn state(&self, id: &FlowId) -> Secret<String> {
+        Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
+    }
+
+    /// Whether nobody was sent to Cognito for it yet. Then no callback is its own.
+    pub const fn is_only_offered(&self) -> bool {
+        self.redirect_uri.is_empty()
+    }
+
+    /// Whether it can still be finished.
+    pub fn is_alive(&self, now: UnixTime) -> bool {
+        now < self.started_at.plus(Self::LIFETIME)
+    }
+}
+
+/// What stands behind the rest of a flow whose address was shortened. It was not always told, and those that are whole
+/// are as they always were.
+const SHORTENED: u8 = 1;
+
+impl CookieStore<'_> {
+    /// The sign-in of that id, if its cookies are whole. It may be over.
+    pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<Flow> {
+        let name = self.pool.cookies.flow_name(id);
+        sealed_values(cookies, &name).iter().find_map(|sealed| self.open_flow(&name, sealed))
+    }
+
+    fn open_flow(&self, name: &str, sealed: &[u8]) -> Option<Flow> {
+        let bytes = self.open_bytes(name, sealed)?;
+        let (flow, behind) = postcard::take_from_bytes::<Flow>(&bytes).ok()?;
+        match behind {
+            [] => Some(flow),
+            [SHORTENED] => Some(Flow { is_shortened: true, ..flow }),
+            _ => None,
+        }
+    }
+
+    /// `Set-Cookie` values that keep a sign-in. `None` where its address is too long for that.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn keep_flow(
+        &self,
+        id: &FlowId,
+        flow: &Flow,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Vec<String>>, NoEntropy> {
+        let cookies = &self.pool.cookies;
+        let name = cookies.flow_name(id);
+        let mut bytes = postcard::to_allocvec(flow).map_err(|_| NoEntropy)?;
+        if flow.is_shortened {
+            bytes.push(SHORTENED);
+        }
+        let sealed = self.seal_bytes(&name, &bytes, entropy)?;
+        let max_age = Flow::LIFETIME.as_secs();
+        Ok(self.in_cookies(&name, &sealed, max_age, cookies.flow_same_site()))
+    }
+}

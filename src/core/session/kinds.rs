@@ -1,0 +1,83 @@
+//! Partitioned cookies and those that aren't: a browser may hold one of each under one name, and sends both.
+//!
+//! Nothing in a request tells them apart, so the kind is sealed in. Each kind opens whatever the configuration says, which
+//! carries sessions over a change of `session.cookie.partitioned`; and what is of the other kind is deleted as such, since
+//! a deletion takes away its own kind alone.
+
+use crate::crypto::seal::Binding;
+use crate::http::cookie::Cookies;
+use crate::session::parts::joined_parts;
+use crate::session::{CookieStore, MAX_COPIES, Tokens, decode};
+
+impl CookieStore<'_> {
+    /// Whether cookies are set partitioned.
+    pub(super) const fn own_kind(&self) -> bool {
+        self.pool.cookies.attributes.partitioned
+    }
+
+    /// What a cookie of a name and kind is sealed for.
+    pub(super) fn binding_of(&self, name: &str, partitioned: bool) -> Binding {
+        if partitioned {
+            self.binding.and(&[name.as_bytes(), b"partitioned"])
+        } else {
+            self.binding.and(&[name.as_bytes()])
+        }
+    }
+
+    /// What is sealed in a value of that kind.
+    #[inline(never)]
+    pub(super) fn unseal(&self, partitioned: bool, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.config.keyring.open(&self.binding_of(name, partitioned), sealed)
+    }
+
+    /// What the token cookies of a request hold, those of the own kind first, which are the newer ones; all of it, or up
+    /// to what is enough.
+    pub(super) fn tokens(&self, cookies: &Cookies<'_>, is_enough: &dyn Fn(&Tokens) -> bool) -> Vec<Tokens> {
+        let (name, own) = (&self.pool.cookies.tokens, self.own_kind());
+        let (sealed, mut found) = (sealed_values(cookies, name), Vec::new());
+        for kind in [own, !own] {
+            for sealed in &sealed {
+                let Some(tokens) = self.unseal(kind, name, sealed).and_then(|bytes| decode::<Tokens>(&bytes))
+                else {
+                    continue;
+                };
+                let is_enough = is_enough(&tokens);
+                found.push(tokens);
+                if is_enough {
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
+    /// `Set-Cookie` values that delete what a request carries of the other kind. They must stand before those that set a
+    /// cookie of the same name, for clients that know of no kinds.
+    pub fn leftovers(&self, cookies: &Cookies<'_>) -> Vec<String> {
+        let names = &self.pool.cookies;
+        let mut left: Vec<String> = Vec::new();
+        let is_left =
+            |name: &str| sealed_values(cookies, name).iter().any(|sealed| self.is_other_kind(name, sealed));
+        if is_left(&names.identity) || is_left(&names.tokens) {
+            left.push(names.identity.clone());
+            left.extend(names.token_parts(cookies));
+        }
+        for id in names.flow_ids(cookies).iter().filter(|id| is_left(&names.flow_name(id))) {
+            left.extend(names.flow_parts(cookies, id));
+        }
+        left.iter().map(|name| names.delete_other_kind(name)).collect()
+    }
+
+    fn is_other_kind(&self, name: &str, sealed: &[u8]) -> bool {
+        self.unseal(!self.own_kind(), name, sealed).is_some()
+    }
+}
+
+/// The values of the cookies of a name, those in parts joined.
+pub(super) fn sealed_values(cookies: &Cookies<'_>, name: &str) -> Vec<Vec<u8>> {
+    let mut sealed: Vec<Vec<u8>> = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec).collect();
+    for copy in 0..cookies.values(&format!("{name}.1")).take(MAX_COPIES).count() {
+        sealed.extend(joined_parts(cookies, name, copy));
+    }
+    sealed
+}

@@ -1,0 +1,82 @@
+//! Where to go after sign-in: always a place on this host, as it was asked for.
+
+use url::Url;
+
+use crate::config::Paths;
+use crate::http::path::{RequestPath, decode};
+
+/// A path with query on this host, safe as a `Location`. Made by [`ReturnTo::parse`] alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnTo(String);
+
+impl ReturnTo {
+    /// The start page, for whoever can't go where they wanted.
+    pub fn start_page() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// Reads a request target, or what somebody wrote behind `return=`. `None` for anything that a
+    /// browser could read as another host, that isn't a path, or that would begin or end a session
+    /// again.
+    ///
+    /// Bytes beyond ASCII and spaces are percent-encoded, which leaves the URL the same.
+    pub fn parse(target: &[u8], paths: &Paths) -> Option<Self> {
+        let path_end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+        let (path, _) = target.split_at_checked(path_end)?;
+        // `//host` and `/\host` are URLs of another host. No backslash at all in the path: browsers
+        // take each for a slash.
+        if path.first() != Some(&b'/') || path.get(1) == Some(&b'/') || path.contains(&b'\\') {
+            return None;
+        }
+        let mut text = String::with_capacity(target.len());
+        for byte in target {
+            match byte {
+                0..=0x1f | 0x7f => return None,
+                0x21..=0x7e => text.push(char::from(*byte)),
+                _ => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        let canonical = RequestPath::parse(path).ok()?;
+        let followed = followed(&text)?;
+        let own = [&paths.sign_in, &paths.sign_out, &paths.callback, &paths.signed_out];
+        let asks_for = |own: &str| {
+            own.as_bytes() == canonical.canonical() || own.as_bytes() == path || own == followed.path()
+        };
+        if own.iter().any(|own| own.as_str() != "/" && asks_for(own)) {
+            return None;
+        }
+        Some(Self(text))
+    }
+
+    /// Reads what stands behind `return=` in a query, byte for byte: it need not be UTF-8.
+    pub fn of_query(query: &[u8], paths: &Paths) -> Option<Self> {
+        let value = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"return="))?;
+        let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        Self::parse(&decode(&spaced, |_| true), paths)
+    }
+
+    /// The path and query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, without its query or as the start page where it would be longer.
+    pub fn no_longer_than(&self, max: usize) -> Self {
+        let shorter = [self.clone(), self.path_only()].into_iter().find(|target| target.0.len() <= max);
+        shorter.unwrap_or_else(Self::start_page)
+    }
+
+    /// The path alone, for when the whole is too long to keep.
+    pub fn path_only(&self) -> Self {
+        let path = self.0.split(['?', '#']).next().unwrap_or("/");
+        Self(path.to_owned())
+    }
+}
+
+/// Where a browser goes that follows a target, by the parser that browsers agree on (WHATWG URL). `None` where that
+/// isn't on this host, should it know a spelling that the checks above don't.
+fn followed(target: &str) -> Option<Url> {
+    let base = Url::parse("https://here.invalid/").ok()?;
+    let url = base.join(target).ok()?;
+    (url.origin() == base.origin() && !url.path().starts_with("//")).then_some(url)
+}

@@ -1,0 +1,293 @@
+//! The core's front door: requests and answers of calls go in, decisions, calls and events come out.
+//!
+//! In the manner of quinn-proto there are three kinds of method: `handle_*` take what happened,
+//! `poll_*` give what is to be done, until they give nothing more. One authenticator serves one worker;
+//! what it remembers between calls are sign-ins under way and the key set.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cognito::pool::Pool;
+use crate::config::Config;
+use crate::crypto::secret::Secret;
+use crate::decision::{
+    Account, Asked, Course, Decision, Judged, Ready, ResponseEdits, StreamId, Surroundings,
+};
+use crate::flow::callback::{Exchange, Step};
+use crate::flow::forward;
+use crate::flow::new_tokens::Bench;
+use crate::http::{Callout, CalloutResult, Request, Response};
+use crate::shared::key_sets::{KeyStores, fetch_event};
+use crate::shared::replay_guard::SpentFlows;
+use crate::telemetry::event::{Event, Level};
+use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
+use crate::time::UnixTime;
+use crate::worker::bearer_tokens::Bearers;
+use crate::worker::callouts::{CalloutId, Calls, Purpose};
+use crate::worker::sessions::Sessions;
+
+mod judging;
+mod own_paths;
+
+/// How old a count may be before Envoy has it.
+const COUNTED_FOR: Duration = Duration::from_millis(100);
+
+/// One worker's authenticator.
+pub struct Authenticator {
+    config: Rc<Config>,
+    keys: KeyStores,
+    spent: SpentFlows,
+    sessions: Sessions,
+    bearers: Bearers,
+    calls: Calls,
+    /// Sign-ins that have their tokens and wait for keys.
+    awaiting_keys: Vec<Exchange>,
+    decisions: VecDeque<(StreamId, Judged)>,
+    events: VecDeque<Event>,
+    tally: Tally,
+    /// What the access log is to be told of the request that is being decided upon.
+    account: Account,
+    age_noted_at: UnixTime,
+}
+
+impl Authenticator {
+    /// An authenticator for a checked configuration.
+    pub fn new(config: Rc<Config>, around: &Surroundings<'_>) -> Self {
+        let scope = config.scope();
+        let mut events = VecDeque::new();
+        let insecure = config.pools.iter().any(|pool| !pool.cookies.attributes.secure);
+        if insecure && config.public_url.is_none() {
+            let hint = "`session.cookie.secure: false` is for http://localhost only";
+            events.push_back(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
+        }
+        Self {
+            keys: KeyStores::new(&config.pools, config.keyring.fingerprint(), around.shared),
+            spent: SpentFlows::new(&scope, around.shared),
+            sessions: Sessions::new(&scope, config.pools.len(), around.shared),
+            bearers: Bearers::default(),
+            config,
+            calls: Calls::default(),
+            awaiting_keys: Vec::new(),
+            decisions: VecDeque::new(),
+            events,
+            tally: Tally::begin(),
+            account: Account::of(Course::Refused),
+            age_noted_at: UnixTime::default(),
+        }
+    }
+
+    /// Decides upon a request.
+    pub fn handle_request(
+        &mut self,
+        stream: StreamId,
+        request: &Request,
+        around: &mut Surroundings<'_>,
+    ) -> Judged {
+        self.judge(Asked { stream, since: around.now, impatient: false }, request, around)
+    }
+
+    fn respond(&mut self, (response, events): (Response, impl IntoIterator<Item = Event>)) -> Decision {
+        events.into_iter().for_each(|event| self.tell(event));
+        Decision::Respond(response)
+    }
+
+    /// Something happened: the log is told, and the counter that belongs to it.
+    fn tell(&mut self, event: Event) {
+        if let Some(counter) = event.counter() {
+            self.tally.count(counter);
+        }
+        self.events.push_back(event);
+    }
+
+    /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
+    /// is spent already, and its answer must not reach a stream that happens to get the same number.
+    pub fn handle_stream_gone(&mut self, stream: StreamId) {
+        for exchange in self.exchanges() {
+            exchange.streams.retain(|waiting| *waiting != stream);
+        }
+        self.sessions.handle_stream_gone(stream);
+        self.bearers.handle_stream_gone(stream);
+        self.decisions.retain(|(decided, _)| *decided != stream);
+    }
+
+    /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
+    /// so does the news that it couldn't be made.
+    pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
+        if let Some(next) = self.calls.pop(around.now) {
+            return Some(next);
+        }
+        let config = Rc::clone(&self.config);
+        let due = config.pools.iter().find(|pool| {
+            let awaited = self.awaiting_keys.iter().any(|exchange| exchange.pool().number == pool.number)
+                || self.sessions.await_keys_of(pool)
+                || self.bearers.await_keys_of(pool);
+            let keys = self.keys.of(pool);
+            keys.is_some_and(|keys| keys.poll_fetch(awaited, around.now, around.shared))
+        })?;
+        Some((self.calls.begin(Purpose::FetchKeys(Rc::clone(due)), around.now), fetch_keys(due)))
+    }
+
+    /// Takes the answer of a call.
+    pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
+        let config = Rc::clone(&self.config);
+        let Some((purpose, begun)) = self.calls.end(id) else { return };
+        if purpose.asks_for_tokens() {
+            let millis = u64::try_from(around.now.since(begun).as_millis()).unwrap_or(u64::MAX);
+            self.tally.note(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
+        }
+        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+        match purpose {
+            Purpose::SignIn(exchange) => {
+                let step = exchange.handle_answer(result, &mut bench);
+                self.take(step);
+            }
+            Purpose::Refresh(refresh) => {
+                let watch = refresh.watch();
+                let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut bench);
+                event.into_iter().for_each(|event| self.tell(event));
+                // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
+                // thousand looks.
+                let ready = self.sessions.take_ready(Some(watch), around);
+                self.settle(ready, around);
+            }
+            Purpose::FetchKeys(pool) => {
+                if let Some(keys) = self.keys.of(&pool) {
+                    let outcome = keys.handle_response(result, around.now, around.shared);
+                    self.tell(fetch_event(outcome, &pool.name));
+                }
+                self.handle_tick(around);
+            }
+            Purpose::Revoke => {
+                let good = result.as_ref().is_ok_and(|response| response.status == 200);
+                if !good {
+                    let status = result.as_ref().map_or(0, |response| response.status);
+                    let event = Event::new(Level::Warn, "sign_out.revoke_failed");
+                    self.tell(event.with("status", status.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
+    pub fn handle_tick(&mut self, around: &mut Surroundings<'_>) {
+        let config = Rc::clone(&self.config);
+        self.note_age_of_keys(around.now);
+        if config.bearer.is_some() {
+            // A withdrawn key is to be noticed though no token asks for another.
+            self.keys.adopt_all(around.shared);
+        }
+        for exchange in std::mem::take(&mut self.awaiting_keys) {
+            let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+            let step = Box::new(exchange).verify(&mut bench);
+            self.take(step);
+        }
+        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+        let events = self.sessions.handle_tick(&mut self.calls, &mut bench);
+        events.into_iter().for_each(|event| self.tell(event));
+        self.settle_waiting(around);
+    }
+
+    /// Once a second is often enough for a graph, however often the tick comes.
+    fn note_age_of_keys(&mut self, now: UnixTime) {
+        if let Some(fetched_at) = self.keys.oldest()
+            && now.secs() != self.age_noted_at.secs()
+        {
+            self.age_noted_at = now;
+            self.tally.note(Metric::Gauge(JWKS_AGE_S, now.since(fetched_at).as_secs()));
+        }
+    }
+
+    /// Decides again upon the requests whose wait for a refresh or for keys is over.
+    fn settle_waiting(&mut self, around: &mut Surroundings<'_>) {
+        let mut ready = self.sessions.take_ready(None, around);
+        ready.extend(self.bearers.take_ready(&mut self.keys, around));
+        self.settle(ready, around);
+    }
+
+    fn settle(&mut self, ready: Vec<Ready>, around: &mut Surroundings<'_>) {
+        for (asked, request) in ready {
+            let judged = self.judge(asked, &request, around);
+            if !matches!(judged.decision, Decision::Park) {
+                self.decisions.push_back((asked.stream, judged));
+            }
+        }
+    }
+
+    /// The cookies that ride on the answer of a forwarded request.
+    pub fn response_cookies(&self, edits: ResponseEdits, around: &Surroundings<'_>) -> Vec<String> {
+        self.sessions.response_cookies(edits, around.now, around.shared)
+    }
+
+    /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
+    pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+        forward::kept_cookies(lines, &self.config)
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
+            Step::Call(exchange, callout) => self.calls.go_on(Purpose::SignIn(exchange), callout),
+            Step::Done(streams, response, event) => {
+                self.tell(event);
+                let judged =
+                    Judged { decision: Decision::Respond(response), account: Account::of(Course::OwnPath) };
+                let answer = |stream| (stream, judged.clone());
+                self.decisions.extend(streams.into_iter().map(answer));
+            }
+        }
+    }
+
+    /// The next decision about a parked stream.
+    pub fn poll_decision(&mut self) -> Option<(StreamId, Judged)> {
+        self.decisions.pop_front()
+    }
+
+    /// The next thing for the log.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What has been counted since this was last asked.
+    pub fn take_metrics(&mut self) -> Vec<Metric> {
+        let mut metrics = self.tally.take();
+        metrics.extend(self.sessions.take_metrics());
+        metrics
+    }
+
+    /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
+    pub fn next_tick(&self) -> Duration {
+        if self.calls.is_waiting() || !self.decisions.is_empty() {
+            Duration::from_millis(1)
+        } else if self.sessions.is_waiting() || self.bearers.is_waiting() {
+            Duration::from_millis(10)
+        } else if !self.awaiting_keys.is_empty() {
+            Duration::from_millis(20)
+        } else if !self.tally.is_empty() || self.sessions.have_counted() {
+            COUNTED_FOR
+        } else if self.keys.are_incomplete() {
+            Duration::from_millis(250)
+        } else {
+            Duration::from_secs(10)
+        }
+    }
+
+    /// Takes out the headers or trailers of a request that an upstream could take for ours.
+    pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
+        forward::spoofed(names, &self.config.headers)
+    }
+}
+
+fn fetch_keys(pool: &Pool) -> Callout {
+    let cognito = &pool.cognito;
+    let header = |value: &str| Secret::new(value.to_owned());
+    Callout {
+        cluster: cognito.clusters.idp.clone(),
+        method: "GET",
+        endpoint: cognito.endpoints.jwks.clone(),
+        headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
+        body: Secret::new(Vec::new()),
+        timeout: cognito.timeouts.jwks,
+    }
+}

@@ -1,0 +1,96 @@
+//! The headers of a request as the host serializes them (the ABI's `header_map_pairs`): their count, the
+//! lengths of each name and value, then names and values themselves, a NUL behind each. Numbers are
+//! little-endian and have 32 bits.
+
+use std::ops::Range;
+
+use envoy_cognito_core::http::{HeaderPlace, Request};
+
+/// Reads a request out of the host's bytes, which it keeps. `None` where they are cut short, or where a name isn't
+/// ASCII: no codec of Envoy's lets one through, and a name that can't be spelt can't be taken out.
+pub fn parse(bytes: Vec<u8>) -> Option<Request> {
+    let mut rest = bytes.as_slice();
+    if rest.is_empty() {
+        return Some(Request::default());
+    }
+    let count = usize::try_from(take_number(&mut rest)?).ok()?;
+    let (lengths, texts) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let mut headers = Vec::with_capacity(count);
+    let mut at = bytes.len() - texts.len();
+    for mut pair in lengths.chunks_exact(8) {
+        let (name, value) = (take_number(&mut pair)?, take_number(&mut pair)?);
+        let name = take_text(&bytes, &mut at, name)?;
+        let value = take_text(&bytes, &mut at, value)?;
+        bytes.get(name.clone())?.is_ascii().then_some(())?;
+        headers.push(HeaderPlace { name, value });
+    }
+    Some(Request::in_place(bytes, headers))
+}
+
+// Twice a header, forty times a request.
+#[inline(always)]
+fn take_number(bytes: &mut &[u8]) -> Option<u32> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    *bytes = rest;
+    Some(u32::from_le_bytes(*number))
+}
+
+/// The place of a text that begins at `at`, which moves on behind its NUL.
+#[inline(always)]
+fn take_text(bytes: &[u8], at: &mut usize, length: u32) -> Option<Range<usize>> {
+    let end = at.checked_add(usize::try_from(length).ok()?)?;
+    let text = *at..end;
+    *at = end.checked_add(1)?;
+    (bytes.get(end) == Some(&0)).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serialized(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+        let mut bytes = number(pairs.len()).to_vec();
+        for (name, value) in pairs {
+            bytes.extend_from_slice(&[number(name.len()), number(value.len())].concat());
+        }
+        for (name, value) in pairs {
+            bytes.extend_from_slice(&[name, &b"\0"[..], value, b"\0"].concat());
+        }
+        bytes
+    }
+
+    #[test]
+    fn names_and_values_are_found_where_they_stand() {
+        let pairs: [(&[u8], &[u8]); 4] =
+            [(b":path", b"/a"), (b"cookie", b"a=\xff\0b"), (b"cookie", b""), (b"x", b"y")];
+        let request = parse(serialized(&pairs)).unwrap();
+        assert_eq!(request.target(), b"/a");
+        assert_eq!(request.values("cookie").collect::<Vec<_>>(), [&b"a=\xff\0b"[..], b""]);
+        assert_eq!(request.text("x"), Some("y"));
+        assert_eq!(request.names().count(), 4);
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_request_without_headers() {
+        assert_eq!(parse(Vec::new()).unwrap().names().count(), 0);
+        assert_eq!(parse(serialized(&[])).unwrap().names().count(), 0);
+    }
+
+    #[test]
+    fn what_is_cut_short_or_cannot_be_spelt_is_no_request() {
+        let whole = serialized(&[(b":path", b"/a"), (b"x", b"y")]);
+        for length in 1..whole.len() {
+            assert!(parse(whole[..length].to_vec()).is_none(), "{length} bytes");
+        }
+        assert!(parse(serialized(&[(b"x\xe9", b"y")])).is_none());
+        for bent in [[0xff; 4], [3, 0, 0, 0]] {
+            let mut bytes = whole.clone();
+            bytes[..4].copy_from_slice(&bent);
+            assert!(parse(bytes).is_none());
+        }
+        let mut bytes = whole;
+        bytes[4..8].copy_from_slice(&[0xff; 4]);
+        assert!(parse(bytes).is_none());
+    }
+}

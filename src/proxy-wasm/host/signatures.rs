@@ -1,0 +1,49 @@
+//! RS256 by Envoy's foreign function `verify_signature`, which is some thirty times faster than wasm.
+//! Where the host lacks it, or where it doesn't judge a known signature rightly, wasm does it.
+
+use std::cell::OnceCell;
+
+use proxy_wasm::hostcalls;
+
+use crate::protobuf::{Fields, Message, Value};
+use envoy_cognito_core::oidc::jwks::Key;
+use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
+use envoy_cognito_core::oidc::rfc7515;
+
+/// The host's verdict, or ours.
+#[derive(Default)]
+pub struct HostRs256 {
+    /// Whether the host can be relied upon; asked once.
+    native: OnceCell<bool>,
+}
+
+impl VerifyRs256 for HostRs256 {
+    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+        let native = *self.native.get_or_init(judges_rightly);
+        match native.then(|| ask_host(key, message, signature)).flatten() {
+            Some(verdict) => verdict,
+            None => PortableRs256.verify(key, message, signature),
+        }
+    }
+}
+
+/// Whether the host takes the signature that RFC 7515 gives as an example, and refuses it for another text.
+fn judges_rightly() -> bool {
+    let Some((key, message, signature)) = rfc7515::example() else { return false };
+    ask_host(&key, message, &signature) == Some(true)
+        && ask_host(&key, b"another text", &signature) == Some(false)
+}
+
+/// Messages of `envoy/source/extensions/common/wasm/ext/verify_signature.proto`. An answer without its
+/// first field is `false`, as everywhere in proto3.
+fn ask_host(key: &Key, message: &[u8], signature: &[u8]) -> Option<bool> {
+    let arguments = Message::default()
+        .with(1, b"sha256")
+        .with(2, key.spki())
+        .with(3, signature)
+        .with(4, message)
+        .into_bytes();
+    let answer = hostcalls::call_foreign_function("verify_signature", Some(&arguments)).ok()?;
+    let result = |field| matches!(field, Some((1, Value::Varint(1))));
+    Some(Fields::new(&answer.unwrap_or_default()).any(result))
+}

@@ -1,0 +1,10 @@
+//! The proxy-wasm rim of envoy-cognito, the only part that says `proxy_wasm`: it reads what Envoy hands over, asks the
+//! core, and obeys. It knows nothing of sign-ins.
+
+pub mod header_map;
+pub mod protobuf;
+pub mod struct_config;
+
+// What calls the host exists in the filter alone.
+#[cfg(target_family = "wasm")]
+mod host;
