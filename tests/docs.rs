@@ -12,7 +12,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::config::reader::ConfigError;
 use serde_json::{Map, Value, json};
 
 use crate::settings::{
@@ -22,8 +22,8 @@ use crate::settings::{
 
 const CONFIGURATION: &str = "docs/configuration.md";
 const MIGRATION: &str = "docs/migration.md";
-fn words(faults: &[Fault]) -> Vec<String> {
-    faults.iter().map(Fault::to_string).collect()
+fn words(faults: &[ConfigError]) -> Vec<String> {
+    faults.iter().map(ConfigError::to_string).collect()
 }
 
 #[track_caller]
@@ -158,7 +158,7 @@ fn every_choice_is_described() {
     let mut count = 0;
     for (setting, Row { line, .. }) in rows() {
         let probes = [json!(PROBE), json!([PROBE]), json!({PROBE: "x"})];
-        let faults: Vec<Fault> =
+        let faults: Vec<ConfigError> =
             probes.into_iter().flat_map(|probe| faults_of(&with(&setting, probe))).collect();
         let path = as_fault(&setting);
         let about = faults.iter().filter(|fault| fault.path.starts_with(&path));
@@ -248,10 +248,10 @@ fn what_pools_share_and_what_they_have_of_their_own_is_all_named() {
 
 #[test]
 fn every_metric_is_described() {
-    use envoy_cognito_core::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
+    use envoy_cognito_core::telemetry::metrics::{Counters, JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS};
 
     let page = read("docs/operations.md");
-    let counters = Tally::begin().take().into_iter().filter_map(|metric| match metric {
+    let counters = Counters::begin().take().into_iter().filter_map(|metric| match metric {
         Metric::Counter(name, _) => Some(name.into_owned()),
         _ => None,
     });

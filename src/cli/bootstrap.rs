@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::config::reader::ConfigError;
 use serde_json::{Value, json};
 
 use crate::arguments::Envoy;
@@ -55,7 +55,7 @@ pub fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
 }
 
 /// The arguments read by the filter's core, with a secret and a key that stand in for the real ones.
-fn read(arguments: &Envoy) -> Result<Config, Vec<Fault>> {
+fn read(arguments: &Envoy) -> Result<Config, Vec<ConfigError>> {
     let rule = |path: &String| json!({ "path": literal(path), "allow": "everyone" });
     let mut settings = json!({
         "user_pool_id": literal(&arguments.user_pool_id),
@@ -75,7 +75,7 @@ fn read(arguments: &Envoy) -> Result<Config, Vec<Fault>> {
 }
 
 /// A fault by the name of the argument that it is about.
-fn about_argument(fault: &Fault) -> String {
+fn about_argument(fault: &ConfigError) -> String {
     let name = match fault.path.split(['[', '.']).next().unwrap_or_default() {
         "rules" => "open".to_owned(),
         path => path.replace('_', "-"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use envoy_cognito_core::config::reader::{Fault, Faults, path_of};
+use envoy_cognito_core::config::reader::{ConfigError, ConfigErrors, path_of};
 use envoy_cognito_core::config::{Config, document, environment};
 use envoy_cognito_core::http::cookie::SameSite;
 
@@ -26,7 +26,7 @@ pub struct Reading {
     pub stand_ins: StandIns,
     /// Settings whose value isn't known here, each with a variable that it refers to.
     pub unknown: Vec<(String, String)>,
-    /// Faults, and notes on what couldn't be checked.
+    /// ConfigErrors, and notes on what couldn't be checked.
     pub findings: Vec<Finding>,
 }
 
@@ -87,7 +87,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
 
 impl Reading {
     /// Takes a fault that the core found, unless it is one of a value that isn't known here.
-    fn take(&mut self, fault: &Fault, index: &Index) {
+    fn take(&mut self, fault: &ConfigError, index: &Index) {
         // The document as a whole.
         let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
         if self.unknown.iter().any(|(known, _)| known == path) || self.stand_ins.are_in(&fault.message) {
@@ -103,7 +103,7 @@ impl Reading {
 /// The pools' ids in a configuration that is good.
 fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let Ok(mut root) = document::parse(json) else { return Vec::new() };
-    environment::substitute(&mut root, "", lookup, &Faults::default());
+    environment::substitute(&mut root, "", lookup, &ConfigErrors::default());
     let get = |node: &document::Node, key: &str| match node {
         document::Node::Map(entries) => {
             entries.iter().find(|(known, _)| known == key).map(|(_, node)| node.clone())

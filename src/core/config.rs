@@ -18,7 +18,7 @@ use url::{Host, ParseError, Url};
 
 use crate::cognito::identity::headers::IdentityHeaders;
 use crate::cognito::pool::Pools;
-use crate::config::reader::{Fault, Faults, Section};
+use crate::config::reader::{ConfigError, ConfigErrors, Section};
 use crate::crypto::seal::Keyring;
 use crate::crypto::secret::hex;
 use crate::http::origin::Origin;
@@ -89,7 +89,10 @@ impl Config {
     ///
     /// # Errors
     /// All faults, in the order of the document.
-    pub fn parse(json: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+    pub fn parse(
+        json: &[u8],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<ConfigError>> {
         Self::of_document(document::parse(json), environment)
     }
 
@@ -100,8 +103,8 @@ impl Config {
     pub fn of_document(
         document: Result<document::Node, String>,
         environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Vec<Fault>> {
-        let faults = Faults::default();
+    ) -> Result<Self, Vec<ConfigError>> {
+        let faults = ConfigErrors::default();
         let mut root = match document {
             Ok(root) => root,
             Err(message) => {

@@ -1,7 +1,7 @@
 //! What is to become of a request, and what deciding needs of the host.
 
 use std::borrow::Cow;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::crypto::secret::Entropy;
 use crate::http::{Request, RequestEdits, Response};
@@ -26,34 +26,34 @@ pub enum Decision {
 /// A decision, and what the access log is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Judged {
+pub struct Outcome {
     /// The decision.
     pub decision: Decision,
     /// For the access log. Means nothing while a request waits.
-    pub account: Account,
+    pub access: AccessRecord,
 }
 
 /// What the access log is told of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct AccessRecord {
     /// What has become of it.
-    pub course: Course,
+    pub decision: AccessDecision,
     /// What the rule is called that decided, where one did.
     pub rule: Option<Cow<'static, str>>,
     /// Who sent it, where that is known.
-    pub person: Option<Rc<Names>>,
+    pub person: Option<Arc<AccessUser>>,
 }
 
-impl Account {
+impl AccessRecord {
     /// That of a request of which no more is known.
-    pub const fn of(course: Course) -> Self {
-        Self { course, rule: None, person: None }
+    pub const fn of(decision: AccessDecision) -> Self {
+        Self { decision, rule: None, person: None }
     }
 }
 
 /// What a request has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
+pub enum AccessDecision {
     /// It went upstream, past a rule that asks who is there.
     Forwarded,
     /// It went upstream, past a rule that lets everybody in.
@@ -70,7 +70,7 @@ pub enum Course {
     Refused,
 }
 
-impl Course {
+impl AccessDecision {
     /// As the access log has it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Course {
 
 /// What a person is called in the access log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct AccessUser {
     /// `cognito:username`; empty where it is unknown.
     pub user: String,
     /// `sub`.
@@ -102,7 +102,7 @@ pub struct ResponseEdits {
     /// `Set-Cookie` values that ride on it.
     pub cookies: Vec<String>,
     /// A refresh that is under way: if it is done by then, its cookies ride on the answer.
-    pub watch: Option<Watch>,
+    pub watch: Option<RefreshId>,
 }
 
 impl ResponseEdits {
@@ -114,14 +114,14 @@ impl ResponseEdits {
 
 /// The refresh of a session's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watch {
+pub struct RefreshId {
     /// The session.
     pub session: SessionId,
     /// When the tokens were had that are being replaced.
     pub of: UnixTime,
 }
 
-impl Watch {
+impl RefreshId {
     /// The refresh that a session's tokens need next.
     pub const fn of(session: &Session) -> Self {
         Self { session: session.id, of: session.renewed_at }
@@ -134,7 +134,7 @@ pub struct StreamId(pub u32);
 
 /// One go at deciding upon a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Attempt {
     /// Its stream.
     pub stream: StreamId,
     /// Since when it has waited.
@@ -144,10 +144,10 @@ pub struct Asked {
 }
 
 /// A parked request that is to be decided upon again.
-pub type Ready = (Asked, Request);
+pub type Retry = (Attempt, Request);
 
 /// What the host lends the core for one call: the time as a value, the rest by reference.
-pub struct Surroundings<'a> {
+pub struct HostEnv<'a> {
     /// Now.
     pub now: UnixTime,
     /// Randomness.

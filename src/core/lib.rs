@@ -34,7 +34,7 @@
 //! Invariants, mostly of what is absent:
 //!
 //! - The core reads no clock, no randomness and no host: it is given values through
-//!   [`decision::Surroundings`] and gives values back.
+//!   [`decision::HostEnv`] and gives values back.
 //! - [`oidc::jwt::Claims`] are made by [`oidc::jwt::verify_id_token`] and
 //!   [`oidc::jwt::verify_bearer_token`] alone: claims are verified claims.
 //! - [`session::return_to::ReturnTo`] is made by its parser alone; a browser is sent there, to Cognito, to the same path

@@ -1,12 +1,12 @@
 //! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
 
-mod flows;
 mod kinds;
 mod names;
 mod parts;
+mod pending;
 pub mod return_to;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::time::UnixTime;
 
-pub use flows::{Flow, FlowId};
+pub use pending::{FlowId, PendingSignIn};
 
 /// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
 pub const MAX_COPIES: usize = 4;
@@ -45,7 +45,7 @@ pub struct Session {
     /// When the person was last seen, to within a tenth of `session.idle`.
     pub seen_at: UnixTime,
     /// Who it is.
-    pub identity: Rc<Identity>,
+    pub identity: Arc<Identity>,
 }
 
 /// How good a session's tokens still are.
@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// Whether it is worth telling the browser that the person was seen now.
-    pub fn is_to_be_touched(&self, config: &Config, now: UnixTime) -> bool {
+    pub fn needs_touch(&self, config: &Config, now: UnixTime) -> bool {
         config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
     }
 }
@@ -124,7 +124,7 @@ impl From<Tokens> for SessionTokens {
 
 /// Why a session can't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotKept {
+pub enum StoreError {
     /// The identity would make a cookie of that many bytes, which browsers drop.
     IdentityTooLarge(usize),
     /// The tokens would need more parts than are taken.
@@ -133,7 +133,7 @@ pub enum NotKept {
     NoEntropy,
 }
 
-impl From<NoEntropy> for NotKept {
+impl From<NoEntropy> for StoreError {
     fn from(_: NoEntropy) -> Self {
         Self::NoEntropy
     }
@@ -272,12 +272,12 @@ impl<'c> CookieStore<'c> {
         present: &[String],
         now: UnixTime,
         entropy: &mut dyn Entropy,
-    ) -> Result<Vec<String>, NotKept> {
+    ) -> Result<Vec<String>, StoreError> {
         let CookieSettings { tokens, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
         let cookie = self.identity_cookie(session, now, entropy)?;
         if cookie.len() > MAX_COOKIE {
-            return Err(NotKept::IdentityTooLarge(cookie.len()));
+            return Err(StoreError::IdentityTooLarge(cookie.len()));
         }
         let mut cookies = vec![cookie];
         let value = Tokens {
@@ -289,7 +289,7 @@ impl<'c> CookieStore<'c> {
         if value.refresh_token.is_some() || value.id_token.is_some() || value.access_token.is_some() {
             let sealed = self.seal(tokens, &value, entropy)?;
             let parts = self.in_cookies(tokens, &sealed, max_age, *same_site);
-            cookies.extend(parts.ok_or(NotKept::TokensTooLarge(sealed.len()))?);
+            cookies.extend(parts.ok_or(StoreError::TokensTooLarge(sealed.len()))?);
         }
         for name in present {
             let is_kept = |cookie: &String| cookie.split('=').next() == Some(name.as_str());

@@ -14,7 +14,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType};
 
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
-use envoy_cognito_core::decision::Account;
+use envoy_cognito_core::decision::AccessRecord;
 use envoy_cognito_core::http::{Callout, RequestEdits, Response};
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
 use envoy_cognito_core::telemetry::event::{Event, Level};
@@ -64,12 +64,12 @@ fn log(event: &Event) {
 
 /// Tells the access log of the stream whose context is in effect, as filter state that
 /// `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. Where the host doesn't take it, the log lacks it.
-fn tell_access_log(account: &Account) {
-    abi::set_property("envoy_cognito.decision", account.course.name());
-    if let Some(rule) = &account.rule {
+fn tell_access_log(access: &AccessRecord) {
+    abi::set_property("envoy_cognito.decision", access.decision.name());
+    if let Some(rule) = &access.rule {
         abi::set_property("envoy_cognito.rule", rule);
     }
-    if let Some(person) = &account.person {
+    if let Some(person) = &access.person {
         if !person.user.is_empty() {
             abi::set_property("envoy_cognito.user", &person.user);
         }

@@ -72,7 +72,7 @@ fn every_reason_of_a_failed_sign_in_has_a_row() {
 fn every_reason_of_a_failed_refresh_has_a_row() {
     let source = read("src/core/flow/refresh.rs");
     let mut reasons = BTreeSet::new();
-    for before in ["Outage(", "Refused(", "Refused(\n                ", "without_keys("] {
+    for before in ["Unavailable(", "Refused(", "Refused(\n                ", "without_keys("] {
         reasons.extend(named(&source, before));
     }
     reasons.extend(of_id_tokens());
@@ -98,7 +98,7 @@ fn every_reason_of_a_rejected_bearer_token_has_a_row() {
 #[test]
 fn every_reason_of_a_refused_request_has_a_row() {
     let mut reasons = literals("src/core/http/path.rs", "reason");
-    reasons.extend(named(&read("src/core/worker/authenticator/judging.rs"), "refuse_malformed(request, "));
+    reasons.extend(named(&read("src/core/worker/authenticator/authorize.rs"), "refuse_malformed(request, "));
     assert!(reasons.contains("authority_malformed"), "{reasons:?}");
     assert_told("When a request is refused", &reasons);
 }

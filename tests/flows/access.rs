@@ -51,8 +51,8 @@ fn the_log_knows_who_asked_for_what_nobody_may_have() {
     let log = harness.log();
     assert!(log.contains("event=authz.denied rule=0 request_id=request-"), "{log}");
     assert!(log.contains("subject=55ddc31e-b818-4136-8fb8-84cfb31af537"), "{log}");
-    let account = harness.account.clone().unwrap();
-    assert!(account.person.is_none(), "the access log says what was decided, and that asked nobody");
+    let access = harness.access.clone().unwrap();
+    assert!(access.person.is_none(), "the access log says what was decided, and that asked nobody");
     for header in [("cookie", "__Host-auth=bent"), ("authorization", "Bearer x")] {
         assert_eq!(harness.bare_request("GET", "/closed/x", &[header]).answered().status, 403);
         assert!(!harness.log().contains("subject="), "{header:?}");

@@ -26,7 +26,7 @@ fn taking(bearer: Value) -> Harness {
 
 /// An access token with other claims than usual.
 fn token(harness: &mut Harness, claims: Value) -> String {
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     harness.cognito.access_token(&config.pools[0], &claims)
 }
 

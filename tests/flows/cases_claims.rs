@@ -41,7 +41,7 @@ fn case_012_025_after_a_bad_token_nothing_is_asked_and_nothing_kept() {
 #[test]
 fn case_054_a_bearer_token_has_the_same_minute_of_leeway() {
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let now = harness.now().secs();
     for (claims, status) in [
         (json!({"exp": now - 61}), 401),
@@ -130,7 +130,7 @@ fn case_059_no_token_passes_for_one_of_another_kind() {
     refuse_claims("a logout token", logout, "id_token_token_use");
 
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     for claims in [
         json!({"token_use": "id", "aud": "2jvuq8gkhfoh7u4fdfihiditj5", "client_id": null}),
         json!({"token_use": "id"}),
@@ -194,7 +194,7 @@ fn case_152_a_bearer_token_is_for_this_client_and_this_pool_and_until_it_expires
         "bearer": {"enabled": true},
         "rules": [{"path": "/write", "roles_any": ["scope:orders/write"]}],
     }));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let now = harness.now().secs();
     let ask = |harness: &mut Harness, target: &str, claims: Value| {
         let token = harness.cognito.access_token(&config.pools[0], &claims);

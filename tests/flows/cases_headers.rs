@@ -17,7 +17,7 @@ fn case_123_a_claim_that_is_absent_leaves_no_room_for_the_clients() {
     }));
     harness.cognito.user = json!({"sub": "s"});
     harness.signed_in();
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let claims = json!({"username": null, "cognito:groups": null, "scope": null});
     let bearer = format!("Bearer {}", harness.cognito.access_token(&config.pools[0], &claims));
     let cookies = harness.jar.header();
@@ -174,7 +174,7 @@ fn case_150_one_well_formed_token_or_nobody() {
     let mut harness = Harness::with(json!({
         "bearer": {"enabled": true}, "rules": [{"path": "/public", "allow": "everyone"}],
     }));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let good = harness.cognito.access_token(&config.pools[0], &json!({}));
     for spelling in ["Bearer ", "bearer ", "BEARER ", "Bearer  ", "BeArEr    "] {
         let value = format!("{spelling}{good}");

@@ -138,7 +138,7 @@ fn case_048_no_bent_signature_is_taken_by_the_portable_verifier() {
     assert_eq!(sign_in_with(good).0, 302, "the way they are made is right");
     // One bearer token that is signed in all those ways; sign-ins ask the same verifier.
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let token = harness.cognito.access_token(&config.pools[0], &json!({}));
     let (input, _) = token.rsplit_once('.').unwrap();
     for (what, signature) in bent_signatures::bent(signing_key(), input.as_bytes()) {
@@ -277,7 +277,7 @@ fn case_128_claims_that_are_no_utf_8_are_refused() {
 #[test]
 fn case_156_a_forgery_is_told_by_its_name_before_any_arithmetic() {
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let good = harness.cognito.access_token(&config.pools[0], &json!({}));
     let parts: Vec<&str> = good.split('.').collect();
     let header = |header: Value| format!("{}.{}.{}", b64(header.to_string()), parts[1], parts[2]);

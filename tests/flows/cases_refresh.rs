@@ -136,7 +136,7 @@ fn case_107_what_needs_no_identity_refreshes_none() {
     harness.cognito.refreshing = Refreshing::Kept;
     harness.signed_in();
     harness.advance(HOUR - MINUTE);
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let token = harness.cognito.access_token(&config.pools[0], &json!({}));
     let bearer = format!("Bearer {token}");
     assert!(harness.request("GET", "/", &[("authorization", &bearer)]).is_forwarded());

@@ -1,7 +1,7 @@
 //! Cases of `docs/security-cases.md`: what is sealed, for whom, in which format, and what is said of all that doesn't open.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_cognito_core::crypto::seal::Binding;
@@ -213,7 +213,7 @@ fn case_095_our_own_cookies_together_never_fill_a_header() {
 
 /// The browser's cookies as another format's: sealed for it, under the same key.
 fn of_format(harness: &mut Harness, format: &str, longer: &[u8]) -> Jar {
-    let config = Rc::clone(&harness.config);
+    let config = Arc::clone(&harness.config);
     let pool = &config.pools[0];
     let (issuer, client) = (pool.cognito.issuer.as_bytes(), pool.cognito.client_id.as_bytes());
     let host = harness.authority.clone();

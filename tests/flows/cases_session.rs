@@ -41,7 +41,7 @@ fn case_068_a_compressed_key_set_is_none() {
 #[test]
 fn case_069_a_day_without_a_key_set_opens_nothing_that_isn_t_known() {
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     harness.cognito.keys = Answer::Fails(CalloutError::TimedOut);
     for hour in 1..=24 {
         harness.advance(HOUR);

@@ -191,7 +191,7 @@ fn a_scope_in_brackets_is_no_role() {
 #[test]
 fn groups_of_an_access_token_may_stand_in_a_text_too() {
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     for (groups, expected) in [
         (json!(["ops", 7, null, ["x"]]), Some("ops,7,scope:openid")),
         (json!("[ops, billing]"), Some("ops,billing,scope:openid")),

@@ -8,13 +8,13 @@ mod host;
 mod jar;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::config::reader::Fault;
-use envoy_cognito_core::decision::{Account, Decision, Judged, StreamId, Surroundings};
+use envoy_cognito_core::config::reader::ConfigError;
+use envoy_cognito_core::decision::{AccessRecord, Decision, HostEnv, Outcome as Decided, StreamId};
 use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
@@ -113,7 +113,7 @@ fn cookie_name(cookie: &str) -> &str {
 
 /// One Envoy, one browser, one user pool.
 pub struct Harness {
-    pub config: Rc<Config>,
+    pub config: Arc<Config>,
     pub cognito: Cognito,
     pub jar: Jar,
     pub shared: Memory,
@@ -131,9 +131,9 @@ pub struct Harness {
     workers: Vec<Authenticator>,
     time: UnixTime,
     held: Vec<(usize, CalloutId, Callout)>,
-    decisions: Vec<(StreamId, Judged)>,
+    decisions: Vec<(StreamId, Decided)>,
     /// What the access log was told of the last request that was decided upon.
-    pub account: Option<Account>,
+    pub access: Option<AccessRecord>,
     log: Vec<String>,
     /// How much the last event of each name mattered.
     levels: BTreeMap<String, Level>,
@@ -161,7 +161,7 @@ impl Harness {
     /// The same before the first tick, so that a test can say what that meets.
     pub fn asleep(count: usize, patch: Value) -> Self {
         let mut harness = Self {
-            config: Rc::new(config(&patch)),
+            config: Arc::new(config(&patch)),
             cognito: Cognito::new(START),
             jar: Jar::default(),
             shared: Memory::default(),
@@ -176,7 +176,7 @@ impl Harness {
             time: START,
             held: Vec::new(),
             decisions: Vec::new(),
-            account: None,
+            access: None,
             log: Vec::new(),
             levels: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -190,15 +190,15 @@ impl Harness {
         for _ in 0..count {
             let now = self.now();
             let around =
-                Surroundings { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
-            self.workers.push(Authenticator::new(Rc::clone(&self.config), &around));
+                HostEnv { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
+            self.workers.push(Authenticator::new(Arc::clone(&self.config), &around));
         }
     }
 
     /// The same Envoy under another configuration, as after a change by the operator. The browser keeps
     /// its cookies.
     pub fn reconfigure(&mut self, patch: Value) {
-        self.config = Rc::new(config(&patch));
+        self.config = Arc::new(config(&patch));
         self.start_workers(self.workers.len());
         self.settle();
     }
@@ -223,14 +223,10 @@ impl Harness {
         }
     }
 
-    fn on<T>(
-        &mut self,
-        worker: usize,
-        work: impl FnOnce(&mut Authenticator, &mut Surroundings<'_>) -> T,
-    ) -> T {
+    fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Authenticator, &mut HostEnv<'_>) -> T) -> T {
         let now = self.now();
         let mut around =
-            Surroundings { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
+            HostEnv { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
         work(&mut self.workers[worker], &mut around)
     }
 
@@ -344,19 +340,19 @@ impl Harness {
         let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.to_vec()));
         let request = Request::new(all.collect());
         let worker = self.worker;
-        let judged = self.on(worker, |core, around| core.handle_request(stream, &request, around));
+        let outcome = self.on(worker, |core, around| core.handle_request(stream, &request, around));
         self.settle();
-        match judged.decision {
+        match outcome.decision {
             Decision::Park => self.outcome(stream).unwrap_or(Outcome::Parked(stream)),
-            _ => self.carry_out(judged),
+            _ => self.carry_out(outcome),
         }
     }
 
     /// What has become of a parked stream meanwhile.
     pub fn outcome(&mut self, stream: StreamId) -> Option<Outcome> {
         let at = self.decisions.iter().position(|(decided, _)| *decided == stream)?;
-        let (_, judged) = self.decisions.remove(at);
-        Some(self.carry_out(judged))
+        let (_, outcome) = self.decisions.remove(at);
+        Some(self.carry_out(outcome))
     }
 
     /// The answer that a parked stream has had meanwhile.
@@ -364,8 +360,8 @@ impl Harness {
         self.outcome(stream).map(Outcome::answered)
     }
 
-    fn carry_out(&mut self, Judged { decision, account }: Judged) -> Outcome {
-        self.account = Some(account);
+    fn carry_out(&mut self, Decided { decision, access }: Decided) -> Outcome {
+        self.access = Some(access);
         match decision {
             Decision::Forward(edits, answer) => {
                 let worker = self.worker;
@@ -428,7 +424,7 @@ impl Harness {
         let response = self.navigate(target).answered();
         let location = response.header("location").unwrap_or_default().to_owned();
         assert_eq!(response.status, 302, "{response:?}");
-        let authorize = |pool: &Rc<Pool>| location.starts_with(&pool.cognito.endpoints.authorize.url);
+        let authorize = |pool: &Arc<Pool>| location.starts_with(&pool.cognito.endpoints.authorize.url);
         assert!(self.config.pools.iter().any(authorize), "{location}");
         location
     }
@@ -470,7 +466,7 @@ fn config(patch: &Value) -> Config {
 }
 
 /// The same, should it be refused.
-pub fn parse(patch: &Value) -> Result<Config, Vec<Fault>> {
+pub fn parse(patch: &Value) -> Result<Config, Vec<ConfigError>> {
     let mut document = json!({
         "user_pool_id": "us-east-1_UFeMzbuJe",
         "client_id": "2jvuq8gkhfoh7u4fdfihiditj5",

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use envoy_cognito_core::http::{CalloutResponse, CalloutResult};
-use envoy_cognito_core::shared::key_sets::{KeyStore, Newer};
+use envoy_cognito_core::shared::key_sets::{KeySetCache, Newer};
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
 use envoy_cognito_core::time::UnixTime;
 use serde_json::json;
@@ -51,8 +51,8 @@ impl SharedData for Interleaved<'_> {
     }
 }
 
-fn store(memory: &Memory) -> KeyStore {
-    KeyStore::new("test", Duration::from_secs(5), memory)
+fn store(memory: &Memory) -> KeySetCache {
+    KeySetCache::new("test", Duration::from_secs(5), memory)
 }
 
 fn answer() -> CalloutResult {

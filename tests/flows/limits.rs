@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use envoy_cognito_core::session::FlowId;
-use envoy_cognito_core::shared::replay_guard::SpentFlows;
+use envoy_cognito_core::shared::replay_guard::ReplayGuard;
 use envoy_cognito_core::time::UnixTime;
 use serde_json::json;
 
@@ -232,18 +232,18 @@ fn shared_data_in_trouble_means_no_unguarded_fetch_and_sign_ins_go_on() {
 #[test]
 fn what_workers_remember_of_spent_sign_ins_is_bounded_and_forgotten_in_time() {
     let shared = Memory::default();
-    let spent = SpentFlows::new("scope", &shared);
+    let spent = ReplayGuard::new("scope", &shared);
     let start = UnixTime::from_secs(1_770_091_506);
     // All of them fall into one record, which is the worst that chance could do.
     let id = |number: u32| FlowId::parse(&format!("0{number:015x}")).unwrap();
     for number in 0..1_000 {
-        assert!(spent.spend(&id(number), start, &shared), "sign-in {number}");
+        assert!(spent.first_use(&id(number), start, &shared), "sign-in {number}");
     }
     assert!(shared.size() < 8 * 1024, "{} bytes", shared.size());
     for number in 800..1_000 {
-        assert!(!spent.spend(&id(number), start, &shared), "sign-in {number} is of late");
+        assert!(!spent.first_use(&id(number), start, &shared), "sign-in {number} is of late");
     }
     let later = start.plus(Duration::from_secs(601));
-    assert!(spent.spend(&id(1_000), later, &shared));
+    assert!(spent.first_use(&id(1_000), later, &shared));
     assert!(shared.size() < 64, "what is over is forgotten: {} bytes", shared.size());
 }

@@ -346,7 +346,7 @@ fn a_sign_in_that_an_earlier_version_began_can_be_finished_and_the_reverse() {
     let location = harness.start("/deep?x=1");
     let name = harness.jar.names(FLOW).remove(0);
     let sealed = harness.jar.get(&name).unwrap().to_owned();
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let store = CookieStore::new(&config, &config.pools[0], "app.example.com");
     let earlier: EarlierFlow = store.open(&name, sealed.as_bytes()).expect("as an earlier version reads it");
     assert_eq!(earlier.return_to, "/deep?x=1");

@@ -238,7 +238,7 @@ fn bearer_tokens_are_judged_by_the_pool_that_issued_them() {
         pool("eu", json!({"hosts": ["eu.example.com"]})),
     ]);
     let mut harness = of(pools, json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let of_us = harness.cognito.access_token(&config.pools[0], &json!({}));
     let of_eu = harness.cognito.access_token(&config.pools[1], &json!({}));
     let mut check = |host: &str, token: &str, welcome: bool| {
@@ -296,7 +296,7 @@ fn two_clients_of_one_pool_are_told_apart() {
     let same = json!({"user_pool_id": "us-east-1_us"});
     let pools = json!([pool("us", json!({})), pool("batch", same)]);
     let mut harness = of(pools, json!({"bearer": {"enabled": true}}));
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     for pool in config.pools.all() {
         let token = harness.cognito.access_token(pool, &json!({}));
         let value = format!("Bearer {token}");
@@ -329,7 +329,7 @@ fn listed_clients_are_judged_by_their_own_pool() {
             "rules": [{"path": "/us/**", "pools": ["us"]}, {"path": "/batch/**", "pools": ["batch"]}],
         }),
     );
-    let config = std::rc::Rc::clone(&harness.config);
+    let config = std::sync::Arc::clone(&harness.config);
     let token = harness.cognito.access_token(&config.pools[1], &json!({}));
     let value = format!("Bearer {token}");
     for _ in 0..2 {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::config::reader::ConfigError;
 use fuzz_targets::readings;
 
 use crate::harness::{Harness, Outcome, parse};
@@ -129,7 +129,7 @@ fn document(rules: &[(String, &'static str)]) -> Vec<Value> {
     let rule = |(pattern, allow): &(String, &'static str)| json!({"path": pattern, "allow": allow});
     let mut document: Vec<Value> = rules.iter().map(rule).collect();
     while let Err(faults) = parse(&json!({ "rules": document })) {
-        let dead = |fault: &Fault| {
+        let dead = |fault: &ConfigError| {
             assert!(fault.message.starts_with("can never match"), "{fault}");
             fault.path.trim_matches(|c: char| !c.is_ascii_digit()).parse::<usize>().unwrap()
         };

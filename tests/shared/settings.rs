@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::config::reader::ConfigError;
 use serde_json::{Map, Value, json};
 
 pub const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -43,7 +43,7 @@ pub fn environment(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-pub fn parse(document: &Value) -> Result<Config, Vec<Fault>> {
+pub fn parse(document: &Value) -> Result<Config, Vec<ConfigError>> {
     Config::parse(document.to_string().as_bytes(), &environment)
 }
 
@@ -155,14 +155,14 @@ pub fn as_fault(setting: &str) -> String {
     setting.replace("[]", "[0]")
 }
 
-pub fn faults_of(patch: &Value) -> Vec<Fault> {
+pub fn faults_of(patch: &Value) -> Vec<ConfigError> {
     let mut document = smallest();
     merge(&mut document, patch);
     parse(&document).err().unwrap_or_default()
 }
 
 /// Whether the filter calls that setting unknown.
-pub fn is_unknown(setting: &str, faults: &[Fault]) -> bool {
+pub fn is_unknown(setting: &str, faults: &[ConfigError]) -> bool {
     let path = as_fault(setting);
     faults.iter().any(|fault| fault.path == path && fault.message.starts_with("unknown setting"))
 }

@@ -1,13 +1,13 @@
 //! Cookies that the core has sealed, opened for support.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use envoy_cognito_core::cognito::identity::Identity;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy, Secret};
 use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito_core::session::{CookieStore, Flow, FlowId, Session};
+use envoy_cognito_core::session::{CookieStore, FlowId, PendingSignIn, Session};
 use envoy_cognito_core::time::UnixTime;
 
 use crate::{File, Outcome, SESSION_KEY, good, run};
@@ -41,7 +41,7 @@ fn session(id: u8) -> Session {
         renewed_at: UnixTime::from_secs(now().secs() - 600),
         expires_at: now().plus(Duration::from_secs(3000)),
         seen_at: now(),
-        identity: Rc::new(identity),
+        identity: Arc::new(identity),
     }
 }
 
@@ -56,7 +56,7 @@ fn sealed(host: &str, session: &Session) -> Vec<String> {
     let cookies = store.keep(session, &tokens, &[], now(), &mut Counter(0)).unwrap();
     let pair = |cookie: &String| cookie.split(';').next().unwrap().to_owned();
     let mut pairs: Vec<String> = cookies.iter().map(pair).collect();
-    let flow = Flow {
+    let flow = PendingSignIn {
         secret: [7; 16],
         nonce: "nonce".into(),
         code_verifier: "verifier".into(),

@@ -13,7 +13,7 @@ use crate::oidc::jwt::Claims;
 /// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
 /// takes the place of one.
 #[derive(Clone, Debug, Default)]
-pub struct Attributes(Members);
+pub struct UserAttributes(Members);
 
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum AttributesError {
     /// Cognito doesn't take the access token: it was revoked, or lacks the scope. Carries the status.
     Refused(u16),
     /// An answer that makes no sense. Carries the status.
-    Nonsense(u16),
+    InvalidResponse(u16),
     /// They are another person's (OIDC Core, section 5.3.2).
     Subject,
 }
@@ -40,7 +40,7 @@ impl AttributesError {
             Self::TimedOut => "attributes_timeout",
             Self::NotDispatched => "cluster_missing",
             Self::Refused(_) => "attributes_refused",
-            Self::Nonsense(_) => "attributes_nonsense",
+            Self::InvalidResponse(_) => "attributes_nonsense",
             Self::Subject => "attributes_subject",
         }
     }
@@ -51,7 +51,7 @@ impl AttributesError {
     }
 }
 
-impl Attributes {
+impl UserAttributes {
     /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
     /// tokens alone.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
@@ -99,7 +99,7 @@ impl Attributes {
             CalloutError::TimedOut => AttributesError::TimedOut,
             CalloutError::NotDispatched => AttributesError::NotDispatched,
             CalloutError::Broken => AttributesError::Unavailable(0),
-            CalloutError::TooLarge => AttributesError::Nonsense(0),
+            CalloutError::TooLarge => AttributesError::InvalidResponse(0),
         })?;
         let document = Members::read(&response.body);
         if response.status != 200 {
@@ -109,11 +109,11 @@ impl Attributes {
             AttributesFrom::GetUser => document.as_ref().and_then(user_attributes),
             AttributesFrom::IdToken | AttributesFrom::UserInfo => document,
         };
-        let found = found.ok_or(AttributesError::Nonsense(200))?;
+        let found = found.ok_or(AttributesError::InvalidResponse(200))?;
         match found.text("sub") {
             Some(subject) if subject == claims.subject() => Ok(Self(found)),
             Some(_) => Err(AttributesError::Subject),
-            None => Err(AttributesError::Nonsense(200)),
+            None => Err(AttributesError::InvalidResponse(200)),
         }
     }
 }
@@ -129,7 +129,7 @@ fn refusal(response: &CalloutResponse, document: Option<&Members>) -> Attributes
         400 | 401 => AttributesError::Refused(response.status),
         // 403 is a web application firewall's word, not Cognito's.
         status if matches!(status, 403 | 429) || status >= 500 => AttributesError::Unavailable(status),
-        status => AttributesError::Nonsense(status),
+        status => AttributesError::InvalidResponse(status),
     }
 }
 

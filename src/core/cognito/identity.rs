@@ -6,7 +6,7 @@ pub mod headers;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cognito::attributes::Attributes;
+use crate::cognito::attributes::UserAttributes;
 pub use crate::cognito::identity::claim::Shown;
 use crate::cognito::identity::claim::{List, kept, single};
 pub use crate::cognito::identity::encoding::join_roles;
@@ -47,7 +47,7 @@ impl Identity {
     /// The identity that an ID token tells of, and attributes that it lacks.
     pub fn of_id_token(
         claims: &Claims,
-        attributes: Option<&Attributes>,
+        attributes: Option<&UserAttributes>,
         settings: &RoleSettings,
         wanted: &[String],
     ) -> Self {

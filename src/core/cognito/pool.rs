@@ -1,7 +1,7 @@
 //! A user pool as this filter uses it: the pool at Cognito, and what is its own here, above all its
 //! cookies. Where there are several, each has its own, and a session of one is none in another.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,14 +9,14 @@ use crate::cognito::identity::RoleSettings;
 use crate::cognito::user_pool::UserPool;
 use crate::crypto::seal::Binding;
 use crate::crypto::secret::hex;
-use crate::http::cookie::{Attributes, SameSite};
+use crate::http::cookie::{CookieAttributes, SameSite};
 use crate::http::host::HostPattern;
 
 /// One user pool that people may sign in at.
 #[derive(Clone, Debug)]
 pub struct Pool {
     /// Its place among the pools.
-    pub number: usize,
+    pub index: usize,
     /// What `?pool=` and the names of its cookies call it; empty where there is but one, unnamed.
     pub name: String,
     /// What people read on the page where they choose.
@@ -45,7 +45,7 @@ pub struct CookieSettings {
     /// Name of the cookie that tells a browser at a host below `public_url`'s.
     pub there: String,
     /// `Domain`, `Secure` and `Partitioned`.
-    pub attributes: Attributes,
+    pub attributes: CookieAttributes,
     /// `SameSite` of identity and tokens.
     pub same_site: SameSite,
 }
@@ -80,31 +80,31 @@ impl Pool {
 
 /// The pools of one configuration; there is always one.
 #[derive(Clone, Debug)]
-pub struct Pools(Vec<Rc<Pool>>);
+pub struct Pools(Vec<Arc<Pool>>);
 
 impl Pools {
     /// Pools in the order in which they are offered.
     pub fn new(pools: Vec<Pool>) -> Self {
-        Self(pools.into_iter().map(Rc::new).collect())
+        Self(pools.into_iter().map(Arc::new).collect())
     }
 
     /// All of them.
-    pub fn all(&self) -> &[Rc<Pool>] {
+    pub fn all(&self) -> &[Arc<Pool>] {
         &self.0
     }
 
     /// The pools that may be signed in at under a host: the one that has it among its own, else all.
-    pub fn at(&self, host: &str) -> &[Rc<Pool>] {
+    pub fn at(&self, host: &str) -> &[Arc<Pool>] {
         if self.0.len() == 1 {
             return &self.0;
         }
-        let own = |pool: &&Rc<Pool>| pool.hosts.iter().any(|pattern| pattern.matches(host));
+        let own = |pool: &&Arc<Pool>| pool.hosts.iter().any(|pattern| pattern.matches(host));
         self.0.iter().find(own).map_or(&self.0, std::slice::from_ref)
     }
 }
 
 impl std::ops::Deref for Pools {
-    type Target = [Rc<Pool>];
+    type Target = [Arc<Pool>];
 
     fn deref(&self) -> &Self::Target {
         &self.0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::http::{Endpoint, format_query};
 use crate::oidc::ClientSecret;
-use crate::oidc::token::Caller;
+use crate::oidc::token::TokenClient;
 
 /// A user pool and the app client that signs people in there.
 #[derive(Clone, Debug)]
@@ -101,8 +101,8 @@ impl UserPool {
     }
 
     /// Who calls the token and the revocation endpoint, with the timeout that goes with it.
-    pub fn caller(&self, timeout: Duration) -> Caller<'_> {
-        Caller {
+    pub fn caller(&self, timeout: Duration) -> TokenClient<'_> {
+        TokenClient {
             client_id: &self.client_id,
             client_secret: self.client_secret.as_ref(),
             cluster: &self.clusters.domain,

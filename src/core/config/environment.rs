@@ -1,13 +1,18 @@
 //! `${NAME}` in any text of the document, replaced by the VM's environment variable of that name.
 
 use crate::config::document::Node;
-use crate::config::reader::{Faults, path_of};
+use crate::config::reader::{ConfigErrors, path_of};
 
 /// Replaces every reference in the tree below `node`, which stands at `path`.
 ///
 /// `lookup` says what a variable holds. Unset variables and broken references are faults; neither
 /// ever shows a value.
-pub fn substitute(node: &mut Node, path: &str, lookup: &dyn Fn(&str) -> Option<String>, faults: &Faults) {
+pub fn substitute(
+    node: &mut Node,
+    path: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    faults: &ConfigErrors,
+) {
     match node {
         Node::Text(text) if text.contains("${") => {
             *node = match expand(text, lookup) {

@@ -45,7 +45,7 @@ pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
         let (cognito, roles) = read_pool(root, timeouts);
         let (name, label) = (String::new(), String::new());
         let cookies = cookies.of_pool(&name);
-        return Pools::new(vec![Pool { number: 0, name, label, hosts: Vec::new(), cognito, roles, cookies }]);
+        return Pools::new(vec![Pool { index: 0, name, label, hosts: Vec::new(), cognito, roles, cookies }]);
     }
     for key in OWN_SETTINGS {
         if root.optional(key) {
@@ -63,7 +63,7 @@ pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
         if label.chars().count() > 80 {
             section.fault("label", "must have 80 characters at most");
         }
-        pools.push(Pool { number, name, label, hosts, cognito, roles, cookies });
+        pools.push(Pool { index: number, name, label, hosts, cognito, roles, cookies });
         section.finish();
     }
     if pools.is_empty() && !root.has_items("pools") {

@@ -10,14 +10,14 @@ use crate::time::parse_duration;
 
 /// Something wrong in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigError {
     /// Where: `session.keys[0]`; empty for the document as a whole.
     pub path: String,
     /// What, in words for the operator. Never the value of a secret.
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
             "" => f.write_str(&self.message),
@@ -28,16 +28,16 @@ impl fmt::Display for Fault {
 
 /// All faults of one document.
 #[derive(Debug, Default)]
-pub struct Faults(RefCell<Vec<Fault>>);
+pub struct ConfigErrors(RefCell<Vec<ConfigError>>);
 
-impl Faults {
+impl ConfigErrors {
     /// Notes a fault.
     pub fn add(&self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.borrow_mut().push(Fault { path: path.into(), message: message.into() });
+        self.0.borrow_mut().push(ConfigError { path: path.into(), message: message.into() });
     }
 
     /// What was noted, in order.
-    pub fn into_vec(self) -> Vec<Fault> {
+    pub fn into_vec(self) -> Vec<ConfigError> {
         self.0.into_inner()
     }
 }
@@ -56,12 +56,12 @@ pub struct Section<'n> {
     /// Whether it is an object, or absent.
     readable: bool,
     known: RefCell<Vec<&'static str>>,
-    faults: &'n Faults,
+    faults: &'n ConfigErrors,
 }
 
 impl<'n> Section<'n> {
     /// The section of `node`, which stands at `path`.
-    pub fn new(path: String, node: Option<&'n Node>, faults: &'n Faults) -> Self {
+    pub fn new(path: String, node: Option<&'n Node>, faults: &'n ConfigErrors) -> Self {
         let entries = match node {
             Some(Node::Map(entries)) => {
                 entries.iter().map(|(key, node)| (key.as_str(), node, Cell::new(false))).collect()

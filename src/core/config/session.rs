@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use crate::cognito::pool::CookieSettings;
 use crate::config::reader::Section;
 use crate::crypto::seal::{KEY_LEN, Keyring};
-use crate::http::cookie::{Attributes, SameSite};
+use crate::http::cookie::{CookieAttributes, SameSite};
 use crate::http::origin::Origin;
 
 /// What the section `session` says.
@@ -25,7 +25,7 @@ pub struct SessionSettings {
 pub struct CookieNames {
     prefix: &'static str,
     name: String,
-    attributes: Attributes,
+    attributes: CookieAttributes,
     same_site: SameSite,
 }
 
@@ -123,7 +123,7 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieName
         (true, Some(_)) => "__Secure-",
         (false, _) => "",
     };
-    CookieNames { prefix, name, attributes: Attributes { domain, secure, partitioned }, same_site }
+    CookieNames { prefix, name, attributes: CookieAttributes { domain, secure, partitioned }, same_site }
 }
 
 fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<&Origin>) {

@@ -47,7 +47,7 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-fn parse(patch: Value) -> Result<Config, Vec<Fault>> {
+fn parse(patch: Value) -> Result<Config, Vec<ConfigError>> {
     let mut document = smallest();
     merge(&mut document, &patch);
     Config::parse(document.to_string().as_bytes(), &environment)
@@ -61,7 +61,7 @@ fn accepted(patch: Value) -> Config {
 /// The faults of a document, as the operator reads them.
 #[track_caller]
 fn faults(patch: Value) -> Vec<String> {
-    parse(patch).unwrap_err().iter().map(Fault::to_string).collect()
+    parse(patch).unwrap_err().iter().map(ConfigError::to_string).collect()
 }
 
 #[track_caller]
@@ -179,7 +179,7 @@ fn what_the_operator_writes_is_what_is_meant() {
 fn a_document_that_cant_be_read_is_one_fault() {
     let check = |document: &[u8], expected: &str| {
         let faults = Config::parse(document, &environment).unwrap_err();
-        assert_eq!(faults.iter().map(Fault::to_string).collect::<Vec<_>>(), [expected]);
+        assert_eq!(faults.iter().map(ConfigError::to_string).collect::<Vec<_>>(), [expected]);
     };
     check(b"", "configuration: there is none: give the filter a `configuration`");
     check(b"{", "configuration: not JSON: EOF while parsing an object at line 1 column 1");
@@ -204,7 +204,7 @@ fn a_document_that_is_no_object_says_so() {
 #[test]
 fn an_empty_document_names_all_that_is_missing() {
     let faults = Config::parse(b"{}", &environment).unwrap_err();
-    let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    let faults: Vec<String> = faults.iter().map(ConfigError::to_string).collect();
     let mut expected = vec![
         "user_pool_id: is missing (for example us-east-1_UFeMzbuJe)",
         "client_id: is missing (for example 2jvuq8gkhfoh7u4fdfihiditj5)",

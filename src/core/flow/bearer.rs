@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::flow::context::Visit;
+use crate::flow::context::RequestContext;
 use crate::http::{Request, Response};
 use crate::telemetry::event::{Event, Level};
 
@@ -49,11 +49,11 @@ fn is_b64token(token: &str) -> bool {
 
 /// `401` for a token that isn't accepted. Always in JSON and never a redirect: who sends a token is no
 /// browser that could sign in. Which check it failed is the operator's to know.
-pub fn invalid_token(visit: &Visit<'_>, reason: &'static str) -> (Response, Event) {
+pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Response, Event) {
     let response = Response::json(401, &json!({"error": "invalid_token"}))
         .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());
     let event = Event::new(Level::Info, "bearer.rejected").with("reason", reason);
-    (response, event.with("request_id", visit.reference()))
+    (response, event.with("request_id", ctx.reference()))
 }
 
 #[cfg(test)]

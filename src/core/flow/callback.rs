@@ -1,25 +1,25 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::{Entropy, Secret, random_bytes};
 use crate::decision::StreamId;
-use crate::flow::context::Visit;
+use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
-use crate::flow::new_tokens::{Bench, NewTokens, News, Verdict};
+use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
 use crate::http::cookie::SameSite;
 use crate::http::{Callout, CalloutResult, Response, parse_query};
-use crate::oidc::authorization::{AuthorizationResponse, NoAuthorizationResponse, Outcome};
-use crate::oidc::jwt::Whose;
+use crate::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse, NoAuthorizationResponse};
+use crate::oidc::jwt::ExpectedHolder;
 use crate::oidc::token::parse_token_response;
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::session::return_to::ReturnTo;
-use crate::session::{CookieStore, Flow, FlowId, NotKept, Session};
+use crate::session::{CookieStore, FlowId, PendingSignIn, Session, StoreError};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
@@ -37,18 +37,18 @@ pub struct Visitor {
 }
 
 /// A callback, as far as it can be judged at once.
-pub enum Arrival {
+pub enum CallbackStart {
     /// It ends here.
     Done(Response, Option<Event>),
     /// Its code is to be redeemed by this call.
-    Redeem(Box<Exchange>, Callout),
+    Redeem(Box<CodeExchange>, Callout),
 }
 
 /// A sign-in whose code is being redeemed.
-pub struct Exchange {
-    pool: Rc<Pool>,
+pub struct CodeExchange {
+    pool: Arc<Pool>,
     id: FlowId,
-    flow: Flow,
+    flow: PendingSignIn,
     visitor: Visitor,
     stage: Stage,
     /// Requests that wait for it: the first, and reloads of it.
@@ -61,33 +61,33 @@ enum Stage {
 }
 
 /// Where an exchange has got to.
-pub enum Step {
+pub enum ExchangeStep {
     /// It goes on waiting for keys.
-    Wait(Box<Exchange>),
+    Wait(Box<CodeExchange>),
     /// It goes on with this call.
-    Call(Box<Exchange>, Callout),
+    Call(Box<CodeExchange>, Callout),
     /// All who wait get this.
     Done(Vec<StreamId>, Response, Event),
 }
 
 /// Judges a callback. No call is made before the state has opened a flow of this very browser.
-pub fn arrive(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> Arrival {
+pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackStart {
     let refuse = |failure: SignInFailure| {
-        let (response, event) = refusal(visit, &failure);
-        Arrival::Done(response, event)
+        let (response, event) = refusal(ctx, &failure);
+        CallbackStart::Done(response, event)
     };
-    let response = match AuthorizationResponse::parse(visit.request.query()) {
+    let response = match AuthorizationResponse::parse(ctx.request.query()) {
         Ok(response) => response,
         Err(error) => return refuse(SignInFailure::BadCallback(error)),
     };
     let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);
-    if !visit.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
+    if !ctx.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
         return refuse(other_issuer());
     }
-    let Some((pool, id, flow)) = find_flow(visit, &response.state) else {
+    let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
         // A reload, or the back button: whoever is signed in needn't be told off.
-        return match visit.session() {
-            Some(_) => Arrival::Done(Response::redirect("/".to_owned()), None),
+        return match ctx.session() {
+            Some(_) => CallbackStart::Done(Response::redirect("/".to_owned()), None),
             None => refuse(SignInFailure::FlowUnknown),
         };
     };
@@ -95,14 +95,14 @@ pub fn arrive(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> Arrival {
         return refuse(other_issuer());
     }
     match response.outcome {
-        Outcome::Error { code, description } => {
+        AuthorizationOutcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
-            let visitor = visitor(visit, pool, &id);
-            let again = again(visit.config, pool, &visitor, &flow, visit.now, entropy);
-            let (page, event) = failed(visit.config, &failure, &visitor, &again);
-            Arrival::Done(page, Some(event))
+            let visitor = visitor(ctx, pool, &id);
+            let again = again(ctx.config, pool, &visitor, &flow, ctx.now, entropy);
+            let (page, event) = failed(ctx.config, &failure, &visitor, &again);
+            CallbackStart::Done(page, Some(event))
         }
-        Outcome::Code(code) => {
+        AuthorizationOutcome::Code(code) => {
             let cognito = &pool.cognito;
             let verifier = CodeVerifier(Secret::new(flow.code_verifier.clone()));
             let callout = cognito.caller(cognito.timeouts.token).redeem(
@@ -111,27 +111,28 @@ pub fn arrive(visit: &Visit<'_>, entropy: &mut dyn Entropy) -> Arrival {
                 &flow.redirect_uri,
                 &verifier,
             );
-            let (visitor, pool) = (visitor(visit, pool, &id), Rc::clone(pool));
-            let exchange = Exchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
-            Arrival::Redeem(Box::new(exchange), callout)
+            let (visitor, pool) = (visitor(ctx, pool, &id), Arc::clone(pool));
+            let exchange =
+                CodeExchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
+            CallbackStart::Redeem(Box::new(exchange), callout)
         }
     }
 }
 
 /// A callback whose code was redeemed before: on to the app for whoever has a session from it.
-pub fn finished_before(visit: &Visit<'_>) -> (Response, Option<Event>) {
-    match visit.session() {
+pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
+    match ctx.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),
-        None => refusal(visit, &SignInFailure::AlreadyFinished),
+        None => refusal(ctx, &SignInFailure::AlreadyFinished),
     }
 }
 
 /// The page for a callback that ends before its flow is known.
-pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
-    let reference = visit.reference();
-    let response = failure.page(visit.config, &reference, &Link::to(&ReturnTo::start_page().into()));
+pub fn refusal(ctx: &RequestContext<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
+    let reference = ctx.reference();
+    let response = failure.page(ctx.config, &reference, &Link::to(&ReturnTo::start_page().into()));
     // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
-    let query = parse_query(visit.request.query());
+    let query = parse_query(ctx.request.query());
     let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
         "error" => Some(("error", value)),
         "error_description" => Some(("description", value)),
@@ -143,26 +144,29 @@ pub fn refusal(visit: &Visit<'_>, failure: &SignInFailure) -> (Response, Option<
 }
 
 /// The flow of a state, and the pool that it was begun at.
-fn find_flow<'a>(visit: &Visit<'a>, state: &Secret<String>) -> Option<(&'a Rc<Pool>, FlowId, Flow)> {
+fn find_flow<'a>(
+    ctx: &RequestContext<'a>,
+    state: &Secret<String>,
+) -> Option<(&'a Arc<Pool>, FlowId, PendingSignIn)> {
     let (id, _) = state.expose().split_once('.')?;
     let id = FlowId::parse(id)?;
-    let of = |pool: &'a Rc<Pool>| {
-        let flow = visit.store(pool).flow(&visit.cookies, &id)?;
+    let of = |pool: &'a Arc<Pool>| {
+        let flow = ctx.store(pool).flow(&ctx.cookies, &id)?;
         let ours = !flow.is_only_offered() && flow.state(&id).matches(state.expose().as_bytes());
-        (ours && flow.is_alive(visit.now)).then_some((pool, flow))
+        (ours && flow.is_alive(ctx.now)).then_some((pool, flow))
     };
-    let (pool, flow) = visit.pools.iter().find_map(of)?;
+    let (pool, flow) = ctx.pools.iter().find_map(of)?;
     Some((pool, id, flow))
 }
 
-fn visitor(visit: &Visit<'_>, pool: &Pool, id: &FlowId) -> Visitor {
+fn visitor(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Visitor {
     let mut without_flow = Vec::new();
-    pool.cookies.end_flow(&visit.cookies, id, &mut without_flow);
+    pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);
     Visitor {
-        host: visit.origin.host().to_owned(),
-        reference: visit.reference(),
-        token_parts: pool.cookies.token_parts(&visit.cookies),
-        without_others: visit.without_others(pool),
+        host: ctx.origin.host().to_owned(),
+        reference: ctx.reference(),
+        token_parts: pool.cookies.token_parts(&ctx.cookies),
+        without_others: ctx.without_others(pool),
         without_flow,
     }
 }
@@ -172,7 +176,7 @@ fn again(
     config: &Config,
     pool: &Pool,
     visitor: &Visitor,
-    flow: &Flow,
+    flow: &PendingSignIn,
     now: UnixTime,
     entropy: &mut dyn Entropy,
 ) -> Link {
@@ -187,7 +191,7 @@ fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &L
     (response.with_cookies(visitor.without_flow.iter().cloned()), failure.event(&visitor.reference))
 }
 
-impl Exchange {
+impl CodeExchange {
     /// The pool that it signs in at.
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -204,62 +208,70 @@ impl Exchange {
     }
 
     /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
-    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Step {
+    pub fn handle_answer(
+        mut self: Box<Self>,
+        result: &CalloutResult,
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> ExchangeStep {
         match &self.stage {
             Stage::Redeeming => match parse_token_response(result) {
                 Ok(tokens) => {
-                    self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
-                    self.verify(bench)
+                    self.stage = Stage::Verifying(NewTokens::new(tokens, verify.env.now));
+                    self.verify(verify)
                 }
-                Err(error) => self.fail(bench, &SignInFailure::Token(error)),
+                Err(error) => self.fail(verify, &SignInFailure::Token(error)),
             },
-            Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, bench) {
-                Ok(news) => self.finish(news, bench),
-                Err(error) => self.fail(bench, &SignInFailure::Attributes(error)),
+            Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, verify) {
+                Ok(news) => self.finish(news, verify),
+                Err(error) => self.fail(verify, &SignInFailure::Attributes(error)),
             },
         }
     }
 
     /// Verifies the ID token, if the keys are there; else waits for them.
-    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Step {
-        let Stage::Verifying(new) = &mut self.stage else { return Step::Wait(self) };
+    pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
+        let Stage::Verifying(new) = &mut self.stage else { return ExchangeStep::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
-        let failure = match new.verify(Whose::Nonce(&nonce), &self.pool, bench) {
-            Verdict::Wait => return Step::Wait(self),
-            Verdict::Ask(callout) => return Step::Call(self, callout),
-            Verdict::Good(news) => return self.finish(*news, bench),
+        let failure = match new.verify(ExpectedHolder::Nonce(&nonce), &self.pool, verify) {
+            Verdict::Wait => return ExchangeStep::Wait(self),
+            Verdict::Ask(callout) => return ExchangeStep::Call(self, callout),
+            Verdict::Good(news) => return self.finish(*news, verify),
             Verdict::KeysMissing => SignInFailure::KeysMissing,
             Verdict::Bad(error) => SignInFailure::IdToken(error),
         };
-        self.fail(bench, &failure)
+        self.fail(verify, &failure)
     }
 
-    fn finish(self, news: News, bench: &mut Bench<'_, '_>) -> Step {
+    fn finish(self, news: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let event = Event::new(Level::Info, "sign_in.completed")
             .with("request_id", self.visitor.reference.as_str())
             .with("subject", news.identity.subject.as_str())
             .of_pool(&self.pool.name);
-        match self.open_session(news, bench) {
-            Ok(response) => Step::Done(self.streams, response, event),
-            Err(error) => self.fail(bench, &SignInFailure::NotKept(error)),
+        match self.open_session(news, verify) {
+            Ok(response) => ExchangeStep::Done(self.streams, response, event),
+            Err(error) => self.fail(verify, &SignInFailure::StoreError(error)),
         }
     }
 
-    fn open_session(&self, news: News, bench: &mut Bench<'_, '_>) -> Result<Response, NotKept> {
-        let Bench { config, around, .. } = bench;
+    fn open_session(
+        &self,
+        news: VerifiedTokens,
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> Result<Response, StoreError> {
+        let VerifyContext { config, env, .. } = verify;
         let store = CookieStore::new(config, &self.pool, &self.visitor.host);
         let session = Session {
-            id: random_bytes(around.entropy)?,
-            signed_in_at: around.now,
-            renewed_at: around.now,
-            seen_at: around.now,
+            id: random_bytes(env.entropy)?,
+            signed_in_at: env.now,
+            renewed_at: env.now,
+            seen_at: env.now,
             expires_at: news.expires_at,
             identity: news.identity,
         };
         let present = &self.visitor.token_parts;
-        let cookies = store.keep(&session, &news.tokens, present, around.now, around.entropy)?;
+        let cookies = store.keep(&session, &news.tokens, present, env.now, env.entropy)?;
         Ok(self
-            .leave(bench)
+            .leave(verify)
             .with_cookies(self.visitor.without_others.iter().cloned())
             .with_cookies(cookies)
             .with_cookies(self.visitor.without_flow.iter().cloned()))
@@ -267,8 +279,8 @@ impl Exchange {
 
     /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
     /// cookies along its chain, so with those a page of this site has to take the last step.
-    fn leave(&self, bench: &mut Bench<'_, '_>) -> Response {
-        let config = bench.config;
+    fn leave(&self, verify: &mut VerifyContext<'_, '_>) -> Response {
+        let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);
         if self.pool.cookies.same_site != SameSite::Strict || destination.is_shortened {
             return destination.way(config);
@@ -279,7 +291,7 @@ impl Exchange {
             return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
         }
         // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
-        let link = self.again(bench);
+        let link = self.again(verify);
         let target = link.below(&config.paths.sign_in);
         page.action(messages::CONTINUE, &target)
             .moving_on_to(&target)
@@ -287,15 +299,15 @@ impl Exchange {
             .with_cookies(link.cookies)
     }
 
-    fn again(&self, bench: &mut Bench<'_, '_>) -> Link {
-        let Bench { config, around, .. } = bench;
-        again(config, &self.pool, &self.visitor, &self.flow, around.now, around.entropy)
+    fn again(&self, verify: &mut VerifyContext<'_, '_>) -> Link {
+        let VerifyContext { config, env, .. } = verify;
+        again(config, &self.pool, &self.visitor, &self.flow, env.now, env.entropy)
     }
 
     /// Ends the exchange on a page.
-    fn fail(self, bench: &mut Bench<'_, '_>, failure: &SignInFailure) -> Step {
-        let again = self.again(bench);
-        let (response, event) = failed(bench.config, failure, &self.visitor, &again);
-        Step::Done(self.streams, response, event)
+    fn fail(self, verify: &mut VerifyContext<'_, '_>, failure: &SignInFailure) -> ExchangeStep {
+        let again = self.again(verify);
+        let (response, event) = failed(verify.config, failure, &self.visitor, &again);
+        ExchangeStep::Done(self.streams, response, event)
     }
 }

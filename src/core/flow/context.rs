@@ -1,11 +1,11 @@
 //! A request as the stories see it, and the person who sends it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cognito::identity::{Identity, join_roles};
 use crate::cognito::pool::Pool;
 use crate::config::Config;
-use crate::decision::{Asked, Names};
+use crate::decision::{AccessUser, Attempt};
 use crate::http::client::Client;
 use crate::http::cookie::Cookies;
 use crate::http::origin::Origin;
@@ -17,9 +17,9 @@ use crate::session::{CookieStore, Session};
 use crate::time::UnixTime;
 
 /// A request, and what is known of it before any story begins.
-pub struct Visit<'a> {
+pub struct RequestContext<'a> {
     /// Which stream it came by, and how long it has waited.
-    pub asked: Asked,
+    pub attempt: Attempt,
     /// The configuration.
     pub config: &'a Config,
     /// The request itself.
@@ -33,12 +33,12 @@ pub struct Visit<'a> {
     /// The host that the request asks for, whatever the browser sees.
     pub host: &'a str,
     /// The pools that may be signed in at under that host; one at least.
-    pub pools: &'a [Rc<Pool>],
+    pub pools: &'a [Arc<Pool>],
     /// The time.
     pub now: UnixTime,
 }
 
-impl<'a> Visit<'a> {
+impl<'a> RequestContext<'a> {
     /// Names this request in the log and on pages: Envoy's request id.
     pub fn reference(&self) -> String {
         reference(self.request)
@@ -55,7 +55,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The session that the request carries. Where it carries one of each of several pools, the latest.
-    pub fn session(&self) -> Option<(&'a Rc<Pool>, Session)> {
+    pub fn session(&self) -> Option<(&'a Arc<Pool>, Session)> {
         let sessions = self.pools.iter().filter_map(|pool| {
             let session = self.store(pool).session(&self.cookies, self.now)?;
             Some((pool, session))
@@ -70,7 +70,7 @@ impl<'a> Visit<'a> {
         let mut gone = Vec::new();
         for other in self.pools {
             gone.extend(self.store(other).leftovers(&self.cookies));
-            if other.number == pool.number {
+            if other.index == pool.index {
                 continue;
             }
             let cookies = &other.cookies;
@@ -88,13 +88,13 @@ impl<'a> Visit<'a> {
 #[derive(Clone, Debug)]
 pub struct Person {
     /// Where they have their account.
-    pub pool: Rc<Pool>,
+    pub pool: Arc<Pool>,
     /// Who they are.
-    pub identity: Rc<Identity>,
+    pub identity: Arc<Identity>,
     /// The headers that say so upstream.
     pub headers: SharedHeaders,
     /// What the access log calls them.
-    pub names: Rc<Names>,
+    pub names: Arc<AccessUser>,
     /// When they will need to sign in again, or have another token.
     pub until: UnixTime,
     /// Whether a bearer token says so, rather than a session.
@@ -104,22 +104,22 @@ pub struct Person {
 impl Person {
     /// A person, with the headers that say who it is: with `tokens`, where those go upstream.
     pub fn new(
-        pool: &Rc<Pool>,
-        identity: Rc<Identity>,
+        pool: &Arc<Pool>,
+        identity: Arc<Identity>,
         tokens: &SessionTokens,
         until: UnixTime,
         config: &Config,
     ) -> Self {
-        let names = Names {
+        let names = AccessUser {
             user: identity.username.clone().unwrap_or_default(),
             subject: identity.subject.clone(),
             roles: join_roles(&identity.roles, ','),
         };
         let headers = config.headers.render(&identity).map(owned).collect();
         let person = Self {
-            pool: Rc::clone(pool),
-            headers: Rc::new(headers),
-            names: Rc::new(names),
+            pool: Arc::clone(pool),
+            headers: Arc::new(headers),
+            names: Arc::new(names),
             identity,
             until,
             by_bearer_token: false,
@@ -132,7 +132,7 @@ impl Person {
     pub fn with_tokens(mut self, tokens: &SessionTokens, config: &Config) -> Self {
         if config.headers.forwards_tokens() {
             let tokens = config.headers.render_tokens(tokens).map(owned);
-            Rc::make_mut(&mut self.headers).extend(tokens);
+            Arc::make_mut(&mut self.headers).extend(tokens);
         }
         self
     }

@@ -4,12 +4,12 @@
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::{Entropy, NoEntropy};
-use crate::flow::context::Visit;
+use crate::flow::context::RequestContext;
 use crate::http::{Response, format_query};
 use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::session::return_to::ReturnTo;
-use crate::session::{CookieStore, Flow, FlowId};
+use crate::session::{CookieStore, FlowId, PendingSignIn};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
@@ -47,13 +47,13 @@ impl From<ReturnTo> for Destination {
 
 impl Destination {
     /// Where a request itself goes.
-    pub fn of_request(visit: &Visit<'_>) -> Self {
-        let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+    pub fn of_request(ctx: &RequestContext<'_>) -> Self {
+        let here = ReturnTo::parse(ctx.request.target(), &ctx.config.paths);
         here.unwrap_or_else(ReturnTo::start_page).into()
     }
 
     /// Where a sign-in leads.
-    pub fn of_flow(flow: &Flow, config: &Config) -> Self {
+    pub fn of_flow(flow: &PendingSignIn, config: &Config) -> Self {
         let target = ReturnTo::parse(flow.return_to.as_bytes(), &config.paths);
         let is_shortened = flow.is_shortened;
         Self { is_shortened, ..target.unwrap_or_else(ReturnTo::start_page).into() }
@@ -126,10 +126,10 @@ pub struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     /// For what is answered to a request. `freed` is how much of it goes with the answer.
-    pub fn of_visit(visit: &Visit<'a>, pool: &'a Pool, freed: usize) -> Self {
-        let rest = visit.request.size().saturating_sub(visit.request.target().len() + freed);
+    pub fn of_visit(ctx: &RequestContext<'a>, pool: &'a Pool, freed: usize) -> Self {
+        let rest = ctx.request.size().saturating_sub(ctx.request.target().len() + freed);
         let room = MAX_REQUEST.saturating_sub(rest);
-        Self { store: visit.store(pool), room, reference: visit.reference(), now: visit.now }
+        Self { store: ctx.store(pool), room, reference: ctx.reference(), now: ctx.now }
     }
 
     /// For what takes the place of a sign-in's own cookies, once its request is gone from view.
@@ -145,7 +145,7 @@ impl<'a> Keeper<'a> {
     pub fn keep(
         &self,
         id: &FlowId,
-        flow: &mut Flow,
+        flow: &mut PendingSignIn,
         destination: &Destination,
         entropy: &mut dyn Entropy,
         log: &mut Vec<Event>,
@@ -169,7 +169,7 @@ impl<'a> Keeper<'a> {
     fn cookies(
         &self,
         id: &FlowId,
-        flow: &mut Flow,
+        flow: &mut PendingSignIn,
         destination: &Destination,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Vec<String>>, NoEntropy> {
@@ -192,7 +192,8 @@ impl<'a> Keeper<'a> {
         }
         if !destination.fits_into(max)
             && let Ok(id) = FlowId::random(entropy)
-            && let Ok(cookies) = self.keep(&id, &mut Flow::offered(self.now), destination, entropy, log)
+            && let Ok(cookies) =
+                self.keep(&id, &mut PendingSignIn::offered(self.now), destination, entropy, log)
         {
             return Link { cookies, ..Link::offering(destination, max, id.as_str()) };
         }
@@ -242,16 +243,16 @@ impl Link {
 /// Deletes flow cookies, so that the new one is at most the fifth: what is over or doesn't open, and then the oldest.
 /// Gives the `Set-Cookie` values, and how many bytes of the request that is. Where cookies are shared over a domain,
 /// those that don't open may be another app's, and are left to expire.
-pub fn make_room(visit: &Visit<'_>) -> (Vec<String>, usize) {
+pub fn make_room(ctx: &RequestContext<'_>) -> (Vec<String>, usize) {
     let (mut gone, mut freed) = (Vec::new(), 0);
     let mut alive: Vec<(UnixTime, &Pool, FlowId)> = Vec::new();
-    for pool in visit.pools {
-        let store = visit.store(pool);
-        for id in pool.cookies.flow_ids(&visit.cookies) {
-            match store.flow(&visit.cookies, &id) {
-                Some(flow) if flow.is_alive(visit.now) => alive.push((flow.started_at, pool, id)),
+    for pool in ctx.pools {
+        let store = ctx.store(pool);
+        for id in pool.cookies.flow_ids(&ctx.cookies) {
+            match store.flow(&ctx.cookies, &id) {
+                Some(flow) if flow.is_alive(ctx.now) => alive.push((flow.started_at, pool, id)),
                 None if pool.cookies.attributes.domain.is_some() => {}
-                _ => freed += pool.cookies.end_flow(&visit.cookies, &id, &mut gone),
+                _ => freed += pool.cookies.end_flow(&ctx.cookies, &id, &mut gone),
             }
         }
     }
@@ -259,7 +260,7 @@ pub fn make_room(visit: &Visit<'_>) -> (Vec<String>, usize) {
         let oldest = alive.iter().enumerate().min_by_key(|(_, (started_at, ..))| *started_at);
         let Some((oldest, _)) = oldest else { break };
         let (_, pool, id) = alive.remove(oldest);
-        freed += pool.cookies.end_flow(&visit.cookies, &id, &mut gone);
+        freed += pool.cookies.end_flow(&ctx.cookies, &id, &mut gone);
     }
     (gone, freed)
 }

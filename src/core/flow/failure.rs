@@ -6,11 +6,11 @@ use crate::config::Config;
 use crate::flow::destination::Link;
 use crate::http::Response;
 use crate::oidc::authorization::NoAuthorizationResponse;
-use crate::oidc::jwt::TokenFault;
-use crate::oidc::token::{OAuthError, TokenError};
+use crate::oidc::jwt::JwtError;
+use crate::oidc::token::{OAuthError, TokenEndpointError};
 use crate::pages::messages::{self, Words};
 use crate::pages::page::Page;
-use crate::session::NotKept;
+use crate::session::StoreError;
 use crate::telemetry::event::{Event, Level};
 
 /// Why a sign-in failed.
@@ -30,15 +30,15 @@ pub enum SignInFailure {
         description: String,
     },
     /// The token endpoint gave no tokens.
-    Token(TokenError),
+    Token(TokenEndpointError),
     /// The ID token isn't good.
-    IdToken(TokenFault),
+    IdToken(JwtError),
     /// The attributes that the ID token lacks can't be had.
     Attributes(AttributesError),
     /// There is no key set to verify it with, and none came in time.
     KeysMissing,
     /// Browsers wouldn't keep the session.
-    NotKept(NotKept),
+    StoreError(StoreError),
     /// Too many sign-ins at once.
     Busy,
     /// The host has no randomness.
@@ -54,7 +54,7 @@ impl SignInFailure {
         let address = again.below(&config.paths.sign_in);
         let page = match self {
             // That won't help before somebody has mended it.
-            Self::NotKept(_) => page.link(messages::TRY_AGAIN, &address),
+            Self::StoreError(_) => page.link(messages::TRY_AGAIN, &address),
             _ => page.action(messages::TRY_AGAIN, &address),
         };
         let response = page.reference(reference).into_response().with_cookies(again.cookies.iter().cloned());
@@ -67,26 +67,26 @@ impl SignInFailure {
             Self::FlowUnknown => (400, messages::FLOW_UNKNOWN),
             Self::AlreadyFinished => (400, messages::ALREADY_FINISHED),
             Self::Provider { .. } => (401, messages::TURNED_DOWN),
-            Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
+            Self::Token(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => {
                 (401, messages::SIGN_IN_EXPIRED)
             }
-            Self::Token(TokenError::TimedOut) | Self::Attributes(AttributesError::TimedOut) => {
+            Self::Token(TokenEndpointError::TimedOut) | Self::Attributes(AttributesError::TimedOut) => {
                 (504, messages::SERVICE_SLOW)
             }
-            Self::Token(TokenError::Unavailable(_))
+            Self::Token(TokenEndpointError::Unavailable(_))
             | Self::Attributes(AttributesError::Unavailable(_))
             | Self::KeysMissing => (503, messages::SERVICE_AWAY),
-            Self::Token(TokenError::NotDispatched)
+            Self::Token(TokenEndpointError::NotDispatched)
             | Self::Attributes(AttributesError::NotDispatched)
-            | Self::NotKept(NotKept::NoEntropy)
+            | Self::StoreError(StoreError::NoEntropy)
             | Self::Busy
             | Self::NoEntropy => (503, messages::NOT_NOW),
-            Self::Token(TokenError::Refused { .. } | TokenError::Nonsense(_))
-            | Self::Attributes(AttributesError::Refused(_) | AttributesError::Nonsense(_)) => {
+            Self::Token(TokenEndpointError::Refused { .. } | TokenEndpointError::InvalidResponse(_))
+            | Self::Attributes(AttributesError::Refused(_) | AttributesError::InvalidResponse(_)) => {
                 (502, messages::SET_UP_WRONGLY)
             }
             Self::IdToken(_) | Self::Attributes(AttributesError::Subject) => (401, messages::NOT_TRUSTED),
-            Self::NotKept(_) => (431, messages::TOO_MUCH_DATA),
+            Self::StoreError(_) => (431, messages::TOO_MUCH_DATA),
         }
     }
 
@@ -103,17 +103,17 @@ impl SignInFailure {
             Self::FlowUnknown => "flow_unknown",
             Self::AlreadyFinished => "already_finished",
             Self::Provider { .. } => "provider_error",
-            Self::Token(TokenError::Refused { code, .. }) => code.code(),
-            Self::Token(TokenError::Unavailable(_)) => "token_unavailable",
-            Self::Token(TokenError::TimedOut) => "token_timeout",
-            Self::Token(TokenError::NotDispatched) => "cluster_missing",
-            Self::Token(TokenError::Nonsense(_)) => "token_nonsense",
+            Self::Token(TokenEndpointError::Refused { code, .. }) => code.code(),
+            Self::Token(TokenEndpointError::Unavailable(_)) => "token_unavailable",
+            Self::Token(TokenEndpointError::TimedOut) => "token_timeout",
+            Self::Token(TokenEndpointError::NotDispatched) => "cluster_missing",
+            Self::Token(TokenEndpointError::InvalidResponse(_)) => "token_nonsense",
             Self::IdToken(error) => error.reason(),
             Self::Attributes(error) => error.reason(),
             Self::KeysMissing => "keys_missing",
-            Self::NotKept(NotKept::NoEntropy) | Self::NoEntropy => "no_entropy",
-            Self::NotKept(NotKept::IdentityTooLarge(_)) => "identity_too_large",
-            Self::NotKept(NotKept::TokensTooLarge(_)) => "tokens_too_large",
+            Self::StoreError(StoreError::NoEntropy) | Self::NoEntropy => "no_entropy",
+            Self::StoreError(StoreError::IdentityTooLarge(_)) => "identity_too_large",
+            Self::StoreError(StoreError::TokensTooLarge(_)) => "tokens_too_large",
             Self::Busy => "busy",
         }
     }
@@ -127,20 +127,22 @@ impl SignInFailure {
             Self::Provider { code, description } => {
                 event = event.with("error", code).with("description", description);
             }
-            Self::Token(TokenError::Refused { description, .. }) if !description.is_empty() => {
+            Self::Token(TokenEndpointError::Refused { description, .. }) if !description.is_empty() => {
                 event = event.with("description", description);
             }
-            Self::Token(TokenError::Unavailable(status) | TokenError::Nonsense(status)) => {
+            Self::Token(
+                TokenEndpointError::Unavailable(status) | TokenEndpointError::InvalidResponse(status),
+            ) => {
                 event = event.with("status", status.to_string());
             }
             Self::Attributes(
                 AttributesError::Unavailable(status)
                 | AttributesError::Refused(status)
-                | AttributesError::Nonsense(status),
+                | AttributesError::InvalidResponse(status),
             ) => {
                 event = event.with("status", status.to_string());
             }
-            Self::NotKept(NotKept::IdentityTooLarge(size) | NotKept::TokensTooLarge(size)) => {
+            Self::StoreError(StoreError::IdentityTooLarge(size) | StoreError::TokensTooLarge(size)) => {
                 event = event.with("bytes", size.to_string());
             }
             _ => {}
@@ -154,8 +156,8 @@ impl SignInFailure {
     const fn level(&self) -> Level {
         match self {
             Self::BadCallback(_) | Self::FlowUnknown | Self::AlreadyFinished => Level::Info,
-            Self::Token(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => Level::Warn,
-            Self::Token(TokenError::Refused { .. } | TokenError::NotDispatched)
+            Self::Token(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => Level::Warn,
+            Self::Token(TokenEndpointError::Refused { .. } | TokenEndpointError::NotDispatched)
             | Self::Attributes(AttributesError::Refused(_) | AttributesError::NotDispatched)
             | Self::NoEntropy => Level::Error,
             _ => Level::Warn,
@@ -172,54 +174,56 @@ impl SignInFailure {
                 _ => return None,
             },
             Self::Token(error) => match error {
-                TokenError::Refused { code: OAuthError::InvalidClient, .. } => {
+                TokenEndpointError::Refused { code: OAuthError::InvalidClient, .. } => {
                     "`client_id` or `client_secret` is wrong"
                 }
-                TokenError::Refused { code: OAuthError::UnauthorizedClient, .. } => {
+                TokenEndpointError::Refused { code: OAuthError::UnauthorizedClient, .. } => {
                     "is the callback URL registered letter for letter, and the authorization code grant allowed?"
                 }
-                TokenError::Refused { code: OAuthError::InvalidGrant, .. } => {
+                TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. } => {
                     "a code used twice or expired; or the client can't read every attribute behind a scope (`email` needs email and email_verified)"
                 }
-                TokenError::Refused { code: OAuthError::InvalidScope, .. } => {
+                TokenEndpointError::Refused { code: OAuthError::InvalidScope, .. } => {
                     "`scopes` has one that doesn't exist"
                 }
-                TokenError::Unavailable(503) => {
+                TokenEndpointError::Unavailable(503) => {
                     "Envoy answers 503 itself where the cluster `clusters.domain` has no healthy host; check its address, TLS and SNI"
                 }
-                TokenError::NotDispatched => {
+                TokenEndpointError::NotDispatched => {
                     "the cluster in `clusters.domain` is missing, has no hosts, or its circuit breaker is open"
                 }
-                TokenError::Nonsense(_) => "does `clusters.domain` lead to the user pool's domain?",
+                TokenEndpointError::InvalidResponse(_) => {
+                    "does `clusters.domain` lead to the user pool's domain?"
+                }
                 _ => return None,
             },
-            Self::IdToken(TokenFault::Expired | TokenFault::NotYetValid) => {
+            Self::IdToken(JwtError::Expired | JwtError::NotYetValid) => {
                 "a clock is off by more than a minute: this machine's, most likely"
             }
-            Self::IdToken(TokenFault::Issuer) => {
+            Self::IdToken(JwtError::Issuer) => {
                 "does `user_pool_id` fit the domain? With an updated issuer, set `endpoints.issuer`"
             }
-            Self::IdToken(TokenFault::Audience) => "the tokens are for another app client than `client_id`",
-            Self::IdToken(TokenFault::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
-            Self::IdToken(TokenFault::NonceMissing) => {
+            Self::IdToken(JwtError::Audience) => "the tokens are for another app client than `client_id`",
+            Self::IdToken(JwtError::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
+            Self::IdToken(JwtError::NonceMissing) => {
                 "the ID token has no nonce: not Cognito's. For emulators see docs/emulators.md"
             }
-            Self::IdToken(TokenFault::Nonce) => {
+            Self::IdToken(JwtError::Nonce) => {
                 "the ID token is of another sign-in: its code wasn't meant for this browser"
             }
-            Self::IdToken(TokenFault::TokenUseMissing) => {
+            Self::IdToken(JwtError::TokenUseMissing) => {
                 "the ID token has no token_use: not Cognito's. Other providers are not supported"
             }
-            Self::IdToken(TokenFault::TokenUse) => {
+            Self::IdToken(JwtError::TokenUse) => {
                 "the token endpoint sent another kind of token as the ID token"
             }
-            Self::IdToken(TokenFault::Algorithm | TokenFault::KeyIdMissing | TokenFault::Malformed) => {
+            Self::IdToken(JwtError::Algorithm | JwtError::KeyIdMissing | JwtError::Malformed) => {
                 "Cognito sends a JWT with `kid`, signed by RS256: does `clusters.domain` lead to Cognito?"
             }
-            Self::IdToken(TokenFault::Signature) => {
+            Self::IdToken(JwtError::Signature) => {
                 "signed by another key of that `kid`: does `clusters.idp` lead to the issuer of this pool?"
             }
-            Self::IdToken(TokenFault::AccessTokenHash | TokenFault::Subject) => {
+            Self::IdToken(JwtError::AccessTokenHash | JwtError::Subject) => {
                 "not as Cognito sends it: does `clusters.domain` lead to Cognito?"
             }
             Self::Attributes(AttributesError::Refused(_)) => {
@@ -228,11 +232,11 @@ impl SignInFailure {
             Self::Attributes(AttributesError::NotDispatched) => {
                 "userInfo is called through the cluster in `clusters.domain`, GetUser through that in `clusters.idp`; one is missing, has no hosts, or its circuit breaker is open"
             }
-            Self::Attributes(AttributesError::Nonsense(_)) => {
+            Self::Attributes(AttributesError::InvalidResponse(_)) => {
                 "does the cluster that attributes are asked through lead to Cognito?"
             }
             Self::KeysMissing => "the key set can't be fetched; check the cluster in `clusters.idp`",
-            Self::NotKept(NotKept::IdentityTooLarge(_)) => {
+            Self::StoreError(StoreError::IdentityTooLarge(_)) => {
                 "the identity needs more than a browser's 4,096 bytes; drop roles or `headers.claims`"
             }
             _ => return None,

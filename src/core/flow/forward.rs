@@ -2,22 +2,22 @@
 //! there and on the way back.
 
 use std::borrow::Cow;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cognito::identity::headers::IdentityHeaders;
 use crate::config::Config;
-use crate::flow::context::{Person, Visit};
+use crate::flow::context::{Person, RequestContext};
 use crate::http::RequestEdits;
 use crate::http::cookie::set_name;
 
 /// How a request is changed before it goes upstream.
-pub fn edits(visit: &Visit<'_>, person: Option<&Person>) -> RequestEdits {
+pub fn edits(ctx: &RequestContext<'_>, person: Option<&Person>) -> RequestEdits {
     let mut edits = RequestEdits {
-        remove: spoofed(visit.request.names(), &visit.config.headers),
-        identity: person.map(|person| Rc::clone(&person.headers)),
+        remove: spoofed(ctx.request.names(), &ctx.config.headers),
+        identity: person.map(|person| Arc::clone(&person.headers)),
         ..RequestEdits::default()
     };
-    strip_cookies(visit, &mut edits);
+    strip_cookies(ctx, &mut edits);
     edits
 }
 
@@ -42,10 +42,10 @@ pub fn kept_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Takes our cookies out of every `cookie` header; the other cookies stay byte for byte.
-fn strip_cookies(visit: &Visit<'_>, edits: &mut RequestEdits) {
+fn strip_cookies(ctx: &RequestContext<'_>, edits: &mut RequestEdits) {
     // Those of pools of other hosts too: a client may have made them up.
-    let ours = |name: &[u8]| visit.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
-    let Some(mut left) = visit.cookies.without(ours) else { return };
+    let ours = |name: &[u8]| ctx.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
+    let Some(mut left) = ctx.cookies.without(ours) else { return };
     let headers = left.len();
     left.retain(|left| !left.is_empty());
     let set = left.into_iter().map(|left| ("cookie".to_owned(), left));

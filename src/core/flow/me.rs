@@ -4,15 +4,15 @@ use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde_json::{Map, Value, json};
 
 use crate::cognito::identity::{Shown, join_roles};
-use crate::flow::context::{Person, Visit};
+use crate::flow::context::{Person, RequestContext};
 use crate::http::Response;
 use crate::http::client::wants_json;
 use crate::pages::messages;
 use crate::pages::page::Page;
 
 /// Answers the path for somebody who is signed in.
-pub fn me(visit: &Visit<'_>, person: &Person) -> Response {
-    if !visit.client().shows_pages() || wants_json(visit.request) {
+pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
+    if !ctx.client().shows_pages() || wants_json(ctx.request) {
         return Response::json(200, &as_json(person));
     }
     let identity = &person.identity;
@@ -36,9 +36,9 @@ pub fn me(visit: &Visit<'_>, person: &Person) -> Response {
     let label = &person.pool.label;
     fact(messages::SIGNED_IN_WITH, (!label.is_empty()).then(|| label.clone()).into_iter().collect());
     fact(messages::SIGNED_IN_UNTIL, vec![format_utc(person.until.secs())]);
-    Page::new(&visit.config.pages, 200, messages::MY_IDENTITY)
+    Page::new(&ctx.config.pages, 200, messages::MY_IDENTITY)
         .facts(facts)
-        .action(messages::SIGN_OUT, &visit.config.paths.sign_out)
+        .action(messages::SIGN_OUT, &ctx.config.paths.sign_out)
         .into_response()
 }
 

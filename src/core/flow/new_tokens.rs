@@ -2,33 +2,35 @@
 //! verified, which may take a key set that is yet to come, and the attributes it lacks are asked for, where
 //! the configuration wants them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cognito::attributes::{Attributes, AttributesError};
+use crate::cognito::attributes::{AttributesError, UserAttributes};
 use crate::cognito::identity::Identity;
 use crate::cognito::identity::headers::Source;
 use crate::cognito::pool::Pool;
 use crate::config::Config;
-use crate::decision::Surroundings;
+use crate::decision::HostEnv;
 use crate::http::{Callout, CalloutResult};
 use crate::oidc::SessionTokens;
-use crate::oidc::jwt::{Claims, Expected, TokenFault, Whose, claimed_expiry, good_until, verify_id_token};
+use crate::oidc::jwt::{
+    Claims, Expected, ExpectedHolder, JwtError, claimed_expiry, good_until, verify_id_token,
+};
 use crate::oidc::token::TokenResponse;
-use crate::shared::key_sets::{KeyStores, Newer};
+use crate::shared::key_sets::{KeySetCaches, Newer};
 use crate::time::UnixTime;
 
 /// How long tokens wait for the key set at most.
 pub const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What turning new tokens into a session takes, beside the tokens.
-pub struct Bench<'b, 'a> {
+pub struct VerifyContext<'b, 'a> {
     /// The configuration.
     pub config: &'b Config,
     /// The key sets of all pools.
-    pub keys: &'b mut KeyStores,
+    pub keys: &'b mut KeySetCaches,
     /// What the host lends.
-    pub around: &'b mut Surroundings<'a>,
+    pub env: &'b mut HostEnv<'a>,
 }
 
 /// Tokens, not trusted yet.
@@ -55,17 +57,17 @@ pub enum Verdict {
     /// They are good, and this call brings what they lack.
     Ask(Callout),
     /// They are good.
-    Good(Box<News>),
+    Good(Box<VerifiedTokens>),
     /// They are not.
-    Bad(TokenFault),
+    Bad(JwtError),
     /// There is no key set, and none came in time.
     KeysMissing,
 }
 
 /// What new tokens tell, all of it verified.
-pub struct News {
+pub struct VerifiedTokens {
     /// Who it is.
-    pub identity: Rc<Identity>,
+    pub identity: Arc<Identity>,
     /// When the first of the tokens is over.
     pub expires_at: UnixTime,
     /// The tokens to keep. No refresh token where Cognito sent none.
@@ -85,15 +87,20 @@ impl NewTokens {
     }
 
     /// Verifies the ID token, if the keys are there.
-    pub fn verify(&mut self, whose: Whose<'_>, pool: &Pool, bench: &mut Bench<'_, '_>) -> Verdict {
+    pub fn verify(
+        &mut self,
+        whose: ExpectedHolder<'_>,
+        pool: &Pool,
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> Verdict {
         let (Stage::AwaitingKeys { deadline, unknown_to }, Some(keys)) =
-            (&mut self.stage, bench.keys.of(pool))
+            (&mut self.stage, verify.keys.of(pool))
         else {
             return Verdict::KeysMissing;
         };
-        let around = &*bench.around;
-        keys.adopt(around.shared);
-        let (out_of_patience, generation) = (around.now >= *deadline, keys.generation());
+        let env = &*verify.env;
+        keys.adopt(env.shared);
+        let (out_of_patience, generation) = (env.now >= *deadline, keys.generation());
         let expected = Expected {
             issuer: &pool.cognito.issuer,
             client_id: &pool.cognito.client_id,
@@ -102,32 +109,32 @@ impl NewTokens {
         };
         let verdict = keys.keys().map(|keys| {
             if *unknown_to == Some(generation) {
-                return Err(TokenFault::UnknownKey);
+                return Err(JwtError::UnknownKey);
             }
-            verify_id_token(&self.tokens.id_token, keys, &expected, around.now, around.rs256)
+            verify_id_token(&self.tokens.id_token, keys, &expected, env.now, env.rs256)
         });
         match verdict {
             None if out_of_patience => Verdict::KeysMissing,
             None => Verdict::Wait,
-            Some(Ok(claims)) => self.verified(claims, pool, bench),
-            Some(Err(TokenFault::UnknownKey)) if !out_of_patience => {
+            Some(Ok(claims)) => self.verified(claims, pool, verify),
+            Some(Err(JwtError::UnknownKey)) if !out_of_patience => {
                 *unknown_to = Some(generation);
-                match keys.ask_for_newer(around.now, around.shared) {
+                match keys.ask_for_newer(env.now, env.shared) {
                     Newer::Coming => Verdict::Wait,
-                    Newer::Throttled => Verdict::Bad(TokenFault::UnknownKey),
+                    Newer::Throttled => Verdict::Bad(JwtError::UnknownKey),
                 }
             }
             Some(Err(error)) => Verdict::Bad(error),
         }
     }
 
-    fn verified(&mut self, claims: Claims, pool: &Pool, bench: &Bench<'_, '_>) -> Verdict {
-        match Attributes::ask(&pool.cognito, &self.tokens.access_token) {
+    fn verified(&mut self, claims: Claims, pool: &Pool, verify: &VerifyContext<'_, '_>) -> Verdict {
+        match UserAttributes::ask(&pool.cognito, &self.tokens.access_token) {
             Some(callout) => {
                 self.stage = Stage::AwaitingAttributes(claims);
                 Verdict::Ask(callout)
             }
-            None => Verdict::Good(Box::new(self.news(&claims, None, pool, bench))),
+            None => Verdict::Good(Box::new(self.news(&claims, None, pool, verify))),
         }
     }
 
@@ -139,27 +146,27 @@ impl NewTokens {
         &self,
         result: &CalloutResult,
         pool: &Pool,
-        bench: &Bench<'_, '_>,
-    ) -> Result<News, AttributesError> {
+        verify: &VerifyContext<'_, '_>,
+    ) -> Result<VerifiedTokens, AttributesError> {
         let Stage::AwaitingAttributes(claims) = &self.stage else {
             return Err(AttributesError::Unavailable(0));
         };
-        let attributes = Attributes::read(pool.cognito.attributes_from, result, claims)?;
-        Ok(self.news(claims, Some(&attributes), pool, bench))
+        let attributes = UserAttributes::read(pool.cognito.attributes_from, result, claims)?;
+        Ok(self.news(claims, Some(&attributes), pool, verify))
     }
 
     fn news(
         &self,
         claims: &Claims,
-        attributes: Option<&Attributes>,
+        attributes: Option<&UserAttributes>,
         pool: &Pool,
-        bench: &Bench<'_, '_>,
-    ) -> News {
-        let headers = &bench.config.headers;
-        News {
-            identity: Rc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
-            expires_at: self.expires_at(claims, bench.around.now),
-            tokens: self.kept(bench.config),
+        verify: &VerifyContext<'_, '_>,
+    ) -> VerifiedTokens {
+        let headers = &verify.config.headers;
+        VerifiedTokens {
+            identity: Arc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
+            expires_at: self.expires_at(claims, verify.env.now),
+            tokens: self.kept(verify.config),
         }
     }
 

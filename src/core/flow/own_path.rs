@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::flow::context::Visit;
+use crate::flow::context::RequestContext;
 use crate::http::{Response, parse_query};
 
 /// One of our own paths.
@@ -23,14 +23,14 @@ pub enum OwnPath {
 impl OwnPath {
     /// Which of them a request asks for. Each has one spelling; others are left to the rules, which
     /// let nobody past who isn't signed in.
-    pub fn of(visit: &Visit<'_>) -> Option<Self> {
-        if is_callback(visit) {
+    pub fn of(ctx: &RequestContext<'_>) -> Option<Self> {
+        if is_callback(ctx) {
             return Some(Self::Callback);
         }
-        if visit.path.other_spelling().is_some() {
+        if ctx.path.other_spelling().is_some() {
             return None;
         }
-        let (path, paths) = (visit.path.canonical(), &visit.config.paths);
+        let (path, paths) = (ctx.path.canonical(), &ctx.config.paths);
         let all = [
             (&paths.sign_in, Self::SignIn),
             (&paths.sign_out, Self::SignOut),
@@ -53,15 +53,14 @@ impl OwnPath {
 
 /// The callback is the path that is registered at Cognito, letter for letter. Where that is the start page,
 /// an authorization response is told from a visit by its state.
-fn is_callback(visit: &Visit<'_>) -> bool {
-    let (target, callback) = (visit.request.target(), visit.config.paths.callback.as_bytes());
+fn is_callback(ctx: &RequestContext<'_>) -> bool {
+    let (target, callback) = (ctx.request.target(), ctx.config.paths.callback.as_bytes());
     let is_path = match target.strip_prefix(callback) {
         Some([] | [b'?', ..]) => true,
         Some([b'/'] | [b'/', b'?', ..]) => callback != b"/",
         _ => false,
     };
-    is_path
-        && (callback != b"/" || parse_query(visit.request.query()).iter().any(|(name, _)| name == "state"))
+    is_path && (callback != b"/" || parse_query(ctx.request.query()).iter().any(|(name, _)| name == "state"))
 }
 
 /// `405` for a method that one of our own paths doesn't take.

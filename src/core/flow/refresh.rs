@@ -1,25 +1,25 @@
 //! Refreshing a session: new tokens, verified and added to like those of a sign-in, and new cookies.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::attributes::AttributesError;
 use crate::cognito::pool::Pool;
 use crate::cognito::user_pool::AttributesFrom;
-use crate::decision::Watch;
-use crate::flow::context::Visit;
-use crate::flow::new_tokens::{Bench, KEYS_PATIENCE, NewTokens, News, Verdict};
+use crate::decision::RefreshId;
+use crate::flow::context::RequestContext;
+use crate::flow::new_tokens::{KEYS_PATIENCE, NewTokens, Verdict, VerifiedTokens, VerifyContext};
 use crate::http::cookie::Cookies;
 use crate::http::{Callout, CalloutResult};
-use crate::oidc::jwt::{TokenFault, Whose};
-use crate::oidc::token::{OAuthError, TokenError, parse_token_response};
+use crate::oidc::jwt::{ExpectedHolder, JwtError};
+use crate::oidc::token::{OAuthError, TokenEndpointError, parse_token_response};
 use crate::oidc::{RefreshToken, SessionTokens};
-use crate::session::{CookieStore, NotKept, Session};
+use crate::session::{CookieStore, Session, StoreError};
 use crate::telemetry::event::{Event, Level};
 
 /// A session whose tokens are being replaced.
 pub struct Refresh {
-    pool: Rc<Pool>,
+    pool: Arc<Pool>,
     session: Session,
     host: String,
     refresh_token: RefreshToken,
@@ -35,17 +35,17 @@ enum Stage {
 }
 
 /// Where a refresh has got to.
-pub enum Progress {
+pub enum RefreshStep {
     /// It goes on waiting for keys.
     Wait(Box<Refresh>),
     /// It goes on with this call.
     Call(Box<Refresh>, Callout),
     /// It has come to an end.
-    Ended(Rc<Pool>, Box<Session>, Ending),
+    Ended(Arc<Pool>, Box<Session>, RefreshOutcome),
 }
 
 /// How a refresh ended.
-pub enum Ending {
+pub enum RefreshOutcome {
     /// New cookies; with the refresh token in them, should the person have signed out meanwhile.
     Renewed {
         /// `Set-Cookie` values.
@@ -56,7 +56,7 @@ pub enum Ending {
         trouble: Option<&'static str>,
     },
     /// Cognito can't be reached, is slow, or is throttling.
-    Outage(&'static str),
+    Unavailable(&'static str),
     /// Cognito won't, or what it sent can't be trusted. The session lasts until its tokens expire.
     Refused(&'static str),
 }
@@ -65,22 +65,22 @@ impl Refresh {
     /// A refresh of `session`, whose cookies are `cookies`, and the call that it begins with. `None` where
     /// there is no refresh token of that session.
     pub fn begin(
-        visit: &Visit<'_>,
-        pool: &Rc<Pool>,
+        ctx: &RequestContext<'_>,
+        pool: &Arc<Pool>,
         session: &Session,
         cookies: &Cookies<'_>,
     ) -> Option<(Self, Callout)> {
-        let refresh_token = visit.store(pool).session_tokens(cookies, Some(session.id))?.refresh?;
+        let refresh_token = ctx.store(pool).session_tokens(cookies, Some(session.id))?.refresh?;
         let cognito = &pool.cognito;
         let caller = cognito.caller(cognito.timeouts.token);
         let callout = caller.refresh(&cognito.endpoints.token, &refresh_token);
         let refresh = Self {
-            pool: Rc::clone(pool),
+            pool: Arc::clone(pool),
             session: session.clone(),
-            host: visit.origin.host().to_owned(),
+            host: ctx.origin.host().to_owned(),
             refresh_token,
             token_parts: pool.cookies.token_parts(cookies),
-            leftovers: visit.store(pool).leftovers(cookies),
+            leftovers: ctx.store(pool).leftovers(cookies),
             stage: Stage::Asking,
         };
         Some((refresh, callout))
@@ -97,8 +97,8 @@ impl Refresh {
     }
 
     /// What those wait for who wait for it.
-    pub const fn watch(&self) -> Watch {
-        Watch::of(&self.session)
+    pub const fn watch(&self) -> RefreshId {
+        RefreshId::of(&self.session)
     }
 
     /// How long a refresh may take in all; nobody else begins one before that.
@@ -112,48 +112,52 @@ impl Refresh {
     }
 
     /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
-    pub fn handle_answer(mut self: Box<Self>, result: &CalloutResult, bench: &mut Bench<'_, '_>) -> Progress {
+    pub fn handle_answer(
+        mut self: Box<Self>,
+        result: &CalloutResult,
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> RefreshStep {
         if let Stage::Verifying(new) = &self.stage {
-            let ending = match new.handle_attributes(result, &self.pool, bench) {
-                Ok(news) => self.renewed(news, None, bench),
-                Err(error) => self.without_attributes(new, error, bench),
+            let ending = match new.handle_attributes(result, &self.pool, verify) {
+                Ok(news) => self.renewed(news, None, verify),
+                Err(error) => self.without_attributes(new, error, verify),
             };
             return self.ended(ending);
         }
         let ending = match parse_token_response(result) {
             Ok(tokens) => {
-                self.stage = Stage::Verifying(NewTokens::new(tokens, bench.around.now));
-                return self.verify(bench);
+                self.stage = Stage::Verifying(NewTokens::new(tokens, verify.env.now));
+                return self.verify(verify);
             }
-            Err(TokenError::Refused { code: OAuthError::InvalidGrant, .. }) => {
-                Ending::Refused("invalid_grant")
+            Err(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => {
+                RefreshOutcome::Refused("invalid_grant")
             }
             // Only `invalid_grant` speaks of the session; all else is somebody's mistake that may be mended.
-            Err(TokenError::Refused { code, .. }) => Ending::Outage(code.code()),
-            Err(TokenError::Unavailable(_)) => Ending::Outage("token_unavailable"),
-            Err(TokenError::TimedOut) => Ending::Outage("token_timeout"),
-            Err(TokenError::NotDispatched) => Ending::Outage("cluster_missing"),
-            Err(TokenError::Nonsense(_)) => Ending::Outage("token_nonsense"),
+            Err(TokenEndpointError::Refused { code, .. }) => RefreshOutcome::Unavailable(code.code()),
+            Err(TokenEndpointError::Unavailable(_)) => RefreshOutcome::Unavailable("token_unavailable"),
+            Err(TokenEndpointError::TimedOut) => RefreshOutcome::Unavailable("token_timeout"),
+            Err(TokenEndpointError::NotDispatched) => RefreshOutcome::Unavailable("cluster_missing"),
+            Err(TokenEndpointError::InvalidResponse(_)) => RefreshOutcome::Unavailable("token_nonsense"),
         };
         self.ended(ending)
     }
 
-    fn ended(self, ending: Ending) -> Progress {
-        Progress::Ended(self.pool, Box::new(self.session), ending)
+    fn ended(self, ending: RefreshOutcome) -> RefreshStep {
+        RefreshStep::Ended(self.pool, Box::new(self.session), ending)
     }
 
     /// Verifies the new ID token, if the keys are there; else waits for them.
-    pub fn verify(mut self: Box<Self>, bench: &mut Bench<'_, '_>) -> Progress {
-        let Stage::Verifying(new) = &mut self.stage else { return Progress::Wait(self) };
-        let whose = Whose::Subject(&self.session.identity.subject);
-        let ending = match new.verify(whose, &self.pool, bench) {
-            Verdict::Wait => return Progress::Wait(self),
-            Verdict::Ask(callout) => return Progress::Call(self, callout),
-            Verdict::KeysMissing => self.without_keys("keys_missing", bench),
+    pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> RefreshStep {
+        let Stage::Verifying(new) = &mut self.stage else { return RefreshStep::Wait(self) };
+        let whose = ExpectedHolder::Subject(&self.session.identity.subject);
+        let ending = match new.verify(whose, &self.pool, verify) {
+            Verdict::Wait => return RefreshStep::Wait(self),
+            Verdict::Ask(callout) => return RefreshStep::Call(self, callout),
+            Verdict::KeysMissing => self.without_keys("keys_missing", verify),
             // That says nothing against the session: a newer key set may know the key.
-            Verdict::Bad(error @ TokenFault::UnknownKey) => self.without_keys(error.reason(), bench),
-            Verdict::Bad(error) => Ending::Refused(error.reason()),
-            Verdict::Good(news) => self.renewed(*news, None, bench),
+            Verdict::Bad(error @ JwtError::UnknownKey) => self.without_keys(error.reason(), verify),
+            Verdict::Bad(error) => RefreshOutcome::Refused(error.reason()),
+            Verdict::Good(news) => self.renewed(*news, None, verify),
         };
         self.ended(ending)
     }
@@ -165,63 +169,70 @@ impl Refresh {
         &self,
         new: &NewTokens,
         error: AttributesError,
-        bench: &mut Bench<'_, '_>,
-    ) -> Ending {
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> RefreshOutcome {
         if !error.may_pass() {
-            return Ending::Refused(error.reason());
+            return RefreshOutcome::Refused(error.reason());
         }
-        let news = News {
-            identity: Rc::clone(&self.session.identity),
+        let news = VerifiedTokens {
+            identity: Arc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
-            tokens: new.kept(bench.config),
+            tokens: new.kept(verify.config),
         };
-        self.renewed(news, Some(error.reason()), bench)
+        self.renewed(news, Some(error.reason()), verify)
     }
 
     /// The new tokens can't be verified yet. Where a new refresh token is among them its predecessor is dead, so
     /// that one alone is kept; what it brings next must still be the same person's.
-    fn without_keys(&self, reason: &'static str, bench: &mut Bench<'_, '_>) -> Ending {
-        let Stage::Verifying(new) = &self.stage else { return Ending::Outage(reason) };
-        let Some(refresh) = new.kept(bench.config).refresh else { return Ending::Outage(reason) };
-        let news = News {
-            identity: Rc::clone(&self.session.identity),
+    fn without_keys(&self, reason: &'static str, verify: &mut VerifyContext<'_, '_>) -> RefreshOutcome {
+        let Stage::Verifying(new) = &self.stage else { return RefreshOutcome::Unavailable(reason) };
+        let Some(refresh) = new.kept(verify.config).refresh else {
+            return RefreshOutcome::Unavailable(reason);
+        };
+        let news = VerifiedTokens {
+            identity: Arc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
             tokens: SessionTokens { refresh: Some(refresh), id: None, access: None },
         };
-        self.renewed(news, Some(reason), bench)
+        self.renewed(news, Some(reason), verify)
     }
 
-    fn renewed(&self, mut news: News, trouble: Option<&'static str>, bench: &mut Bench<'_, '_>) -> Ending {
-        let around = &mut *bench.around;
-        let store = CookieStore::new(bench.config, &self.pool, &self.host);
+    fn renewed(
+        &self,
+        mut news: VerifiedTokens,
+        trouble: Option<&'static str>,
+        verify: &mut VerifyContext<'_, '_>,
+    ) -> RefreshOutcome {
+        let env = &mut *verify.env;
+        let store = CookieStore::new(verify.config, &self.pool, &self.host);
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
             // Sealed in whole seconds, and what tells this session from the one before it.
-            renewed_at: around.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
+            renewed_at: env.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
             expires_at: news.expires_at,
-            seen_at: around.now,
+            seen_at: env.now,
             identity: news.identity,
         };
         let refresh_token = news.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
-        match store.keep(&session, &news.tokens, &self.token_parts, around.now, around.entropy) {
+        match store.keep(&session, &news.tokens, &self.token_parts, env.now, env.entropy) {
             Ok(kept) => {
                 let cookies = self.leftovers.iter().cloned().chain(kept).collect();
-                Ending::Renewed { cookies, refresh_token, trouble }
+                RefreshOutcome::Renewed { cookies, refresh_token, trouble }
             }
-            Err(NotKept::IdentityTooLarge(_)) => Ending::Refused("identity_too_large"),
-            Err(NotKept::TokensTooLarge(_)) => Ending::Refused("tokens_too_large"),
-            Err(NotKept::NoEntropy) => Ending::Outage("no_entropy"),
+            Err(StoreError::IdentityTooLarge(_)) => RefreshOutcome::Refused("identity_too_large"),
+            Err(StoreError::TokensTooLarge(_)) => RefreshOutcome::Refused("tokens_too_large"),
+            Err(StoreError::NoEntropy) => RefreshOutcome::Unavailable("no_entropy"),
         }
     }
 }
 
-impl Ending {
+impl RefreshOutcome {
     /// The log line.
     pub fn event(&self, subject: &str) -> Event {
         let event = match self {
             Self::Renewed { trouble: None, .. } => Event::new(Level::Debug, "refresh.completed"),
-            Self::Renewed { trouble: Some(reason), .. } | Self::Outage(reason) => {
+            Self::Renewed { trouble: Some(reason), .. } | Self::Unavailable(reason) => {
                 Event::new(Level::Warn, "refresh.failed").with("reason", *reason)
             }
             Self::Refused(reason) => Event::new(Level::Info, "refresh.failed").with("reason", *reason),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::flow::context::{Person, Visit};
+use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::MAX_LINK;
 use crate::http::Response;
 use crate::http::client::Client;
@@ -11,8 +11,8 @@ use crate::pages::page::{Design, Page};
 use crate::session::return_to::ReturnTo;
 
 /// `403` for somebody whom signing in again wouldn't help; `person` is who it is, where that matters.
-pub fn forbidden(visit: &Visit<'_>, person: Option<&Person>) -> Response {
-    if !visit.client().shows_pages() {
+pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response {
+    if !ctx.client().shows_pages() {
         let response = Response::json(403, &json!({"error": "forbidden"}));
         return match person {
             // RFC 6750, section 3.1.
@@ -23,17 +23,17 @@ pub fn forbidden(visit: &Visit<'_>, person: Option<&Person>) -> Response {
         };
     }
     let words = if person.is_some() { messages::FORBIDDEN } else { messages::CLOSED };
-    let page = Page::saying(&visit.config.pages, 403, words);
+    let page = Page::saying(&ctx.config.pages, 403, words);
     let page = match person {
         Some(Person { identity, .. }) => {
             let name = identity.username.as_deref().or(identity.email.as_deref());
             page.text(&messages::signed_in_as(name.unwrap_or(&identity.subject)))
-                .action(messages::WHO_AM_I, &visit.config.paths.me)
-                .link(messages::SIGN_OUT, &visit.config.paths.sign_out)
+                .action(messages::WHO_AM_I, &ctx.config.paths.me)
+                .link(messages::SIGN_OUT, &ctx.config.paths.sign_out)
         }
         None => page,
     };
-    page.reference(&visit.reference()).into_response()
+    page.reference(&ctx.reference()).into_response()
 }
 
 /// `400` for a request whose path or host can't be decided upon.
@@ -46,18 +46,18 @@ pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
 
 /// `503` for somebody whom Cognito can't vouch for now because it can't be reached. A session is kept:
 /// they come back in when it can.
-pub fn unavailable(visit: &Visit<'_>) -> Response {
-    let client = visit.client();
+pub fn unavailable(ctx: &RequestContext<'_>) -> Response {
+    let client = ctx.client();
     let response = if client.shows_pages() {
-        let page = Page::saying(&visit.config.pages, 503, messages::UNAVAILABLE);
-        let here = ReturnTo::parse(visit.request.target(), &visit.config.paths);
+        let page = Page::saying(&ctx.config.pages, 503, messages::UNAVAILABLE);
+        let here = ReturnTo::parse(ctx.request.target(), &ctx.config.paths);
         let page = match here.filter(|_| client == Client::Navigation) {
             // Nothing is this very address.
             Some(here) if here.as_str().len() > MAX_LINK => page.action(messages::TRY_AGAIN, ""),
             Some(here) => page.action(messages::TRY_AGAIN, here.as_str()),
             None => page,
         };
-        page.reference(&visit.reference()).into_response()
+        page.reference(&ctx.reference()).into_response()
     } else {
         Response::json(503, &json!({"error": "temporarily_unavailable"}))
     };

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::flow::context::Visit;
+use crate::flow::context::RequestContext;
 use crate::http::client::{follows_redirects, is_cross_site, is_prefetch};
 use crate::http::{Callout, Response};
 use crate::pages::messages;
@@ -20,28 +20,28 @@ pub enum SignOut {
 }
 
 /// Answers the sign-out path.
-pub fn sign_out(visit: &Visit<'_>) -> SignOut {
-    let event = |name| Event::new(Level::Info, name).with("request_id", visit.reference());
-    if is_cross_site(visit.request, &visit.origin) || is_prefetch(visit.request) {
-        return SignOut::Refused(confirm(visit), event("sign_out.not_obeyed"));
+pub fn sign_out(ctx: &RequestContext<'_>) -> SignOut {
+    let event = |name| Event::new(Level::Info, name).with("request_id", ctx.reference());
+    if is_cross_site(ctx.request, &ctx.origin) || is_prefetch(ctx.request) {
+        return SignOut::Refused(confirm(ctx), event("sign_out.not_obeyed"));
     }
     let (mut revoke, mut gone) = (Vec::new(), Vec::new());
-    for pool in visit.pools {
-        let (cognito, store) = (&pool.cognito, visit.store(pool));
-        for token in store.refresh_tokens(&visit.cookies) {
+    for pool in ctx.pools {
+        let (cognito, store) = (&pool.cognito, ctx.store(pool));
+        for token in store.refresh_tokens(&ctx.cookies) {
             let caller = cognito.caller(cognito.timeouts.revoke);
             revoke.push(caller.revoke(&cognito.endpoints.revoke, &token));
         }
-        gone.extend(pool.cookies.clear(&visit.cookies));
-        gone.extend(store.leftovers(&visit.cookies));
+        gone.extend(pool.cookies.clear(&ctx.cookies));
+        gone.extend(store.leftovers(&ctx.cookies));
     }
-    SignOut::Obeyed(on_to(visit, leave(visit)).with_cookies(gone), revoke, event("sign_out"))
+    SignOut::Obeyed(on_to(ctx, leave(ctx)).with_cookies(gone), revoke, event("sign_out"))
 }
 
 /// A script can't follow a redirect to Cognito, and Cognito's own session would outlive it: so it is told where its
 /// page is to go.
-fn on_to(visit: &Visit<'_>, url: String) -> Response {
-    if follows_redirects(visit.request) {
+fn on_to(ctx: &RequestContext<'_>, url: String) -> Response {
+    if follows_redirects(ctx.request) {
         return Response::redirect(url);
     }
     Response::json(200, &json!({ "sign_out": url }))
@@ -49,32 +49,32 @@ fn on_to(visit: &Visit<'_>, url: String) -> Response {
 
 /// Where the browser goes: to the logout of the pool whose session it carries, be it over or not. Where
 /// several may be meant and none is known, there is none to log out of.
-fn leave(visit: &Visit<'_>) -> String {
-    let landing = format!("{}{}", visit.origin.url(), visit.config.paths.after_sign_out);
-    let lasting = visit.session().map(|(pool, _)| pool);
-    let left = || visit.pools.iter().find(|pool| visit.store(pool).session_id(&visit.cookies).is_some());
-    match (lasting.or_else(left), visit.pools) {
+fn leave(ctx: &RequestContext<'_>) -> String {
+    let landing = format!("{}{}", ctx.origin.url(), ctx.config.paths.after_sign_out);
+    let lasting = ctx.session().map(|(pool, _)| pool);
+    let left = || ctx.pools.iter().find(|pool| ctx.store(pool).session_id(&ctx.cookies).is_some());
+    match (lasting.or_else(left), ctx.pools) {
         (Some(pool), _) | (None, [pool]) => pool.cognito.logout_url(&landing),
         (None, _) => landing,
     }
 }
 
 /// What a script at another host than `public_url`'s hears: the page has to go there to be signed out.
-pub fn elsewhere(visit: &Visit<'_>) -> Response {
-    let address = visit.origin.url() + &visit.config.paths.sign_out;
+pub fn elsewhere(ctx: &RequestContext<'_>) -> Response {
+    let address = ctx.origin.url() + &ctx.config.paths.sign_out;
     Response::json(200, &json!({ "sign_out": address }))
 }
 
 /// Another site may ask, but only the person decides.
-fn confirm(visit: &Visit<'_>) -> Response {
-    Page::saying(&visit.config.pages, 403, messages::CONFIRM_SIGN_OUT)
-        .action(messages::SIGN_OUT, &visit.config.paths.sign_out)
+fn confirm(ctx: &RequestContext<'_>) -> Response {
+    Page::saying(&ctx.config.pages, 403, messages::CONFIRM_SIGN_OUT)
+        .action(messages::SIGN_OUT, &ctx.config.paths.sign_out)
         .into_response()
 }
 
 /// The signed-out page.
-pub fn signed_out(visit: &Visit<'_>) -> Response {
-    Page::saying(&visit.config.pages, 200, messages::SIGNED_OUT)
-        .action(messages::SIGN_IN_AGAIN, &visit.config.paths.sign_in)
+pub fn signed_out(ctx: &RequestContext<'_>) -> Response {
+    Page::saying(&ctx.config.pages, 200, messages::SIGNED_OUT)
+        .action(messages::SIGN_IN_AGAIN, &ctx.config.paths.sign_in)
         .into_response()
 }

@@ -112,7 +112,7 @@ pub enum SameSite {
 
 /// The attributes that all cookies of one configuration share.
 #[derive(Clone, Debug)]
-pub struct Attributes {
+pub struct CookieAttributes {
     /// `Domain`, to share the cookie over subdomains.
     pub domain: Option<String>,
     /// `Secure`.
@@ -122,7 +122,7 @@ pub struct Attributes {
     pub partitioned: bool,
 }
 
-impl Attributes {
+impl CookieAttributes {
     /// A `Set-Cookie` value that keeps a cookie for `max_age` seconds.
     pub fn set(&self, name: &str, value: &str, max_age: u64, same_site: SameSite) -> String {
         let domain = self.domain.as_deref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
@@ -200,17 +200,18 @@ mod tests {
 
     #[test]
     fn deleting_has_the_attributes_of_setting() {
-        let host = Attributes { domain: None, secure: true, partitioned: false };
+        let host = CookieAttributes { domain: None, secure: true, partitioned: false };
         assert_eq!(
             host.set("__Host-a", "v", 60, SameSite::Strict),
             "__Host-a=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict"
         );
-        let domain = Attributes { domain: Some("example.com".into()), secure: true, partitioned: false };
+        let domain =
+            CookieAttributes { domain: Some("example.com".into()), secure: true, partitioned: false };
         assert_eq!(
             domain.delete("__Secure-a", SameSite::Lax),
             "__Secure-a=; Path=/; Max-Age=0; Domain=example.com; HttpOnly; Secure; SameSite=Lax"
         );
-        let embedded = Attributes { domain: None, secure: true, partitioned: true };
+        let embedded = CookieAttributes { domain: None, secure: true, partitioned: true };
         assert_eq!(
             embedded.delete("__Host-a", SameSite::None),
             "__Host-a=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None; Partitioned"

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A request as the host read it: pseudo-headers first, names in lower case, values as raw bytes,
 /// because anything above 0x7F may stand in them.
@@ -158,7 +158,7 @@ pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
 }
 
 /// Headers that are the same for many requests.
-pub type SharedHeaders = Rc<Vec<(String, Vec<u8>)>>;
+pub type SharedHeaders = Arc<Vec<(String, Vec<u8>)>>;
 
 /// How a request is changed before it goes upstream, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -53,13 +53,13 @@ pub struct AuthorizationResponse {
     /// The state of the request it answers.
     pub state: Secret<String>,
     /// How it went.
-    pub outcome: Outcome,
+    pub outcome: AuthorizationOutcome,
     issuer: Option<String>,
 }
 
 /// How the authorization request went.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum AuthorizationOutcome {
     /// An authorization code.
     Code(Secret<String>),
     /// An error. Both texts are whatever somebody put into the URL; they go to the log, never to a page.
@@ -105,7 +105,7 @@ impl AuthorizationResponse {
         let error = error.filter(|error| !error.is_empty());
         let outcome = match (error, code) {
             (Some(error), _) => error_outcome(error, description.unwrap_or_default()),
-            (None, Some(code)) if !code.is_empty() => Outcome::Code(Secret::new(code)),
+            (None, Some(code)) if !code.is_empty() => AuthorizationOutcome::Code(Secret::new(code)),
             (None, _) => return Err(NoAuthorizationResponse::CodeMissing),
         };
         Ok(Self { state: Secret::new(state), outcome, issuer: iss })
@@ -119,12 +119,12 @@ impl AuthorizationResponse {
 
 /// Cognito was seen to answer a bad scope with `error=invalid_request` and the real code in the
 /// description.
-fn error_outcome(error: String, description: String) -> Outcome {
+fn error_outcome(error: String, description: String) -> AuthorizationOutcome {
     match description.as_str() {
         "invalid_scope" | "unauthorized_client" | "login_required" => {
-            Outcome::Error { code: description.clone(), description }
+            AuthorizationOutcome::Error { code: description.clone(), description }
         }
-        _ => Outcome::Error { code: error, description },
+        _ => AuthorizationOutcome::Error { code: error, description },
     }
 }
 
@@ -164,11 +164,14 @@ mod tests {
     fn a_response_is_a_code_or_an_error() {
         let response = parse("state=s&code=c%2B").unwrap();
         assert_eq!(response.state.expose(), "s");
-        assert!(matches!(response.outcome, Outcome::Code(code) if code.expose() == "c+"));
-        assert!(matches!(parse("state=s&error=&code=c").unwrap().outcome, Outcome::Code(_)), "no error");
+        assert!(matches!(response.outcome, AuthorizationOutcome::Code(code) if code.expose() == "c+"));
+        assert!(
+            matches!(parse("state=s&error=&code=c").unwrap().outcome, AuthorizationOutcome::Code(_)),
+            "no error"
+        );
         let check = |query, expected: &str| match parse(query).unwrap().outcome {
-            Outcome::Error { code, .. } => assert_eq!(code, expected, "{query}"),
-            Outcome::Code(_) => panic!("{query} has no code"),
+            AuthorizationOutcome::Error { code, .. } => assert_eq!(code, expected, "{query}"),
+            AuthorizationOutcome::Code(_) => panic!("{query} has no code"),
         };
         check("state=s&error=access_denied&error_description=User+cancelled", "access_denied");
         check("error_description=invalid_scope&state=s&error=invalid_request", "invalid_scope");

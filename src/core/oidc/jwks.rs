@@ -1,6 +1,6 @@
 //! A JSON Web Key Set (RFC 7517): the RSA keys that tokens may be signed with, by `kid`.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,13 +18,13 @@ const MAX_MODULUS_BITS: usize = 4096;
 
 /// One RSA key for RS256, ready for either verifier.
 #[derive(Debug)]
-pub struct Key {
+pub struct Jwk {
     kid: String,
     public: RsaPublicKey,
     spki: Vec<u8>,
 }
 
-impl Key {
+impl Jwk {
     /// The key as numbers.
     pub const fn public(&self) -> &RsaPublicKey {
         &self.public
@@ -39,7 +39,7 @@ impl Key {
 /// A key set with at least one usable key.
 #[derive(Clone, Debug)]
 pub struct KeySet {
-    keys: Vec<Rc<Key>>,
+    keys: Vec<Arc<Jwk>>,
 }
 
 /// A document that holds no usable key. It never replaces a set that does.
@@ -55,17 +55,17 @@ impl KeySet {
     pub fn parse(document: &[u8]) -> Result<Self, NoUsableKey> {
         let document = Members::read(document).ok_or(NoUsableKey)?;
         let members = document.get("keys").and_then(Json::items).ok_or(NoUsableKey)?;
-        let mut keys: Vec<Rc<Key>> = Vec::new();
+        let mut keys: Vec<Arc<Jwk>> = Vec::new();
         for key in members.into_iter().take(MAX_KEYS).filter_map(parse_key) {
             if !keys.iter().any(|known| known.kid == key.kid) {
-                keys.push(Rc::new(key));
+                keys.push(Arc::new(key));
             }
         }
         if keys.is_empty() { Err(NoUsableKey) } else { Ok(Self { keys }) }
     }
 
     /// The key of that id. Ids are opaque: Cognito's contain `+`, `/` and `=`.
-    pub fn find(&self, kid: &str) -> Option<Rc<Key>> {
+    pub fn find(&self, kid: &str) -> Option<Arc<Jwk>> {
         self.keys.iter().find(|key| key.kid == kid).cloned()
     }
 
@@ -81,7 +81,7 @@ impl KeySet {
 }
 
 /// Reads what is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
-fn parse_key(member: Json<'_>) -> Option<Key> {
+fn parse_key(member: Json<'_>) -> Option<Jwk> {
     let member = member.members()?;
     let is_or_absent = |name: &str, fits: &dyn Fn(Json<'_>) -> bool| {
         member.get(name).is_none_or(|found| found.is_empty() || fits(found))
@@ -102,7 +102,7 @@ fn parse_key(member: Json<'_>) -> Option<Key> {
     if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&public.n().bits()) {
         return None;
     }
-    Some(Key { kid: member.text("kid")?, public, spki: spki(&modulus, &exponent) })
+    Some(Jwk { kid: member.text("kid")?, public, spki: spki(&modulus, &exponent) })
 }
 
 /// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
-use crate::oidc::jwks::{Key, KeySet};
+use crate::oidc::jwks::{Jwk, KeySet};
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
 
@@ -29,7 +29,7 @@ const MAX_TOKEN: usize = 64 * 1024;
 pub trait VerifyRs256 {
     /// Whether `signature` is the signature of `message` under `key`.
     #[must_use]
-    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool;
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool;
 }
 
 /// RS256 in wasm, anywhere, by the RSA that `jwt-compact` is built on too. Its own `Rsa` would bring RS384, RS512
@@ -38,7 +38,7 @@ pub trait VerifyRs256 {
 pub struct PortableRs256;
 
 impl VerifyRs256 for PortableRs256 {
-    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
         key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).is_ok()
     }
 }
@@ -51,14 +51,14 @@ pub struct Expected<'a> {
     /// `aud`.
     pub client_id: &'a str,
     /// What ties it to the sign-in, or to the session.
-    pub whose: Whose<'a>,
+    pub whose: ExpectedHolder<'a>,
     /// The access token that came along, for `at_hash`.
     pub access_token: &'a AccessToken,
 }
 
 /// Whose an ID token must be.
 #[derive(Clone, Copy, Debug)]
-pub enum Whose<'a> {
+pub enum ExpectedHolder<'a> {
     /// Of the sign-in that had this nonce.
     Nonce(&'a Nonce),
     /// Of the person that had this `sub` before (OIDC Core, section 12.2). A refreshed token needs no nonce.
@@ -110,16 +110,16 @@ impl Claims {
         good_until(self.expires_at, now)
     }
 
-    fn token_use(&self) -> Result<TokenUse, TokenFault> {
-        match self.said("token_use", TokenFault::TokenUseMissing)?.as_deref() {
+    fn token_use(&self) -> Result<TokenUse, JwtError> {
+        match self.said("token_use", JwtError::TokenUseMissing)?.as_deref() {
             Some("access") => Ok(TokenUse::Access),
             Some("id") => Ok(TokenUse::Id),
-            _ => Err(TokenFault::TokenUse),
+            _ => Err(JwtError::TokenUse),
         }
     }
 
     /// A claim that must say something, as a text. `None` where it is of another type.
-    fn said(&self, name: &str, missing: TokenFault) -> Result<Option<String>, TokenFault> {
+    fn said(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
         if self.get(name).is_none_or(Json::is_empty) {
             return Err(missing);
         }
@@ -145,7 +145,7 @@ pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
 
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenFault {
+pub enum JwtError {
     /// The key set has no key of that id; a newer one may.
     UnknownKey,
     /// Not a JWT, or too long for one.
@@ -178,7 +178,7 @@ pub enum TokenFault {
     Subject,
 }
 
-impl TokenFault {
+impl JwtError {
     /// A short name for logs and metrics, of an ID token at sign-in or refresh.
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -214,26 +214,26 @@ pub fn verify_id_token(
     expected: &Expected<'_>,
     now: UnixTime,
     rs256: &dyn VerifyRs256,
-) -> Result<Claims, TokenFault> {
+) -> Result<Claims, JwtError> {
     let claims = verify(token.0.expose(), keys, expected.issuer, now, rs256)?;
     if only_audience(claims.get("aud")).as_deref() != Some(expected.client_id) {
-        return Err(TokenFault::Audience);
+        return Err(JwtError::Audience);
     }
     if claims.token_use()? != TokenUse::Id {
-        return Err(TokenFault::TokenUse);
+        return Err(JwtError::TokenUse);
     }
     match expected.whose {
-        Whose::Nonce(expected) => {
-            let nonce = claims.said("nonce", TokenFault::NonceMissing)?.unwrap_or_default();
+        ExpectedHolder::Nonce(expected) => {
+            let nonce = claims.said("nonce", JwtError::NonceMissing)?.unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
-                return Err(TokenFault::Nonce);
+                return Err(JwtError::Nonce);
             }
         }
-        Whose::Subject(expected) if expected != claims.subject => return Err(TokenFault::Subject),
-        Whose::Subject(_) => {}
+        ExpectedHolder::Subject(expected) if expected != claims.subject => return Err(JwtError::Subject),
+        ExpectedHolder::Subject(_) => {}
     }
     if !at_hash_matches(claims.get("at_hash"), expected.access_token) {
-        return Err(TokenFault::AccessTokenHash);
+        return Err(JwtError::AccessTokenHash);
     }
     Ok(claims)
 }
@@ -249,11 +249,11 @@ pub fn verify_bearer_token(
     accepted: &Accepted<'_>,
     now: UnixTime,
     rs256: &dyn VerifyRs256,
-) -> Result<(TokenUse, Claims), TokenFault> {
+) -> Result<(TokenUse, Claims), JwtError> {
     let claims = verify(token, keys, accepted.issuer, now, rs256)?;
     let token_use = claims.token_use()?;
     if !accepted.uses.contains(&token_use) {
-        return Err(TokenFault::TokenUse);
+        return Err(JwtError::TokenUse);
     }
     let client = match token_use {
         TokenUse::Access => claims.text("client_id"),
@@ -262,7 +262,7 @@ pub fn verify_bearer_token(
     if client.is_some_and(|client| accepted.client_ids.contains(&client)) {
         Ok((token_use, claims))
     } else {
-        Err(TokenFault::Audience)
+        Err(JwtError::Audience)
     }
 }
 
@@ -306,26 +306,26 @@ fn verify(
     issuer: &str,
     now: UnixTime,
     rs256: &dyn VerifyRs256,
-) -> Result<Claims, TokenFault> {
+) -> Result<Claims, JwtError> {
     let claims = verified_claims(token, keys, rs256)?;
     let date = |name: &str| claims.get(name).and_then(numeric_date);
     if claims.text("iss").as_deref() != Some(issuer) {
-        return Err(TokenFault::Issuer);
+        return Err(JwtError::Issuer);
     }
-    let (expires_at, issued_at) = (date("exp").ok_or(TokenFault::Expired)?, date("iat"));
+    let (expires_at, issued_at) = (date("exp").ok_or(JwtError::Expired)?, date("iat"));
     let expires_at = issued_at.map_or(expires_at, |issued_at| expires_at.min(issued_at.plus(LONGEST_LIFE)));
     if expires_at.plus(LEEWAY) <= now {
-        return Err(TokenFault::Expired);
+        return Err(JwtError::Expired);
     }
-    let issued_at = issued_at.ok_or(TokenFault::NotYetValid)?;
+    let issued_at = issued_at.ok_or(JwtError::NotYetValid)?;
     let not_before = match claims.get("nbf") {
-        Some(nbf) => numeric_date(nbf).ok_or(TokenFault::NotYetValid)?,
+        Some(nbf) => numeric_date(nbf).ok_or(JwtError::NotYetValid)?,
         None => issued_at,
     };
     if issued_at.max(not_before) > now.plus(LEEWAY) {
-        return Err(TokenFault::NotYetValid);
+        return Err(JwtError::NotYetValid);
     }
-    let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(TokenFault::Subject)?;
+    let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(JwtError::Subject)?;
     Ok(Claims { subject, expires_at, claims })
 }
 
@@ -337,27 +337,27 @@ struct Extensions {
     crit: Option<IgnoredAny>,
 }
 
-fn verified_claims(text: &str, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Members, TokenFault> {
+fn verified_claims(text: &str, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Members, JwtError> {
     if text.len() > MAX_TOKEN {
-        return Err(TokenFault::Malformed);
+        return Err(JwtError::Malformed);
     }
-    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| TokenFault::Malformed)?;
+    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwtError::Malformed)?;
     if token.header().other_fields.crit.is_some() {
-        return Err(TokenFault::Malformed);
+        return Err(JwtError::Malformed);
     }
     if token.algorithm() != "RS256" {
-        return Err(TokenFault::Algorithm);
+        return Err(JwtError::Algorithm);
     }
-    let kid = token.header().key_id.as_deref().ok_or(TokenFault::KeyIdMissing)?;
-    let key = keys.find(kid).ok_or(TokenFault::UnknownKey)?;
-    let (signing_input, _) = text.rsplit_once('.').ok_or(TokenFault::Malformed)?;
+    let kid = token.header().key_id.as_deref().ok_or(JwtError::KeyIdMissing)?;
+    let key = keys.find(kid).ok_or(JwtError::UnknownKey)?;
+    let (signing_input, _) = text.rsplit_once('.').ok_or(JwtError::Malformed)?;
     if !rs256.verify(&key, signing_input.as_bytes(), token.signature_bytes()) {
-        return Err(TokenFault::Signature);
+        return Err(JwtError::Signature);
     }
     // jwt-compact's own claims type would read dates into `chrono`; plain JSON keeps them whole.
-    let (_, payload) = signing_input.split_once('.').ok_or(TokenFault::Malformed)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenFault::Malformed)?;
-    Members::read(&payload).ok_or(TokenFault::Malformed)
+    let (_, payload) = signing_input.split_once('.').ok_or(JwtError::Malformed)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwtError::Malformed)?;
+    Members::read(&payload).ok_or(JwtError::Malformed)
 }
 
 /// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Who calls, and where to: what all calls to Cognito's OAuth endpoints share.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
+pub struct TokenClient<'a> {
     /// The app client.
     pub client_id: &'a str,
     /// Its secret; a public client has none.
@@ -23,7 +23,7 @@ pub struct Caller<'a> {
     pub timeout: Duration,
 }
 
-impl Caller<'_> {
+impl TokenClient<'_> {
     /// A form POST with client authentication. Cognito takes plain base64 of `id:secret`, without the
     /// form-encoding inside that RFC 6749, section 2.3.1, asks for; a public client goes by its
     /// `client_id` alone, and a confidential one may send it too.
@@ -98,7 +98,7 @@ pub struct TokenResponse {
 
 /// Why the token endpoint gave no tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenError {
+pub enum TokenEndpointError {
     /// An error response of RFC 6749, section 5.2: the request was understood and turned down.
     Refused {
         /// `error`.
@@ -114,7 +114,7 @@ pub enum TokenError {
     /// Envoy has no such cluster.
     NotDispatched,
     /// An answer that makes no sense: not JSON, a redirect, tokens missing. Carries the status.
-    Nonsense(u16),
+    InvalidResponse(u16),
 }
 
 /// `error` of an error response.
@@ -164,30 +164,30 @@ impl OAuthError {
 ///
 /// # Errors
 /// Where it holds no tokens.
-pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenError> {
+pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenEndpointError> {
     let response = match result {
         Ok(response) => response,
-        Err(CalloutError::TimedOut) => return Err(TokenError::TimedOut),
-        Err(CalloutError::NotDispatched) => return Err(TokenError::NotDispatched),
-        Err(CalloutError::Broken) => return Err(TokenError::Unavailable(0)),
-        Err(CalloutError::TooLarge) => return Err(TokenError::Nonsense(0)),
+        Err(CalloutError::TimedOut) => return Err(TokenEndpointError::TimedOut),
+        Err(CalloutError::NotDispatched) => return Err(TokenEndpointError::NotDispatched),
+        Err(CalloutError::Broken) => return Err(TokenEndpointError::Unavailable(0)),
+        Err(CalloutError::TooLarge) => return Err(TokenEndpointError::InvalidResponse(0)),
     };
     let status = response.status;
     // Envoy's own answer for a call that took too long.
     if status == 504 {
-        return Err(TokenError::TimedOut);
+        return Err(TokenEndpointError::TimedOut);
     }
     if status >= 500 || status == 429 {
-        return Err(TokenError::Unavailable(status));
+        return Err(TokenEndpointError::Unavailable(status));
     }
     let body = Members::read(&response.body).unwrap_or_default();
     if let Some(error) = body.text("error") {
         return Err(match OAuthError::parse(&error) {
             Some(code) => {
                 let description = body.text("error_description").unwrap_or_default();
-                TokenError::Refused { code, description }
+                TokenEndpointError::Refused { code, description }
             }
-            None => TokenError::Unavailable(status),
+            None => TokenEndpointError::Unavailable(status),
         });
     }
     let access_token = body.text("access_token").filter(|token| is_access_token(token));
@@ -198,8 +198,8 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
             refresh_token: body.text("refresh_token").map(|token| RefreshToken(Secret::new(token))),
             expires_in: body.get("expires_in").and_then(lifetime),
         }),
-        (400, ..) => Err(TokenError::Unavailable(status)),
-        _ => Err(TokenError::Nonsense(status)),
+        (400, ..) => Err(TokenEndpointError::Unavailable(status)),
+        _ => Err(TokenEndpointError::InvalidResponse(status)),
     }
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use crate::http::CalloutResponse;
 
-    fn parse(status: u16, body: &str) -> Result<TokenResponse, TokenError> {
+    fn parse(status: u16, body: &str) -> Result<TokenResponse, TokenEndpointError> {
         parse_token_response(&Ok(CalloutResponse { status, body: body.as_bytes().to_vec() }))
     }
 
@@ -246,11 +246,11 @@ mod tests {
         }
         for token in [r#""""#, r#"" ""#, "null", "[]", r#""\ud800""#, r#""a\r\nb""#] {
             let body = format!(r#"{{"id_token":"i","access_token":{token}}}"#);
-            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+            assert_eq!(parse(200, &body).unwrap_err(), TokenEndpointError::InvalidResponse(200), "{body}");
         }
         for token in [r#""""#, r#"" ""#, "null", "[]", "1e999"] {
             let body = format!(r#"{{"id_token":{token},"access_token":"a"}}"#);
-            assert_eq!(parse(200, &body).unwrap_err(), TokenError::Nonsense(200), "{body}");
+            assert_eq!(parse(200, &body).unwrap_err(), TokenEndpointError::InvalidResponse(200), "{body}");
         }
     }
 
@@ -288,7 +288,7 @@ mod tests {
     fn a_text_that_was_cut_short_hides_no_error() {
         let body = r#"{"error":"invalid_grant","error_description":"half \ud83d"}"#;
         let description = "half \u{fffd}".to_owned();
-        let expected = TokenError::Refused { code: OAuthError::InvalidGrant, description };
+        let expected = TokenEndpointError::Refused { code: OAuthError::InvalidGrant, description };
         assert_eq!(parse(400, body).unwrap_err(), expected);
     }
 
@@ -296,15 +296,15 @@ mod tests {
     fn every_other_answer_has_its_own_meaning() {
         let check = |status, body, expected| assert_eq!(parse(status, body).unwrap_err(), expected, "{body}");
         for status in [500, 502, 503, 429] {
-            check(status, "<html>", TokenError::Unavailable(status));
-            check(status, r#"{"id_token":"i","access_token":"a"}"#, TokenError::Unavailable(status));
+            check(status, "<html>", TokenEndpointError::Unavailable(status));
+            check(status, r#"{"id_token":"i","access_token":"a"}"#, TokenEndpointError::Unavailable(status));
         }
-        check(504, "", TokenError::TimedOut);
-        check(400, r#"{"__type":"TooManyRequestsException"}"#, TokenError::Unavailable(400));
-        check(400, r#"{"error":"something_new"}"#, TokenError::Unavailable(400));
+        check(504, "", TokenEndpointError::TimedOut);
+        check(400, r#"{"__type":"TooManyRequestsException"}"#, TokenEndpointError::Unavailable(400));
+        check(400, r#"{"error":"something_new"}"#, TokenEndpointError::Unavailable(400));
         for status in [400, 401, 200] {
             let description = String::new();
-            let expected = TokenError::Refused { code: OAuthError::InvalidClient, description };
+            let expected = TokenEndpointError::Refused { code: OAuthError::InvalidClient, description };
             check(status, r#"{"error":"invalid_client"}"#, expected);
         }
         for (status, body) in [
@@ -320,14 +320,14 @@ mod tests {
             (307, r#"{"id_token":"i","access_token":"a"}"#),
             (404, ""),
         ] {
-            check(status, body, TokenError::Nonsense(status));
+            check(status, body, TokenEndpointError::InvalidResponse(status));
         }
     }
 
     #[test]
     fn the_secret_goes_as_plain_base64_and_is_not_printed() {
         let secret = ClientSecret(Secret::new("s+%&:é".to_owned()));
-        let caller = Caller {
+        let caller = TokenClient {
             client_id: "id",
             client_secret: Some(&secret),
             cluster: "c",

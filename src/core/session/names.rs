@@ -1,7 +1,7 @@
 //! Which cookies are ours, by their names.
 
 use crate::cognito::pool::CookieSettings;
-use crate::http::cookie::{Attributes, Cookies, SameSite};
+use crate::http::cookie::{CookieAttributes, Cookies, SameSite};
 use crate::session::FlowId;
 use crate::session::parts::MAX_PARTS;
 
@@ -57,7 +57,7 @@ impl CookieSettings {
     /// the reverse.
     pub fn delete_other_kind(&self, name: &str) -> String {
         let partitioned = !self.attributes.partitioned;
-        Attributes { partitioned, ..self.attributes.clone() }.delete(name, self.deleting_same_site())
+        CookieAttributes { partitioned, ..self.attributes.clone() }.delete(name, self.deleting_same_site())
     }
 
     /// In a frame of another site a browser turns down what isn't `None`, deletions too.

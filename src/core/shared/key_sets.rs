@@ -1,7 +1,7 @@
 //! The key set in a worker's hands: when to fetch it, whose turn it is, and what to keep when a fetch
 //! fails. All workers of an Envoy share what one of them fetched.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -32,18 +32,19 @@ const APART: Duration = Duration::from_secs(10);
 
 /// The key sets of all pools, as one worker knows them.
 #[derive(Debug)]
-pub struct KeyStores(Vec<KeyStore>);
+pub struct KeySetCaches(Vec<KeySetCache>);
 
-impl KeyStores {
+impl KeySetCaches {
     /// Empty stores for these pools. `keyring` keeps the shared data of different configurations apart.
-    pub fn new(pools: &[Rc<Pool>], keyring: [u8; 8], shared: &dyn SharedData) -> Self {
-        let store = |pool: &Rc<Pool>| KeyStore::new(&pool.scope(keyring), pool.cognito.timeouts.jwks, shared);
+    pub fn new(pools: &[Arc<Pool>], keyring: [u8; 8], shared: &dyn SharedData) -> Self {
+        let store =
+            |pool: &Arc<Pool>| KeySetCache::new(&pool.scope(keyring), pool.cognito.timeouts.jwks, shared);
         Self(pools.iter().map(store).collect())
     }
 
     /// The key set of a pool.
-    pub fn of(&mut self, pool: &Pool) -> Option<&mut KeyStore> {
-        self.0.get_mut(pool.number)
+    pub fn of(&mut self, pool: &Pool) -> Option<&mut KeySetCache> {
+        self.0.get_mut(pool.index)
     }
 
     /// Takes over what other workers have fetched since.
@@ -64,11 +65,11 @@ impl KeyStores {
 
 /// The key set of one pool, as one worker knows it.
 #[derive(Debug)]
-pub struct KeyStore {
+pub struct KeySetCache {
     set_key: String,
     lease_key: String,
     timeout: Duration,
-    held: Option<Held>,
+    held: Option<CurrentKeys>,
     /// How many sets there have been.
     generation: u32,
     /// The version of the shared set that was last looked at.
@@ -80,7 +81,7 @@ pub struct KeyStore {
 }
 
 #[derive(Debug)]
-struct Held {
+struct CurrentKeys {
     keys: KeySet,
     fetched_at: UnixTime,
 }
@@ -119,7 +120,7 @@ pub enum Newer {
     Throttled,
 }
 
-impl KeyStore {
+impl KeySetCache {
     /// An empty store. `scope` keeps the shared data of different pools apart.
     pub fn new(scope: &str, timeout: Duration, shared: &dyn SharedData) -> Self {
         let (set_key, lease_key) = (format!("{scope}.jwks"), format!("{scope}.jwks_lease"));
@@ -143,7 +144,7 @@ impl KeyStore {
     }
 
     fn hold(&mut self, keys: KeySet, fetched_at: UnixTime) {
-        self.held = Some(Held { keys, fetched_at });
+        self.held = Some(CurrentKeys { keys, fetched_at });
         self.generation = self.generation.wrapping_add(1);
     }
 
@@ -167,7 +168,7 @@ impl KeyStore {
     }
 
     /// Whether this worker is to fetch the set now; it then must, and hand the answer to
-    /// [`KeyStore::handle_response`]. `awaited` says that requests wait for it.
+    /// [`KeySetCache::handle_response`]. `awaited` says that requests wait for it.
     pub fn poll_fetch(&mut self, awaited: bool, now: UnixTime, shared: &dyn SharedData) -> bool {
         if self.fetching || !self.is_due(now) {
             return false;
@@ -199,7 +200,7 @@ impl KeyStore {
     }
 
     fn is_due(&self, now: UnixTime) -> bool {
-        let old = |held: &Held| has_passed(held.fetched_at.millis(), REFRESH_EVERY, now);
+        let old = |held: &CurrentKeys| has_passed(held.fetched_at.millis(), REFRESH_EVERY, now);
         self.newer_wanted || self.held.as_ref().is_none_or(old)
     }
 

@@ -19,7 +19,7 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// What is known of a session's refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Renewal {
+pub enum RefreshState {
     /// Nothing: whoever wants may begin.
     Unknown,
     /// Somebody is at it.
@@ -63,11 +63,11 @@ const ENDED: UnixTime = UnixTime::from_secs(u64::MAX / 1000);
 
 /// The refreshes of one configuration.
 #[derive(Debug)]
-pub struct Renewals {
+pub struct RefreshLeases {
     prefix: String,
 }
 
-impl Renewals {
+impl RefreshLeases {
     /// Looks after the shared records below `scope`. Sessions are spread over them by the first byte of
     /// their ids.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
@@ -79,26 +79,26 @@ impl Renewals {
     }
 
     /// What is known of the refresh that `session` needs.
-    pub fn look(&self, session: &Session, now: UnixTime, shared: &dyn SharedData) -> Renewal {
+    pub fn look(&self, session: &Session, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         self.find(session.id, session.renewed_at, now, shared)
     }
 
     /// The same by what a response's stream remembers of its session.
-    pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> Renewal {
+    pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         let (entries, _) = self.read(id, now, shared);
         let Some(entry) = entries.into_iter().find(|entry| entry.session == id) else {
-            return Renewal::Unknown;
+            return RefreshState::Unknown;
         };
         let is_newer = entry.of >= of;
         match entry.state {
             // What this refresh has brought is what is asked about now, and it was said to rest.
-            State::Done { rest_until, .. } if !is_newer && now < rest_until => Renewal::Paused,
-            _ if !is_newer => Renewal::Unknown,
-            State::Leased { until } if now < until => Renewal::UnderWay,
-            State::Paused { until } if now < until => Renewal::Paused,
-            State::Leased { .. } | State::Paused { .. } => Renewal::Unknown,
-            State::Done { cookies, .. } => Renewal::Done(cookies),
-            State::Over => Renewal::Over,
+            State::Done { rest_until, .. } if !is_newer && now < rest_until => RefreshState::Paused,
+            _ if !is_newer => RefreshState::Unknown,
+            State::Leased { until } if now < until => RefreshState::UnderWay,
+            State::Paused { until } if now < until => RefreshState::Paused,
+            State::Leased { .. } | State::Paused { .. } => RefreshState::Unknown,
+            State::Done { cookies, .. } => RefreshState::Done(cookies),
+            State::Over => RefreshState::Over,
         }
     }
 
@@ -136,7 +136,7 @@ impl Renewals {
     pub fn settle(
         &self,
         session: &Session,
-        outcome: &Settled,
+        outcome: &RefreshEnd,
         now: UnixTime,
         shared: &dyn SharedData,
     ) -> bool {
@@ -153,11 +153,11 @@ impl Renewals {
                 return false;
             }
             let state = match outcome {
-                Settled::Done(cookies, rest_until) => {
+                RefreshEnd::Done(cookies, rest_until) => {
                     State::Done { cookies: cookies.clone(), rest_until: *rest_until }
                 }
-                Settled::Paused(until) => State::Paused { until: *until },
-                Settled::Over => State::Over,
+                RefreshEnd::Paused(until) => State::Paused { until: *until },
+                RefreshEnd::Over => State::Over,
             };
             put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
             true
@@ -213,7 +213,7 @@ impl Renewals {
 
 /// What came of a refresh.
 #[derive(Clone, Debug)]
-pub enum Settled {
+pub enum RefreshEnd {
     /// New cookies. Where something was missing, what they hold is not to be renewed before then.
     Done(Vec<String>, UnixTime),
     /// Not before then.

@@ -2,7 +2,7 @@
 //! back button or an attacker sends again. Known to all workers of an Envoy until the sign-in would
 //! have expired; Cognito, which takes each code once, stands behind it.
 
-use crate::session::{Flow, FlowId};
+use crate::session::{FlowId, PendingSignIn};
 use crate::shared::store::{SharedData, prepare};
 use crate::time::UnixTime;
 
@@ -13,11 +13,11 @@ const MAX_ENTRIES: usize = 256;
 
 /// The spent sign-ins of one configuration.
 #[derive(Debug)]
-pub struct SpentFlows {
+pub struct ReplayGuard {
     prefix: String,
 }
 
-impl SpentFlows {
+impl ReplayGuard {
     /// Looks after the shared records below `scope`.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.spent.");
@@ -29,7 +29,7 @@ impl SpentFlows {
 
     /// Spends a sign-in. `false` where it was spent before.
     #[must_use]
-    pub fn spend(&self, id: &FlowId, now: UnixTime, shared: &dyn SharedData) -> bool {
+    pub fn first_use(&self, id: &FlowId, now: UnixTime, shared: &dyn SharedData) -> bool {
         let Some(slot) = id.as_str().get(..1) else { return false };
         let key = format!("{}{slot}", self.prefix);
         for _ in 0..8 {
@@ -44,7 +44,7 @@ impl SpentFlows {
             if entries.len() >= MAX_ENTRIES {
                 entries.remove(0);
             }
-            entries.push((id.as_str().to_owned(), now.plus(Flow::LIFETIME)));
+            entries.push((id.as_str().to_owned(), now.plus(PendingSignIn::LIFETIME)));
             let Ok(bytes) = postcard::to_allocvec(&entries) else { return true };
             if shared.set(&key, &bytes, version).is_ok() {
                 return true;

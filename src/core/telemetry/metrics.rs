@@ -71,12 +71,12 @@ pub enum Metric {
 
 /// What has been counted since it was last taken.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Counters {
     frequent: [u64; Frequent::ALL.len()],
     others: Vec<Metric>,
 }
 
-impl Tally {
+impl Counters {
     /// One in which every counter that is known beforehand stands at zero.
     pub fn begin() -> Self {
         let others = COUNTERS.iter().map(|name| Metric::Counter(Cow::Borrowed(name), 0)).collect();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_taken_once() {
-        let mut tally = Tally::default();
+        let mut tally = Counters::default();
         assert!(tally.is_empty());
         for _ in 0..3 {
             tally.count_frequent(Frequent::AuthzAllowed);
@@ -153,6 +153,6 @@ mod tests {
     #[test]
     fn every_frequent_counter_is_there_from_the_start() {
         assert!(Frequent::ALL.iter().all(|counter| COUNTERS.contains(&counter.name())));
-        assert!(Tally::begin().take().iter().all(|metric| matches!(metric, Metric::Counter(_, 0))));
+        assert!(Counters::begin().take().iter().all(|metric| matches!(metric, Metric::Counter(_, 0))));
     }
 }

@@ -6,29 +6,29 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::Secret;
 use crate::decision::{
-    Account, Asked, Course, Decision, Judged, Ready, ResponseEdits, StreamId, Surroundings,
+    AccessDecision, AccessRecord, Attempt, Decision, HostEnv, Outcome, ResponseEdits, Retry, StreamId,
 };
-use crate::flow::callback::{Exchange, Step};
+use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
-use crate::flow::new_tokens::Bench;
+use crate::flow::new_tokens::VerifyContext;
 use crate::http::{Callout, CalloutResult, Request, Response};
-use crate::shared::key_sets::{KeyStores, fetch_event};
-use crate::shared::replay_guard::SpentFlows;
+use crate::shared::key_sets::{KeySetCaches, fetch_event};
+use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
-use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Tally};
+use crate::telemetry::metrics::{Counters, JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS};
 use crate::time::UnixTime;
-use crate::worker::bearer_tokens::Bearers;
-use crate::worker::callouts::{CalloutId, Calls, Purpose};
+use crate::worker::bearer_tokens::BearerTokens;
+use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
 use crate::worker::sessions::Sessions;
 
-mod judging;
+mod authorize;
 mod own_paths;
 
 /// How old a count may be before Envoy has it.
@@ -36,25 +36,25 @@ const COUNTED_FOR: Duration = Duration::from_millis(100);
 
 /// One worker's authenticator.
 pub struct Authenticator {
-    config: Rc<Config>,
-    keys: KeyStores,
-    spent: SpentFlows,
+    config: Arc<Config>,
+    keys: KeySetCaches,
+    spent: ReplayGuard,
     sessions: Sessions,
-    bearers: Bearers,
-    calls: Calls,
+    bearers: BearerTokens,
+    calls: Callouts,
     /// Sign-ins that have their tokens and wait for keys.
-    awaiting_keys: Vec<Exchange>,
-    decisions: VecDeque<(StreamId, Judged)>,
+    awaiting_keys: Vec<CodeExchange>,
+    decisions: VecDeque<(StreamId, Outcome)>,
     events: VecDeque<Event>,
-    tally: Tally,
+    tally: Counters,
     /// What the access log is to be told of the request that is being decided upon.
-    account: Account,
+    access: AccessRecord,
     age_noted_at: UnixTime,
 }
 
 impl Authenticator {
     /// An authenticator for a checked configuration.
-    pub fn new(config: Rc<Config>, around: &Surroundings<'_>) -> Self {
+    pub fn new(config: Arc<Config>, env: &HostEnv<'_>) -> Self {
         let scope = config.scope();
         let mut events = VecDeque::new();
         let insecure = config.pools.iter().any(|pool| !pool.cookies.attributes.secure);
@@ -63,38 +63,33 @@ impl Authenticator {
             events.push_back(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
         }
         Self {
-            keys: KeyStores::new(&config.pools, config.keyring.fingerprint(), around.shared),
-            spent: SpentFlows::new(&scope, around.shared),
-            sessions: Sessions::new(&scope, config.pools.len(), around.shared),
-            bearers: Bearers::default(),
+            keys: KeySetCaches::new(&config.pools, config.keyring.fingerprint(), env.shared),
+            spent: ReplayGuard::new(&scope, env.shared),
+            sessions: Sessions::new(&scope, config.pools.len(), env.shared),
+            bearers: BearerTokens::default(),
             config,
-            calls: Calls::default(),
+            calls: Callouts::default(),
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
             events,
-            tally: Tally::begin(),
-            account: Account::of(Course::Refused),
+            tally: Counters::begin(),
+            access: AccessRecord::of(AccessDecision::Refused),
             age_noted_at: UnixTime::default(),
         }
     }
 
     /// Decides upon a request.
-    pub fn handle_request(
-        &mut self,
-        stream: StreamId,
-        request: &Request,
-        around: &mut Surroundings<'_>,
-    ) -> Judged {
-        self.judge(Asked { stream, since: around.now, impatient: false }, request, around)
+    pub fn handle_request(&mut self, stream: StreamId, request: &Request, env: &mut HostEnv<'_>) -> Outcome {
+        self.authorize(Attempt { stream, since: env.now, impatient: false }, request, env)
     }
 
     fn respond(&mut self, (response, events): (Response, impl IntoIterator<Item = Event>)) -> Decision {
-        events.into_iter().for_each(|event| self.tell(event));
+        events.into_iter().for_each(|event| self.emit(event));
         Decision::Respond(response)
     }
 
     /// Something happened: the log is told, and the counter that belongs to it.
-    fn tell(&mut self, event: Event) {
+    fn emit(&mut self, event: Event) {
         if let Some(counter) = event.counter() {
             self.tally.count(counter);
         }
@@ -114,79 +109,79 @@ impl Authenticator {
 
     /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
     /// so does the news that it couldn't be made.
-    pub fn poll_callout(&mut self, around: &mut Surroundings<'_>) -> Option<(CalloutId, Callout)> {
-        if let Some(next) = self.calls.pop(around.now) {
+    pub fn poll_callout(&mut self, env: &mut HostEnv<'_>) -> Option<(CalloutId, Callout)> {
+        if let Some(next) = self.calls.pop(env.now) {
             return Some(next);
         }
-        let config = Rc::clone(&self.config);
+        let config = Arc::clone(&self.config);
         let due = config.pools.iter().find(|pool| {
-            let awaited = self.awaiting_keys.iter().any(|exchange| exchange.pool().number == pool.number)
+            let awaited = self.awaiting_keys.iter().any(|exchange| exchange.pool().index == pool.index)
                 || self.sessions.await_keys_of(pool)
                 || self.bearers.await_keys_of(pool);
             let keys = self.keys.of(pool);
-            keys.is_some_and(|keys| keys.poll_fetch(awaited, around.now, around.shared))
+            keys.is_some_and(|keys| keys.poll_fetch(awaited, env.now, env.shared))
         })?;
-        Some((self.calls.begin(Purpose::FetchKeys(Rc::clone(due)), around.now), fetch_keys(due)))
+        Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due)), env.now), fetch_keys(due)))
     }
 
     /// Takes the answer of a call.
-    pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, around: &mut Surroundings<'_>) {
-        let config = Rc::clone(&self.config);
+    pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, env: &mut HostEnv<'_>) {
+        let config = Arc::clone(&self.config);
         let Some((purpose, begun)) = self.calls.end(id) else { return };
         if purpose.asks_for_tokens() {
-            let millis = u64::try_from(around.now.since(begun).as_millis()).unwrap_or(u64::MAX);
+            let millis = u64::try_from(env.now.since(begun).as_millis()).unwrap_or(u64::MAX);
             self.tally.note(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
         }
-        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
+        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
         match purpose {
-            Purpose::SignIn(exchange) => {
-                let step = exchange.handle_answer(result, &mut bench);
+            CalloutPurpose::SignIn(exchange) => {
+                let step = exchange.handle_answer(result, &mut verify);
                 self.take(step);
             }
-            Purpose::Refresh(refresh) => {
+            CalloutPurpose::Refresh(refresh) => {
                 let watch = refresh.watch();
-                let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut bench);
-                event.into_iter().for_each(|event| self.tell(event));
+                let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut verify);
+                event.into_iter().for_each(|event| self.emit(event));
                 // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
                 // thousand looks.
-                let ready = self.sessions.take_ready(Some(watch), around);
-                self.settle(ready, around);
+                let ready = self.sessions.take_ready(Some(watch), env);
+                self.settle(ready, env);
             }
-            Purpose::FetchKeys(pool) => {
+            CalloutPurpose::FetchKeys(pool) => {
                 if let Some(keys) = self.keys.of(&pool) {
-                    let outcome = keys.handle_response(result, around.now, around.shared);
-                    self.tell(fetch_event(outcome, &pool.name));
+                    let outcome = keys.handle_response(result, env.now, env.shared);
+                    self.emit(fetch_event(outcome, &pool.name));
                 }
-                self.handle_tick(around);
+                self.handle_tick(env);
             }
-            Purpose::Revoke => {
+            CalloutPurpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
                     let status = result.as_ref().map_or(0, |response| response.status);
                     let event = Event::new(Level::Warn, "sign_out.revoke_failed");
-                    self.tell(event.with("status", status.to_string()));
+                    self.emit(event.with("status", status.to_string()));
                 }
             }
         }
     }
 
     /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
-    pub fn handle_tick(&mut self, around: &mut Surroundings<'_>) {
-        let config = Rc::clone(&self.config);
-        self.note_age_of_keys(around.now);
+    pub fn handle_tick(&mut self, env: &mut HostEnv<'_>) {
+        let config = Arc::clone(&self.config);
+        self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
             // A withdrawn key is to be noticed though no token asks for another.
-            self.keys.adopt_all(around.shared);
+            self.keys.adopt_all(env.shared);
         }
         for exchange in std::mem::take(&mut self.awaiting_keys) {
-            let mut bench = Bench { config: &config, keys: &mut self.keys, around };
-            let step = Box::new(exchange).verify(&mut bench);
+            let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+            let step = Box::new(exchange).verify(&mut verify);
             self.take(step);
         }
-        let mut bench = Bench { config: &config, keys: &mut self.keys, around };
-        let events = self.sessions.handle_tick(&mut self.calls, &mut bench);
-        events.into_iter().for_each(|event| self.tell(event));
-        self.settle_waiting(around);
+        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+        let events = self.sessions.handle_tick(&mut self.calls, &mut verify);
+        events.into_iter().for_each(|event| self.emit(event));
+        self.settle_waiting(env);
     }
 
     /// Once a second is often enough for a graph, however often the tick comes.
@@ -200,24 +195,24 @@ impl Authenticator {
     }
 
     /// Decides again upon the requests whose wait for a refresh or for keys is over.
-    fn settle_waiting(&mut self, around: &mut Surroundings<'_>) {
-        let mut ready = self.sessions.take_ready(None, around);
-        ready.extend(self.bearers.take_ready(&mut self.keys, around));
-        self.settle(ready, around);
+    fn settle_waiting(&mut self, env: &mut HostEnv<'_>) {
+        let mut ready = self.sessions.take_ready(None, env);
+        ready.extend(self.bearers.take_ready(&mut self.keys, env));
+        self.settle(ready, env);
     }
 
-    fn settle(&mut self, ready: Vec<Ready>, around: &mut Surroundings<'_>) {
-        for (asked, request) in ready {
-            let judged = self.judge(asked, &request, around);
-            if !matches!(judged.decision, Decision::Park) {
-                self.decisions.push_back((asked.stream, judged));
+    fn settle(&mut self, ready: Vec<Retry>, env: &mut HostEnv<'_>) {
+        for (attempt, request) in ready {
+            let outcome = self.authorize(attempt, &request, env);
+            if !matches!(outcome.decision, Decision::Park) {
+                self.decisions.push_back((attempt.stream, outcome));
             }
         }
     }
 
     /// The cookies that ride on the answer of a forwarded request.
-    pub fn response_cookies(&self, edits: ResponseEdits, around: &Surroundings<'_>) -> Vec<String> {
-        self.sessions.response_cookies(edits, around.now, around.shared)
+    pub fn response_cookies(&self, edits: ResponseEdits, env: &HostEnv<'_>) -> Vec<String> {
+        self.sessions.response_cookies(edits, env.now, env.shared)
     }
 
     /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
@@ -225,22 +220,26 @@ impl Authenticator {
         forward::kept_cookies(lines, &self.config)
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: ExchangeStep) {
         match step {
-            Step::Wait(exchange) => self.awaiting_keys.push(*exchange),
-            Step::Call(exchange, callout) => self.calls.go_on(Purpose::SignIn(exchange), callout),
-            Step::Done(streams, response, event) => {
-                self.tell(event);
-                let judged =
-                    Judged { decision: Decision::Respond(response), account: Account::of(Course::OwnPath) };
-                let answer = |stream| (stream, judged.clone());
+            ExchangeStep::Wait(exchange) => self.awaiting_keys.push(*exchange),
+            ExchangeStep::Call(exchange, callout) => {
+                self.calls.push_follow_up(CalloutPurpose::SignIn(exchange), callout)
+            }
+            ExchangeStep::Done(streams, response, event) => {
+                self.emit(event);
+                let outcome = Outcome {
+                    decision: Decision::Respond(response),
+                    access: AccessRecord::of(AccessDecision::OwnPath),
+                };
+                let answer = |stream| (stream, outcome.clone());
                 self.decisions.extend(streams.into_iter().map(answer));
             }
         }
     }
 
     /// The next decision about a parked stream.
-    pub fn poll_decision(&mut self) -> Option<(StreamId, Judged)> {
+    pub fn poll_decision(&mut self) -> Option<(StreamId, Outcome)> {
         self.decisions.pop_front()
     }
 

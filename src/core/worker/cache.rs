@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 
 /// What something is known by. Like all that holds cookies and tokens here, it has no `Debug`.
 #[derive(Clone, Copy)]
-pub struct Key<'a> {
+pub struct CacheKey<'a> {
     /// Where it holds; what was sealed for one host is nothing at another.
     pub within: &'a str,
     /// The sealed text or the token, whole. Two that differ in one bit are two.
@@ -20,16 +20,16 @@ pub struct Key<'a> {
 
 /// How much is remembered at most, in each of the two generations.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct CacheLimits {
     /// Entries.
     pub entries: usize,
-    /// Bytes of memory, as far as [`Remembered::put`] is told of them.
+    /// Bytes of memory, as far as [`Cache::put`] is told of them.
     pub bytes: usize,
 }
 
 /// What is remembered. Values are cheap to clone.
-pub struct Remembered<T> {
-    limits: Limits,
+pub struct Cache<T> {
+    limits: CacheLimits,
     young: Generation<T>,
     old: Generation<T>,
 }
@@ -40,7 +40,7 @@ struct Generation<T> {
 }
 
 struct Entry<T> {
-    /// [`Key::bytes`], and [`Key::within`] behind them.
+    /// [`CacheKey::bytes`], and [`CacheKey::within`] behind them.
     key: Box<[u8]>,
     within: usize,
     bytes: usize,
@@ -48,14 +48,14 @@ struct Entry<T> {
     value: T,
 }
 
-impl<T: Clone> Remembered<T> {
+impl<T: Clone> Cache<T> {
     /// Nothing yet.
-    pub const fn new(limits: Limits) -> Self {
+    pub const fn new(limits: CacheLimits) -> Self {
         Self { limits, young: Generation::new(), old: Generation::new() }
     }
 
     /// What is known of it, if it still holds.
-    pub fn get(&mut self, key: Key<'_>, now: UnixTime) -> Option<T> {
+    pub fn get(&mut self, key: CacheKey<'_>, now: UnixTime) -> Option<T> {
         if let Some(entry) = self.young.find(key) {
             return (now < entry.until).then(|| entry.value.clone());
         }
@@ -66,7 +66,7 @@ impl<T: Clone> Remembered<T> {
     }
 
     /// Remembers it until then. `bytes` is about how much memory the value takes.
-    pub fn put(&mut self, key: Key<'_>, value: T, bytes: usize, until: UnixTime) {
+    pub fn put(&mut self, key: CacheKey<'_>, value: T, bytes: usize, until: UnixTime) {
         let entry = Entry {
             key: [key.bytes, key.within.as_bytes()].concat().into(),
             within: key.within.len(),
@@ -101,11 +101,11 @@ impl<T> Generation<T> {
         Self { entries: HashTable::new(), bytes: 0 }
     }
 
-    fn find(&self, key: Key<'_>) -> Option<&Entry<T>> {
+    fn find(&self, key: CacheKey<'_>) -> Option<&Entry<T>> {
         self.entries.find(hash(key.bytes), |entry| entry.is(key))
     }
 
-    fn take(&mut self, key: Key<'_>) -> Option<Entry<T>> {
+    fn take(&mut self, key: CacheKey<'_>) -> Option<Entry<T>> {
         let found = self.entries.find_entry(hash(key.bytes), |entry| entry.is(key)).ok()?;
         let (entry, _) = found.remove();
         self.bytes -= entry.bytes;
@@ -126,7 +126,7 @@ impl<T> Entry<T> {
 
     /// Whoever could learn anything from how long this takes would have to know the end of the bytes first, which
     /// is an authentication tag or a signature.
-    fn is(&self, key: Key<'_>) -> bool {
+    fn is(&self, key: CacheKey<'_>) -> bool {
         self.parts() == (key.bytes, key.within.as_bytes())
     }
 }
@@ -144,10 +144,10 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { entries: 100, bytes: 10_000 };
+    const LIMITS: CacheLimits = CacheLimits { entries: 100, bytes: 10_000 };
 
-    fn key<'a>(bytes: &'a str, within: &'a str) -> Key<'a> {
-        Key { within, bytes: bytes.as_bytes() }
+    fn key<'a>(bytes: &'a str, within: &'a str) -> CacheKey<'a> {
+        CacheKey { within, bytes: bytes.as_bytes() }
     }
 
     fn at(secs: u64) -> UnixTime {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn it_is_known_until_it_expires() {
-        let mut table = Remembered::new(LIMITS);
+        let mut table = Cache::new(LIMITS);
         table.put(key("a.b.c", "host"), "jsmith", 10, at(2));
         assert_eq!(table.get(key("a.b.c", "host"), at(1)), Some("jsmith"));
         assert_eq!(table.get(key("a.b.c", "host"), at(2)), None);
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn nothing_is_known_by_another_name() {
-        let mut table = Remembered::new(LIMITS);
+        let mut table = Cache::new(LIMITS);
         let sealed = "0123456789abcdefghijklmnopqrstuv";
         table.put(key(sealed, "host"), 1, 10, at(2));
         for at_byte in 0..sealed.len() {
             let mut bent = sealed.as_bytes().to_vec();
             bent[at_byte] ^= 1;
-            assert_eq!(table.get(Key { within: "host", bytes: &bent }, at(1)), None, "{at_byte}");
+            assert_eq!(table.get(CacheKey { within: "host", bytes: &bent }, at(1)), None, "{at_byte}");
         }
         // The same end, the same bytes in all, another place of the seam, another host.
         for (bytes, within) in [
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn it_never_outgrows_its_limits() {
-        let mut table = Remembered::new(LIMITS);
+        let mut table = Cache::new(LIMITS);
         for number in 0..20_000 {
             table.put(key(&format!("token {number}"), "host"), number, number % 300, at(2));
             let (entries, bytes) = [&table.young, &table.old]
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_stays() {
-        let mut table = Remembered::new(LIMITS);
+        let mut table = Cache::new(LIMITS);
         table.put(key("mine", "host"), 0, 10, at(2));
         for number in 1..1_000 {
             table.put(key(&number.to_string(), "host"), number, 10, at(2));

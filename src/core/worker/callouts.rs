@@ -1,10 +1,10 @@
 //! Calls to Cognito: those that are decided upon, and those that are under way.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
-use crate::flow::callback::Exchange;
+use crate::flow::callback::CodeExchange;
 use crate::flow::refresh::Refresh;
 use crate::http::Callout;
 use crate::time::UnixTime;
@@ -24,18 +24,18 @@ const MAX_QUEUED: usize = 4096;
 pub struct CalloutId(u64);
 
 /// What a call is made for.
-pub enum Purpose {
+pub enum CalloutPurpose {
     /// To sign somebody in: to redeem a code, or to ask for attributes.
-    SignIn(Box<Exchange>),
+    SignIn(Box<CodeExchange>),
     /// To refresh a session: to redeem a refresh token, or to ask for attributes.
     Refresh(Box<Refresh>),
     /// To fetch a pool's key set.
-    FetchKeys(Rc<Pool>),
+    FetchKeys(Arc<Pool>),
     /// To revoke a refresh token.
     Revoke,
 }
 
-impl Purpose {
+impl CalloutPurpose {
     /// Whether it is the token endpoint that is called, with a code or a refresh token.
     pub const fn asks_for_tokens(&self) -> bool {
         match self {
@@ -48,17 +48,17 @@ impl Purpose {
 
 /// One worker's calls.
 #[derive(Default)]
-pub struct Calls {
-    queued: VecDeque<(Purpose, Callout)>,
+pub struct Callouts {
+    queued: VecDeque<(CalloutPurpose, Callout)>,
     /// With the time at which each was made.
-    under_way: Vec<(CalloutId, Purpose, UnixTime)>,
+    under_way: Vec<(CalloutId, CalloutPurpose, UnixTime)>,
     next_id: u64,
 }
 
-impl Calls {
+impl Callouts {
     /// Puts a call in the queue. `false` where that is full.
-    pub fn push(&mut self, purpose: Purpose, callout: Callout) -> bool {
-        let is_revocation = |purpose: &Purpose| matches!(purpose, Purpose::Revoke);
+    pub fn push(&mut self, purpose: CalloutPurpose, callout: Callout) -> bool {
+        let is_revocation = |purpose: &CalloutPurpose| matches!(purpose, CalloutPurpose::Revoke);
         let revocations = self.all().filter(|purpose| is_revocation(purpose)).count();
         let room =
             self.queued.len() < MAX_QUEUED && !(is_revocation(&purpose) && revocations >= MAX_REVOCATIONS);
@@ -70,11 +70,11 @@ impl Calls {
 
     /// Puts a call at the head of the queue that goes on with what another has begun: it is let in whatever waits,
     /// since a code or a refresh token is spent already.
-    pub fn go_on(&mut self, purpose: Purpose, callout: Callout) {
+    pub fn push_follow_up(&mut self, purpose: CalloutPurpose, callout: Callout) {
         self.queued.push_front((purpose, callout));
     }
 
-    fn all(&self) -> impl Iterator<Item = &Purpose> {
+    fn all(&self) -> impl Iterator<Item = &CalloutPurpose> {
         let queued = self.queued.iter().map(|(purpose, _)| purpose);
         queued.chain(self.under_way.iter().map(|(_, purpose, _)| purpose))
     }
@@ -84,7 +84,7 @@ impl Calls {
         if self.under_way.len() >= MAX_UNDER_WAY {
             return None;
         }
-        let is_refresh = |purpose: &Purpose| matches!(purpose, Purpose::Refresh(_));
+        let is_refresh = |purpose: &CalloutPurpose| matches!(purpose, CalloutPurpose::Refresh(_));
         let refreshes = self.under_way.iter().filter(|(_, purpose, _)| is_refresh(purpose)).count();
         self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))
     }
@@ -96,7 +96,7 @@ impl Calls {
     }
 
     /// Notes a call that is made at once.
-    pub fn begin(&mut self, purpose: Purpose, now: UnixTime) -> CalloutId {
+    pub fn begin(&mut self, purpose: CalloutPurpose, now: UnixTime) -> CalloutId {
         let id = CalloutId(self.next_id);
         self.next_id += 1;
         self.under_way.push((id, purpose, now));
@@ -104,7 +104,7 @@ impl Calls {
     }
 
     /// A call has been answered: what it was made for, and when.
-    pub fn end(&mut self, id: CalloutId) -> Option<(Purpose, UnixTime)> {
+    pub fn end(&mut self, id: CalloutId) -> Option<(CalloutPurpose, UnixTime)> {
         let at = self.under_way.iter().position(|(under_way, ..)| *under_way == id)?;
         let (_, purpose, begun) = self.under_way.swap_remove(at);
         Some((purpose, begun))
@@ -116,11 +116,11 @@ impl Calls {
     }
 
     /// The sign-ins whose calls wait or are under way.
-    pub fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
-        fn redeeming(purpose: &mut Purpose) -> Option<&mut Exchange> {
+    pub fn exchanges(&mut self) -> impl Iterator<Item = &mut CodeExchange> {
+        fn redeeming(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
             match purpose {
-                Purpose::SignIn(exchange) => Some(exchange),
-                Purpose::Refresh(_) | Purpose::FetchKeys(_) | Purpose::Revoke => None,
+                CalloutPurpose::SignIn(exchange) => Some(exchange),
+                CalloutPurpose::Refresh(_) | CalloutPurpose::FetchKeys(_) | CalloutPurpose::Revoke => None,
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);

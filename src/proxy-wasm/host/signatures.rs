@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use proxy_wasm::hostcalls;
 
 use crate::protobuf::{Fields, Message, Value};
-use envoy_cognito_core::oidc::jwks::Key;
+use envoy_cognito_core::oidc::jwks::Jwk;
 use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
 use envoy_cognito_core::oidc::rfc7515;
 
@@ -18,7 +18,7 @@ pub struct HostRs256 {
 }
 
 impl VerifyRs256 for HostRs256 {
-    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
         let native = *self.native.get_or_init(judges_rightly);
         match native.then(|| ask_host(key, message, signature)).flatten() {
             Some(verdict) => verdict,
@@ -36,7 +36,7 @@ fn judges_rightly() -> bool {
 
 /// Messages of `envoy/source/extensions/common/wasm/ext/verify_signature.proto`. An answer without its
 /// first field is `false`, as everywhere in proto3.
-fn ask_host(key: &Key, message: &[u8], signature: &[u8]) -> Option<bool> {
+fn ask_host(key: &Jwk, message: &[u8], signature: &[u8]) -> Option<bool> {
     let arguments = Message::default()
         .with(1, b"sha256")
         .with(2, key.spki())

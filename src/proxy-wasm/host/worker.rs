@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
@@ -11,7 +11,7 @@ use crate::host::metrics::Metrics;
 use crate::host::signatures::HostRs256;
 use crate::host::{HostEntropy, HostSharedData, apply_edits, dispatch, log, now, respond, tell_access_log};
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::decision::{Decision, Judged, ResponseEdits, StreamId, Surroundings};
+use envoy_cognito_core::decision::{Decision, HostEnv, Outcome, ResponseEdits, StreamId};
 use envoy_cognito_core::http::{CalloutError, CalloutResult, Request, Response};
 use envoy_cognito_core::time::UnixTime;
 use envoy_cognito_core::worker::authenticator::Authenticator;
@@ -39,7 +39,7 @@ pub struct Worker {
 }
 
 /// Whether a parked request may go upstream. It is opened once the request's headers have been edited.
-pub type Gate = Rc<Cell<bool>>;
+pub type Gate = Arc<Cell<bool>>;
 
 /// A call under way: the host's name for it, ours, and by when it should have been answered.
 struct Call {
@@ -52,9 +52,8 @@ impl Worker {
     /// A worker for a checked configuration.
     pub fn new(root_id: u32, config: Config) -> Self {
         let rs256 = HostRs256::default();
-        let around =
-            Surroundings { now: now(), entropy: &mut HostEntropy, rs256: &rs256, shared: &HostSharedData };
-        let authenticator = Authenticator::new(Rc::new(config), &around);
+        let env = HostEnv { now: now(), entropy: &mut HostEntropy, rs256: &rs256, shared: &HostSharedData };
+        let authenticator = Authenticator::new(Arc::new(config), &env);
         Self {
             root_id,
             authenticator,
@@ -77,28 +76,23 @@ impl Worker {
     }
 
     /// Lets the core work with the host's time, randomness and shared data.
-    fn core<T>(&mut self, work: impl FnOnce(&mut Authenticator, &mut Surroundings<'_>) -> T) -> T {
-        let mut around = Surroundings {
-            now: now(),
-            entropy: &mut HostEntropy,
-            rs256: &self.rs256,
-            shared: &HostSharedData,
-        };
-        work(&mut self.authenticator, &mut around)
+    fn core<T>(&mut self, work: impl FnOnce(&mut Authenticator, &mut HostEnv<'_>) -> T) -> T {
+        let mut env =
+            HostEnv { now: now(), entropy: &mut HostEntropy, rs256: &self.rs256, shared: &HostSharedData };
+        work(&mut self.authenticator, &mut env)
     }
 
     /// Asks the core about a request. Calls that it wants are made on the root context's next tick,
     /// where they outlive the stream.
     pub fn handle_request(&mut self, stream: StreamId, request: &Request) -> Decision {
-        let Judged { decision, account } =
-            self.core(|core, around| core.handle_request(stream, request, around));
+        let Outcome { decision, access } = self.core(|core, env| core.handle_request(stream, request, env));
         self.write_log();
         match &decision {
             Decision::Forward(_, response) => self.expect_answer(stream, response),
             Decision::Respond(_) | Decision::Park => {}
         }
         if !matches!(decision, Decision::Park) {
-            tell_access_log(&account);
+            tell_access_log(&access);
         }
         self.set_tick();
         decision
@@ -107,7 +101,7 @@ impl Worker {
     /// Parks a stream. The gate opens when a decision has let it through.
     pub fn park(&mut self, stream: StreamId) -> Gate {
         let gate = Gate::default();
-        self.parked.push((stream, Rc::clone(&gate)));
+        self.parked.push((stream, Arc::clone(&gate)));
         gate
     }
 
@@ -121,7 +115,7 @@ impl Worker {
     pub fn response_cookies(&mut self, stream: StreamId) -> Option<Vec<String>> {
         let at = self.answers.iter().position(|(waiting, _)| *waiting == stream)?;
         let (_, edits) = self.answers.swap_remove(at);
-        Some(self.core(|core, around| core.response_cookies(edits, around)))
+        Some(self.core(|core, env| core.response_cookies(edits, env)))
     }
 
     /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
@@ -156,7 +150,7 @@ impl Worker {
         let late = now() >= deadline;
         let none = Err(if late { CalloutError::TimedOut } else { CalloutError::Broken });
         let result = response.unwrap_or(none);
-        self.core(|core, around| core.handle_callout(id, &result, around));
+        self.core(|core, env| core.handle_callout(id, &result, env));
         self.follow();
     }
 
@@ -177,7 +171,7 @@ impl Worker {
                 Some(token) => self.calls.push(Call { token, id, deadline }),
                 None => {
                     let failed = Err(CalloutError::NotDispatched);
-                    self.core(|core, around| core.handle_callout(id, &failed, around));
+                    self.core(|core, env| core.handle_callout(id, &failed, env));
                 }
             }
         }
@@ -190,14 +184,14 @@ impl Worker {
     fn settle_parked(&mut self) {
         let mut elsewhere = false;
         for _ in 0..ANSWERS_AT_ONCE {
-            let Some((stream, judged)) = self.authenticator.poll_decision() else { break };
-            let Judged { decision, account } = judged;
+            let Some((stream, outcome)) = self.authenticator.poll_decision() else { break };
+            let Outcome { decision, access } = outcome;
             let Some(gate) = self.unpark(stream) else { continue };
             if hostcalls::set_effective_context(stream.0).is_err() {
                 continue;
             }
             elsewhere = true;
-            tell_access_log(&account);
+            tell_access_log(&access);
             match decision {
                 Decision::Respond(response) => respond(&response),
                 Decision::Forward(edits, answer) => {

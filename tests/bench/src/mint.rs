@@ -1,6 +1,6 @@
 //! Sessions by the thousand, made of one real session and sealed as the filter seals them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use envoy_cognito_core::cognito::pool::Pool;
@@ -76,7 +76,7 @@ impl Mint {
             if self.identity_bytes(&session)? >= bytes {
                 break;
             }
-            Rc::make_mut(&mut session.identity).roles.push(format!("team-{number}/member"));
+            Arc::make_mut(&mut session.identity).roles.push(format!("team-{number}/member"));
         }
         Ok(session)
     }

@@ -2,7 +2,7 @@
 //! Cognito where strictness can show a mistake of the filter's.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -308,7 +308,7 @@ impl Cognito {
     }
 
     /// Checks what every call must be like, and finds out whom it is for.
-    fn endpoint(&self, callout: &Callout, config: &Config) -> (Endpoint, Rc<Pool>) {
+    fn endpoint(&self, callout: &Callout, config: &Config) -> (Endpoint, Arc<Pool>) {
         let url = &callout.endpoint.url;
         let found = config.pools.all().iter().find_map(|pool| {
             let UserPool { endpoints, clusters, timeouts, .. } = &pool.cognito;
@@ -320,7 +320,7 @@ impl Cognito {
                 (&endpoints.api, Endpoint::Attributes, &clusters.idp, "POST", timeouts.userinfo),
             ];
             let known = known.into_iter().find(|(endpoint, ..)| endpoint.url == *url)?;
-            Some((Rc::clone(pool), known))
+            Some((Arc::clone(pool), known))
         });
         let Some((pool, (_, endpoint, cluster, method, timeout))) = found else {
             panic!("nobody answers at {url}");

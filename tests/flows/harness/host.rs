@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
-use envoy_cognito_core::oidc::jwks::Key;
+use envoy_cognito_core::oidc::jwks::Jwk;
 use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
 
@@ -80,7 +80,7 @@ impl Counting {
 }
 
 impl VerifyRs256 for Counting {
-    fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
         self.0.set(self.0.get() + 1);
         PortableRs256.verify(key, message, signature)
     }

@@ -1,6 +1,6 @@
 //! `:authority`: no spelling of a host gets past the rules for it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::http::Request;
@@ -16,7 +16,7 @@ const RULES: &str = r#"[{"hosts": ["admin.example.com", "*.internal.example.com"
                         {"path": "/**", "allow": "everyone"}]"#;
 
 thread_local! {
-    static CONFIG: Rc<Config> = config(RULES);
+    static CONFIG: Arc<Config> = config(RULES);
 }
 
 /// The input is an authority.

@@ -1,17 +1,17 @@
 //! Callback queries: a response has one state and one code, and without its flow cookie nothing is called.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::decision::{Decision, StreamId};
 use envoy_cognito_core::http::Request;
-use envoy_cognito_core::oidc::authorization::{AuthorizationResponse, Outcome};
+use envoy_cognito_core::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse};
 use envoy_cognito_core::worker::authenticator::Authenticator;
 
 use crate::fixed::{HOST, ISSUER, config, with_surroundings};
 
 thread_local! {
-    static CONFIG: Rc<Config> = config("[]");
+    static CONFIG: Arc<Config> = config("[]");
 }
 
 /// The input is the query that a browser brings to the callback.
@@ -35,11 +35,13 @@ fn check_response(query: &[u8]) {
     let state = only(query, "state").expect("one state");
     assert!(!state.is_empty() && response.state.expose() == &state, "{state:?}");
     match &response.outcome {
-        Outcome::Code(code) => {
+        AuthorizationOutcome::Code(code) => {
             assert_eq!(only(query, "code").as_ref(), Some(code.expose()), "one code");
             assert!(!code.expose().is_empty() && only(query, "error").is_none(), "a code and no error");
         }
-        Outcome::Error { .. } => assert!(only(query, "error").is_some(), "an error that was sent"),
+        AuthorizationOutcome::Error { .. } => {
+            assert!(only(query, "error").is_some(), "an error that was sent")
+        }
     }
     let issuer = only(query, "iss");
     assert_eq!(response.may_be_from(ISSUER), issuer.is_none_or(|issuer| issuer == ISSUER));
@@ -77,9 +79,9 @@ fn decoded(text: &[u8]) -> String {
 }
 
 /// A browser without a flow cookie gets a page, keeps nothing, and has nothing called for it.
-fn no_call_without_a_flow(config: &Rc<Config>, request: &Request) {
+fn no_call_without_a_flow(config: &Arc<Config>, request: &Request) {
     with_surroundings(|around| {
-        let mut authenticator = Authenticator::new(Rc::clone(config), around);
+        let mut authenticator = Authenticator::new(Arc::clone(config), around);
         let decision = authenticator.handle_request(StreamId(1), request, around).decision;
         let Decision::Respond(response) = decision else { panic!("not answered: {decision:?}") };
         assert!((400..500).contains(&response.status), "{}", response.status);

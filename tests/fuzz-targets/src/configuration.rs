@@ -3,7 +3,7 @@
 use envoy_cognito::struct_config::parse;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::document::Node;
-use envoy_cognito_core::config::reader::Fault;
+use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::http::path::RequestPath;
 use envoy_cognito_core::rules::Target;
 
@@ -22,7 +22,8 @@ pub fn run(data: &[u8]) {
             assert!(!faults.is_empty(), "refused for a reason");
             // Only what is no object at all is wrong as a whole.
             let is_object = matches!(parse(data), Ok(Node::Map(_)));
-            let nowhere = |fault: &&Fault| fault.message.is_empty() || (is_object && fault.path.is_empty());
+            let nowhere =
+                |fault: &&ConfigError| fault.message.is_empty() || (is_object && fault.path.is_empty());
             assert_eq!(faults.iter().find(nowhere), None, "a fault says where and what");
         }
     }

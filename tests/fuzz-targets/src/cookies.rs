@@ -1,6 +1,6 @@
 //! Cookie headers: ours are found and taken out, and every other byte stays.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::http::cookie::Cookies;
@@ -8,7 +8,7 @@ use envoy_cognito_core::http::cookie::Cookies;
 use crate::fixed::{NOW, config, pool, store};
 
 thread_local! {
-    static CONFIG: Rc<Config> = config("[]");
+    static CONFIG: Arc<Config> = config("[]");
 }
 
 /// The input is `cookie` headers, one a line.

@@ -1,11 +1,11 @@
 //! The one configuration that targets share, and a host that lends the core the least it needs.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
-use envoy_cognito_core::decision::Surroundings;
+use envoy_cognito_core::decision::HostEnv;
 use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
 use envoy_cognito_core::session::CookieStore;
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
@@ -29,7 +29,7 @@ pub const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_
 pub const OURS: [&str; 5] = ["x-auth-user", "x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-roles"];
 
 /// Reads a configuration of these rules.
-pub fn config(rules: &str) -> Rc<Config> {
+pub fn config(rules: &str) -> Arc<Config> {
     let document = format!(
         r#"{{"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "{CLIENT}",
             "domain": "myapp.auth.us-east-1.amazoncognito.com",
@@ -37,11 +37,11 @@ pub fn config(rules: &str) -> Rc<Config> {
             "bearer": {{"enabled": true, "token_use": ["access", "id"]}},
             "rules": {rules}}}"#
     );
-    Rc::new(Config::parse(document.as_bytes(), &|_| None).expect("a good configuration"))
+    Arc::new(Config::parse(document.as_bytes(), &|_| None).expect("a good configuration"))
 }
 
 /// The pool of a configuration.
-pub fn pool(config: &Config) -> &Rc<Pool> {
+pub fn pool(config: &Config) -> &Arc<Pool> {
     config.pools.first().expect("one pool")
 }
 
@@ -74,8 +74,8 @@ impl SharedData for Nothing {
 }
 
 /// Calls with what the host lends.
-pub fn with_surroundings<T>(call: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
+pub fn with_surroundings<T>(call: impl FnOnce(&mut HostEnv<'_>) -> T) -> T {
     let rs256: &dyn VerifyRs256 = &PortableRs256;
     let mut entropy = Counted(Random(1));
-    call(&mut Surroundings { now: NOW, entropy: &mut entropy, rs256, shared: &Nothing })
+    call(&mut HostEnv { now: NOW, entropy: &mut entropy, rs256, shared: &Nothing })
 }

@@ -1,7 +1,7 @@
 //! Whole requests, as the host hands them over: nobody without a session gets past what is guarded, and what goes
 //! upstream says nothing of the filter's that the client made up.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito::header_map;
 use envoy_cognito_core::config::Config;
@@ -16,7 +16,7 @@ use crate::paths::{OPEN, assert_stays_open, document};
 type Header = (Vec<u8>, Vec<u8>);
 
 thread_local! {
-    static CONFIG: Rc<Config> = config(&document(OPEN));
+    static CONFIG: Arc<Config> = config(&document(OPEN));
 }
 
 /// The input is the host's bytes, or where it isn't, one `name: value` a line.
@@ -59,9 +59,9 @@ fn serialized(headers: &[Header]) -> Vec<u8> {
     bytes
 }
 
-fn decide(config: &Rc<Config>, request: &Request) {
+fn decide(config: &Arc<Config>, request: &Request) {
     with_surroundings(|around| {
-        let mut authenticator = Authenticator::new(Rc::clone(config), around);
+        let mut authenticator = Authenticator::new(Arc::clone(config), around);
         match authenticator.handle_request(StreamId(1), request, around).decision {
             Decision::Forward(edits, _) => {
                 assert_stays_open(OPEN, request.target());

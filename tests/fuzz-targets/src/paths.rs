@@ -1,6 +1,6 @@
 //! Paths against rules: no spelling of a path opens a door.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::http::path::RequestPath;
@@ -15,8 +15,8 @@ const CLOSED: List<'_> = &[("/admin/**", false), ("/teams/*/secret", false), ("/
 pub const OPEN: List<'_> = &[("/public/**", true), ("/files/*/raw", true), ("/healthz", true)];
 
 thread_local! {
-    static CLOSED_CONFIG: Rc<Config> = config(&document(CLOSED));
-    static OPEN_CONFIG: Rc<Config> = config(&document(OPEN));
+    static CLOSED_CONFIG: Arc<Config> = config(&document(CLOSED));
+    static OPEN_CONFIG: Arc<Config> = config(&document(OPEN));
 }
 
 /// The rules as a configuration has them.

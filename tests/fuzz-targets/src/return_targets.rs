@@ -1,6 +1,6 @@
 //! Return targets: whatever is taken leads to a place on the host that it was asked for at.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::http::path::RequestPath;
@@ -10,7 +10,7 @@ use url::{Url, form_urlencoded};
 use crate::fixed::{HOST, config};
 
 thread_local! {
-    static CONFIG: Rc<Config> = config("[]");
+    static CONFIG: Arc<Config> = config("[]");
 }
 
 /// Places that a browser may be at when it is sent on.

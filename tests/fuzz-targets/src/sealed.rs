@@ -1,13 +1,13 @@
 //! Sealed cookies: what is bent doesn't open, and what opens is read whatever it holds.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use envoy_cognito_core::cognito::identity::Identity;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::crypto::secret::Secret;
 use envoy_cognito_core::http::cookie::Cookies;
 use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito_core::session::{Flow, FlowId, Session};
+use envoy_cognito_core::session::{FlowId, PendingSignIn, Session};
 
 use crate::Random;
 use crate::bent::read;
@@ -17,7 +17,7 @@ const FLOW_ID: &str = "0123456789abcdef";
 
 /// One good cookie of each kind.
 struct Good {
-    config: Rc<Config>,
+    config: Arc<Config>,
     /// Names and sealed values: of the identity, the tokens, and a sign-in.
     sealed: [(String, String); 3],
 }
@@ -36,7 +36,7 @@ impl Good {
             renewed_at: NOW,
             expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
             seen_at: NOW,
-            identity: Rc::new(Identity { subject: "55dd".into(), ..Identity::default() }),
+            identity: Arc::new(Identity { subject: "55dd".into(), ..Identity::default() }),
         };
         let refresh = Some(RefreshToken(Secret::new("refresh".to_owned())));
         let tokens = SessionTokens { refresh, ..SessionTokens::default() };
@@ -47,7 +47,7 @@ impl Good {
             (name.to_owned(), value.to_owned())
         };
         let name = pool(&config).cookies.flow_name(&FlowId::parse(FLOW_ID).expect("an id"));
-        let flow = Flow {
+        let flow = PendingSignIn {
             secret: [9; 16],
             nonce: "nonce".to_owned(),
             code_verifier: "verifier".to_owned(),
@@ -70,7 +70,7 @@ impl Good {
         match kind {
             0 => store.open_session(value).is_some(),
             1 => store.session_tokens(&cookies, None).is_some(),
-            _ => store.open::<Flow>(name, value).is_some(),
+            _ => store.open::<PendingSignIn>(name, value).is_some(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers of the token endpoint: tokens are taken from a good answer alone.
 
 use envoy_cognito_core::http::CalloutResponse;
-use envoy_cognito_core::oidc::token::{TokenError, parse_token_response};
+use envoy_cognito_core::oidc::token::{TokenEndpointError, parse_token_response};
 use serde_json::Value;
 
 /// Statuses that the first byte of the input picks from.
@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
             let long = [text("id_token"), text("access_token"), refresh].into_iter().flatten();
             assert!(!long.filter(|token| token.len() > 20).any(|token| printed.contains(token)), "{printed}");
         }
-        Err(TokenError::Refused { code, .. }) => {
+        Err(TokenEndpointError::Refused { code, .. }) => {
             // A code may not be spent again for a passing failure, and a refusal ends a session.
             assert!(status < 500 && status != 429, "{status} is no refusal");
             assert_eq!(text("error"), Some(code.code()));

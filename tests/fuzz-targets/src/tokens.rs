@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use envoy_cognito_core::crypto::secret::Secret;
 use envoy_cognito_core::json::Json;
-use envoy_cognito_core::oidc::jwks::{Key, KeySet};
+use envoy_cognito_core::oidc::jwks::{Jwk, KeySet};
 use envoy_cognito_core::oidc::jwt::{
-    Accepted, Claimed, Claims, Expected, PortableRs256, TokenFault, TokenUse, VerifyRs256, Whose,
+    Accepted, Claimed, Claims, Expected, ExpectedHolder, JwtError, PortableRs256, TokenUse, VerifyRs256,
     verify_bearer_token, verify_id_token,
 };
 use envoy_cognito_core::oidc::{AccessToken, IdToken, Nonce};
@@ -29,7 +29,7 @@ thread_local! {
 struct Credulous;
 
 impl VerifyRs256 for Credulous {
-    fn verify(&self, _: &Key, _: &[u8], _: &[u8]) -> bool {
+    fn verify(&self, _: &Jwk, _: &[u8], _: &[u8]) -> bool {
         true
     }
 }
@@ -50,10 +50,10 @@ pub fn run_id_token(data: &[u8]) {
     }
 }
 
-fn id_token(text: &str, rs256: &dyn VerifyRs256) -> Result<Claims, TokenFault> {
+fn id_token(text: &str, rs256: &dyn VerifyRs256) -> Result<Claims, JwtError> {
     let nonce = Nonce(Secret::new("nonce".to_owned()));
     let access_token = AccessToken(Secret::new(ACCESS_TOKEN.trim_end().to_owned()));
-    let whose = Whose::Nonce(&nonce);
+    let whose = ExpectedHolder::Nonce(&nonce);
     let expected = Expected { issuer: ISSUER, client_id: CLIENT, whose, access_token: &access_token };
     KEY_SET.with(|keys| verify_id_token(&IdToken(Secret::new(text.to_owned())), keys, &expected, NOW, rs256))
 }
@@ -86,7 +86,7 @@ fn bearer_token(
     text: &str,
     uses: &[TokenUse],
     rs256: &dyn VerifyRs256,
-) -> Result<(TokenUse, Claims), TokenFault> {
+) -> Result<(TokenUse, Claims), JwtError> {
     let accepted = Accepted { issuer: ISSUER, client_ids: &[CLIENT.to_owned()], uses };
     KEY_SET.with(|keys| verify_bearer_token(text, keys, &accepted, NOW, rs256))
 }

@@ -9,9 +9,9 @@ use envoy_cognito_core::crypto::secret::Secret;
 use envoy_cognito_core::flow::forward::spoofed;
 use envoy_cognito_core::http::cookie::{Cookies, MAX_COOKIE};
 use envoy_cognito_core::oidc::{RefreshToken, SessionTokens};
-use envoy_cognito_core::session::{NotKept, Session};
+use envoy_cognito_core::session::{Session, StoreError};
 use envoy_cognito_core::time::UnixTime;
-use envoy_cognito_core::worker::cache::{Key, Limits, Remembered};
+use envoy_cognito_core::worker::cache::{Cache, CacheKey, CacheLimits};
 use fuzz_targets::Random;
 use fuzz_targets::fixed::{Counted, NOW, OURS, config, store};
 
@@ -51,7 +51,7 @@ fn text(random: &mut Random, of: &[u8], max: usize) -> Vec<u8> {
 }
 
 /// The tokens of a session whose refresh token is so long, as the browser gets them and as they are read.
-fn kept(len: usize) -> Result<(), NotKept> {
+fn kept(len: usize) -> Result<(), StoreError> {
     let config = config("[]");
     let store = store(&config);
     let session = Session {
@@ -159,15 +159,15 @@ fn every_twin_of_a_header_is_taken_out_and_no_other() {
 #[test]
 fn what_is_remembered_answers_for_its_own_key_alone() {
     let mut random = Random(4);
-    for limits in [Limits { entries: 4, bytes: 10_000 }, Limits { entries: 100, bytes: 300 }] {
-        let mut table = Remembered::new(limits);
+    for limits in [CacheLimits { entries: 4, bytes: 10_000 }, CacheLimits { entries: 100, bytes: 300 }] {
+        let mut table = Cache::new(limits);
         let mut model: HashMap<(Vec<u8>, String), (u64, UnixTime)> = HashMap::new();
         let (mut now, mut answers) = (0, 0);
         for number in 0..50_000 {
             now += u64::from(random.below(20) == 0);
             let bytes = text(&mut random, b"ab", 3);
             let within = String::from_utf8(text(&mut random, b"ab", 2)).unwrap();
-            let key = Key { within: &within, bytes: &bytes };
+            let key = CacheKey { within: &within, bytes: &bytes };
             let found = table.get(key, UnixTime::from_secs(now));
             if let Some(found) = found {
                 let (known, until) = model[&(bytes.clone(), within.clone())];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::config::reader::Fault;
+use crate::config::reader::ConfigError;
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
@@ -27,7 +27,7 @@ fn with(name: &str, settings: Value) -> Value {
 fn parse(pools: Value, rest: Value) -> Result<Config, Vec<String>> {
     let mut document = json!({"session": {"keys": [KEY]}, "pools": pools});
     document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-    let faults = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect();
+    let faults = |faults: Vec<ConfigError>| faults.iter().map(ConfigError::to_string).collect();
     Config::parse(document.to_string().as_bytes(), &|_| None).map_err(faults)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::config::reader::Fault;
+use crate::config::reader::ConfigError;
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
@@ -17,7 +17,7 @@ fn parse(rules: Value) -> Result<Config, Vec<String>> {
     let document = json!({
         "session": {"keys": [KEY]}, "pools": [pool("us"), pool("eu")], "rules": rules,
     });
-    let texts = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect();
+    let texts = |faults: Vec<ConfigError>| faults.iter().map(ConfigError::to_string).collect();
     Config::parse(document.to_string().as_bytes(), &|_| None).map_err(texts)
 }
 

@@ -40,7 +40,7 @@ impl FlowId {
 /// A sign-in under way, as its flow cookie holds it; or, with no `redirect_uri`, one that a page offers, whose
 /// address is too long for a link.
 #[derive(Serialize, Deserialize)]
-pub struct Flow {
+pub struct PendingSignIn {
     /// The hidden half of `state`.
     pub secret: [u8; 16],
     /// The nonce that the ID token must carry.
@@ -58,7 +58,7 @@ pub struct Flow {
     pub is_shortened: bool,
 }
 
-impl Flow {
+impl PendingSignIn {
     /// One that a page offers at `now`.
     pub const fn offered(now: UnixTime) -> Self {
         Self {
@@ -98,17 +98,17 @@ const SHORTENED: u8 = 1;
 
 impl CookieStore<'_> {
     /// The sign-in of that id, if its cookies are whole. It may be over.
-    pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<Flow> {
+    pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<PendingSignIn> {
         let name = self.pool.cookies.flow_name(id);
         sealed_values(cookies, &name).iter().find_map(|sealed| self.open_flow(&name, sealed))
     }
 
-    fn open_flow(&self, name: &str, sealed: &[u8]) -> Option<Flow> {
+    fn open_flow(&self, name: &str, sealed: &[u8]) -> Option<PendingSignIn> {
         let bytes = self.open_bytes(name, sealed)?;
-        let (flow, behind) = postcard::take_from_bytes::<Flow>(&bytes).ok()?;
+        let (flow, behind) = postcard::take_from_bytes::<PendingSignIn>(&bytes).ok()?;
         match behind {
             [] => Some(flow),
-            [SHORTENED] => Some(Flow { is_shortened: true, ..flow }),
+            [SHORTENED] => Some(PendingSignIn { is_shortened: true, ..flow }),
             _ => None,
         }
     }
@@ -120,7 +120,7 @@ impl CookieStore<'_> {
     pub fn keep_flow(
         &self,
         id: &FlowId,
-        flow: &Flow,
+        flow: &PendingSignIn,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Vec<String>>, NoEntropy> {
         let cookies = &self.pool.cookies;
@@ -130,7 +130,7 @@ impl CookieStore<'_> {
             bytes.push(SHORTENED);
         }
         let sealed = self.seal_bytes(&name, &bytes, entropy)?;
-        let max_age = Flow::LIFETIME.as_secs();
+        let max_age = PendingSignIn::LIFETIME.as_secs();
         Ok(self.in_cookies(&name, &sealed, max_age, cookies.flow_same_site()))
     }
 }

@@ -15,15 +15,15 @@
 //! page with a link in place of one redirect more.
 
 use crate::cognito::pool::CookieSettings;
-use crate::decision::Surroundings;
-use crate::flow::context::Visit;
+use crate::decision::HostEnv;
+use crate::flow::context::RequestContext;
 use crate::flow::destination::Destination;
 use crate::http::Response;
-use crate::http::cookie::Attributes;
+use crate::http::cookie::CookieAttributes;
 use crate::http::origin::Origin;
 use crate::pages::messages;
 use crate::pages::page::Page;
-use crate::session::Flow;
+use crate::session::PendingSignIn;
 use crate::shared::detours;
 use crate::telemetry::event::{Event, Level};
 
@@ -41,35 +41,35 @@ enum Place {
 }
 
 /// Sends somebody who is to sign in, or out, to `public_url`, where it must be there. `None` where they may do so here.
-pub fn to_public_url(visit: &Visit<'_>, around: &Surroundings<'_>, log: &mut Vec<Event>) -> Option<Response> {
-    let told = |event: Event| event.with("request_id", visit.reference()).with("host", visit.host);
-    match place(visit) {
+pub fn to_public_url(ctx: &RequestContext<'_>, env: &HostEnv<'_>, log: &mut Vec<Event>) -> Option<Response> {
+    let told = |event: Event| event.with("request_id", ctx.reference()).with("host", ctx.host);
+    match place(ctx) {
         Place::Here => None,
         Place::HereByCookie => {
             log.push(told(Event::new(Level::Warn, "sign_in.host_rewritten")).with("hint", HINT));
             None
         }
         Place::Elsewhere => {
-            let times = detours::count(visit.request, &visit.config.scope(), visit.now, around.shared);
+            let times = detours::count(ctx.request, &ctx.config.scope(), ctx.now, env.shared);
             let event = told(Event::new(Level::Info, "sign_in.to_public_url"));
             log.push(if times > 1 { event.with("hint", HINT) } else { event });
             if times > MAX_TIMES {
-                return Some(page(visit));
+                return Some(page(ctx));
             }
-            let sent = Response::redirect(visit.origin.url() + &visit.request.target_as_text());
-            let is_clear = times == 1 && last_labels(visit.host) == last_labels(visit.origin.host());
-            Some(if is_clear { sent } else { sent.with_cookies(marks(visit)) })
+            let sent = Response::redirect(ctx.origin.url() + &ctx.request.target_as_text());
+            let is_clear = times == 1 && last_labels(ctx.host) == last_labels(ctx.origin.host());
+            Some(if is_clear { sent } else { sent.with_cookies(marks(ctx)) })
         }
     }
 }
 
 /// In place of one redirect more.
-fn page(visit: &Visit<'_>) -> Response {
-    let here = Destination::of_request(visit);
-    let page = Page::saying(&visit.config.pages, 401, messages::ELSEWHERE);
+fn page(ctx: &RequestContext<'_>) -> Response {
+    let here = Destination::of_request(ctx);
+    let page = Page::saying(&ctx.config.pages, 401, messages::ELSEWHERE);
     let page = if here.is_short() { page } else { page.text(messages::QUERY_LOST) };
-    page.action(messages::CONTINUE, &(visit.origin.url() + here.shortened().target.as_str()))
-        .reference(&visit.reference())
+    page.action(messages::CONTINUE, &(ctx.origin.url() + here.shortened().target.as_str()))
+        .reference(&ctx.reference())
         .into_response()
         .with("www-authenticate", "Bearer".to_owned())
 }
@@ -78,22 +78,22 @@ fn page(visit: &Visit<'_>) -> Response {
 const HINT: &str = "does something in front of the filter rewrite Host? Have it keep the browser's, or send that in X-Forwarded-Host: it costs each sign-in redirects";
 
 /// Whether somebody seems to be at another host than `public_url`'s.
-pub fn is_elsewhere(visit: &Visit<'_>) -> bool {
-    matches!(place(visit), Place::Elsewhere)
+pub fn is_other_host(ctx: &RequestContext<'_>) -> bool {
+    matches!(place(ctx), Place::Elsewhere)
 }
 
-fn place(visit: &Visit<'_>) -> Place {
-    let Some(public) = &visit.config.public_url else { return Place::Here };
-    let asked = [Origin::of(visit.request, None), Origin::forwarded(visit.request)];
-    if asked.iter().flatten().any(|asked| is_covered(visit, public, asked.host())) {
+fn place(ctx: &RequestContext<'_>) -> Place {
+    let Some(public) = &ctx.config.public_url else { return Place::Here };
+    let attempt = [Origin::of(ctx.request, None), Origin::forwarded(ctx.request)];
+    if attempt.iter().flatten().any(|attempt| is_covered(ctx, public, attempt.host())) {
         return Place::Here;
     }
-    for pool in visit.config.pools.all() {
-        let (names, store) = (&pool.cookies, visit.store(pool));
-        let mut flows = names.flow_ids(&visit.cookies).into_iter();
-        if is_marked(visit, names, public)
-            || store.session_id(&visit.cookies).is_some()
-            || flows.any(|id| store.flow(&visit.cookies, &id).is_some())
+    for pool in ctx.config.pools.all() {
+        let (names, store) = (&pool.cookies, ctx.store(pool));
+        let mut flows = names.flow_ids(&ctx.cookies).into_iter();
+        if is_marked(ctx, names, public)
+            || store.session_id(&ctx.cookies).is_some()
+            || flows.any(|id| store.flow(&ctx.cookies, &id).is_some())
         {
             return Place::HereByCookie;
         }
@@ -103,9 +103,9 @@ fn place(visit: &Visit<'_>) -> Place {
 
 /// Whether the cookies of a sign-in at `host` come with its callback, at `public`. As browsers see it: a name with a dot at
 /// its end is another one, and a port makes no difference.
-fn is_covered(visit: &Visit<'_>, public: &Origin<'_>, host: &str) -> bool {
+fn is_covered(ctx: &RequestContext<'_>, public: &Origin<'_>, host: &str) -> bool {
     // All pools share it.
-    let domain = visit.pools.first().and_then(|pool| pool.cookies.attributes.domain.as_deref());
+    let domain = ctx.pools.first().and_then(|pool| pool.cookies.attributes.domain.as_deref());
     host == public.host() || domain.is_some_and(|domain| host == domain || is_below(host, domain))
 }
 
@@ -116,12 +116,12 @@ fn last_labels(host: &str) -> &str {
 }
 
 /// Whether the cookies of [`marks`] say that the browser is at `public`.
-fn is_marked(visit: &Visit<'_>, names: &CookieSettings, public: &Origin<'_>) -> bool {
-    let mut here = visit.cookies.values(&names.here);
-    if is_below(visit.host, public.host()) {
+fn is_marked(ctx: &RequestContext<'_>, names: &CookieSettings, public: &Origin<'_>) -> bool {
+    let mut here = ctx.cookies.values(&names.here);
+    if is_below(ctx.host, public.host()) {
         // Another host below it may have had one set, too.
-        return here.any(|host| host == visit.host.as_bytes())
-            && visit.cookies.values(&names.there).next().is_none();
+        return here.any(|host| host == ctx.host.as_bytes())
+            && ctx.cookies.values(&names.there).next().is_none();
     }
     here.next().is_some()
 }
@@ -132,16 +132,16 @@ fn is_below(host: &str, domain: &str) -> bool {
 
 /// Cookies of which a browser keeps one or the other, by where it is. They say nothing but which host the request
 /// arrived for.
-fn marks(visit: &Visit<'_>) -> Vec<String> {
-    let Some(pool) = visit.pools.first() else { return Vec::new() };
+fn marks(ctx: &RequestContext<'_>) -> Vec<String> {
+    let Some(pool) = ctx.pools.first() else { return Vec::new() };
     let cookies = &pool.cookies;
     let mark = |name: &str, domain: &str| {
-        let attributes = Attributes { domain: Some(domain.to_owned()), ..cookies.attributes.clone() };
-        attributes.set(name, visit.host, Flow::LIFETIME.as_secs(), cookies.flow_same_site())
+        let attributes = CookieAttributes { domain: Some(domain.to_owned()), ..cookies.attributes.clone() };
+        attributes.set(name, ctx.host, PendingSignIn::LIFETIME.as_secs(), cookies.flow_same_site())
     };
-    let mut marks = vec![mark(&cookies.here, visit.origin.host())];
-    if is_below(visit.host, visit.origin.host()) {
-        marks.push(mark(&cookies.there, visit.host));
+    let mut marks = vec![mark(&cookies.here, ctx.origin.host())];
+    if is_below(ctx.host, ctx.origin.host()) {
+        marks.push(mark(&cookies.there, ctx.host));
     }
     marks
 }

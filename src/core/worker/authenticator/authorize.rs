@@ -1,0 +1,213 @@
+//! Deciding upon one request: which path, which rule, who it is, and what becomes of it.
+
+use std::sync::Arc;
+
+use crate::decision::{AccessDecision, AccessRecord, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
+use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
+use crate::flow::context::{Person, RequestContext, reference};
+use crate::flow::own_path::OwnPath;
+use crate::flow::refusal::{forbidden, malformed, unavailable};
+use crate::flow::{forward, sign_in};
+use crate::http::Request;
+use crate::http::client::{Client, is_preflight};
+use crate::http::host::of_authority;
+use crate::http::origin::Origin;
+use crate::http::path::RequestPath;
+use crate::rules::{Allow, Rule, Target, Verdict};
+use crate::session::cookies_of;
+use crate::telemetry::event::{Event, Level};
+use crate::telemetry::metrics::Frequent;
+use crate::worker::authenticator::Authenticator;
+use crate::worker::bearer_tokens::{BearerVerdict, PresentedToken};
+use crate::worker::sessions::{RefreshPolicy, SessionResolution};
+
+/// Who it is, if anybody; or what becomes of the request before that is known.
+pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Decision>>;
+
+impl Authenticator {
+    pub(super) fn authorize(
+        &mut self,
+        attempt: Attempt,
+        request: &Request,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
+        self.access = AccessRecord::of(AccessDecision::Refused);
+        let decision = self.decide(attempt, request, env);
+        Outcome { decision, access: self.access.clone() }
+    }
+
+    fn decide(&mut self, attempt: Attempt, request: &Request, env: &mut HostEnv<'_>) -> Decision {
+        let config = Arc::clone(&self.config);
+        let path = match RequestPath::parse(request.target()) {
+            Ok(path) => path,
+            Err(bad) => return self.refuse_malformed(request, bad.reason()),
+        };
+        let host = request.text(":authority").and_then(of_authority);
+        let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
+            return self.refuse_malformed(request, "authority_malformed");
+        };
+        let ctx = RequestContext {
+            attempt,
+            config: &config,
+            request,
+            path,
+            cookies: cookies_of(request),
+            host: &host,
+            pools: config.pools.at(&host),
+            origin,
+            now: env.now,
+        };
+        match OwnPath::of(&ctx) {
+            Some(own) => {
+                self.access.decision = AccessDecision::OwnPath;
+                self.handle_own_path(own, &ctx, env)
+            }
+            None => self.apply_rules(&ctx, env),
+        }
+    }
+
+    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Decision {
+        let reference = reference(request);
+        let event = Event::new(Level::Info, "request.refused").with("reason", reason);
+        self.emit(event.with("request_id", reference.as_str()));
+        Decision::Respond(malformed(&self.config.pages, Client::of(request), &reference))
+    }
+
+    fn apply_rules(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+        let target = Target { path: &ctx.path, method: ctx.request.method(), host: ctx.host };
+        let ruling = ctx.config.rules.find(&target);
+        let allow = ruling.allow();
+        self.access.rule = Some(ruling.rule().label());
+        if allow != Allow::Nobody && ctx.config.preflights_pass && is_preflight(ctx.request) {
+            return self.let_pass(ctx, allow, None, ResponseEdits::default());
+        }
+        let found = match allow {
+            Allow::Nobody => Ok((None, ResponseEdits::default())),
+            _ => self.find_person(allow, ctx, env),
+        };
+        let (person, response) = match found {
+            Ok(found) => found,
+            Err(decision) => return *decision,
+        };
+        self.access.person = person.as_ref().map(|person| Arc::clone(&person.names));
+        let verdict = ruling.verdict(person.as_deref().map(Person::as_seen_by_rules));
+        if matches!(verdict, Verdict::Pass)
+            && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
+        {
+            let whom = person.as_deref().map(|person| person.identity.subject.as_str());
+            self.log_denial("authz.shadow_denied", &rule.label(), ctx, whom);
+        }
+        match verdict {
+            Verdict::Pass => self.let_pass(ctx, allow, person.as_deref(), response),
+            Verdict::SignIn(rule) => self.send_to_sign_in(rule, ctx, env),
+            Verdict::Forbidden(rule) => {
+                self.access.rule = Some(rule.label());
+                self.access.decision = AccessDecision::Forbidden;
+                // Where nobody is let in nobody is told who it is, but the log.
+                let whom = match allow {
+                    Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
+                    _ => person.as_deref().map(|person| person.identity.subject.clone()),
+                };
+                self.log_denial("authz.denied", &rule.label(), ctx, whom.as_deref());
+                let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
+                Decision::Respond(forbidden(ctx, person.as_deref()).with_cookies(cookies))
+            }
+        }
+    }
+
+    fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+        let mut log = Vec::new();
+        let response = sign_in::challenge(ctx, rule.unauthenticated, &rule.pools, env, &mut log);
+        self.access.rule = Some(rule.label());
+        self.access.decision = match response.status {
+            401 => AccessDecision::Unauthenticated,
+            403 => AccessDecision::Forbidden,
+            _ => AccessDecision::SignIn,
+        };
+        self.respond((response, log))
+    }
+
+    fn let_pass(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        allow: Allow,
+        person: Option<&Person>,
+        response: ResponseEdits,
+    ) -> Decision {
+        self.tally.count_frequent(Frequent::AuthzAllowed);
+        self.access.decision =
+            if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
+        Decision::Forward(forward::edits(ctx, person), response)
+    }
+
+    fn log_denial(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+        ctx: &RequestContext<'_>,
+        subject: Option<&str>,
+    ) {
+        let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", ctx.reference());
+        self.emit(match subject {
+            Some(subject) => event.with("subject", subject),
+            None => event,
+        });
+    }
+
+    /// Who it is that sends a request, or what becomes of the request in their stead. A bearer token, where
+    /// they are taken, alone decides; else it is the session.
+    pub(super) fn find_person(
+        &mut self,
+        allow: Allow,
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> FoundPerson {
+        let nobody = || Ok((None, ResponseEdits::default()));
+        let Some(settings) = &ctx.config.bearer else {
+            return self.find_session(allow, ctx, env);
+        };
+        let token = match bearer_of(ctx.request) {
+            Bearer::Absent => return self.find_session(allow, ctx, env),
+            Bearer::Malformed if allow <= Allow::Optional => return nobody(),
+            Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, "malformed"))),
+            Bearer::Token(token) => token,
+        };
+        let Self { bearers, keys, .. } = self;
+        let presented = PresentedToken { token, settings };
+        match bearers.authorize(ctx, presented, keys, env) {
+            BearerVerdict::Good(person) => {
+                self.tally.count_frequent(Frequent::BearerAccepted);
+                Ok((Some(person), ResponseEdits::default()))
+            }
+            BearerVerdict::Wait(pool) if allow != Allow::Everyone => {
+                bearers.park(ctx, pool, keys);
+                Err(Box::new(Decision::Park))
+            }
+            _ if allow <= Allow::Optional => nobody(),
+            BearerVerdict::Bad(reason) => Err(Box::new(self.refuse_token(ctx, reason))),
+            BearerVerdict::Wait(_) | BearerVerdict::KeysMissing => {
+                Err(Box::new(Decision::Respond(unavailable(ctx))))
+            }
+        }
+    }
+
+    fn refuse_token(&mut self, ctx: &RequestContext<'_>, reason: &'static str) -> Decision {
+        self.access.decision = AccessDecision::Unauthenticated;
+        let (response, event) = invalid_token(ctx, reason);
+        self.respond((response, Some(event)))
+    }
+
+    fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
+        let need = if allow == Allow::Everyone { RefreshPolicy::AsItIs } else { RefreshPolicy::Known };
+        match self.sessions.resolve(ctx, need, &mut self.calls, env) {
+            SessionResolution::Go(person, response) => Ok((person, response)),
+            SessionResolution::Wait(pool, session) => {
+                self.sessions.park(ctx, (pool, session));
+                Err(Box::new(Decision::Park))
+            }
+            SessionResolution::Unavailable(cookies) => {
+                Err(Box::new(Decision::Respond(unavailable(ctx).with_cookies(cookies))))
+            }
+        }
+    }
+}
