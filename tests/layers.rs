@@ -113,7 +113,7 @@ fn one_file_alone_has_unsafe_code() {
             modules(room).into_iter().filter(|(_, text)| text.contains("unsafe ")).map(|(name, _)| name),
         );
     }
-    assert_eq!(with, ["host/abi"]);
+    assert_eq!(with, ["abi"]);
 }
 
 #[test]

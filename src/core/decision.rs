@@ -1,4 +1,4 @@
-//! What is to become of a request, and what deciding needs of the host.
+//! Decisions about requests, and what deciding needs of the host.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,48 +10,82 @@ use crate::session::{Session, SessionId};
 use crate::shared::store::SharedData;
 use crate::time::UnixTime;
 
-/// What is to become of a request.
+/// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
-    /// It goes upstream, changed like this; and so is the answer on its way back.
+    /// It is forwarded upstream with these changes. The second value changes the answer on its way back.
     Forward(RequestEdits, ResponseEdits),
-    /// It is answered here.
+    /// The filter answers it.
     Respond(Response),
-    /// It waits. A later decision for the same stream comes from
-    /// [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision).
+    /// It waits. [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision) gives the
+    /// decision later.
     Park,
 }
 
-/// A decision, and what the access log is told of it.
+/// A decision with its entry for the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Outcome {
     /// The decision.
     pub decision: Decision,
-    /// For the access log. Means nothing while a request waits.
+    /// For the access log. Without meaning while the request waits.
     pub access: AccessRecord,
 }
 
-/// What the access log is told of a request.
+impl Outcome {
+    /// A decision that no rule and no identity had a part in.
+    pub const fn new(decision: Decision, access: AccessDecision) -> Self {
+        Self { decision, access: AccessRecord::of(access) }
+    }
+
+    /// The request waits.
+    pub const fn park() -> Self {
+        Self::new(Decision::Park, AccessDecision::Refused)
+    }
+
+    /// The filter answers the request, which is for one of its own paths.
+    pub const fn own_path(response: Response) -> Self {
+        Self::new(Decision::Respond(response), AccessDecision::OwnPath)
+    }
+
+    /// The request can't be decided about: it is malformed, or Cognito can't be reached.
+    pub const fn refused(response: Response) -> Self {
+        Self::new(Decision::Respond(response), AccessDecision::Refused)
+    }
+
+    /// The same, with the name of the rule that decided.
+    pub fn by_rule(mut self, rule: Cow<'static, str>) -> Self {
+        self.access.rule = Some(rule);
+        self
+    }
+
+    /// The same, with the person who sent the request.
+    pub fn for_person(mut self, person: Option<Arc<AccessUser>>) -> Self {
+        self.access.person = person;
+        self
+    }
+}
+
+/// A request's entry in the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRecord {
-    /// What has become of it.
+    /// What was decided.
     pub decision: AccessDecision,
-    /// What the rule is called that decided, where one did.
+    /// The name or number of the rule that decided, if one did.
     pub rule: Option<Cow<'static, str>>,
-    /// Who sent it, where that is known.
+    /// Who sent it, if that is known.
     pub person: Option<Arc<AccessUser>>,
 }
 
 impl AccessRecord {
-    /// That of a request of which no more is known.
+    /// A record without a rule and a person.
     pub const fn of(decision: AccessDecision) -> Self {
         Self { decision, rule: None, person: None }
     }
 }
 
-/// What a request has come to.
+/// What was decided about a request, in the words of the access log (`%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)%`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessDecision {
     /// It went upstream, past a rule that asks who is there.
@@ -130,7 +164,7 @@ impl RefreshId {
 
 /// One request on its way through Envoy. Numbers are the host's and are never used twice at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(pub u32);
+pub struct StreamId(pub u64);
 
 /// One go at deciding upon a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,3 +76,5 @@ pub mod decision;
 pub mod flow;
 //
 pub mod worker;
+//
+pub mod driver;

@@ -1,45 +1,238 @@
-//! The host floor: the only one that says `proxy_wasm`. It reads, asks the core, and obeys; it knows
-//! nothing of sign-ins.
+//! Envoy as a host of the core: each method is one call of the ABI, or a few.
 
-mod abi;
-mod http_context;
-mod metrics;
-mod root_context;
-mod signatures;
-mod worker;
-
+use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{LogLevel, MapType};
-
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
-use envoy_cognito_core::decision::AccessRecord;
-use envoy_cognito_core::http::{Callout, RequestEdits, Response};
+use envoy_cognito_core::decision::{AccessRecord, HostEnv, StreamId};
+use envoy_cognito_core::driver::{CallHandle, Driver, Host, Refused, ResponseHeaderEdits};
+use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
 use envoy_cognito_core::telemetry::event::{Event, Level};
+use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{LogLevel, MapType, Status};
 
-/// What the host's clock says; 1970 where it says nothing or something earlier.
+use crate::abi::{header_pairs, set_property};
+use crate::header_map;
+use crate::metrics::Metrics;
+use crate::signatures::HostRs256;
+
+/// One worker: its driver, and the host as the driver sees it.
+pub struct Worker {
+    /// Decides.
+    pub driver: Driver,
+    /// Obeys.
+    pub host: EnvoyHost,
+}
+
+/// Envoy, in one worker.
+pub struct EnvoyHost {
+    root_id: u32,
+    /// The context that the ABI's calls are about: the one that Envoy has called, or another one after
+    /// `proxy_set_effective_context`.
+    context_id: u32,
+    rs256: HostRs256,
+    entropy: WasiEntropy,
+    metrics: Metrics,
+}
+
+impl EnvoyHost {
+    /// The host of a root context.
+    pub fn new(root_id: u32) -> Self {
+        Self {
+            root_id,
+            context_id: root_id,
+            rs256: HostRs256::default(),
+            entropy: WasiEntropy,
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// Notes which context Envoy has called.
+    pub const fn called_by(&mut self, context_id: u32) {
+        self.context_id = context_id;
+    }
+
+    /// Reads the headers of the request whose context is in effect.
+    pub fn request() -> Option<Request> {
+        header_pairs(MapType::HttpRequestHeaders).and_then(header_map::parse)
+    }
+
+    /// Makes the calls that follow about that stream.
+    fn enter(&mut self, StreamId(stream): StreamId) -> Result<(), Refused> {
+        let context_id = u32::try_from(stream).map_err(|_| Refused)?;
+        if context_id != self.context_id {
+            hostcalls::set_effective_context(context_id).map_err(refused)?;
+            self.context_id = context_id;
+        }
+        Ok(())
+    }
+}
+
+fn refused(_: Status) -> Refused {
+    Refused
+}
+
+impl Host for EnvoyHost {
+    fn env(&mut self) -> HostEnv<'_> {
+        HostEnv { now: now(), entropy: &mut self.entropy, rs256: &self.rs256, shared: &EnvoySharedData }
+    }
+
+    fn log(&mut self, event: &Event) {
+        let level = match event.level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        // If the log can't be written, there is no other place to say so.
+        let _ = hostcalls::log(level, &format!("envoy_cognito {event}"));
+    }
+
+    fn record(&mut self, metrics: Vec<Metric>) {
+        self.metrics.hand_over(metrics);
+    }
+
+    fn call(&mut self, callout: &Callout) -> Option<CallHandle> {
+        let endpoint = &callout.endpoint;
+        let mut headers = vec![
+            (":method", callout.method),
+            (":scheme", endpoint.scheme.as_str()),
+            (":authority", endpoint.authority.as_str()),
+            (":path", endpoint.target.as_str()),
+        ];
+        headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
+        let body = Some(callout.body.expose().as_slice()).filter(|body| !body.is_empty());
+        let token =
+            hostcalls::dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout);
+        token.ok().map(|token| CallHandle(u64::from(token)))
+    }
+
+    fn wake_after(&mut self, time: Duration) -> Result<(), Refused> {
+        hostcalls::set_tick_period(time).map_err(refused)
+    }
+
+    /// Sets filter state that `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. What Envoy doesn't take is missing
+    /// in the access log.
+    fn log_access(&mut self, stream: StreamId, record: &AccessRecord) {
+        if self.enter(stream).is_err() {
+            return;
+        }
+        set_property("envoy_cognito.decision", record.decision.name());
+        if let Some(rule) = &record.rule {
+            set_property("envoy_cognito.rule", rule);
+        }
+        if let Some(person) = &record.person {
+            if !person.user.is_empty() {
+                set_property("envoy_cognito.user", &person.user);
+            }
+            set_property("envoy_cognito.subject", &person.subject);
+            if !person.roles.is_empty() {
+                set_property("envoy_cognito.roles", &person.roles);
+            }
+        }
+    }
+
+    fn edit_request(&mut self, stream: StreamId, edits: &RequestEdits) -> Result<(), Refused> {
+        self.enter(stream)?;
+        let map = MapType::HttpRequestHeaders;
+        for name in &edits.remove {
+            hostcalls::remove_map_value(map, name).map_err(refused)?;
+        }
+        for (name, value) in &edits.replace {
+            hostcalls::set_map_value_bytes(map, name, Some(value)).map_err(refused)?;
+        }
+        for (name, value) in edits.added() {
+            hostcalls::add_map_value_bytes(map, name, value).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn remove_request_trailers(
+        &mut self,
+        stream: StreamId,
+        names: &[Cow<'static, str>],
+    ) -> Result<(), Refused> {
+        self.enter(stream)?;
+        names.iter().try_for_each(|name| {
+            hostcalls::remove_map_value(MapType::HttpRequestTrailers, name).map_err(refused)
+        })
+    }
+
+    fn response_values(&mut self, stream: StreamId, name: &'static str) -> Result<Vec<Vec<u8>>, Refused> {
+        self.enter(stream)?;
+        let map = MapType::HttpResponseHeaders;
+        // Gives the first value only, and most answers have none: reading all headers costs more.
+        if hostcalls::get_map_value_bytes(map, name).map_err(refused)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let headers = header_pairs(map).and_then(header_map::parse).ok_or(Refused)?;
+        Ok(headers.values(name).map(<[u8]>::to_vec).collect())
+    }
+
+    fn edit_response(&mut self, stream: StreamId, edits: &ResponseHeaderEdits) -> Result<(), Refused> {
+        self.enter(stream)?;
+        let map = MapType::HttpResponseHeaders;
+        for name in &edits.remove {
+            hostcalls::remove_map_value(map, name).map_err(refused)?;
+        }
+        for (name, value) in &edits.add {
+            hostcalls::add_map_value_bytes(map, name, value).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn respond(&mut self, stream: StreamId, response: &Response) {
+        if self.enter(stream).is_ok() {
+            send(response);
+        }
+    }
+
+    fn resume(&mut self, stream: StreamId) {
+        if self.enter(stream).is_ok() {
+            // A stream that has ended needn't be resumed.
+            let _ = hostcalls::resume_http_request();
+        }
+    }
+
+    /// Back to the root context, which called.
+    fn settled(&mut self) {
+        if self.context_id != self.root_id && hostcalls::set_effective_context(self.root_id).is_ok() {
+            self.context_id = self.root_id;
+        }
+    }
+}
+
+/// Answers the request whose context is in effect.
+fn send(response: &Response) {
+    let headers = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = Some(response.body.as_bytes()).filter(|body| !body.is_empty());
+    // A stream that has ended can't be answered, and needn't be.
+    let _ = hostcalls::send_http_response(u32::from(response.status), headers, body);
+}
+
+/// The time of Envoy's clock; 1970 where it has none, or an earlier time.
 fn now() -> UnixTime {
     let since_1970 = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
     let millis = since_1970.unwrap_or(Duration::ZERO).as_millis();
     UnixTime::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
-/// The host's random generator, by way of WASI.
-struct HostEntropy;
+/// Envoy's random generator, through WASI.
+struct WasiEntropy;
 
-impl Entropy for HostEntropy {
+impl Entropy for WasiEntropy {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         getrandom::getrandom(out).map_err(|_| NoEntropy)
     }
 }
 
-/// The host's shared data.
-struct HostSharedData;
+/// Envoy's shared data.
+struct EnvoySharedData;
 
-impl SharedData for HostSharedData {
+impl SharedData for EnvoySharedData {
     fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
         let (value, version) = hostcalls::get_shared_data(key).ok()?;
         Some((value.unwrap_or_default(), Version(version?)))
@@ -51,89 +244,5 @@ impl SharedData for HostSharedData {
     }
 }
 
-fn log(event: &Event) {
-    let level = match event.level {
-        Level::Debug => LogLevel::Debug,
-        Level::Info => LogLevel::Info,
-        Level::Warn => LogLevel::Warn,
-        Level::Error => LogLevel::Error,
-    };
-    // Without a log there is nowhere to say so.
-    let _ = hostcalls::log(level, &format!("envoy_cognito {event}"));
-}
-
-/// Tells the access log of the stream whose context is in effect, as filter state that
-/// `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. Where the host doesn't take it, the log lacks it.
-fn tell_access_log(access: &AccessRecord) {
-    abi::set_property("envoy_cognito.decision", access.decision.name());
-    if let Some(rule) = &access.rule {
-        abi::set_property("envoy_cognito.rule", rule);
-    }
-    if let Some(person) = &access.person {
-        if !person.user.is_empty() {
-            abi::set_property("envoy_cognito.user", &person.user);
-        }
-        abi::set_property("envoy_cognito.subject", &person.subject);
-        if !person.roles.is_empty() {
-            abi::set_property("envoy_cognito.roles", &person.roles);
-        }
-    }
-}
-
-/// Changes the headers of the stream whose context is in effect.
-///
-/// # Errors
-/// Where the host refuses; the request must not go on then.
-fn apply_edits(edits: &RequestEdits) -> Result<(), proxy_wasm::types::Status> {
-    for name in &edits.remove {
-        hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?;
-    }
-    for (name, value) in &edits.replace {
-        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))?;
-    }
-    for (name, value) in edits.added() {
-        hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?;
-    }
-    Ok(())
-}
-
-/// Headers by which an upstream allows caches to keep an answer. One that carries cookies is for one
-/// browser alone.
-const CACHING: [&str; 5] = ["cache-control", "expires", "cdn-cache-control", "surrogate-control", "pragma"];
-
-/// Lets cookies ride on the answer of the stream whose context is in effect.
-///
-/// # Errors
-/// Where the host refuses.
-fn set_cookies(cookies: &[String]) -> Result<(), proxy_wasm::types::Status> {
-    for name in CACHING {
-        hostcalls::remove_map_value(MapType::HttpResponseHeaders, name)?;
-    }
-    hostcalls::add_map_value(MapType::HttpResponseHeaders, "cache-control", "no-store")?;
-    for cookie in cookies {
-        hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", cookie)?;
-    }
-    Ok(())
-}
-
-/// Answers the stream whose context is in effect.
-fn respond(response: &Response) {
-    let headers = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let body = Some(response.body.as_bytes()).filter(|body| !body.is_empty());
-    // A stream that is gone can't be answered, and needn't be.
-    let _ = hostcalls::send_http_response(u32::from(response.status), headers, body);
-}
-
-/// Hands a call to the host. Gives the host's name for it.
-fn dispatch(callout: &Callout) -> Option<u32> {
-    let endpoint = &callout.endpoint;
-    let mut headers = vec![
-        (":method", callout.method),
-        (":scheme", endpoint.scheme.as_str()),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.target.as_str()),
-    ];
-    headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
-    let body = Some(callout.body.expose().as_slice()).filter(|body| !body.is_empty());
-    hostcalls::dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout).ok()
-}
+/// The worker, which the root context and all streams share. Empty until a configuration was accepted.
+pub type SharedWorker = std::rc::Rc<std::cell::RefCell<Option<Worker>>>;

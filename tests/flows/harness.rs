@@ -14,20 +14,19 @@ use std::time::Duration;
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::reader::ConfigError;
-use envoy_cognito_core::decision::{AccessRecord, Decision, HostEnv, Outcome as Decided, StreamId};
+use envoy_cognito_core::decision::{AccessRecord, StreamId};
+use envoy_cognito_core::driver::{CallHandle, Driver, Next, Stream};
 use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
-use envoy_cognito_core::worker::authenticator::Authenticator;
-use envoy_cognito_core::worker::callouts::CalloutId;
 use serde_json::{Value, json};
 
 pub use cognito::{
     Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, b64, fields, hmac_sha256, public_modulus,
     sign, signing_key,
 };
-pub use host::{Counter, Counting, Memory};
+pub use host::{Counter, Counting, Deed, FakeHost, Memory, Notes, Told};
 pub use jar::Jar;
 
 /// Base64 of 32 bytes.
@@ -127,11 +126,16 @@ pub struct Harness {
     /// How far the machine's clock is off the world's, in milliseconds.
     pub clock_off_by: i64,
     /// The number of the next stream.
-    pub next_stream: u32,
-    workers: Vec<Authenticator>,
+    pub next_stream: u64,
+    /// What the hosts were told, and what they refuse.
+    pub notes: Notes,
+    workers: Vec<Driver>,
+    /// Every stream, with its worker.
+    streams: BTreeMap<StreamId, (usize, Stream)>,
+    /// Streams that wait, or waited and have been settled since.
+    parked: Vec<StreamId>,
     time: UnixTime,
-    held: Vec<(usize, CalloutId, Callout)>,
-    decisions: Vec<(StreamId, Decided)>,
+    held: Vec<(usize, CallHandle, Callout)>,
     /// What the access log was told of the last request that was decided upon.
     pub access: Option<AccessRecord>,
     log: Vec<String>,
@@ -172,10 +176,12 @@ impl Harness {
             authority: "app.example.com".to_owned(),
             clock_off_by: 0,
             next_stream: 1,
+            notes: Notes::default(),
             workers: Vec::new(),
+            streams: BTreeMap::new(),
+            parked: Vec::new(),
             time: START,
             held: Vec::new(),
-            decisions: Vec::new(),
             access: None,
             log: Vec::new(),
             levels: BTreeMap::new(),
@@ -187,11 +193,24 @@ impl Harness {
 
     fn start_workers(&mut self, count: usize) {
         self.workers.clear();
-        for _ in 0..count {
-            let now = self.now();
-            let around =
-                HostEnv { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
-            self.workers.push(Authenticator::new(Arc::clone(&self.config), &around));
+        for worker in 0..count {
+            let config = Arc::clone(&self.config);
+            let mut driver = Driver::new(config, &mut self.host(worker));
+            driver.start(&mut self.host(worker));
+            self.workers.push(driver);
+        }
+    }
+
+    /// The host of one worker.
+    fn host(&mut self, worker: usize) -> FakeHost<'_> {
+        let now = self.now();
+        FakeHost {
+            worker,
+            now,
+            entropy: &mut self.entropy,
+            rs256: &self.rs256,
+            shared: &self.shared,
+            notes: &mut self.notes,
         }
     }
 
@@ -223,42 +242,62 @@ impl Harness {
         }
     }
 
-    fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Authenticator, &mut HostEnv<'_>) -> T) -> T {
+    /// Lets a driver handle something.
+    fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Driver, &mut FakeHost<'_>) -> T) -> T {
         let now = self.now();
-        let mut around =
-            HostEnv { now, entropy: &mut self.entropy, rs256: &self.rs256, shared: &self.shared };
-        work(&mut self.workers[worker], &mut around)
+        let mut host = FakeHost {
+            worker,
+            now,
+            entropy: &mut self.entropy,
+            rs256: &self.rs256,
+            shared: &self.shared,
+            notes: &mut self.notes,
+        };
+        let done = work(&mut self.workers[worker], &mut host);
+        self.read_log();
+        done
     }
 
-    /// Has every worker tick, make its calls and take their answers until nothing more happens.
+    /// Wakes every worker, and answers its calls, until nothing more happens.
     pub fn settle(&mut self) {
         let mut calls = 0;
         loop {
-            let before = calls;
+            let before = (calls, self.undecided());
             for worker in 0..self.workers.len() {
-                self.on(worker, Authenticator::handle_tick);
-                while let Some((id, callout)) = self.on(worker, Authenticator::poll_callout) {
+                self.on(worker, |driver, host| driver.wake(host));
+                while !self.notes.calls.is_empty() {
+                    let (worker, handle, callout) = self.notes.calls.remove(0);
                     calls += 1;
                     assert!(calls < 1_000, "the workers don't come to rest");
-                    self.call(worker, id, callout);
+                    self.call(worker, handle, callout);
                 }
-                self.collect(worker);
             }
-            if calls == before {
+            if (calls, self.undecided()) == before {
                 return;
             }
         }
     }
 
-    fn call(&mut self, worker: usize, id: CalloutId, callout: Callout) {
+    /// How many streams wait for a decision.
+    fn undecided(&self) -> usize {
+        self.parked.iter().filter(|stream| !self.is_settled(**stream)).count()
+    }
+
+    fn is_settled(&self, stream: StreamId) -> bool {
+        self.notes.streams.get(&stream).is_some_and(|told| told.resumed || told.response.is_some())
+    }
+
+    fn call(&mut self, worker: usize, handle: CallHandle, callout: Callout) {
         match self.cognito.answer(&callout, &self.config) {
-            Some(result) => self.on(worker, |core, around| core.handle_callout(id, &result, around)),
-            None => self.held.push((worker, id, callout)),
+            Some(result) => {
+                self.on(worker, |driver, host| driver.call_answered(handle, Some(result), host));
+            }
+            None => self.held.push((worker, handle, callout)),
         }
     }
 
-    fn collect(&mut self, worker: usize) {
-        while let Some(event) = self.workers[worker].poll_event() {
+    fn read_log(&mut self) {
+        for event in std::mem::take(&mut self.notes.events) {
             let line = event.to_string();
             let name = line.split(' ').next().unwrap_or_default().trim_start_matches("event=");
             self.levels.insert(name.to_owned(), event.level);
@@ -266,17 +305,13 @@ impl Harness {
             self.jar.assert_no_value_in(&line);
             self.log.push(line);
         }
-        while let Some(decision) = self.workers[worker].poll_decision() {
-            self.decisions.push(decision);
-        }
     }
 
     /// Answers the calls that were held back, as Cognito is set now.
     pub fn release(&mut self) {
-        for (worker, id, callout) in std::mem::take(&mut self.held) {
+        for (worker, handle, callout) in std::mem::take(&mut self.held) {
             let result = self.cognito.late_answer(&callout, &self.config);
-            self.on(worker, |core, around| core.handle_callout(id, &result, around));
-            self.collect(worker);
+            self.on(worker, |driver, host| driver.call_answered(handle, Some(result), host));
         }
         self.settle();
     }
@@ -300,7 +335,10 @@ impl Harness {
 
     /// What a counter of all workers together has come to.
     pub fn counted(&mut self, name: &str) -> u64 {
-        for metric in self.workers.iter_mut().flat_map(Authenticator::take_metrics) {
+        for worker in 0..self.workers.len() {
+            self.on(worker, |driver, host| driver.wake(host));
+        }
+        for metric in std::mem::take(&mut self.notes.metrics) {
             if let Metric::Counter(name, by) = metric {
                 *self.counts.entry(name.into_owned()).or_default() += by;
             }
@@ -340,19 +378,42 @@ impl Harness {
         let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.to_vec()));
         let request = Request::new(all.collect());
         let worker = self.worker;
-        let outcome = self.on(worker, |core, around| core.handle_request(stream, &request, around));
-        self.settle();
-        match outcome.decision {
-            Decision::Park => self.outcome(stream).unwrap_or(Outcome::Parked(stream)),
-            _ => self.carry_out(outcome),
+        let mut own = Stream::new(stream);
+        let next = self.on(worker, |driver, host| driver.request_headers(&mut own, Some(&request), host));
+        self.streams.insert(stream, (worker, own));
+        let told = self.notes.streams.get(&stream);
+        if next == Next::Stop && told.is_none_or(|told| told.response.is_none()) {
+            self.parked.push(stream);
         }
+        self.settle();
+        self.outcome(stream).unwrap_or(Outcome::Parked(stream))
     }
 
-    /// What has become of a parked stream meanwhile.
+    /// What has become of a stream meanwhile. `None` while it waits.
     pub fn outcome(&mut self, stream: StreamId) -> Option<Outcome> {
-        let at = self.decisions.iter().position(|(decided, _)| *decided == stream)?;
-        let (_, outcome) = self.decisions.remove(at);
-        Some(self.carry_out(outcome))
+        let (worker, own) = self.streams.remove(&stream)?;
+        let told = self.notes.streams.get(&stream);
+        let decided = own.is_open() || told.is_some_and(|told| told.response.is_some());
+        if !decided {
+            self.streams.insert(stream, (worker, own));
+            return None;
+        }
+        self.parked.retain(|parked| *parked != stream);
+        let next = self.on(worker, |driver, host| driver.response_headers(&own, host));
+        let Told { edits, response, access, response_edits, .. } =
+            self.notes.streams.remove(&stream).expect("what it has come to");
+        self.access = access;
+        self.on(worker, |driver, _| driver.stream_ended(&own));
+        if let Some(response) = response {
+            return Some(Outcome::Answered(self.receive(response)));
+        }
+        assert_eq!(next, Next::Continue);
+        for (name, value) in response_edits.unwrap_or_default().add {
+            if name == "set-cookie" {
+                self.jar.take(std::str::from_utf8(&value).expect("a cookie of ours"));
+            }
+        }
+        Some(Outcome::Forwarded(edits.expect("edits of a request that goes upstream")))
     }
 
     /// The answer that a parked stream has had meanwhile.
@@ -360,30 +421,16 @@ impl Harness {
         self.outcome(stream).map(Outcome::answered)
     }
 
-    fn carry_out(&mut self, Decided { decision, access }: Decided) -> Outcome {
-        self.access = Some(access);
-        match decision {
-            Decision::Forward(edits, answer) => {
-                let worker = self.worker;
-                let cookies = self.on(worker, |core, around| core.response_cookies(answer, around));
-                for cookie in cookies {
-                    self.jar.take(&cookie);
-                }
-                Outcome::Forwarded(edits)
-            }
-            Decision::Respond(response) => Outcome::Answered(self.receive(response)),
-            Decision::Park => panic!("a parked stream is parked"),
-        }
-    }
-
     /// How many decisions about parked streams nobody has taken.
     pub fn decisions(&self) -> usize {
-        self.decisions.len()
+        self.parked.iter().filter(|stream| self.is_settled(**stream)).count()
     }
 
     /// A stream of the current worker has ended.
     pub fn gone(&mut self, stream: StreamId) {
-        self.workers[self.worker].handle_stream_gone(stream);
+        let (worker, own) = self.streams.remove(&stream).expect("a stream");
+        self.on(worker, |driver, _| driver.stream_ended(&own));
+        self.parked.retain(|parked| *parked != stream);
     }
 
     /// The browser takes an answer; what must hold of every one is checked.

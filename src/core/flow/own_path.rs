@@ -40,13 +40,13 @@ impl OwnPath {
         all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own)
     }
 
-    /// The methods it takes, as `Allow` lists them.
-    pub const fn methods(self) -> &'static str {
+    /// The methods that it takes.
+    pub const fn methods(self) -> &'static [&'static str] {
         match self {
             // A `HEAD` from a link checker must not spend the code.
-            Self::Callback => "GET",
-            Self::SignOut => "GET, POST",
-            Self::SignIn | Self::Me | Self::SignedOut => "GET, HEAD",
+            Self::Callback => &["GET"],
+            Self::SignOut => &["GET", "POST"],
+            Self::SignIn | Self::Me | Self::SignedOut => &["GET", "HEAD"],
         }
     }
 }
@@ -64,6 +64,6 @@ fn is_callback(ctx: &RequestContext<'_>) -> bool {
 }
 
 /// `405` for a method that one of our own paths doesn't take.
-pub fn method_not_allowed(allowed: &str) -> Response {
-    Response::json(405, &json!({"error": "method_not_allowed"})).with("allow", allowed.to_owned())
+pub fn method_not_allowed(allowed: &[&str]) -> Response {
+    Response::json(405, &json!({"error": "method_not_allowed"})).with("allow", allowed.join(", "))
 }

@@ -12,13 +12,11 @@ use std::time::Duration;
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::Secret;
-use crate::decision::{
-    AccessDecision, AccessRecord, Attempt, Decision, HostEnv, Outcome, ResponseEdits, Retry, StreamId,
-};
+use crate::decision::{Attempt, Decision, HostEnv, Outcome, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
-use crate::http::{Callout, CalloutResult, Request, Response};
+use crate::http::{Callout, CalloutResult, Request};
 use crate::shared::key_sets::{KeySetCaches, fetch_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
@@ -47,8 +45,6 @@ pub struct Authenticator {
     decisions: VecDeque<(StreamId, Outcome)>,
     events: VecDeque<Event>,
     tally: Counters,
-    /// What the access log is to be told of the request that is being decided upon.
-    access: AccessRecord,
     age_noted_at: UnixTime,
 }
 
@@ -73,7 +69,6 @@ impl Authenticator {
             decisions: VecDeque::new(),
             events,
             tally: Counters::begin(),
-            access: AccessRecord::of(AccessDecision::Refused),
             age_noted_at: UnixTime::default(),
         }
     }
@@ -83,9 +78,8 @@ impl Authenticator {
         self.authorize(Attempt { stream, since: env.now, impatient: false }, request, env)
     }
 
-    fn respond(&mut self, (response, events): (Response, impl IntoIterator<Item = Event>)) -> Decision {
+    fn emit_all(&mut self, events: impl IntoIterator<Item = Event>) {
         events.into_iter().for_each(|event| self.emit(event));
-        Decision::Respond(response)
     }
 
     /// Something happened: the log is told, and the counter that belongs to it.
@@ -152,7 +146,7 @@ impl Authenticator {
                     let outcome = keys.handle_response(result, env.now, env.shared);
                     self.emit(fetch_event(outcome, &pool.name));
                 }
-                self.handle_tick(env);
+                self.handle_timeout(env);
             }
             CalloutPurpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
@@ -166,7 +160,7 @@ impl Authenticator {
     }
 
     /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
-    pub fn handle_tick(&mut self, env: &mut HostEnv<'_>) {
+    pub fn handle_timeout(&mut self, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
         self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
@@ -228,10 +222,7 @@ impl Authenticator {
             }
             ExchangeStep::Done(streams, response, event) => {
                 self.emit(event);
-                let outcome = Outcome {
-                    decision: Decision::Respond(response),
-                    access: AccessRecord::of(AccessDecision::OwnPath),
-                };
+                let outcome = Outcome::own_path(response);
                 let answer = |stream| (stream, outcome.clone());
                 self.decisions.extend(streams.into_iter().map(answer));
             }
@@ -255,8 +246,8 @@ impl Authenticator {
         metrics
     }
 
-    /// How long the host may let pass until it calls [`Authenticator::handle_tick`] and polls again.
-    pub fn next_tick(&self) -> Duration {
+    /// How long the host may let pass until it calls [`Authenticator::handle_timeout`] and polls again.
+    pub fn next_timeout(&self) -> Duration {
         if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
         } else if self.sessions.is_waiting() || self.bearers.is_waiting() {

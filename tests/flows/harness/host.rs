@@ -1,12 +1,20 @@
-//! What the host lends the core: shared data and randomness.
+//! A host for the driver: it notes what it is told, and refuses what a test says.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use envoy_cognito_core::crypto::secret::{Entropy, NoEntropy};
+use envoy_cognito_core::decision::{AccessRecord, HostEnv, StreamId};
+use envoy_cognito_core::driver::{CallHandle, Host, Refused, ResponseHeaderEdits};
+use envoy_cognito_core::http::{Callout, RequestEdits, Response};
 use envoy_cognito_core::oidc::jwks::Jwk;
 use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256};
 use envoy_cognito_core::shared::store::{Conflict, SharedData, Version};
+use envoy_cognito_core::telemetry::event::Event;
+use envoy_cognito_core::telemetry::metrics::Metric;
+use envoy_cognito_core::time::UnixTime;
 
 /// Shared data as Envoy has it: versions count up, and a set without one always succeeds.
 #[derive(Default)]
@@ -83,5 +91,140 @@ impl VerifyRs256 for Counting {
     fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
         self.0.set(self.0.get() + 1);
         PortableRs256.verify(key, message, signature)
+    }
+}
+
+/// What a host does, so that a test can have it refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    Call,
+    Wake,
+    EditRequest,
+    RemoveTrailers,
+    ReadResponse,
+    EditResponse,
+}
+
+/// What a stream has come to, as its host was told.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub edits: Option<RequestEdits>,
+    pub response: Option<Response>,
+    pub resumed: bool,
+    pub access: Option<AccessRecord>,
+    pub removed_trailers: Vec<String>,
+    /// `set-cookie` lines of the app.
+    pub app_cookies: Vec<Vec<u8>>,
+    pub response_edits: Option<ResponseHeaderEdits>,
+}
+
+/// What the hosts of all workers were told.
+#[derive(Default)]
+pub struct Notes {
+    pub streams: BTreeMap<StreamId, Told>,
+    /// Calls that nobody has answered, with the worker that made each.
+    pub calls: Vec<(usize, CallHandle, Callout)>,
+    pub events: Vec<Event>,
+    pub metrics: Vec<Metric>,
+    /// By worker.
+    pub wake_after: BTreeMap<usize, Duration>,
+    /// What is refused.
+    pub refused: Vec<Deed>,
+    /// What was done, in order: names of the methods that others can see.
+    pub order: Vec<&'static str>,
+    last_call: u64,
+}
+
+impl Notes {
+    fn may(&self, deed: Deed) -> Result<(), Refused> {
+        if self.refused.contains(&deed) { Err(Refused) } else { Ok(()) }
+    }
+}
+
+/// One worker's host.
+pub struct FakeHost<'h> {
+    pub worker: usize,
+    pub now: UnixTime,
+    pub entropy: &'h mut Counter,
+    pub rs256: &'h Counting,
+    pub shared: &'h Memory,
+    pub notes: &'h mut Notes,
+}
+
+impl FakeHost<'_> {
+    fn told(&mut self, stream: StreamId) -> &mut Told {
+        self.notes.streams.entry(stream).or_default()
+    }
+}
+
+impl Host for FakeHost<'_> {
+    fn env(&mut self) -> HostEnv<'_> {
+        HostEnv { now: self.now, entropy: self.entropy, rs256: self.rs256, shared: self.shared }
+    }
+
+    fn log(&mut self, event: &Event) {
+        self.notes.order.push("log");
+        self.notes.events.push(event.clone());
+    }
+
+    fn record(&mut self, metrics: Vec<Metric>) {
+        self.notes.metrics.extend(metrics);
+    }
+
+    fn call(&mut self, callout: &Callout) -> Option<CallHandle> {
+        self.notes.may(Deed::Call).ok()?;
+        self.notes.order.push("call");
+        self.notes.last_call += 1;
+        let handle = CallHandle(self.notes.last_call);
+        self.notes.calls.push((self.worker, handle, callout.clone()));
+        Some(handle)
+    }
+
+    fn wake_after(&mut self, time: Duration) -> Result<(), Refused> {
+        self.notes.may(Deed::Wake)?;
+        self.notes.wake_after.insert(self.worker, time);
+        Ok(())
+    }
+
+    fn log_access(&mut self, stream: StreamId, record: &AccessRecord) {
+        self.told(stream).access = Some(record.clone());
+    }
+
+    fn edit_request(&mut self, stream: StreamId, edits: &RequestEdits) -> Result<(), Refused> {
+        self.notes.may(Deed::EditRequest)?;
+        self.told(stream).edits = Some(edits.clone());
+        Ok(())
+    }
+
+    fn remove_request_trailers(
+        &mut self,
+        stream: StreamId,
+        names: &[Cow<'static, str>],
+    ) -> Result<(), Refused> {
+        self.notes.may(Deed::RemoveTrailers)?;
+        self.told(stream).removed_trailers.extend(names.iter().map(|name| name.to_string()));
+        Ok(())
+    }
+
+    fn response_values(&mut self, stream: StreamId, name: &'static str) -> Result<Vec<Vec<u8>>, Refused> {
+        self.notes.may(Deed::ReadResponse)?;
+        assert_eq!(name, "set-cookie");
+        Ok(self.told(stream).app_cookies.clone())
+    }
+
+    fn edit_response(&mut self, stream: StreamId, edits: &ResponseHeaderEdits) -> Result<(), Refused> {
+        self.notes.may(Deed::EditResponse)?;
+        self.told(stream).response_edits = Some(edits.clone());
+        Ok(())
+    }
+
+    fn respond(&mut self, stream: StreamId, response: &Response) {
+        self.notes.order.push("respond");
+        self.told(stream).response = Some(response.clone());
+    }
+
+    fn resume(&mut self, stream: StreamId) {
+        self.notes.order.push("resume");
+        self.told(stream).resumed = true;
     }
 }

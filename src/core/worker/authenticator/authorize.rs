@@ -1,8 +1,8 @@
-//! Deciding upon one request: which path, which rule, who it is, and what becomes of it.
+//! Authorizes one request: reads its path, finds the rule and the person, and decides.
 
 use std::sync::Arc;
 
-use crate::decision::{AccessDecision, AccessRecord, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
+use crate::decision::{AccessDecision, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
 use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::context::{Person, RequestContext, reference};
 use crate::flow::own_path::OwnPath;
@@ -21,8 +21,8 @@ use crate::worker::authenticator::Authenticator;
 use crate::worker::bearer_tokens::{BearerVerdict, PresentedToken};
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
-/// Who it is, if anybody; or what becomes of the request before that is known.
-pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Decision>>;
+/// The person who sends a request, if it is anybody; or the outcome, where that can't be said.
+pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
 
 impl Authenticator {
     pub(super) fn authorize(
@@ -31,12 +31,6 @@ impl Authenticator {
         request: &Request,
         env: &mut HostEnv<'_>,
     ) -> Outcome {
-        self.access = AccessRecord::of(AccessDecision::Refused);
-        let decision = self.decide(attempt, request, env);
-        Outcome { decision, access: self.access.clone() }
-    }
-
-    fn decide(&mut self, attempt: Attempt, request: &Request, env: &mut HostEnv<'_>) -> Decision {
         let config = Arc::clone(&self.config);
         let path = match RequestPath::parse(request.target()) {
             Ok(path) => path,
@@ -58,28 +52,24 @@ impl Authenticator {
             now: env.now,
         };
         match OwnPath::of(&ctx) {
-            Some(own) => {
-                self.access.decision = AccessDecision::OwnPath;
-                self.handle_own_path(own, &ctx, env)
-            }
+            Some(own) => self.handle_own_path(own, &ctx, env),
             None => self.apply_rules(&ctx, env),
         }
     }
 
-    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Decision {
+    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Outcome {
         let reference = reference(request);
         let event = Event::new(Level::Info, "request.refused").with("reason", reason);
         self.emit(event.with("request_id", reference.as_str()));
-        Decision::Respond(malformed(&self.config.pages, Client::of(request), &reference))
+        Outcome::refused(malformed(&self.config.pages, Client::of(request), &reference))
     }
 
-    fn apply_rules(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+    fn apply_rules(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
         let target = Target { path: &ctx.path, method: ctx.request.method(), host: ctx.host };
         let ruling = ctx.config.rules.find(&target);
-        let allow = ruling.allow();
-        self.access.rule = Some(ruling.rule().label());
+        let (allow, label) = (ruling.allow(), ruling.rule().label());
         if allow != Allow::Nobody && ctx.config.preflights_pass && is_preflight(ctx.request) {
-            return self.let_pass(ctx, allow, None, ResponseEdits::default());
+            return self.forward(ctx, allow, None, ResponseEdits::default()).by_rule(label);
         }
         let found = match allow {
             Allow::Nobody => Ok((None, ResponseEdits::default())),
@@ -87,57 +77,66 @@ impl Authenticator {
         };
         let (person, response) = match found {
             Ok(found) => found,
-            Err(decision) => return *decision,
+            Err(outcome) => return outcome.by_rule(label),
         };
-        self.access.person = person.as_ref().map(|person| Arc::clone(&person.names));
-        let verdict = ruling.verdict(person.as_deref().map(Person::as_seen_by_rules));
+        let person = person.as_deref();
+        let verdict = ruling.verdict(person.map(Person::as_seen_by_rules));
         if matches!(verdict, Verdict::Pass)
-            && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
+            && let Some(rule) = ruling.shadow(person.map(Person::as_seen_by_rules))
         {
-            let whom = person.as_deref().map(|person| person.identity.subject.as_str());
-            self.log_denial("authz.shadow_denied", &rule.label(), ctx, whom);
+            let subject = person.map(|person| person.identity.subject.as_str());
+            self.log_denial("authz.shadow_denied", &rule.label(), ctx, subject);
         }
-        match verdict {
-            Verdict::Pass => self.let_pass(ctx, allow, person.as_deref(), response),
+        let outcome = match verdict {
+            Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
             Verdict::SignIn(rule) => self.send_to_sign_in(rule, ctx, env),
-            Verdict::Forbidden(rule) => {
-                self.access.rule = Some(rule.label());
-                self.access.decision = AccessDecision::Forbidden;
-                // Where nobody is let in nobody is told who it is, but the log.
-                let whom = match allow {
-                    Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
-                    _ => person.as_deref().map(|person| person.identity.subject.clone()),
-                };
-                self.log_denial("authz.denied", &rule.label(), ctx, whom.as_deref());
-                let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
-                Decision::Respond(forbidden(ctx, person.as_deref()).with_cookies(cookies))
-            }
-        }
+            Verdict::Forbidden(rule) => self.forbid(rule, allow, (person, response), ctx, env),
+        };
+        outcome.for_person(person.map(|person| Arc::clone(&person.names)))
     }
 
-    fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+    fn forbid(
+        &mut self,
+        rule: &Rule,
+        allow: Allow,
+        (person, response): (Option<&Person>, ResponseEdits),
+        ctx: &RequestContext<'_>,
+        env: &HostEnv<'_>,
+    ) -> Outcome {
+        // Where nobody is let in, the session isn't needed for the decision. The log says whose it is all the same.
+        let subject = match allow {
+            Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
+            _ => person.map(|person| person.identity.subject.clone()),
+        };
+        self.log_denial("authz.denied", &rule.label(), ctx, subject.as_deref());
+        let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
+        let response = forbidden(ctx, person).with_cookies(cookies);
+        Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label())
+    }
+
+    fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
         let mut log = Vec::new();
         let response = sign_in::challenge(ctx, rule.unauthenticated, &rule.pools, env, &mut log);
-        self.access.rule = Some(rule.label());
-        self.access.decision = match response.status {
+        self.emit_all(log);
+        let access = match response.status {
             401 => AccessDecision::Unauthenticated,
             403 => AccessDecision::Forbidden,
             _ => AccessDecision::SignIn,
         };
-        self.respond((response, log))
+        Outcome::new(Decision::Respond(response), access).by_rule(rule.label())
     }
 
-    fn let_pass(
+    fn forward(
         &mut self,
         ctx: &RequestContext<'_>,
         allow: Allow,
         person: Option<&Person>,
         response: ResponseEdits,
-    ) -> Decision {
+    ) -> Outcome {
         self.tally.count_frequent(Frequent::AuthzAllowed);
-        self.access.decision =
+        let access =
             if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
-        Decision::Forward(forward::edits(ctx, person), response)
+        Outcome::new(Decision::Forward(forward::edits(ctx, person), response), access)
     }
 
     fn log_denial(
@@ -154,8 +153,8 @@ impl Authenticator {
         });
     }
 
-    /// Who it is that sends a request, or what becomes of the request in their stead. A bearer token, where
-    /// they are taken, alone decides; else it is the session.
+    /// Finds the person who sends a request. A bearer token decides alone, where bearer tokens are accepted and the
+    /// request has one; otherwise the session does.
     pub(super) fn find_person(
         &mut self,
         allow: Allow,
@@ -181,20 +180,20 @@ impl Authenticator {
             }
             BearerVerdict::Wait(pool) if allow != Allow::Everyone => {
                 bearers.park(ctx, pool, keys);
-                Err(Box::new(Decision::Park))
+                Err(Box::new(Outcome::park()))
             }
             _ if allow <= Allow::Optional => nobody(),
             BearerVerdict::Bad(reason) => Err(Box::new(self.refuse_token(ctx, reason))),
             BearerVerdict::Wait(_) | BearerVerdict::KeysMissing => {
-                Err(Box::new(Decision::Respond(unavailable(ctx))))
+                Err(Box::new(Outcome::refused(unavailable(ctx))))
             }
         }
     }
 
-    fn refuse_token(&mut self, ctx: &RequestContext<'_>, reason: &'static str) -> Decision {
-        self.access.decision = AccessDecision::Unauthenticated;
+    fn refuse_token(&mut self, ctx: &RequestContext<'_>, reason: &'static str) -> Outcome {
         let (response, event) = invalid_token(ctx, reason);
-        self.respond((response, Some(event)))
+        self.emit(event);
+        Outcome::new(Decision::Respond(response), AccessDecision::Unauthenticated)
     }
 
     fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
@@ -203,10 +202,10 @@ impl Authenticator {
             SessionResolution::Go(person, response) => Ok((person, response)),
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
-                Err(Box::new(Decision::Park))
+                Err(Box::new(Outcome::park()))
             }
             SessionResolution::Unavailable(cookies) => {
-                Err(Box::new(Decision::Respond(unavailable(ctx).with_cookies(cookies))))
+                Err(Box::new(Outcome::refused(unavailable(ctx).with_cookies(cookies))))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decision::{Decision, HostEnv, StreamId};
+use crate::decision::{AccessDecision, HostEnv, Outcome, StreamId};
 use crate::flow::callback::{CallbackStart, CodeExchange, arrive, finished_before, refusal};
 use crate::flow::context::RequestContext;
 use crate::flow::failure::SignInFailure;
@@ -10,8 +10,10 @@ use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
 use crate::flow::{me, sign_in, sign_out};
+use crate::http::Response;
 use crate::http::client::wants_json;
 use crate::rules::{Allow, Unauthenticated};
+use crate::telemetry::event::Event;
 use crate::worker::authenticator::Authenticator;
 use crate::worker::callouts::CalloutPurpose;
 
@@ -27,56 +29,65 @@ impl Authenticator {
         own: OwnPath,
         ctx: &RequestContext<'_>,
         env: &mut HostEnv<'_>,
-    ) -> Decision {
-        let allowed = own.methods();
-        if !allowed.split(", ").any(|method| method == ctx.request.method()) {
-            return Decision::Respond(method_not_allowed(allowed));
+    ) -> Outcome {
+        if !own.methods().contains(&ctx.request.method()) {
+            return Outcome::own_path(method_not_allowed(own.methods()));
         }
         match own {
             OwnPath::SignIn => {
                 let mut log = Vec::new();
                 let response = sign_in::start(ctx, env, &mut log);
-                self.respond((response, log))
+                self.respond(response, log)
             }
-            OwnPath::SignedOut => Decision::Respond(sign_out::signed_out(ctx)),
+            OwnPath::SignedOut => Outcome::own_path(sign_out::signed_out(ctx)),
             OwnPath::SignOut => self.sign_out(ctx, env),
             OwnPath::Me => self.me(ctx, env),
             OwnPath::Callback => self.handle_callback(ctx, env),
         }
     }
 
-    fn me(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+    fn respond(&mut self, response: Response, events: impl IntoIterator<Item = Event>) -> Outcome {
+        self.emit_all(events);
+        Outcome::own_path(response)
+    }
+
+    fn me(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
         match self.find_person(Allow::SignedIn, ctx, env) {
             Ok((Some(person), response)) => {
-                self.access.person = Some(Arc::clone(&person.names));
                 let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
-                Decision::Respond(me::me(ctx, &person).with_cookies(cookies))
+                let response = me::me(ctx, &person).with_cookies(cookies);
+                Outcome::own_path(response).for_person(Some(Arc::clone(&person.names)))
             }
-            Ok((None, _)) if wants_json(ctx.request) => Decision::Respond(sign_in::unauthenticated(ctx)),
+            Ok((None, _)) if wants_json(ctx.request) => Outcome::own_path(sign_in::unauthenticated(ctx)),
             Ok((None, _)) => {
                 let mut log = Vec::new();
                 let response = sign_in::challenge(ctx, Unauthenticated::Auto, &[], env, &mut log);
-                self.respond((response, log))
+                self.respond(response, log)
             }
-            Err(decision) => *decision,
+            Err(mut outcome) => {
+                if outcome.access.decision == AccessDecision::Refused {
+                    outcome.access.decision = AccessDecision::OwnPath;
+                }
+                *outcome
+            }
         }
     }
 
-    fn sign_out(&mut self, ctx: &RequestContext<'_>, env: &HostEnv<'_>) -> Decision {
+    fn sign_out(&mut self, ctx: &RequestContext<'_>, env: &HostEnv<'_>) -> Outcome {
         let mut log = Vec::new();
         let (response, event) = match sign_out::sign_out(ctx) {
             SignOut::Refused(response, event) => (response, event),
             SignOut::Obeyed(response, revoke, event) => {
-                // Where the session is at `public_url` alone, so are the cookies to be cleared.
+                // If the session is at `public_url` alone, so are the cookies that have to be cleared.
                 if ctx.client().shows_pages() {
                     if let Some(sent) = to_public_url(ctx, env, &mut log) {
-                        return self.respond((sent, log));
+                        return self.respond(sent, log);
                     }
                 } else if is_other_host(ctx) {
-                    return Decision::Respond(sign_out::elsewhere(ctx));
+                    return Outcome::own_path(sign_out::elsewhere(ctx));
                 }
-                // A session is revoked once, however often its cookie is shown here. Where too much is under
-                // way, the token lives on at Cognito; the person is out here.
+                // A session is revoked once, however often its cookie is shown here. If too many calls are under
+                // way, the token stays valid at Cognito; the person is signed out here.
                 if self.sessions.end(ctx, env.shared) {
                     for callout in revoke {
                         self.calls.push(CalloutPurpose::Revoke, callout);
@@ -85,35 +96,40 @@ impl Authenticator {
                 (response, event)
             }
         };
-        self.respond((response, Some(event)))
+        self.respond(response, [event])
     }
 
-    fn handle_callback(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Decision {
+    fn handle_callback(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
         let (mut exchange, callout) = match arrive(ctx, env.entropy) {
-            CallbackStart::Done(response, event) => return self.respond((response, event)),
+            CallbackStart::Done(response, event) => return self.respond(response, event),
             CallbackStart::Redeem(exchange, callout) => (exchange, callout),
         };
+        let busy = |authenticator: &mut Self| {
+            let (response, event) = refusal(ctx, &SignInFailure::Busy);
+            authenticator.respond(response, event)
+        };
         match self.join_under_way(&exchange, ctx.attempt.stream) {
-            // A reload while the first request still waits: both get the one answer.
-            Some(true) => return Decision::Park,
-            Some(false) => return self.respond(refusal(ctx, &SignInFailure::Busy)),
+            // A reload while the first request still waits: both get the same answer.
+            Some(true) => return Outcome::park(),
+            Some(false) => return busy(self),
             None => {}
         }
         if self.exchanges().count() >= MAX_EXCHANGES {
-            return self.respond(refusal(ctx, &SignInFailure::Busy));
+            return busy(self);
         }
         if !self.spent.first_use(exchange.id(), env.now, env.shared) {
-            return self.respond(finished_before(ctx));
+            let (response, event) = finished_before(ctx);
+            return self.respond(response, event);
         }
         exchange.streams.push(ctx.attempt.stream);
         if !self.calls.push(CalloutPurpose::SignIn(exchange), callout) {
-            return self.respond(refusal(ctx, &SignInFailure::Busy));
+            return busy(self);
         }
-        Decision::Park
+        Outcome::park()
     }
 
-    /// Has a stream wait for what another one of the same sign-in waits for. `None` where there is no other,
-    /// `false` where too many wait.
+    /// Lets a stream wait for the same code exchange as another one. `None` if there is no other, `false` if too many
+    /// wait.
     fn join_under_way(&mut self, exchange: &CodeExchange, stream: StreamId) -> Option<bool> {
         let under_way = self.exchanges().find(|other| other.id() == exchange.id())?;
         let has_room = under_way.streams.len() < MAX_RELOADS;

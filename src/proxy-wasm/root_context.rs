@@ -1,17 +1,18 @@
 //! The root context: configuration, ticks, and the answers of calls.
 
-use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::driver::{CallHandle, Driver};
+use envoy_cognito_core::http::{CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel, MapType};
 
-use crate::host::http_context::Stream;
-use crate::host::worker::Worker;
+use crate::host::{EnvoyHost, SharedWorker, Worker};
+use crate::http_context::HttpStream;
 use crate::struct_config;
-use envoy_cognito_core::config::Config;
-use envoy_cognito_core::http::{CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Trace);
@@ -20,20 +21,19 @@ proxy_wasm::main! {{
     });
 }}
 
-/// What root context and streams share. Empty until a configuration was accepted.
-pub type SharedWorker = Rc<RefCell<Option<Worker>>>;
-
 struct Root {
     context_id: u32,
+    /// Empty until a configuration was accepted.
     worker: SharedWorker,
 }
 
 impl Root {
     fn with_worker(&self, work: impl FnOnce(&mut Worker)) {
-        // Envoy never calls into a context that it is already in; if it did, the next tick would do.
+        // Envoy never calls into a context that it is in already; if it did, the next tick would do.
         if let Ok(mut worker) = self.worker.try_borrow_mut()
             && let Some(worker) = worker.as_mut()
         {
+            worker.host.called_by(self.context_id);
             work(worker);
         }
     }
@@ -45,14 +45,16 @@ impl RootContext for Root {
         let document = struct_config::parse(&bytes.unwrap_or_default());
         match Config::of_document(document, &|name| std::env::var(name).ok()) {
             Ok(config) => {
-                let worker = Worker::new(self.context_id, config);
+                let mut host = EnvoyHost::new(self.context_id);
+                let mut driver = Driver::new(Arc::new(config), &mut host);
+                driver.start(&mut host);
                 let Ok(mut slot) = self.worker.try_borrow_mut() else { return false };
-                slot.insert(worker).begin();
+                *slot = Some(Worker { driver, host });
                 true
             }
-            Err(faults) => {
-                for fault in faults {
-                    let _ = hostcalls::log(LogLevel::Error, &format!("envoy_cognito configuration: {fault}"));
+            Err(errors) => {
+                for error in errors {
+                    let _ = hostcalls::log(LogLevel::Error, &format!("envoy_cognito configuration: {error}"));
                 }
                 false
             }
@@ -60,11 +62,11 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        self.with_worker(Worker::work);
+        self.with_worker(|worker| worker.driver.wake(&mut worker.host));
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(context_id, Rc::clone(&self.worker))))
+        Some(Box::new(HttpStream::new(context_id, Rc::clone(&self.worker))))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -74,8 +76,10 @@ impl RootContext for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
-        let response = (headers > 0).then(|| read_call_response(body_size));
-        self.with_worker(|worker| worker.handle_call_response(token, response));
+        // No headers: that is how Envoy says that no answer came.
+        let answer = (headers > 0).then(|| read_call_response(body_size));
+        let call = CallHandle(u64::from(token));
+        self.with_worker(|worker| worker.driver.call_answered(call, answer, &mut worker.host));
     }
 }
 

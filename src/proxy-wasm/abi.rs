@@ -1,6 +1,5 @@
-//! The two calls that the SDK's own form is too dear for, since every request makes them. For the headers it makes
-//! two pieces of memory of each, where the host's bytes can stay as they are; for a property it copies the path,
-//! and panics where the host refuses.
+//! Two host calls that are made directly, since every request makes them. For headers the SDK allocates two buffers each,
+//! where the host's bytes can stay as they are; for a property it copies the path, and panics if the host refuses.
 
 // The only unsafe code of the filter; `tests/layers.rs` keeps it the only one.
 #![allow(unsafe_code)]

@@ -1,0 +1,237 @@
+//! The driver: what stands between a host and the [`Authenticator`]. A host translates; everything that has to be
+//! decided about calls, waiting requests and refusals is decided here, for every host alike.
+//!
+//! One driver serves one worker. A host calls it:
+//!
+//! | when | with | then |
+//! | --- | --- | --- |
+//! | the configuration was accepted | [`Driver::new`], [`Driver::start`] | |
+//! | a request's headers are there | [`Driver::request_headers`] | [`Next`] |
+//! | a part of its body is there | [`Stream::request_body`] | [`Next`] |
+//! | its trailers are there | [`Driver::request_trailers`] | [`Next`] |
+//! | headers of an answer are there | [`Driver::response_headers`] | [`Next`] |
+//! | the stream has ended | [`Driver::stream_ended`] | |
+//! | a call was answered | [`Driver::call_answered`] | |
+//! | the time is over that [`Host::wake_after`] asked for | [`Driver::wake`] | |
+//!
+//! [`Driver::call_answered`] and [`Driver::wake`] poll the authenticator in this order: calls to make, log lines,
+//! decisions about waiting requests, metrics. So a log line is written before anybody can see the answer that it is about.
+
+mod calls;
+mod host;
+mod response;
+mod stream;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::decision::{Decision, Outcome, ResponseEdits, StreamId};
+use crate::driver::calls::PendingCalls;
+use crate::driver::stream::{Passage, unavailable};
+use crate::driver::waiting::WaitingStreams;
+use crate::http::{CalloutResult, Request};
+use crate::worker::authenticator::Authenticator;
+
+pub use crate::driver::host::{CallHandle, Host, Refused};
+pub use crate::driver::response::ResponseHeaderEdits;
+pub use crate::driver::stream::{Next, Stream};
+
+/// Waiting requests that are answered or resumed in one go at most. Envoy does that inside the call that asks for it,
+/// one within the other; about three hundred would exhaust the stack of a virtual machine.
+const ANSWERS_AT_ONCE: usize = 16;
+
+/// How soon the first call of [`Driver::wake`] is to come after [`Driver::start`].
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// One worker's authenticator, and what ties it to a host.
+pub struct Driver {
+    authenticator: Authenticator,
+    calls: PendingCalls,
+    waiting: WaitingStreams,
+    /// What has to be done to answers on their way back. Most have no entry.
+    responses: Vec<(StreamId, ResponseEdits)>,
+    /// What the host was last asked for.
+    wake_after: Duration,
+}
+
+impl Driver {
+    /// A driver for a checked configuration.
+    pub fn new(config: Arc<Config>, host: &mut impl Host) -> Self {
+        Self {
+            authenticator: Authenticator::new(config, &host.env()),
+            calls: PendingCalls::default(),
+            waiting: WaitingStreams::default(),
+            responses: Vec::new(),
+            wake_after: Duration::ZERO,
+        }
+    }
+
+    /// Asks the host to call [`Self::wake`] at once. No call is made before: Envoy configures a filter once more than
+    /// it uses it, and throws the extra one away together with the answers of its calls.
+    pub fn start(&mut self, host: &mut impl Host) {
+        self.ask_to_wake(AT_ONCE, host);
+    }
+
+    /// Decides about a request by its headers. `None`: the host couldn't read them.
+    pub fn request_headers(
+        &mut self,
+        stream: &mut Stream,
+        request: Option<&Request>,
+        host: &mut impl Host,
+    ) -> Next {
+        let Some(request) = request else { return stream.refuse(host) };
+        let Outcome { decision, access } =
+            self.authenticator.handle_request(stream.id(), request, &mut host.env());
+        self.write_log(host);
+        // The calls that this request wants are made when the host wakes the driver: there they outlive the stream.
+        self.ask_to_wake(self.authenticator.next_timeout(), host);
+        match decision {
+            Decision::Park => {
+                stream.passage = Passage::Waiting(self.waiting.add(stream.id()));
+                Next::Stop
+            }
+            Decision::Respond(response) => {
+                host.log_access(stream.id(), &access);
+                host.respond(stream.id(), &response);
+                Next::Stop
+            }
+            Decision::Forward(edits, response) => {
+                host.log_access(stream.id(), &access);
+                if host.edit_request(stream.id(), &edits).is_err() {
+                    return stream.refuse(host);
+                }
+                self.expect_response(stream.id(), response);
+                stream.passage = Passage::Open;
+                Next::Continue
+            }
+        }
+    }
+
+    /// Takes identity headers that a client put into its request's trailers out of them. `names`: those of all trailers.
+    pub fn request_trailers<'a>(
+        &mut self,
+        stream: &Stream,
+        names: impl Iterator<Item = &'a [u8]>,
+        host: &mut impl Host,
+    ) -> Next {
+        let spoofed = self.authenticator.spoofed(names);
+        if !spoofed.is_empty() && host.remove_request_trailers(stream.id(), &spoofed).is_err() {
+            return stream.refuse(host);
+        }
+        // The edit comes first, even if the trailers have to wait: the host shows them once.
+        stream.request_body()
+    }
+
+    /// Edits an answer on its way back: our cookies ride on it, and the app can't set or delete them.
+    pub fn response_headers(&mut self, stream: &Stream, host: &mut impl Host) -> Next {
+        let cookies = self.take_response_cookies(stream.id(), host);
+        // Any other answer is made here, and sets our cookies itself.
+        let is_the_apps = stream.is_open();
+        let kept = if is_the_apps { self.kept_cookies(stream.id(), host) } else { Ok(None) };
+        let edits = kept.map(|kept| ResponseHeaderEdits::new(kept, cookies));
+        let done =
+            edits.and_then(
+                |edits| {
+                    if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), &edits) }
+                },
+            );
+        match done {
+            Ok(()) => Next::Continue,
+            // An answer with half of the cookies, which a cache may keep, would be worse than none.
+            Err(Refused) => stream.refuse(host),
+        }
+    }
+
+    /// The `set-cookie` lines that the app may keep. `None`: all of them.
+    fn kept_cookies(&self, stream: StreamId, host: &mut impl Host) -> Result<Option<Vec<Vec<u8>>>, Refused> {
+        let lines = host.response_values(stream, "set-cookie")?;
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.authenticator.kept_cookies(&lines.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+    }
+
+    fn expect_response(&mut self, stream: StreamId, edits: ResponseEdits) {
+        if !edits.is_empty() {
+            self.responses.push((stream, edits));
+        }
+    }
+
+    fn take_response_cookies(&mut self, stream: StreamId, host: &mut impl Host) -> Vec<String> {
+        let Some(at) = self.responses.iter().position(|(expected, _)| *expected == stream) else {
+            return Vec::new();
+        };
+        let (_, edits) = self.responses.swap_remove(at);
+        self.authenticator.response_cookies(edits, &host.env())
+    }
+
+    /// A stream has ended. Calls that it wanted go on.
+    pub fn stream_ended(&mut self, stream: &Stream) {
+        self.responses.retain(|(expected, _)| *expected != stream.id());
+        if self.waiting.take(stream.id()).is_some() {
+            self.authenticator.handle_stream_gone(stream.id());
+        }
+    }
+
+    /// Takes the answer of a call. `None`: none came.
+    pub fn call_answered(&mut self, call: CallHandle, answer: Option<CalloutResult>, host: &mut impl Host) {
+        let mut env = host.env();
+        let Some((id, result)) = self.calls.end(call, answer, env.now) else { return };
+        self.authenticator.handle_callout(id, &result, &mut env);
+        self.poll(host);
+    }
+
+    /// Time has passed.
+    pub fn wake(&mut self, host: &mut impl Host) {
+        self.authenticator.handle_timeout(&mut host.env());
+        self.poll(host);
+    }
+
+    fn poll(&mut self, host: &mut impl Host) {
+        self.calls.make(&mut self.authenticator, host);
+        self.write_log(host);
+        self.settle_waiting(host);
+        host.record(self.authenticator.take_metrics());
+        self.ask_to_wake(self.authenticator.next_timeout(), host);
+    }
+
+    /// Answers or resumes waiting requests that are decided by now.
+    fn settle_waiting(&mut self, host: &mut impl Host) {
+        for _ in 0..ANSWERS_AT_ONCE {
+            let Some((stream, Outcome { decision, access })) = self.authenticator.poll_decision() else {
+                break;
+            };
+            let Some(gate) = self.waiting.take(stream) else { continue };
+            host.log_access(stream, &access);
+            match decision {
+                Decision::Respond(response) => host.respond(stream, &response),
+                Decision::Forward(edits, response) => {
+                    self.expect_response(stream, response);
+                    if host.edit_request(stream, &edits).is_ok() {
+                        gate.open();
+                        host.resume(stream);
+                    } else {
+                        host.respond(stream, &unavailable());
+                    }
+                }
+                // The authenticator never decides that a waiting request waits.
+                Decision::Park => host.respond(stream, &unavailable()),
+            }
+        }
+        host.settled();
+    }
+
+    fn write_log(&mut self, host: &mut impl Host) {
+        while let Some(event) = self.authenticator.poll_event() {
+            host.log(&event);
+        }
+    }
+
+    fn ask_to_wake(&mut self, after: Duration, host: &mut impl Host) {
+        if after != self.wake_after && host.wake_after(after).is_ok() {
+            self.wake_after = after;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One request on its way: whether it may go upstream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::decision::StreamId;
+use crate::driver::host::Host;
+use crate::http::Response;
+
+/// What the host does with the headers, body or trailers that it has just shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Passes them on.
+    Continue,
+    /// Holds them back: the request waits, or is answered here.
+    Stop,
+}
+
+/// One request, as long as the host knows it. The host keeps it and lends it to the driver.
+#[derive(Debug)]
+pub struct Stream {
+    id: StreamId,
+    pub(super) passage: Passage,
+}
+
+/// Whether a request may go upstream.
+#[derive(Debug)]
+pub(super) enum Passage {
+    /// No: nothing is decided yet, or it is answered here.
+    Closed,
+    /// It waits for a decision.
+    Waiting(Gate),
+    /// Yes: its headers have been edited.
+    Open,
+}
+
+/// Opens when a waiting request's headers have been edited.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub(super) fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Stream {
+    /// A stream by the host's number for it.
+    #[must_use]
+    pub const fn new(id: StreamId) -> Self {
+        Self { id, passage: Passage::Closed }
+    }
+
+    /// The host's number for it.
+    #[must_use]
+    pub const fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Whether the request may go upstream: it was decided that it may, and its headers have been edited.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match &self.passage {
+            Passage::Closed => false,
+            Passage::Waiting(gate) => gate.is_open(),
+            Passage::Open => true,
+        }
+    }
+
+    /// What happens to a part of the body. A host may show it while the headers wait: Envoy does by
+    /// `allow_on_headers_stop_iteration`.
+    pub fn request_body(&self) -> Next {
+        if self.is_open() { Next::Continue } else { Next::Stop }
+    }
+
+    /// Answers with 503: the host refused what the decision needs, or there is no driver to decide.
+    pub fn refuse(&self, host: &mut impl Host) -> Next {
+        host.respond(self.id, &unavailable());
+        Next::Stop
+    }
+}
+
+/// The answer where the host refuses what has to be done.
+pub(super) fn unavailable() -> Response {
+    Response::new(503)
+}

@@ -1,0 +1,92 @@
+//! One request: hands its events to the driver.
+
+use envoy_cognito_core::decision::StreamId;
+use envoy_cognito_core::driver::{Next, Stream};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, MapType};
+
+use crate::host::{EnvoyHost, SharedWorker, Worker};
+
+/// One request.
+pub struct HttpStream {
+    context_id: u32,
+    stream: Stream,
+    worker: SharedWorker,
+}
+
+impl HttpStream {
+    /// The request of that context.
+    pub fn new(context_id: u32, worker: SharedWorker) -> Self {
+        Self { context_id, stream: Stream::new(StreamId(u64::from(context_id))), worker }
+    }
+
+    /// Lets the worker handle an event. Without one, or if it is busy, the request is answered with 503.
+    fn handle(&mut self, event: impl FnOnce(&mut Worker, &mut Stream) -> Next) -> Action {
+        let mut worker = self.worker.try_borrow_mut();
+        let next = match worker.as_deref_mut() {
+            Ok(Some(worker)) => {
+                worker.host.called_by(self.context_id);
+                event(worker, &mut self.stream)
+            }
+            _ => self.stream.refuse(&mut EnvoyHost::new(self.context_id)),
+        };
+        action(next)
+    }
+}
+
+const fn action(next: Next) -> Action {
+    match next {
+        Next::Continue => Action::Continue,
+        Next::Stop => Action::Pause,
+    }
+}
+
+impl Context for HttpStream {}
+
+/// The SDK drops a stream when Envoy deletes its context. That is one call for each request; `proxy_on_done` would be
+/// another.
+impl Drop for HttpStream {
+    fn drop(&mut self) {
+        if let Ok(mut worker) = self.worker.try_borrow_mut()
+            && let Some(worker) = worker.as_mut()
+        {
+            worker.driver.stream_ended(&self.stream);
+        }
+    }
+}
+
+impl HttpContext for HttpStream {
+    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+        self.handle(|worker, stream| {
+            let request = EnvoyHost::request();
+            worker.driver.request_headers(stream, request.as_ref(), &mut worker.host)
+        })
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        action(self.stream.request_body())
+    }
+
+    fn on_http_request_trailers(&mut self, trailers: usize) -> Action {
+        if trailers == 0 {
+            return action(self.stream.request_body());
+        }
+        self.handle(|worker, stream| match hostcalls::get_map_bytes(MapType::HttpRequestTrailers) {
+            Ok(found) => {
+                let names = found.iter().map(|(name, _)| name.as_bytes());
+                worker.driver.request_trailers(stream, names, &mut worker.host)
+            }
+            Err(_) => stream.refuse(&mut worker.host),
+        })
+    }
+
+    fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+        if self.worker.try_borrow_mut().is_err() {
+            // The worker is answering this very stream, or has resumed it and Envoy answers it at once, as a route with
+            // a `direct_response` does. Neither is the app's answer; cookies of a refresh ride on a later one.
+            return Action::Continue;
+        }
+        self.handle(|worker, stream| worker.driver.response_headers(stream, &mut worker.host))
+    }
+}
