@@ -16,7 +16,7 @@ use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::decision::{AccessRecord, StreamId};
 use envoy_cognito_core::driver::{CallHandle, Driver, Next, Stream};
-use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
+use envoy_cognito_core::http::{Callout, CalloutResult, Request, RequestEdits, Response};
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
@@ -243,7 +243,7 @@ impl Harness {
     }
 
     /// Lets a driver handle something.
-    fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Driver, &mut FakeHost<'_>) -> T) -> T {
+    pub fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Driver, &mut FakeHost<'_>) -> T) -> T {
         let now = self.now();
         let mut host = FakeHost {
             worker,
@@ -319,6 +319,16 @@ impl Harness {
     /// How many calls are held back.
     pub fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// The calls that are held back, with their workers.
+    pub fn held_calls(&self) -> Vec<(usize, CallHandle)> {
+        self.held.iter().map(|(worker, handle, _)| (*worker, *handle)).collect()
+    }
+
+    /// What those would be answered with now.
+    pub fn late_answers(&mut self) -> Vec<CalloutResult> {
+        self.held.iter().map(|(.., callout)| self.cognito.late_answer(callout, &self.config)).collect()
     }
 
     /// The log since it was last read.

@@ -32,6 +32,8 @@ mod tokens;
 
 mod limits;
 
+mod driver;
+
 mod access;
 
 mod attributes;
