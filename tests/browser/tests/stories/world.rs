@@ -236,7 +236,7 @@ const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 3
 /// app for everything else.
 fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn) -> Listener {
     let config = config(&plan, cognito);
-    let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app" } });
+    let to_app = json!({ "match": { "prefix": "/" }, "route": { "cluster": "app", "timeout": "60s" } });
     let nothing = json!({ "match": { "path": "/nothing" }, "direct_response": { "status": 204 } });
     let mut logo = page_route("/public/logo.svg", LOGO);
     logo["response_headers_to_add"][0]["header"]["value"] = json!("image/svg+xml");

@@ -192,7 +192,8 @@ impl Listener {
     fn route(&self) -> Value {
         let mut route = json!({ "match": { "prefix": "/" } });
         match &self.upstream_cluster {
-            Some(cluster) => route["route"] = json!({ "cluster": cluster }),
+            // Envoy's own 15 seconds are too few for a large upload on a busy machine.
+            Some(cluster) => route["route"] = json!({ "cluster": cluster, "timeout": "60s" }),
             None => {
                 route["direct_response"] = json!({ "status": 200, "body": { "inline_string": "direct" } });
             }
