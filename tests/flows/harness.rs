@@ -16,6 +16,7 @@ use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::decision::{AccessRecord, Decision, HostEnv, Outcome as Decided, StreamId};
 use envoy_cognito_core::http::{Callout, Request, RequestEdits, Response};
+use envoy_cognito_core::telemetry::counter::Counter as EventCounter;
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
@@ -262,6 +263,11 @@ impl Harness {
             let line = event.to_string();
             let name = line.split(' ').next().unwrap_or_default().trim_start_matches("event=");
             self.levels.insert(name.to_owned(), event.level);
+            let counter = event.counter();
+            assert!(
+                counter.is_none_or(|counter| EventCounter::all().any(|known| known == counter)),
+                "{line}"
+            );
             self.cognito.assert_no_secret_in(&line);
             self.jar.assert_no_value_in(&line);
             self.log.push(line);
@@ -301,8 +307,8 @@ impl Harness {
     /// What a counter of all workers together has come to.
     pub fn counted(&mut self, name: &str) -> u64 {
         for metric in self.workers.iter_mut().flat_map(Authenticator::take_metrics) {
-            if let Metric::Counter(name, by) = metric {
-                *self.counts.entry(name.into_owned()).or_default() += by;
+            if let Metric::Counter(counter, by) = metric {
+                *self.counts.entry(counter.name().into_owned()).or_default() += by;
             }
         }
         self.counts.get(name).copied().unwrap_or_default()

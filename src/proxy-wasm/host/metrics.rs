@@ -1,5 +1,7 @@
 //! Counts and values into Envoy's statistics: `wasmcustom.envoy_cognito.…` there.
 
+use std::borrow::Cow;
+
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
@@ -17,11 +19,11 @@ impl Metrics {
     pub fn hand_over(&mut self, metrics: Vec<Metric>) {
         for metric in metrics {
             let (kind, name) = match &metric {
-                Metric::Counter(name, _) => (MetricType::Counter, name.as_ref()),
-                Metric::Histogram(name, _) => (MetricType::Histogram, *name),
-                Metric::Gauge(name, _) => (MetricType::Gauge, *name),
+                Metric::Counter(counter, _) => (MetricType::Counter, counter.name()),
+                Metric::Histogram(name, _) => (MetricType::Histogram, Cow::Borrowed(*name)),
+                Metric::Gauge(name, _) => (MetricType::Gauge, Cow::Borrowed(*name)),
             };
-            let Some(id) = self.id(kind, name) else { continue };
+            let Some(id) = self.id(kind, &name) else { continue };
             let _ = match metric {
                 // The host has no use for a growth of nothing.
                 Metric::Counter(_, 0) => Ok(()),

@@ -15,10 +15,10 @@ use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::cookies_of;
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
-use crate::telemetry::metrics::Frequent;
 use crate::worker::authenticator::Authenticator;
-use crate::worker::bearer_tokens::{BearerVerdict, PresentedToken};
+use crate::worker::bearer_tokens::BearerVerdict;
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
 /// Who it is, if anybody; or what becomes of the request before that is known.
@@ -95,7 +95,7 @@ impl Authenticator {
             && let Some(rule) = ruling.shadow(person.as_deref().map(Person::as_seen_by_rules))
         {
             let whom = person.as_deref().map(|person| person.identity.subject.as_str());
-            self.log_denial("authz.shadow_denied", &rule.label(), ctx, whom);
+            self.log_denial(Counter::AuthzShadowDenied, &rule.label(), ctx, whom);
         }
         match verdict {
             Verdict::Pass => self.let_pass(ctx, allow, person.as_deref(), response),
@@ -108,7 +108,7 @@ impl Authenticator {
                     Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
                     _ => person.as_deref().map(|person| person.identity.subject.clone()),
                 };
-                self.log_denial("authz.denied", &rule.label(), ctx, whom.as_deref());
+                self.log_denial(Counter::AuthzDenied, &rule.label(), ctx, whom.as_deref());
                 let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
                 Decision::Respond(forbidden(ctx, person.as_deref()).with_cookies(cookies))
             }
@@ -134,20 +134,15 @@ impl Authenticator {
         person: Option<&Person>,
         response: ResponseEdits,
     ) -> Decision {
-        self.tally.count_frequent(Frequent::AuthzAllowed);
+        self.telemetry.count(Counter::AuthzAllowed);
         self.access.decision =
             if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
         Decision::Forward(forward::edits(ctx, person), response)
     }
 
-    fn log_denial(
-        &mut self,
-        name: &'static str,
-        rule: &str,
-        ctx: &RequestContext<'_>,
-        subject: Option<&str>,
-    ) {
-        let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", ctx.reference());
+    fn log_denial(&mut self, counter: Counter, rule: &str, ctx: &RequestContext<'_>, subject: Option<&str>) {
+        let event =
+            Event::counted(Level::Info, counter).with("rule", rule).with("request_id", ctx.reference());
         self.emit(match subject {
             Some(subject) => event.with("subject", subject),
             None => event,
@@ -173,10 +168,9 @@ impl Authenticator {
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
-        let presented = PresentedToken { token, settings };
-        match bearers.authorize(ctx, presented, keys, env) {
+        match bearers.authorize(ctx, token, settings, keys, env) {
             BearerVerdict::Good(person) => {
-                self.tally.count_frequent(Frequent::BearerAccepted);
+                self.telemetry.count(Counter::BearerAccepted);
                 Ok((Some(person), ResponseEdits::default()))
             }
             BearerVerdict::Wait(pool) if allow != Allow::Everyone => {
@@ -198,8 +192,8 @@ impl Authenticator {
     }
 
     fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
-        let need = if allow == Allow::Everyone { RefreshPolicy::AsItIs } else { RefreshPolicy::Known };
-        match self.sessions.resolve(ctx, need, &mut self.calls, env) {
+        let need = if allow == Allow::Everyone { RefreshPolicy::Never } else { RefreshPolicy::Allowed };
+        match self.sessions.resolve(ctx, need, &mut self.calls, &mut self.telemetry, env) {
             SessionResolution::Go(person, response) => Ok((person, response)),
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
