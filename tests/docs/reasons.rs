@@ -130,7 +130,7 @@ fn counted(source: &str) -> BTreeSet<String> {
     let identifiers: BTreeSet<&str> = ["Event::counted(", "log_denial("]
         .iter()
         .flat_map(|before| source.split(before).skip(1))
-        .filter_map(|rest| rest.split(')').next()?.split("Counter::").nth(1))
+        .filter_map(|rest| rest.split(';').next()?.split("Counter::").nth(1))
         .map(|rest| rest.split(|byte| !is_identifier(byte)).next().unwrap())
         .collect();
     let is_named = |counter: &Counter| {
