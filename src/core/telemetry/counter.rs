@@ -1,4 +1,4 @@
-//! The counters: a closed set, so that a host can define all of them before the first request.
+//! The counters. They are a closed set, so that a host can define all of them before the first request.
 
 use std::borrow::Cow;
 
@@ -85,11 +85,6 @@ impl Counter {
             .chain(SIGN_IN_REASONS.into_iter().chain(TOKEN_REASONS).map(Self::SignInFailed))
             .chain(TOKEN_REASONS.into_iter().map(Self::RefreshFailed))
             .chain(BEARER_REASONS.into_iter().map(Self::BearerRejected))
-    }
-
-    /// The names of all counters, for a host that must define them before the first request.
-    pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
-        Self::all().map(Self::name)
     }
 
     /// The counters that Envoy shows from the start, at zero.
@@ -235,7 +230,7 @@ mod tests {
         for (slot, counter) in Counter::WITHOUT_REASON.into_iter().enumerate() {
             assert_eq!((counter.slot(), counter.reason()), (Some(slot), None), "{counter:?}");
         }
-        let names: Vec<_> = Counter::all_names().collect();
+        let names: Vec<_> = Counter::all().map(Counter::name).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
         for counter in Counter::all().skip(Counter::SLOTS) {
             assert!(counter.slot().is_none() && counter.reason().is_some(), "{counter:?}");

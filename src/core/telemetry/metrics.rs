@@ -1,6 +1,7 @@
 //! What happened: events for the log, and metrics. The core collects them here until the host asks for them; a host
 //! call for each count would cost every request.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::telemetry::counter::Counter;
@@ -20,6 +21,27 @@ pub enum Metric {
     Histogram(&'static str, u64),
     /// A gauge is set.
     Gauge(&'static str, u64),
+}
+
+impl Metric {
+    /// Every metric that there can be, each with the value zero.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let others = [Self::Histogram(TOKEN_EXCHANGE_MS, 0), Self::Gauge(JWKS_AGE_S, 0)];
+        Counter::all().map(|counter| Self::Counter(counter, 0)).chain(others)
+    }
+
+    /// The names of all metrics, for a host that must define them before the first request.
+    pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
+        Self::all().map(|metric| metric.name())
+    }
+
+    /// Its name, below `envoy_cognito.`.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Counter(counter, _) => counter.name(),
+            Self::Histogram(name, _) | Self::Gauge(name, _) => Cow::Borrowed(name),
+        }
+    }
 }
 
 /// Events and metrics that the host hasn't taken yet.
@@ -97,6 +119,8 @@ impl Telemetry {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::telemetry::event::Level;
 
@@ -119,6 +143,15 @@ mod tests {
             ]
         );
         assert!(!telemetry.has_metrics() && telemetry.take_metrics().is_empty());
+    }
+
+    #[test]
+    fn all_names_are_known_and_differ() {
+        let names: BTreeSet<_> = Metric::all_names().collect();
+        assert_eq!(names.len(), Metric::all().count());
+        for known in ["authz.allowed", "bearer.rejected.issuer", TOKEN_EXCHANGE_MS, JWKS_AGE_S] {
+            assert!(names.contains(known), "{known}");
+        }
     }
 
     #[test]

@@ -75,16 +75,11 @@ impl BearerTokens {
         keys: &mut KeySetCaches,
         env: &HostEnv<'_>,
     ) -> BearerVerdict {
-        let key = CacheKey { within: "", bytes: token.as_bytes() };
-        if let Some(VerifiedToken { person, generation }) = self.verified.get(key, env.now)
-            && is_only_pool_of_issuer(ctx, &person.pool)
-            && keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation)
-        {
+        if let Some(person) = self.find_verified(ctx, token, keys) {
             return BearerVerdict::Good(person);
         }
-        let claimed = match Claimed::by(token) {
-            Some(claimed) => claimed,
-            None => return BearerVerdict::Bad(JwtError::Malformed.bearer_reason()),
+        let Some(claimed) = Claimed::by(token) else {
+            return BearerVerdict::Bad(JwtError::Malformed.bearer_reason());
         };
         let Some(pool) = verifying_pool(ctx, &claimed) else {
             return BearerVerdict::Bad(JwtError::Issuer.bearer_reason());
@@ -113,11 +108,23 @@ impl BearerTokens {
                 let person = Arc::new(person_of_token(token, token_use, &claims, pool, ctx));
                 if token.len() <= MAX_CACHED {
                     let verified = VerifiedToken { person: Arc::clone(&person), generation };
-                    self.verified.put(key, verified, person.size(), claims.accepted_until());
+                    self.verified.put(cache_key(token), verified, person.size(), claims.accepted_until());
                 }
                 BearerVerdict::Good(person)
             }
         }
+    }
+
+    /// The person of a token that was verified before, by the key set that is still the current one.
+    fn find_verified(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        token: &str,
+        keys: &mut KeySetCaches,
+    ) -> Option<Arc<Person>> {
+        let VerifiedToken { person, generation } = self.verified.get(cache_key(token), ctx.now)?;
+        let is_current = keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation);
+        (is_current && is_only_pool_of_issuer(ctx, &person.pool)).then_some(person)
     }
 
     fn wait(&self, pool: &Arc<Pool>) -> BearerVerdict {
@@ -183,6 +190,11 @@ impl BearerTokens {
     pub fn is_waiting(&self) -> bool {
         !self.parked.is_empty()
     }
+}
+
+/// Tokens are valid at every host.
+const fn cache_key(token: &str) -> CacheKey<'_> {
+    CacheKey { within: "", bytes: token.as_bytes() }
 }
 
 /// The person that a verified token was issued for.

@@ -1,5 +1,5 @@
 //! One worker's sessions: which session a request has, which requests wait for a refresh, and which cookies a response
-//! carries. When tokens are refreshed is decided in [`refresh`]; when they are due, in [`Session::freshness`](crate::session::Session::freshness).
+//! sets. When tokens are refreshed is decided in `refresh.rs`; when they are due, in [`Session::freshness`](crate::session::Session::freshness).
 
 mod backoff;
 mod parked;
@@ -105,13 +105,15 @@ impl Sessions {
     ) -> SessionResolution {
         let known = self.refreshes.find(RefreshId::of(&cached.session), ctx.now, env.shared);
         let store = ctx.store(&cached.person.pool);
-        let RefreshState::Done { cookies, retry_at } = &known else {
-            let presented = PresentedSession { cached, cookies: &ctx.cookies };
-            return self.resolve_known(ctx, presented, known, policy, calls, env);
+        let refreshed = match &known {
+            RefreshState::Done { cookies, .. } => {
+                cookies.iter().find_map(|set| store.session_in(set, ctx.now))
+            }
+            _ => None,
         };
-        let Some(refreshed) = cookies.iter().find_map(|set| store.session_in(set, ctx.now)) else {
+        let (Some(refreshed), RefreshState::Done { cookies, retry_at }) = (refreshed, &known) else {
             let presented = PresentedSession { cached, cookies: &ctx.cookies };
-            return self.resolve_known(ctx, presented, known, policy, calls, env);
+            return self.resolve_by_state(ctx, presented, known, policy, calls, env);
         };
         telemetry.count(Counter::RefreshShared);
         let pairs = cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next());
@@ -120,7 +122,7 @@ impl Sessions {
         let presented = PresentedSession { cached, cookies: &jar };
         // The record that was just read says when its result may be refreshed in turn.
         let known = if ctx.now < *retry_at { RefreshState::Paused } else { RefreshState::None };
-        let mut resolution = self.resolve_known(ctx, presented, known, policy, calls, env);
+        let mut resolution = self.resolve_by_state(ctx, presented, known, policy, calls, env);
         match &mut resolution {
             SessionResolution::Go(Some(_), ResponseEdits { cookies: set, .. })
             | SessionResolution::Unavailable(set) => set.clone_from(cookies),
@@ -129,8 +131,9 @@ impl Sessions {
         resolution
     }
 
-    /// Resolves a session by the state of its tokens' refresh, which is begun here if it is time.
-    fn resolve_known(
+    /// Resolves a session by the state of its refresh, which is begun here if it is time. `known` is the state that was
+    /// found in shared data.
+    fn resolve_by_state(
         &mut self,
         ctx: &RequestContext<'_>,
         presented: PresentedSession<'_>,

@@ -1,7 +1,5 @@
 //! Counts and values into Envoy's statistics: `wasmcustom.envoy_cognito.…` there.
 
-use std::borrow::Cow;
-
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
@@ -18,12 +16,12 @@ impl Metrics {
     /// Hands metrics over. One that the host doesn't take is lost: it is no reason to refuse anybody.
     pub fn hand_over(&mut self, metrics: Vec<Metric>) {
         for metric in metrics {
-            let (kind, name) = match &metric {
-                Metric::Counter(counter, _) => (MetricType::Counter, counter.name()),
-                Metric::Histogram(name, _) => (MetricType::Histogram, Cow::Borrowed(*name)),
-                Metric::Gauge(name, _) => (MetricType::Gauge, Cow::Borrowed(*name)),
+            let kind = match &metric {
+                Metric::Counter(..) => MetricType::Counter,
+                Metric::Histogram(..) => MetricType::Histogram,
+                Metric::Gauge(..) => MetricType::Gauge,
             };
-            let Some(id) = self.id(kind, &name) else { continue };
+            let Some(id) = self.id(kind, &metric.name()) else { continue };
             let _ = match metric {
                 // The host has no use for a growth of nothing.
                 Metric::Counter(_, 0) => Ok(()),
