@@ -248,14 +248,20 @@ fn what_pools_share_and_what_they_have_of_their_own_is_all_named() {
 
 #[test]
 fn every_metric_is_described() {
-    use envoy_cognito_core::telemetry::metrics::{Counters, JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS};
+    use envoy_cognito_core::telemetry::metrics::{Metric, Telemetry};
 
     let page = read("docs/operations.md");
-    let counters = Counters::begin().take().into_iter().filter_map(|metric| match metric {
-        Metric::Counter(name, _) => Some(name.into_owned()),
-        _ => None,
-    });
-    for name in counters.chain([JWKS_AGE_S, TOKEN_EXCHANGE_MS].map(str::to_owned)) {
+    let names: BTreeSet<String> = Metric::all()
+        .map(|metric| match metric {
+            // One row describes those of all reasons; the reasons have tables of their own.
+            Metric::Counter(counter, _) if counter.reason().is_some() => {
+                format!("{}.<reason>", counter.base_name())
+            }
+            metric => metric.name().into_owned(),
+        })
+        .chain(Telemetry::default().take_metrics().iter().map(|metric| metric.name().into_owned()))
+        .collect();
+    for name in names {
         assert!(
             page.contains(&format!("`envoy_cognito.{name}`")),
             "docs/operations.md doesn't describe {name}"

@@ -1,4 +1,5 @@
 //! What operators see: log lines and metrics.
 
+pub mod counter;
 pub mod event;
 pub mod metrics;

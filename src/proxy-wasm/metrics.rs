@@ -16,12 +16,12 @@ impl Metrics {
     /// Hands metrics over. One that the host doesn't take is lost: it is no reason to refuse anybody.
     pub fn hand_over(&mut self, metrics: Vec<Metric>) {
         for metric in metrics {
-            let (kind, name) = match &metric {
-                Metric::Counter(name, _) => (MetricType::Counter, name.as_ref()),
-                Metric::Histogram(name, _) => (MetricType::Histogram, *name),
-                Metric::Gauge(name, _) => (MetricType::Gauge, *name),
+            let kind = match &metric {
+                Metric::Counter(..) => MetricType::Counter,
+                Metric::Histogram(..) => MetricType::Histogram,
+                Metric::Gauge(..) => MetricType::Gauge,
             };
-            let Some(id) = self.id(kind, name) else { continue };
+            let Some(id) = self.id(kind, &metric.name()) else { continue };
             let _ = match metric {
                 // The host has no use for a growth of nothing.
                 Metric::Counter(_, 0) => Ok(()),

@@ -1,7 +1,9 @@
-//! Every event and every reason that the filter can log has its row in docs/operations.md. Which there are is read in
-//! the sources.
+//! Every event and every reason that the filter can log has its row in docs/operations.md, and its counter where it is
+//! counted. Which there are is read in the sources.
 
 use std::collections::BTreeSet;
+
+use envoy_cognito_core::telemetry::counter::Counter;
 
 use crate::settings::read;
 
@@ -50,6 +52,13 @@ fn assert_told(heading: &str, reasons: &BTreeSet<String>) {
     assert!(made_up.is_empty(), "{PAGE}, \"{heading}\" has rows that nothing is called: {made_up:?}");
 }
 
+/// The counters of that name have just these reasons.
+#[track_caller]
+fn assert_counted(counter: &str, reasons: &BTreeSet<String>) {
+    let counted = Counter::all().filter(|known| known.base_name() == counter).filter_map(Counter::reason);
+    assert_eq!(counted.map(str::to_owned).collect::<BTreeSet<_>>(), *reasons, "{counter}");
+}
+
 fn of_id_tokens() -> BTreeSet<String> {
     literals("src/core/oidc/jwt.rs", "reason")
 }
@@ -66,6 +75,7 @@ fn every_reason_of_a_failed_sign_in_has_a_row() {
     }
     assert!(reasons.len() >= 40, "{reasons:?}");
     assert_told("When a sign-in fails", &reasons);
+    assert_counted("sign_in.failed", &reasons);
 }
 
 #[test]
@@ -82,17 +92,21 @@ fn every_reason_of_a_failed_refresh_has_a_row() {
         assert!(reasons.contains(known), "{known}: {reasons:?}");
     }
     assert_told("When a refresh fails", &reasons);
+    assert_counted("refresh.failed", &reasons);
 }
 
 #[test]
 fn every_reason_of_a_rejected_bearer_token_has_a_row() {
-    let mut reasons: BTreeSet<String> =
+    let reasons = literals("src/core/oidc/jwt.rs", "bearer_reason");
+    let mut of_id_tokens: BTreeSet<String> =
         of_id_tokens().iter().map(|reason| reason.trim_start_matches("id_token_").to_owned()).collect();
-    // Nobody asks that of them.
+    // These two are checked of ID tokens alone.
     for own in ["nonce", "at_hash"] {
-        assert!(reasons.remove(own), "{own}");
+        assert!(of_id_tokens.remove(own), "{own}");
     }
+    assert_eq!(reasons, of_id_tokens);
     assert_told("When a bearer token is rejected", &reasons);
+    assert_counted("bearer.rejected", &reasons);
 }
 
 #[test]
@@ -110,6 +124,22 @@ fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
     assert_told("When keys can't be fetched", &reasons);
 }
 
+/// The names of the events in a source that a counter counts.
+fn counted(source: &str) -> BTreeSet<String> {
+    let is_identifier = |byte: char| byte.is_ascii_alphanumeric();
+    let identifiers: BTreeSet<&str> = ["Event::counted(", "log_denial("]
+        .iter()
+        .flat_map(|before| source.split(before).skip(1))
+        .filter_map(|rest| rest.split(';').next()?.split("Counter::").nth(1))
+        .map(|rest| rest.split(|byte| !is_identifier(byte)).next().unwrap())
+        .collect();
+    let is_named = |counter: &Counter| {
+        let shown = format!("{counter:?}");
+        identifiers.contains(shown.split('(').next().unwrap())
+    };
+    Counter::all().filter(is_named).map(|counter| counter.base_name().to_owned()).collect()
+}
+
 #[test]
 fn every_event_has_a_row() {
     let mut events = BTreeSet::new();
@@ -125,9 +155,7 @@ fn every_event_has_a_row() {
                 for level in ["Debug", "Info", "Warn", "Error"] {
                     events.extend(named(source, &format!("Event::new(Level::{level}, ")));
                 }
-                for other in ["Event::new(self.level(), ", "log_denial(", " event("] {
-                    events.extend(named(source, other));
-                }
+                events.extend(counted(source));
             }
         }
     }

@@ -17,6 +17,7 @@ use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::decision::{AccessRecord, StreamId};
 use envoy_cognito_core::driver::{CallHandle, Driver, Next, Stream};
 use envoy_cognito_core::http::{Callout, CalloutResult, Request, RequestEdits, Response};
+use envoy_cognito_core::telemetry::counter::Counter as EventCounter;
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
@@ -301,6 +302,11 @@ impl Harness {
             let line = event.to_string();
             let name = line.split(' ').next().unwrap_or_default().trim_start_matches("event=");
             self.levels.insert(name.to_owned(), event.level);
+            let counter = event.counter();
+            assert!(
+                counter.is_none_or(|counter| EventCounter::all().any(|known| known == counter)),
+                "{line}"
+            );
             self.cognito.assert_no_secret_in(&line);
             self.jar.assert_no_value_in(&line);
             self.log.push(line);
@@ -349,8 +355,8 @@ impl Harness {
             self.on(worker, |driver, host| driver.wake(host));
         }
         for metric in std::mem::take(&mut self.notes.metrics) {
-            if let Metric::Counter(name, by) = metric {
-                *self.counts.entry(name.into_owned()).or_default() += by;
+            if let Metric::Counter(counter, by) = metric {
+                *self.counts.entry(counter.name().into_owned()).or_default() += by;
             }
         }
         self.counts.get(name).copied().unwrap_or_default()

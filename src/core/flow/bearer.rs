@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::flow::context::RequestContext;
 use crate::http::{Request, Response};
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
 /// What a request's `Authorization` says.
@@ -52,7 +53,7 @@ fn is_b64token(token: &str) -> bool {
 pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Response, Event) {
     let response = Response::json(401, &json!({"error": "invalid_token"}))
         .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());
-    let event = Event::new(Level::Info, "bearer.rejected").with("reason", reason);
+    let event = Event::counted(Level::Info, Counter::BearerRejected(reason));
     (response, event.with("request_id", ctx.reference()))
 }
 

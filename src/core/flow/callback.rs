@@ -20,6 +20,7 @@ use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::session::return_to::ReturnTo;
 use crate::session::{CookieStore, FlowId, PendingSignIn, Session, StoreError};
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
@@ -243,7 +244,7 @@ impl CodeExchange {
     }
 
     fn finish(self, news: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
-        let event = Event::new(Level::Info, "sign_in.completed")
+        let event = Event::counted(Level::Info, Counter::SignInCompleted)
             .with("request_id", self.visitor.reference.as_str())
             .with("subject", news.identity.subject.as_str())
             .of_pool(&self.pool.name);

@@ -11,6 +11,7 @@ use crate::oidc::token::{OAuthError, TokenEndpointError};
 use crate::pages::messages::{self, Words};
 use crate::pages::page::Page;
 use crate::session::StoreError;
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
 /// Why a sign-in failed.
@@ -120,9 +121,8 @@ impl SignInFailure {
 
     /// The log line, with what the operator can do about it.
     pub fn event(&self, reference: &str) -> Event {
-        let mut event = Event::new(self.level(), "sign_in.failed")
-            .with("reason", self.reason())
-            .with("request_id", reference);
+        let mut event =
+            Event::counted(self.level(), Counter::SignInFailed(self.reason())).with("request_id", reference);
         match self {
             Self::Provider { code, description } => {
                 event = event.with("error", code).with("description", description);

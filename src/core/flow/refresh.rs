@@ -15,6 +15,7 @@ use crate::oidc::jwt::{ExpectedHolder, JwtError};
 use crate::oidc::token::{OAuthError, TokenEndpointError, parse_token_response};
 use crate::oidc::{RefreshToken, SessionTokens};
 use crate::session::{CookieStore, Session, StoreError};
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
 /// A session whose tokens are being replaced.
@@ -231,11 +232,11 @@ impl RefreshOutcome {
     /// The log line.
     pub fn event(&self, subject: &str) -> Event {
         let event = match self {
-            Self::Renewed { trouble: None, .. } => Event::new(Level::Debug, "refresh.completed"),
+            Self::Renewed { trouble: None, .. } => Event::counted(Level::Debug, Counter::RefreshCompleted),
             Self::Renewed { trouble: Some(reason), .. } | Self::Unavailable(reason) => {
-                Event::new(Level::Warn, "refresh.failed").with("reason", *reason)
+                Event::counted(Level::Warn, Counter::RefreshFailed(reason))
             }
-            Self::Refused(reason) => Event::new(Level::Info, "refresh.failed").with("reason", *reason),
+            Self::Refused(reason) => Event::counted(Level::Info, Counter::RefreshFailed(reason)),
         };
         event.with("subject", subject)
     }

@@ -21,6 +21,7 @@ use crate::pages::page::Page;
 use crate::rules::Unauthenticated;
 use crate::session::return_to::ReturnTo;
 use crate::session::{FlowId, PendingSignIn};
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
 /// Answers a request that needs a session and has none, and adds to the log. `wanted` names the pools of which it must
@@ -207,7 +208,8 @@ fn begin(
     }
     match redirect_to_cognito(ctx, pool, destination, entropy, log) {
         Ok(response) => {
-            let event = Event::new(Level::Debug, "sign_in.started").with("request_id", ctx.reference());
+            let event =
+                Event::counted(Level::Debug, Counter::SignInStarted).with("request_id", ctx.reference());
             log.push(event.of_pool(&pool.name));
             response
         }

@@ -8,6 +8,7 @@ use crate::http::client::{follows_redirects, is_cross_site, is_prefetch};
 use crate::http::{Callout, Response};
 use crate::pages::messages;
 use crate::pages::page::Page;
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
 /// What a request to sign out comes to.
@@ -21,9 +22,9 @@ pub enum SignOut {
 
 /// Answers the sign-out path.
 pub fn sign_out(ctx: &RequestContext<'_>) -> SignOut {
-    let event = |name| Event::new(Level::Info, name).with("request_id", ctx.reference());
     if is_cross_site(ctx.request, &ctx.origin) || is_prefetch(ctx.request) {
-        return SignOut::Refused(confirm(ctx), event("sign_out.not_obeyed"));
+        let event = Event::new(Level::Info, "sign_out.not_obeyed").with("request_id", ctx.reference());
+        return SignOut::Refused(confirm(ctx), event);
     }
     let (mut revoke, mut gone) = (Vec::new(), Vec::new());
     for pool in ctx.pools {
@@ -35,7 +36,8 @@ pub fn sign_out(ctx: &RequestContext<'_>) -> SignOut {
         gone.extend(pool.cookies.clear(&ctx.cookies));
         gone.extend(store.leftovers(&ctx.cookies));
     }
-    SignOut::Obeyed(on_to(ctx, leave(ctx)).with_cookies(gone), revoke, event("sign_out"))
+    let event = Event::counted(Level::Info, Counter::SignOut).with("request_id", ctx.reference());
+    SignOut::Obeyed(on_to(ctx, leave(ctx)).with_cookies(gone), revoke, event)
 }
 
 /// A script can't follow a redirect to Cognito, and Cognito's own session would outlive it: so it is told where its

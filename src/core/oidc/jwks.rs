@@ -1,5 +1,6 @@
 //! A JSON Web Key Set (RFC 7517): the RSA keys that tokens may be signed with, by `kid`.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -45,6 +46,14 @@ pub struct KeySet {
 /// A document that holds no usable key. It never replaces a set that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoUsableKey;
+
+impl fmt::Display for NoUsableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key set has no RSA key for RS256 signatures")
+    }
+}
+
+impl std::error::Error for NoUsableKey {}
 
 impl KeySet {
     /// Reads a JWKS document. Members that are not RSA keys for RS256 signatures, have no `kid`, or

@@ -198,9 +198,21 @@ impl JwtError {
         }
     }
 
-    /// The same of a bearer token.
-    pub fn bearer_reason(&self) -> &'static str {
-        self.reason().trim_start_matches("id_token_")
+    /// A short name for logs and metrics, of a bearer token. Nonce and `at_hash` are checked of ID tokens alone.
+    pub const fn bearer_reason(&self) -> &'static str {
+        match self {
+            Self::UnknownKey => "unknown_key",
+            Self::Malformed | Self::Nonce | Self::NonceMissing | Self::AccessTokenHash => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::KeyIdMissing => "kid_missing",
+            Self::Signature => "signature",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::TokenUse | Self::TokenUseMissing => "token_use",
+            Self::Subject => "subject",
+        }
     }
 }
 

@@ -1,36 +1,36 @@
-//! Who was sent from another host to `public_url` not long ago, as all workers of an Envoy know. Behind a proxy that
-//! rewrites the host everybody seems to be elsewhere for ever; that must not make an endless loop.
+//! Which clients were redirected from another host to `public_url` in the last seconds, shared by all workers of an
+//! Envoy. Behind a proxy that rewrites the host, every request seems to come for another host. This count ends the
+//! redirect loop that would follow.
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::http::Request;
-use crate::shared::store::SharedData;
+use crate::shared::store::{SharedData, update_bytes};
 use crate::time::UnixTime;
 
-/// How long one is remembered. A browser follows a redirect within a moment.
+/// How long a client is remembered. A browser follows a redirect at once.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
-/// How many are remembered.
+/// How many clients are remembered.
 const MAX_ENTRIES: usize = 256;
+/// How often a change is tried when other workers change the same record.
+const TRIES: usize = 4;
 
-/// One of them: who, and what was asked for; when it was first sent, in seconds; and how often.
+/// The length of an entry: a hash of the client and its request; when it was first redirected, in seconds; how often.
 const ENTRY: usize = 8 + 8 + 1;
 
-/// Counts a request that is to be sent to `public_url`: how often has the same client just been sent there with the
-/// same request, this time among them? `scope` keeps configurations apart. It is 1 where there is no shared data.
+/// Counts a request that is about to be redirected to `public_url`. Returns how often the same client was redirected
+/// with the same request of late, including this time: 1 if the host keeps no shared data. `scope` separates
+/// configurations.
 pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedData) -> u8 {
-    let (key, client) = (format!("{scope}.detours"), client_and_target(request));
+    let client = client_and_target(request);
     let mut times = 1;
-    for _ in 0..4 {
-        let (record, version) = match shared.get(&key) {
-            Some((record, version)) => (record, Some(version)),
-            None => (Vec::new(), None),
-        };
+    update_bytes(shared, &format!("{scope}.detours"), TRIES, &mut |record| {
         let mut since = now;
         times = 1;
         let mut kept = Vec::with_capacity(record.len() + ENTRY);
-        let room = record.len() < MAX_ENTRIES * ENTRY;
+        let has_room = record.len() < MAX_ENTRIES * ENTRY;
         for (index, entry) in record.chunks_exact(ENTRY).enumerate() {
             let [who @ .., t0, t1, t2, t3, t4, t5, t6, t7, before] = entry else { continue };
             let first = UnixTime::from_secs(u64::from_le_bytes([*t0, *t1, *t2, *t3, *t4, *t5, *t6, *t7]));
@@ -39,22 +39,20 @@ pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedD
             }
             if who == client {
                 (times, since) = (before.saturating_add(1), first);
-            } else if room || index > 0 {
+            } else if has_room || index > 0 {
                 kept.extend_from_slice(entry);
             }
         }
         kept.extend_from_slice(&client);
         kept.extend_from_slice(&since.secs().to_le_bytes());
         kept.push(times);
-        if shared.set(&key, &kept, version).is_ok() {
-            break;
-        }
-    }
+        Some(kept)
+    });
     times
 }
 
-/// What a loop would bring again and again, and two clients hardly: the request's address, and what tells clients
-/// apart.
+/// A hash of what a redirect loop repeats and two clients hardly share: the address that is asked for, and the headers
+/// that tell clients apart.
 fn client_and_target(request: &Request) -> [u8; 8] {
     let mut hash = Sha256::new();
     for name in [":authority", ":path", "x-forwarded-for", "user-agent", "cookie"] {

@@ -1,65 +1,100 @@
-//! Which sessions are being refreshed, and what came of it: known to all workers of an Envoy, so that a
-//! refresh token is spent once however many requests arrive together, and every one of them gets the result.
+//! Which sessions are being refreshed, and with which result, shared by all workers of an Envoy. So a refresh token is
+//! used once, however many requests arrive together, and all of them get the result.
 //!
-//! What is shared are sealed cookies. Entries live for minutes and are bounded in number; to lose one
-//! costs a refresh more.
+//! What is shared are sealed cookies. Entries are kept for minutes, and their number is limited; a lost entry costs one
+//! more refresh.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Session, SessionId};
-use crate::shared::store::{SharedData, Version, prepare};
+use crate::shared::store::{SharedData, prepare, read, update};
 use crate::time::UnixTime;
 
 /// Sessions in one record.
 const MAX_ENTRIES: usize = 32;
-/// How long a result is kept for those who still carry the cookies from before it.
+/// How long a result is kept for browsers that still have the cookies from before.
 const KEPT_FOR: Duration = Duration::from_secs(600);
+/// How often a change is tried when other workers change the same record.
+const TRIES: usize = 16;
 
-/// What is known of a session's refresh.
+/// What is known of the refresh of certain tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshState {
-    /// Nothing: whoever wants may begin.
-    Unknown,
-    /// Somebody is at it.
+    /// No refresh was begun, or its lease has expired: any worker may begin one.
+    None,
+    /// A worker is refreshing them.
     UnderWay,
-    /// It is done; these `Set-Cookie` values keep the session.
-    Done(Vec<String>),
-    /// It failed for now.
+    /// They were refreshed.
+    Done {
+        /// The `Set-Cookie` values that hold the refreshed session.
+        cookies: Vec<String>,
+        /// Before then the refreshed session must not be refreshed in turn, because something was missing. The
+        /// epoch if nothing was.
+        retry_at: UnixTime,
+    },
+    /// The last refresh failed; it is too early for the next.
     Paused,
-    /// Cognito won't, or the person has signed out.
-    Over,
+    /// Cognito refused, or the person has signed out. They can't be refreshed.
+    Ended,
+}
+
+/// The result of a refresh.
+#[derive(Clone, Debug)]
+pub enum RefreshResult {
+    /// New cookies.
+    Done {
+        /// As in [`RefreshState::Done`].
+        cookies: Vec<String>,
+        /// As in [`RefreshState::Done`].
+        retry_at: UnixTime,
+    },
+    /// It failed, and no worker tries again before then.
+    Paused(UnixTime),
+    /// Cognito refused. No worker tries again.
+    Ended,
 }
 
 /// What is shared of one session.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     session: SessionId,
-    /// `renewed_at` of the tokens that this refresh replaces; the far future for a session that has ended.
+    /// `renewed_at` of the tokens that this refresh replaces; [`SIGNED_OUT`] after a sign-out.
     of: UnixTime,
     at: UnixTime,
-    state: State,
+    state: EntryState,
 }
 
 #[derive(Serialize, Deserialize)]
-enum State {
-    Leased {
-        until: UnixTime,
-    },
-    Done {
-        cookies: Vec<String>,
-        /// Where something was missing: nobody asks again before then. The epoch where nothing was.
-        rest_until: UnixTime,
-    },
-    Paused {
-        until: UnixTime,
-    },
-    Over,
+enum EntryState {
+    Leased { until: UnixTime },
+    Done { cookies: Vec<String>, retry_at: UnixTime },
+    Paused { until: UnixTime },
+    Ended,
 }
 
-/// After everything: `of` of a session that was signed out.
-const ENDED: UnixTime = UnixTime::from_secs(u64::MAX / 1000);
+/// Later than any `renewed_at`.
+const SIGNED_OUT: UnixTime = UnixTime::from_secs(u64::MAX / 1000);
+
+impl Entry {
+    /// What it says of the refresh of the tokens that were issued at `of`.
+    fn state_for(&self, of: UnixTime, now: UnixTime) -> RefreshState {
+        let is_newer = self.of >= of;
+        match &self.state {
+            // These tokens are the result of this refresh.
+            EntryState::Done { retry_at, .. } if !is_newer && now < *retry_at => RefreshState::Paused,
+            _ if !is_newer => RefreshState::None,
+            EntryState::Leased { until } if now < *until => RefreshState::UnderWay,
+            EntryState::Paused { until } if now < *until => RefreshState::Paused,
+            EntryState::Leased { .. } | EntryState::Paused { .. } => RefreshState::None,
+            EntryState::Done { cookies, retry_at } => {
+                RefreshState::Done { cookies: cookies.clone(), retry_at: *retry_at }
+            }
+            EntryState::Ended => RefreshState::Ended,
+        }
+    }
+}
 
 /// The refreshes of one configuration.
 #[derive(Debug)]
@@ -68,8 +103,7 @@ pub struct RefreshLeases {
 }
 
 impl RefreshLeases {
-    /// Looks after the shared records below `scope`. Sessions are spread over them by the first byte of
-    /// their ids.
+    /// Creates the shared records below `scope`. The first byte of a session's id selects its record.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.renewals.");
         for cell in 0..=u8::MAX {
@@ -78,86 +112,69 @@ impl RefreshLeases {
         Self { prefix }
     }
 
-    /// What is known of the refresh that `session` needs.
-    pub fn look(&self, session: &Session, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
-        self.find(session.id, session.renewed_at, now, shared)
-    }
-
-    /// The same by what a response's stream remembers of its session.
+    /// What is known of the refresh of a session's tokens, which were issued at `of` (its `renewed_at`).
     pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
-        let (entries, _) = self.read(id, now, shared);
-        let Some(entry) = entries.into_iter().find(|entry| entry.session == id) else {
-            return RefreshState::Unknown;
-        };
-        let is_newer = entry.of >= of;
-        match entry.state {
-            // What this refresh has brought is what is asked about now, and it was said to rest.
-            State::Done { rest_until, .. } if !is_newer && now < rest_until => RefreshState::Paused,
-            _ if !is_newer => RefreshState::Unknown,
-            State::Leased { until } if now < until => RefreshState::UnderWay,
-            State::Paused { until } if now < until => RefreshState::Paused,
-            State::Leased { .. } | State::Paused { .. } => RefreshState::Unknown,
-            State::Done { cookies, .. } => RefreshState::Done(cookies),
-            State::Over => RefreshState::Over,
-        }
+        let entries: Vec<Entry> = read(shared, &self.key(id));
+        let entry = entries.iter().find(|entry| entry.session == id && is_kept(entry, now));
+        entry.map_or(RefreshState::None, |entry| entry.state_for(of, now))
     }
 
-    /// Takes it upon this worker to refresh `session`, for as long as `hold`. `false` where somebody
-    /// else is faster, or has been.
-    #[must_use]
-    pub fn lease(&self, session: &Session, hold: Duration, now: UnixTime, shared: &dyn SharedData) -> bool {
+    /// Takes the lease to refresh `session`, for as long as `hold`.
+    ///
+    /// # Errors
+    /// If this worker must not refresh it: then what is known of its refresh. [`RefreshState::None`] if the lease
+    /// could not be stored.
+    pub fn lease(
+        &self,
+        session: &Session,
+        hold: Duration,
+        now: UnixTime,
+        shared: &dyn SharedData,
+    ) -> Result<(), RefreshState> {
         let until = now.plus(hold);
-        self.change(session.id, now, shared, |entries| {
-            let known = entries.iter().find(|entry| entry.session == session.id);
-            let taken = known.is_some_and(|entry| {
-                entry.of >= session.renewed_at
-                    && match entry.state {
-                        State::Leased { until } | State::Paused { until } => now < until,
-                        State::Done { .. } | State::Over => true,
-                    }
-            });
-            if !taken {
-                put(
-                    entries,
-                    Entry {
-                        session: session.id,
-                        of: session.renewed_at,
-                        at: now,
-                        state: State::Leased { until },
-                    },
-                );
+        let mut known = RefreshState::None;
+        let is_leased = self.update(session.id, now, shared, |entries| {
+            // An entry of older tokens doesn't count: the lease replaces it.
+            let is_relevant = |entry: &&Entry| entry.session == session.id && entry.of >= session.renewed_at;
+            let entry = entries.iter().find(is_relevant);
+            known = entry.map_or(RefreshState::None, |entry| entry.state_for(session.renewed_at, now));
+            let is_free = known == RefreshState::None;
+            if is_free {
+                let state = EntryState::Leased { until };
+                put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
             }
-            !taken
-        })
+            is_free
+        });
+        if is_leased { Ok(()) } else { Err(known) }
     }
 
-    /// Tells what came of a refresh. `true` where the session was signed out meanwhile, so that what it brought is
-    /// nobody's. Where another refresh has succeeded, its tokens may be these, and they live.
+    /// Records the result of a refresh. Returns `true` if the person has signed out of the session meanwhile; the
+    /// caller must then revoke the new refresh token.
+    ///
+    /// If another refresh has succeeded, its result stays, and its tokens may be the same as these.
     pub fn settle(
         &self,
         session: &Session,
-        outcome: &RefreshEnd,
+        result: &RefreshResult,
         now: UnixTime,
         shared: &dyn SharedData,
     ) -> bool {
         let mut signed_out = false;
-        self.change(session.id, now, shared, |entries| {
+        self.update(session.id, now, shared, |entries| {
             let known = entries.iter().find(|entry| entry.session == session.id);
-            signed_out = known.is_some_and(|entry| entry.of == ENDED);
-            // What has been signed out stays out, and what has succeeded isn't undone by who came second.
-            let final_already = known.is_some_and(|entry| {
-                entry.of == ENDED
-                    || (matches!(entry.state, State::Done { .. }) && entry.of >= session.renewed_at)
+            signed_out = known.is_some_and(|entry| entry.of == SIGNED_OUT);
+            let has_succeeded = known.is_some_and(|entry| {
+                matches!(entry.state, EntryState::Done { .. }) && entry.of >= session.renewed_at
             });
-            if final_already {
+            if signed_out || has_succeeded {
                 return false;
             }
-            let state = match outcome {
-                RefreshEnd::Done(cookies, rest_until) => {
-                    State::Done { cookies: cookies.clone(), rest_until: *rest_until }
+            let state = match result {
+                RefreshResult::Done { cookies, retry_at } => {
+                    EntryState::Done { cookies: cookies.clone(), retry_at: *retry_at }
                 }
-                RefreshEnd::Paused(until) => State::Paused { until: *until },
-                RefreshEnd::Over => State::Over,
+                RefreshResult::Paused(until) => EntryState::Paused { until: *until },
+                RefreshResult::Ended => EntryState::Ended,
             };
             put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
             true
@@ -165,14 +182,14 @@ impl RefreshLeases {
         signed_out
     }
 
-    /// A session was signed out: nothing that is still under way may bring it back. `false` where it had
-    /// ended before.
+    /// Records that the person has signed out of a session, so that no refresh that is under way restores it. `false`
+    /// if that was recorded before.
     pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
-        self.change(id, now, shared, |entries| {
-            if entries.iter().any(|entry| entry.session == id && entry.of == ENDED) {
+        self.update(id, now, shared, |entries| {
+            if entries.iter().any(|entry| entry.session == id && entry.of == SIGNED_OUT) {
                 return false;
             }
-            put(entries, Entry { session: id, of: ENDED, at: now, state: State::Over });
+            put(entries, Entry { session: id, of: SIGNED_OUT, at: now, state: EntryState::Ended });
             true
         })
     }
@@ -181,52 +198,113 @@ impl RefreshLeases {
         format!("{}{}", self.prefix, id.first().copied().unwrap_or(0))
     }
 
-    fn read(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> (Vec<Entry>, Option<Version>) {
-        let found = shared.get(&self.key(id));
-        let version = found.as_ref().map(|(_, version)| *version);
-        let mut entries: Vec<Entry> =
-            found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
-        entries.retain(|entry| now.since(entry.at) < KEPT_FOR);
-        (entries, version)
-    }
-
-    fn change(
+    fn update(
         &self,
         id: SessionId,
         now: UnixTime,
         shared: &dyn SharedData,
         mut change: impl FnMut(&mut Vec<Entry>) -> bool,
     ) -> bool {
-        for _ in 0..16 {
-            let (mut entries, version) = self.read(id, now, shared);
-            if !change(&mut entries) {
-                return false;
-            }
-            let Ok(bytes) = postcard::to_allocvec(&entries) else { return false };
-            if shared.set(&self.key(id), &bytes, version).is_ok() {
-                return true;
-            }
-        }
-        false
+        update(shared, &self.key(id), TRIES, |entries: &mut Vec<Entry>| {
+            entries.retain(|entry| is_kept(entry, now));
+            change(entries)
+        })
     }
 }
 
-/// What came of a refresh.
-#[derive(Clone, Debug)]
-pub enum RefreshEnd {
-    /// New cookies. Where something was missing, what they hold is not to be renewed before then.
-    Done(Vec<String>, UnixTime),
-    /// Not before then.
-    Paused(UnixTime),
-    /// Never.
-    Over,
+fn is_kept(entry: &Entry, now: UnixTime) -> bool {
+    now.since(entry.at) < KEPT_FOR
 }
 
-/// One entry a session; where there are too many, the oldest makes room.
+/// Adds an entry in place of the session's old one. If there are too many, the oldest is dropped.
 fn put(entries: &mut Vec<Entry>, entry: Entry) {
     entries.retain(|known| known.session != entry.session);
     if entries.len() >= MAX_ENTRIES {
         entries.remove(0);
     }
     entries.push(entry);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::shared::store::{Conflict, Version};
+
+    #[derive(Default)]
+    struct Memory(RefCell<BTreeMap<String, (Vec<u8>, Version)>>);
+
+    impl SharedData for Memory {
+        fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+            self.0.borrow().get(key).cloned()
+        }
+
+        fn set(&self, key: &str, value: &[u8], version: Option<Version>) -> Result<(), Conflict> {
+            let mut values = self.0.borrow_mut();
+            let current = values.get(key).map(|(_, version)| *version);
+            if version.is_some() && version != current {
+                return Err(Conflict);
+            }
+            values.insert(key.to_owned(), (value.to_vec(), Version(current.map_or(1, |old| old.0 + 1))));
+            Ok(())
+        }
+    }
+
+    const NOW: UnixTime = UnixTime::from_secs(1_770_000_000);
+    const HOLD: Duration = Duration::from_secs(20);
+
+    fn session(renewed_at: UnixTime) -> Session {
+        Session {
+            id: [7; 16],
+            signed_in_at: NOW,
+            renewed_at,
+            expires_at: NOW,
+            seen_at: NOW,
+            identity: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_refused_lease_says_what_is_known() {
+        let shared = Memory::default();
+        let (leases, old) = (RefreshLeases::new("scope", &shared), session(NOW));
+        let lease = |now| leases.lease(&old, HOLD, now, &shared);
+        let find = |of: &Session, now| leases.find(of.id, of.renewed_at, now, &shared);
+        assert_eq!(lease(NOW), Ok(()));
+        assert_eq!(lease(NOW), Err(RefreshState::UnderWay));
+        assert_eq!(lease(NOW.plus(HOLD)), Ok(()), "the first lease has expired");
+
+        let (cookies, retry_at) = (vec!["a=b".to_owned()], NOW.plus(HOLD * 2));
+        let result = RefreshResult::Done { cookies: cookies.clone(), retry_at };
+        assert!(!leases.settle(&old, &result, NOW, &shared));
+        let done = RefreshState::Done { cookies, retry_at };
+        assert_eq!(lease(NOW), Err(done.clone()));
+        assert_eq!(find(&old, NOW), done);
+        let new = session(NOW.plus(Duration::from_secs(1)));
+        assert_eq!(find(&new, NOW), RefreshState::Paused, "something was missing");
+        assert_eq!(find(&new, retry_at), RefreshState::None);
+        assert_eq!(leases.lease(&new, HOLD, retry_at, &shared), Ok(()));
+
+        assert!(leases.end(old.id, NOW, &shared) && !leases.end(old.id, NOW, &shared));
+        assert_eq!(lease(NOW), Err(RefreshState::Ended));
+        assert!(leases.settle(&new, &RefreshResult::Ended, NOW, &shared), "signed out meanwhile");
+    }
+
+    #[test]
+    fn without_shared_data_there_is_no_lease() {
+        struct Nothing;
+        impl SharedData for Nothing {
+            fn get(&self, _: &str) -> Option<(Vec<u8>, Version)> {
+                None
+            }
+            fn set(&self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), Conflict> {
+                Err(Conflict)
+            }
+        }
+        let leases = RefreshLeases::new("scope", &Nothing);
+        assert_eq!(leases.lease(&session(NOW), HOLD, NOW, &Nothing), Err(RefreshState::None));
+    }
 }

@@ -1,24 +1,26 @@
-//! Which sign-ins have had their code redeemed: each only once, whatever a browser's reload button,
-//! back button or an attacker sends again. Known to all workers of an Envoy until the sign-in would
-//! have expired; Cognito, which takes each code once, stands behind it.
+//! Which sign-ins have redeemed their code. Each may do so once, even if a reload, the back button or an attacker sends
+//! the callback again. All workers of an Envoy share this until the sign-in would have expired. Cognito, which accepts
+//! each code once (RFC 6749, section 4.1.2), is the second guard.
 
 use crate::session::{FlowId, PendingSignIn};
-use crate::shared::store::{SharedData, prepare};
+use crate::shared::store::{SharedData, prepare, update};
 use crate::time::UnixTime;
 
-/// How many records there are; the first digit of a flow's id picks one.
+/// The records; the first digit of a flow's id selects one.
 const SLOTS: &str = "0123456789abcdef";
-/// Entries in a record. With all slots full some 4,000 sign-ins within ten minutes are remembered.
+/// Entries in a record. All records together hold some 4,000 sign-ins; a full one drops its oldest entry.
 const MAX_ENTRIES: usize = 256;
+/// How often a change is tried when other workers change the same record.
+const TRIES: usize = 8;
 
-/// The spent sign-ins of one configuration.
+/// The sign-ins of one configuration that have redeemed their code.
 #[derive(Debug)]
 pub struct ReplayGuard {
     prefix: String,
 }
 
 impl ReplayGuard {
-    /// Looks after the shared records below `scope`.
+    /// Creates the shared records below `scope`.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.spent.");
         for slot in SLOTS.chars() {
@@ -27,30 +29,24 @@ impl ReplayGuard {
         Self { prefix }
     }
 
-    /// Spends a sign-in. `false` where it was spent before.
+    /// Records that a sign-in redeems its code now. `false` if it has done so before.
+    ///
+    /// `true` also if the host keeps no shared data: then Cognito is the only guard.
     #[must_use]
     pub fn first_use(&self, id: &FlowId, now: UnixTime, shared: &dyn SharedData) -> bool {
         let Some(slot) = id.as_str().get(..1) else { return false };
-        let key = format!("{}{slot}", self.prefix);
-        for _ in 0..8 {
-            let found = shared.get(&key);
-            let version = found.as_ref().map(|(_, version)| *version);
-            let mut entries: Vec<(String, UnixTime)> =
-                found.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
+        let mut is_first = true;
+        update(shared, &format!("{}{slot}", self.prefix), TRIES, |entries: &mut Vec<(String, UnixTime)>| {
             entries.retain(|(_, until)| *until > now);
-            if entries.iter().any(|(spent, _)| spent == id.as_str()) {
-                return false;
+            is_first = entries.iter().all(|(used, _)| used != id.as_str());
+            if is_first {
+                if entries.len() >= MAX_ENTRIES {
+                    entries.remove(0);
+                }
+                entries.push((id.as_str().to_owned(), now.plus(PendingSignIn::LIFETIME)));
             }
-            if entries.len() >= MAX_ENTRIES {
-                entries.remove(0);
-            }
-            entries.push((id.as_str().to_owned(), now.plus(PendingSignIn::LIFETIME)));
-            let Ok(bytes) = postcard::to_allocvec(&entries) else { return true };
-            if shared.set(&key, &bytes, version).is_ok() {
-                return true;
-            }
-        }
-        // Without working shared data, Cognito alone sees to it.
-        true
+            is_first
+        });
+        is_first
     }
 }

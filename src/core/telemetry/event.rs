@@ -1,19 +1,20 @@
 //! What happened, for the log: one line an event, `key=value`. Never a token, a code, a secret or a
-//! cookie; texts that a client or Cognito made up are quoted and cut.
+//! cookie. Texts that come from a client or from Cognito are quoted and cut.
 
-use std::borrow::Cow;
 use std::fmt;
+
+use crate::telemetry::counter::Counter;
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// For whoever looks closely.
+    /// Details, for somebody who looks for a fault.
     Debug,
-    /// The ordinary course of things.
+    /// Normal operation.
     Info,
-    /// Something went wrong for one person, or for a while.
+    /// Something failed for one person, or for some time.
     Warn,
-    /// Something that the operator must mend.
+    /// Something failed that the operator must repair.
     Error,
 }
 
@@ -23,53 +24,44 @@ pub struct Event {
     /// How much it matters.
     pub level: Level,
     name: &'static str,
+    counter: Option<Counter>,
     fields: Vec<(&'static str, String)>,
 }
 
-/// Texts longer than this are cut.
+/// Longer texts are cut, in characters.
 const MAX_TEXT: usize = 300;
 
 impl Event {
-    /// An event by its name.
+    /// An event of this name, which no counter counts.
     pub const fn new(level: Level, name: &'static str) -> Self {
-        Self { level, name, fields: Vec::new() }
+        Self { level, name, counter: None, fields: Vec::new() }
     }
 
-    /// The same event with a field more.
+    /// An event that this counter counts. It has the counter's name, and its reason in the field `reason`.
+    pub fn counted(level: Level, counter: Counter) -> Self {
+        let event = Self { counter: Some(counter), ..Self::new(level, counter.base_name()) };
+        match counter.reason() {
+            Some(reason) => event.with("reason", reason),
+            None => event,
+        }
+    }
+
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((key, value.into()));
         self
     }
-}
 
-impl Event {
-    /// The same event with the name of a pool, where pools have names.
+    /// Adds the name of a pool, if the pool has one.
     #[must_use]
     pub fn of_pool(self, name: &str) -> Self {
         if name.is_empty() { self } else { self.with("pool", name) }
     }
-}
 
-impl Event {
-    /// The counter that it belongs to: its name and, where it has one, its reason, which is out of a closed set.
-    /// `None` for what is only told.
-    pub fn counter(&self) -> Option<Cow<'static, str>> {
-        match self.name {
-            "sign_in.started"
-            | "sign_in.completed"
-            | "refresh.completed"
-            | "authz.denied"
-            | "authz.shadow_denied"
-            | "jwks.fetched"
-            | "jwks.failed"
-            | "sign_out" => Some(Cow::Borrowed(self.name)),
-            "sign_in.failed" | "refresh.failed" | "bearer.rejected" => {
-                let (_, reason) = self.fields.iter().find(|(key, _)| *key == "reason")?;
-                Some(Cow::Owned(format!("{}.{reason}", self.name)))
-            }
-            _ => None,
-        }
+    /// The counter that counts it.
+    pub const fn counter(&self) -> Option<Counter> {
+        self.counter
     }
 }
 
@@ -110,8 +102,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_well_formed_line() {
-        let event = Event::new(Level::Warn, "sign_in.failed")
-            .with("reason", "provider_error")
+        let event = Event::counted(Level::Warn, Counter::SignInFailed("provider_error"))
             .with("description", "a \"b\"\r\nfake=1 \u{1b}[31m é")
             .with("empty", "");
         assert_eq!(
@@ -119,8 +110,7 @@ mod tests {
             "event=sign_in.failed reason=provider_error \
              description=\"a \\\"b\\\"\\u{d}\\u{a}fake=1 \\u{1b}[31m \\u{e9}\" empty=\"\""
         );
-        assert_eq!(event.counter().as_deref(), Some("sign_in.failed.provider_error"));
-        assert_eq!(Event::new(Level::Info, "sign_out").counter().as_deref(), Some("sign_out"));
+        assert_eq!(event.counter(), Some(Counter::SignInFailed("provider_error")));
         assert_eq!(Event::new(Level::Info, "sign_in.to_https").counter(), None);
         let long = Event::new(Level::Info, "x").with("y", "z".repeat(70_000)).to_string();
         assert!(long.len() < 400);

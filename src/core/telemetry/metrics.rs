@@ -1,125 +1,116 @@
-//! What happened, in numbers. The core counts; the host hands the counts to Envoy now and then, since a call for
-//! each would cost every request.
+//! What happened: events for the log, and metrics. The core collects them here until the host asks for them; a host
+//! call for each count would cost every request.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
-/// Counters that nearly every request touches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frequent {
-    /// A request came with a session that counts.
-    SessionAccepted,
-    /// A rule let a request pass.
-    AuthzAllowed,
-    /// A request came with a bearer token that counts.
-    BearerAccepted,
-}
+use crate::telemetry::counter::Counter;
+use crate::telemetry::event::Event;
 
-impl Frequent {
-    const ALL: [Self; 3] = [Self::SessionAccepted, Self::AuthzAllowed, Self::BearerAccepted];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::SessionAccepted => "session.accepted",
-            Self::AuthzAllowed => "authz.allowed",
-            Self::BearerAccepted => "bearer.accepted",
-        }
-    }
-}
-
-/// Counters that exist from the start, so that a graph begins at zero. Those with a reason come with it, but for those that
-/// the alerts of `docs/operations.md` watch: Prometheus sees no increase in a series that begins at one.
-const COUNTERS: [&str; 22] = [
-    "sign_in.started",
-    "sign_in.completed",
-    "session.accepted",
-    "session.expired",
-    "refresh.completed",
-    "refresh.shared",
-    "authz.allowed",
-    "authz.denied",
-    "authz.shadow_denied",
-    "bearer.accepted",
-    "jwks.fetched",
-    "jwks.failed",
-    "sign_out",
-    "session.rejected.not_opened",
-    "sign_in.failed.invalid_client",
-    "sign_in.failed.unauthorized_client",
-    "sign_in.failed.invalid_scope",
-    "sign_in.failed.cluster_missing",
-    "sign_in.failed.id_token_expired",
-    "sign_in.failed.id_token_not_yet_valid",
-    "refresh.failed.token_unavailable",
-    "refresh.failed.token_timeout",
-];
-
-/// How long a call of the token endpoint took, in milliseconds.
+/// How long a call to the token endpoint took, in milliseconds.
 pub const TOKEN_EXCHANGE_MS: &str = "token_exchange_ms";
-/// How old the oldest key set is, in seconds.
+/// The age of the oldest key set, in seconds.
 pub const JWKS_AGE_S: &str = "jwks.age_s";
 
-/// Something for Envoy's statistics, below the filter's own prefix.
+/// A change for Envoy's statistics. Names there begin with `envoy_cognito.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// A counter grows by so much; by nothing where it is only to be there.
-    Counter(Cow<'static, str>, u64),
+    /// A counter grows by this number. Zero only defines it.
+    Counter(Counter, u64),
     /// A histogram gets a value.
     Histogram(&'static str, u64),
     /// A gauge is set.
     Gauge(&'static str, u64),
 }
 
-/// What has been counted since it was last taken.
-#[derive(Debug, Default)]
-pub struct Counters {
-    frequent: [u64; Frequent::ALL.len()],
-    others: Vec<Metric>,
+impl Metric {
+    /// Every metric that there can be, each with the value zero.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let others = [Self::Histogram(TOKEN_EXCHANGE_MS, 0), Self::Gauge(JWKS_AGE_S, 0)];
+        Counter::all().map(|counter| Self::Counter(counter, 0)).chain(others)
+    }
+
+    /// The names of all metrics, for a host that must define them before the first request.
+    pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
+        Self::all().map(|metric| metric.name())
+    }
+
+    /// Its name, below `envoy_cognito.`.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Counter(counter, _) => counter.name(),
+            Self::Histogram(name, _) | Self::Gauge(name, _) => Cow::Borrowed(name),
+        }
+    }
 }
 
-impl Counters {
-    /// One in which every counter that is known beforehand stands at zero.
-    pub fn begin() -> Self {
-        let others = COUNTERS.iter().map(|name| Metric::Counter(Cow::Borrowed(name), 0)).collect();
-        Self { others, ..Self::default() }
-    }
+/// Events and metrics that the host hasn't taken yet.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// By [`Counter::slot`]. Nearly every request counts something, so this is one addition.
+    counts: [u64; Counter::SLOTS],
+    /// Counters with a reason, and all other metrics.
+    others: Vec<Metric>,
+    events: VecDeque<Event>,
+}
 
-    /// Counts something that nearly every request does.
-    pub fn count_frequent(&mut self, counter: Frequent) {
-        if let Some(count) = self.frequent.get_mut(counter as usize) {
+impl Default for Telemetry {
+    /// Every counter that Envoy shows from the start is there, at zero.
+    fn default() -> Self {
+        Self {
+            counts: [0; Counter::SLOTS],
+            others: Counter::initial().map(|counter| Metric::Counter(counter, 0)).collect(),
+            events: VecDeque::new(),
+        }
+    }
+}
+
+impl Telemetry {
+    /// Counts something that happened.
+    pub fn count(&mut self, counter: Counter) {
+        if let Some(count) = counter.slot().and_then(|slot| self.counts.get_mut(slot)) {
             *count += 1;
+            return;
+        }
+        let known = self.others.iter_mut().find_map(|metric| match metric {
+            Metric::Counter(known, count) if *known == counter => Some(count),
+            _ => None,
+        });
+        match known {
+            Some(count) => *count += 1,
+            None => self.others.push(Metric::Counter(counter, 1)),
         }
     }
 
-    /// Counts something.
-    pub fn count(&mut self, name: impl Into<Cow<'static, str>>) {
-        let name = name.into();
-        for metric in &mut self.others {
-            if let Metric::Counter(known, count) = metric
-                && *known == name
-            {
-                *count += 1;
-                return;
-            }
+    /// Logs an event, and counts it if it has a counter.
+    pub fn emit(&mut self, event: Event) {
+        if let Some(counter) = event.counter() {
+            self.count(counter);
         }
-        self.others.push(Metric::Counter(name, 1));
+        self.events.push_back(event);
     }
 
-    /// Notes a value of a histogram or a gauge.
-    pub fn note(&mut self, metric: Metric) {
+    /// Records a value of a histogram or a gauge.
+    pub fn record(&mut self, metric: Metric) {
         self.others.push(metric);
     }
 
-    /// Whether there is nothing to take.
-    pub fn is_empty(&self) -> bool {
-        self.others.is_empty() && self.frequent == [0; Frequent::ALL.len()]
+    /// The next event for the log.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
-    /// Takes all of it.
-    pub fn take(&mut self) -> Vec<Metric> {
+    /// Whether there are metrics to take.
+    pub fn has_metrics(&self) -> bool {
+        !self.others.is_empty() || self.counts != [0; Counter::SLOTS]
+    }
+
+    /// Takes all metrics.
+    pub fn take_metrics(&mut self) -> Vec<Metric> {
         let mut metrics = std::mem::take(&mut self.others);
-        for (counter, count) in Frequent::ALL.into_iter().zip(std::mem::take(&mut self.frequent)) {
-            if count > 0 {
-                metrics.push(Metric::Counter(Cow::Borrowed(counter.name()), count));
+        for (counter, count) in Counter::WITHOUT_REASON.into_iter().zip(&mut self.counts) {
+            if *count > 0 {
+                metrics.push(Metric::Counter(counter, std::mem::take(count)));
             }
         }
         metrics
@@ -128,31 +119,58 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::telemetry::event::Level;
 
     #[test]
     fn what_is_counted_is_taken_once() {
-        let mut tally = Counters::default();
-        assert!(tally.is_empty());
+        let mut telemetry = Telemetry::default();
+        telemetry.take_metrics();
+        assert!(!telemetry.has_metrics());
         for _ in 0..3 {
-            tally.count_frequent(Frequent::AuthzAllowed);
-            tally.count("sign_in.failed.busy");
+            telemetry.count(Counter::AuthzAllowed);
+            telemetry.count(Counter::SignInFailed("busy"));
         }
-        tally.note(Metric::Histogram(TOKEN_EXCHANGE_MS, 12));
+        telemetry.record(Metric::Histogram(TOKEN_EXCHANGE_MS, 12));
         assert_eq!(
-            tally.take(),
+            telemetry.take_metrics(),
             [
-                Metric::Counter("sign_in.failed.busy".into(), 3),
+                Metric::Counter(Counter::SignInFailed("busy"), 3),
                 Metric::Histogram(TOKEN_EXCHANGE_MS, 12),
-                Metric::Counter("authz.allowed".into(), 3),
+                Metric::Counter(Counter::AuthzAllowed, 3),
             ]
         );
-        assert!(tally.is_empty() && tally.take().is_empty());
+        assert!(!telemetry.has_metrics() && telemetry.take_metrics().is_empty());
     }
 
     #[test]
-    fn every_frequent_counter_is_there_from_the_start() {
-        assert!(Frequent::ALL.iter().all(|counter| COUNTERS.contains(&counter.name())));
-        assert!(Counters::begin().take().iter().all(|metric| matches!(metric, Metric::Counter(_, 0))));
+    fn all_names_are_known_and_differ() {
+        let names: BTreeSet<_> = Metric::all_names().collect();
+        assert_eq!(names.len(), Metric::all().count());
+        for known in ["authz.allowed", "bearer.rejected.issuer", TOKEN_EXCHANGE_MS, JWKS_AGE_S] {
+            assert!(names.contains(known), "{known}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_logged_and_counted() {
+        let mut telemetry = Telemetry::default();
+        telemetry.take_metrics();
+        telemetry.emit(Event::counted(Level::Info, Counter::SignOut));
+        telemetry.emit(Event::new(Level::Info, "sign_in.to_https"));
+        assert_eq!(telemetry.take_metrics(), [Metric::Counter(Counter::SignOut, 1)]);
+        assert!(telemetry.poll_event().is_some() && telemetry.poll_event().is_some());
+        assert_eq!(telemetry.poll_event(), None);
+    }
+
+    #[test]
+    fn every_counter_without_a_reason_is_there_from_the_start() {
+        let initial = Telemetry::default().take_metrics();
+        for counter in Counter::all().filter(|counter| counter.reason().is_none()) {
+            assert!(initial.contains(&Metric::Counter(counter, 0)), "{counter:?}");
+        }
+        assert!(initial.iter().all(|metric| matches!(metric, Metric::Counter(_, 0))));
     }
 }

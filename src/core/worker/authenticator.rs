@@ -20,7 +20,7 @@ use crate::http::{Callout, CalloutResult, Request};
 use crate::shared::key_sets::{KeySetCaches, fetch_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
-use crate::telemetry::metrics::{Counters, JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS};
+use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Telemetry};
 use crate::time::UnixTime;
 use crate::worker::bearer_tokens::BearerTokens;
 use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
@@ -43,8 +43,7 @@ pub struct Authenticator {
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<CodeExchange>,
     decisions: VecDeque<(StreamId, Outcome)>,
-    events: VecDeque<Event>,
-    tally: Counters,
+    telemetry: Telemetry,
     age_noted_at: UnixTime,
 }
 
@@ -52,11 +51,11 @@ impl Authenticator {
     /// An authenticator for a checked configuration.
     pub fn new(config: Arc<Config>, env: &HostEnv<'_>) -> Self {
         let scope = config.scope();
-        let mut events = VecDeque::new();
+        let mut telemetry = Telemetry::default();
         let insecure = config.pools.iter().any(|pool| !pool.cookies.attributes.secure);
         if insecure && config.public_url.is_none() {
             let hint = "`session.cookie.secure: false` is for http://localhost only";
-            events.push_back(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
+            telemetry.emit(Event::new(Level::Warn, "configuration.insecure").with("hint", hint));
         }
         Self {
             keys: KeySetCaches::new(&config.pools, config.keyring.fingerprint(), env.shared),
@@ -67,8 +66,7 @@ impl Authenticator {
             calls: Callouts::default(),
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
-            events,
-            tally: Counters::begin(),
+            telemetry,
             age_noted_at: UnixTime::default(),
         }
     }
@@ -84,10 +82,7 @@ impl Authenticator {
 
     /// Something happened: the log is told, and the counter that belongs to it.
     fn emit(&mut self, event: Event) {
-        if let Some(counter) = event.counter() {
-            self.tally.count(counter);
-        }
-        self.events.push_back(event);
+        self.telemetry.emit(event);
     }
 
     /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
@@ -124,7 +119,7 @@ impl Authenticator {
         let Some((purpose, begun)) = self.calls.end(id) else { return };
         if purpose.asks_for_tokens() {
             let millis = u64::try_from(env.now.since(begun).as_millis()).unwrap_or(u64::MAX);
-            self.tally.note(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
+            self.telemetry.record(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
         }
         let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
         match purpose {
@@ -134,11 +129,11 @@ impl Authenticator {
             }
             CalloutPurpose::Refresh(refresh) => {
                 let watch = refresh.watch();
-                let event = self.sessions.handle_answer(refresh, result, &mut self.calls, &mut verify);
-                event.into_iter().for_each(|event| self.emit(event));
+                let Self { sessions, calls, telemetry, .. } = self;
+                sessions.handle_answer(refresh, result, calls, telemetry, &mut verify);
                 // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
                 // thousand looks.
-                let ready = self.sessions.take_ready(Some(watch), env);
+                let ready = self.sessions.unpark(Some(watch), env);
                 self.settle(ready, env);
             }
             CalloutPurpose::FetchKeys(pool) => {
@@ -173,8 +168,7 @@ impl Authenticator {
             self.take(step);
         }
         let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
-        let events = self.sessions.handle_tick(&mut self.calls, &mut verify);
-        events.into_iter().for_each(|event| self.emit(event));
+        self.sessions.handle_tick(&mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
     }
 
@@ -184,14 +178,14 @@ impl Authenticator {
             && now.secs() != self.age_noted_at.secs()
         {
             self.age_noted_at = now;
-            self.tally.note(Metric::Gauge(JWKS_AGE_S, now.since(fetched_at).as_secs()));
+            self.telemetry.record(Metric::Gauge(JWKS_AGE_S, now.since(fetched_at).as_secs()));
         }
     }
 
     /// Decides again upon the requests whose wait for a refresh or for keys is over.
     fn settle_waiting(&mut self, env: &mut HostEnv<'_>) {
-        let mut ready = self.sessions.take_ready(None, env);
-        ready.extend(self.bearers.take_ready(&mut self.keys, env));
+        let mut ready = self.sessions.unpark(None, env);
+        ready.extend(self.bearers.unpark(&mut self.keys, env));
         self.settle(ready, env);
     }
 
@@ -236,14 +230,12 @@ impl Authenticator {
 
     /// The next thing for the log.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.telemetry.poll_event()
     }
 
     /// What has been counted since this was last asked.
     pub fn take_metrics(&mut self) -> Vec<Metric> {
-        let mut metrics = self.tally.take();
-        metrics.extend(self.sessions.take_metrics());
-        metrics
+        self.telemetry.take_metrics()
     }
 
     /// How long the host may let pass until it calls [`Authenticator::handle_timeout`] and polls again.
@@ -254,7 +246,7 @@ impl Authenticator {
             Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
-        } else if !self.tally.is_empty() || self.sessions.have_counted() {
+        } else if self.telemetry.has_metrics() {
             COUNTED_FOR
         } else if self.keys.are_incomplete() {
             Duration::from_millis(250)

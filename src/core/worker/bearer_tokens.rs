@@ -1,5 +1,5 @@
-//! Bearer tokens in a worker's hands: which it has verified, whom they speak for, and which requests wait
-//! for a key set to be judged by.
+//! One worker's bearer tokens (RFC 6750): which it has verified and for whom, and which requests wait for the key set to
+//! verify theirs.
 
 use std::sync::Arc;
 
@@ -17,121 +17,118 @@ use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::shared::key_sets::{KeySetCaches, Newer};
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 
-/// Requests that one worker lets wait for keys. Beyond it they are told to come again.
-const MAX_WAITING: usize = 1024;
+/// Requests that one worker parks for keys. More are told to try again.
+const MAX_PARKED: usize = 1024;
+/// The limits of each of the cache's two generations. A common token of Cognito's has 1 to 2 KB.
+const LIMITS: CacheLimits = CacheLimits { entries: 1024, bytes: 4 << 20 };
+/// Longer tokens, in bytes, are verified each time, so that a few of them can't displace many others.
+const MAX_CACHED: usize = 16 * 1024;
 
-/// A token that a request carries.
-#[derive(Clone, Copy, Debug)]
-pub struct PresentedToken<'a> {
-    /// The token.
-    pub token: &'a str,
-    /// Which tokens are taken.
-    pub settings: &'a BearerSettings,
-}
-
-/// Verified tokens that are remembered: twice as many at most, and twice the memory. Cognito's ordinary ones have
-/// some 1 to 2 KB.
-const REMEMBERED: CacheLimits = CacheLimits { entries: 1024, bytes: 4 << 20 };
-/// Longer tokens are verified each time, so that few of them can't drive out many.
-const MAX_REMEMBERED: usize = 16 * 1024;
-
-/// What comes of a bearer token.
+/// What becomes of a request with a bearer token.
 pub enum BearerVerdict {
-    /// It speaks for this person.
+    /// The token is valid, for this person.
     Good(Arc<Person>),
-    /// It isn't accepted, for this reason.
+    /// The token is rejected, for this reason.
     Bad(&'static str),
-    /// The keys of this pool may come yet.
+    /// The request waits for keys of this pool.
     Wait(Arc<Pool>),
-    /// There are no keys to judge it by, and none have come.
+    /// There are no keys to verify the token with, and waiting doesn't help.
     KeysMissing,
 }
 
 /// A verified token.
 #[derive(Clone)]
-struct Known {
+struct VerifiedToken {
     person: Arc<Person>,
-    /// The key set it was verified by. When that is replaced the token is verified anew, so that one signed
-    /// with a key that was withdrawn doesn't outlive it.
+    /// The key set that verified it. When that is replaced, the token is verified again, in case its key was withdrawn.
     generation: u32,
 }
 
 /// A parked request.
-struct Waiting {
+struct ParkedRequest {
     attempt: Attempt,
     request: Request,
     pool: Arc<Pool>,
+    /// The key set that could not verify its token.
     generation: u32,
 }
 
 /// One worker's bearer tokens.
 pub struct BearerTokens {
-    remembered: Cache<Known>,
-    waiting: Vec<Waiting>,
+    verified: Cache<VerifiedToken>,
+    parked: Vec<ParkedRequest>,
 }
 
 impl Default for BearerTokens {
     fn default() -> Self {
-        Self { remembered: Cache::new(REMEMBERED), waiting: Vec::new() }
+        Self { verified: Cache::new(LIMITS), parked: Vec::new() }
     }
 }
 
 impl BearerTokens {
-    /// Judges the token of a request.
+    /// Verifies the token of a request. `settings` say which tokens are accepted.
     pub fn authorize(
         &mut self,
         ctx: &RequestContext<'_>,
-        PresentedToken { token, settings }: PresentedToken<'_>,
+        token: &str,
+        settings: &BearerSettings,
         keys: &mut KeySetCaches,
         env: &HostEnv<'_>,
     ) -> BearerVerdict {
-        let key = CacheKey { within: "", bytes: token.as_bytes() };
-        if let Some(Known { person, generation }) = self.remembered.get(key, env.now)
-            && is_judged_alike(ctx, &person.pool)
-            && keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation)
-        {
+        if let Some(person) = self.find_verified(ctx, token, keys) {
             return BearerVerdict::Good(person);
         }
-        let claimed = match Claimed::by(token) {
-            Some(claimed) => claimed,
-            None => return BearerVerdict::Bad(JwtError::Malformed.bearer_reason()),
+        let Some(claimed) = Claimed::by(token) else {
+            return BearerVerdict::Bad(JwtError::Malformed.bearer_reason());
         };
-        let Some(pool) = pool_of(ctx, &claimed) else {
+        let Some(pool) = verifying_pool(ctx, &claimed) else {
             return BearerVerdict::Bad(JwtError::Issuer.bearer_reason());
         };
-        let Some(store) = keys.of(pool) else { return BearerVerdict::KeysMissing };
-        store.adopt(env.shared);
-        let generation = store.generation();
+        let Some(cache) = keys.of(pool) else { return BearerVerdict::KeysMissing };
+        cache.adopt(env.shared);
+        let generation = cache.generation();
         let accepted = Accepted {
             issuer: &pool.cognito.issuer,
-            client_ids: clients_of(pool, settings),
+            client_ids: accepted_clients(pool, settings),
             uses: &settings.uses,
         };
         let verdict =
-            store.keys().map(|keys| verify_bearer_token(token, keys, &accepted, env.now, env.rs256));
+            cache.keys().map(|keys| verify_bearer_token(token, keys, &accepted, env.now, env.rs256));
         match verdict {
             None if ctx.attempt.impatient => BearerVerdict::KeysMissing,
             None => self.wait(pool),
             Some(Err(JwtError::UnknownKey)) if !ctx.attempt.impatient => {
-                match store.ask_for_newer(env.now, env.shared) {
+                match cache.ask_for_newer(env.now, env.shared) {
                     Newer::Coming => self.wait(pool),
                     Newer::Throttled => BearerVerdict::Bad(JwtError::UnknownKey.bearer_reason()),
                 }
             }
             Some(Err(fault)) => BearerVerdict::Bad(fault.bearer_reason()),
             Some(Ok((token_use, claims))) => {
-                let person = Arc::new(speaker(token, token_use, &claims, pool, ctx));
-                if token.len() <= MAX_REMEMBERED {
-                    let known = Known { person: Arc::clone(&person), generation };
-                    self.remembered.put(key, known, person.size(), claims.accepted_until());
+                let person = Arc::new(person_of_token(token, token_use, &claims, pool, ctx));
+                if token.len() <= MAX_CACHED {
+                    let verified = VerifiedToken { person: Arc::clone(&person), generation };
+                    self.verified.put(cache_key(token), verified, person.size(), claims.accepted_until());
                 }
                 BearerVerdict::Good(person)
             }
         }
     }
 
+    /// The person of a token that was verified before, by the key set that is still the current one.
+    fn find_verified(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        token: &str,
+        keys: &mut KeySetCaches,
+    ) -> Option<Arc<Person>> {
+        let VerifiedToken { person, generation } = self.verified.get(cache_key(token), ctx.now)?;
+        let is_current = keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation);
+        (is_current && is_only_pool_of_issuer(ctx, &person.pool)).then_some(person)
+    }
+
     fn wait(&self, pool: &Arc<Pool>) -> BearerVerdict {
-        if self.waiting.len() < MAX_WAITING {
+        if self.parked.len() < MAX_PARKED {
             BearerVerdict::Wait(Arc::clone(pool))
         } else {
             BearerVerdict::KeysMissing
@@ -141,39 +138,44 @@ impl BearerTokens {
     /// Parks a request until the pool's keys have come.
     pub fn park(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, keys: &mut KeySetCaches) {
         let generation = keys.of(&pool).map_or(0, |keys| keys.generation());
-        self.waiting.push(Waiting { attempt: ctx.attempt, request: ctx.request.clone(), pool, generation });
+        self.parked.push(ParkedRequest {
+            attempt: ctx.attempt,
+            request: ctx.request.clone(),
+            pool,
+            generation,
+        });
     }
 
     /// A parked stream is gone.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
-        self.waiting.retain(|waiting| waiting.attempt.stream != stream);
+        self.parked.retain(|parked| parked.attempt.stream != stream);
     }
 
-    /// The parked requests whose wait is over. They are to be decided upon again.
-    pub fn take_ready(&mut self, keys: &mut KeySetCaches, env: &HostEnv<'_>) -> Vec<Retry> {
-        if self.waiting.is_empty() {
+    /// Removes and returns the parked requests whose wait is over.
+    pub fn unpark(&mut self, keys: &mut KeySetCaches, env: &HostEnv<'_>) -> Vec<Retry> {
+        if self.parked.is_empty() {
             return Vec::new();
         }
         let mut ready = Vec::new();
-        // Many wait for the same, and to look is to read shared data.
-        let mut looked: Vec<(usize, u32, bool)> = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            let impatient = env.now.since(waiting.attempt.since) >= KEYS_PATIENCE;
-            let number = waiting.pool.index;
-            let known = looked.iter().find(|(looked, ..)| *looked == number).copied();
-            let (_, generation, over) = known.unwrap_or_else(|| {
-                let looked_now = keys.of(&waiting.pool).map_or((number, 0, true), |store| {
-                    store.adopt(env.shared);
-                    let over = store.keys().is_some() && !store.is_coming(env.now, env.shared);
-                    (number, store.generation(), over)
+        // Many requests wait for the same keys, and each look reads shared data.
+        let mut known: Vec<(usize, u32, bool)> = Vec::new();
+        for parked in std::mem::take(&mut self.parked) {
+            let impatient = env.now.since(parked.attempt.since) >= KEYS_PATIENCE;
+            let index = parked.pool.index;
+            let found = known.iter().find(|(pool, ..)| *pool == index).copied();
+            let (_, generation, is_over) = found.unwrap_or_else(|| {
+                let state = keys.of(&parked.pool).map_or((index, 0, true), |cache| {
+                    cache.adopt(env.shared);
+                    let is_over = cache.keys().is_some() && !cache.is_coming(env.now, env.shared);
+                    (index, cache.generation(), is_over)
                 });
-                looked.push(looked_now);
-                looked_now
+                known.push(state);
+                state
             });
-            if impatient || over || generation != waiting.generation {
-                ready.push((Attempt { impatient, ..waiting.attempt }, waiting.request));
+            if impatient || is_over || generation != parked.generation {
+                ready.push((Attempt { impatient, ..parked.attempt }, parked.request));
             } else {
-                self.waiting.push(waiting);
+                self.parked.push(parked);
             }
         }
         ready
@@ -181,17 +183,22 @@ impl BearerTokens {
 
     /// Whether a request waits for the keys of a pool.
     pub fn await_keys_of(&self, pool: &Pool) -> bool {
-        self.waiting.iter().any(|waiting| waiting.pool.index == pool.index)
+        self.parked.iter().any(|parked| parked.pool.index == pool.index)
     }
 
     /// Whether any request waits.
     pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.parked.is_empty()
     }
 }
 
-/// Whom a verified token speaks for.
-fn speaker(
+/// Tokens are valid at every host.
+const fn cache_key(token: &str) -> CacheKey<'_> {
+    CacheKey { within: "", bytes: token.as_bytes() }
+}
+
+/// The person that a verified token was issued for.
+fn person_of_token(
     token: &str,
     token_use: TokenUse,
     claims: &Claims,
@@ -203,36 +210,37 @@ fn speaker(
         TokenUse::Access => Identity::of_access_token(claims, &wanted),
         TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, &wanted),
     };
-    let tokens = forwarded(token_use, token, ctx.config);
+    let tokens = forwarded_token(token_use, token, ctx.config);
     let until = claims.good_until(ctx.now);
     let person = Person::new(pool, Arc::new(identity), &tokens, until, ctx.config);
     Person { by_bearer_token: true, ..person }
 }
 
-/// The app clients whose tokens are taken of a pool.
-fn clients_of<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [String] {
+/// The app clients of a pool whose tokens are accepted.
+fn accepted_clients<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [String] {
     match settings.client_ids.as_slice() {
         [] => std::slice::from_ref(&pool.cognito.client_id),
         listed => listed,
     }
 }
 
-/// The pool by which a token is to be judged: of those of its issuer the one whose own client it is for, else
-/// the first, whose listed clients it may be for.
-fn pool_of<'a>(ctx: &RequestContext<'a>, claimed: &Claimed) -> Option<&'a Arc<Pool>> {
+/// The pool that verifies a token. Of the pools of its issuer, it is the one whose client the token was issued to, else
+/// the first: `bearer.client_ids` may name the client.
+fn verifying_pool<'a>(ctx: &RequestContext<'a>, claimed: &Claimed) -> Option<&'a Arc<Pool>> {
     let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
     let own = |pool: &&Arc<Pool>| claimed.client.as_ref() == Some(&pool.cognito.client_id);
     of_issuer.clone().find(own).or_else(|| of_issuer.next())
 }
 
-/// Whether a verified token would be judged by the same pool here: it is offered, and no other of its issuer.
-fn is_judged_alike(ctx: &RequestContext<'_>, pool: &Pool) -> bool {
+/// Whether `pool` is the only pool of its issuer at this request's host. Then it verifies every token of that issuer, and
+/// its verified tokens count.
+fn is_only_pool_of_issuer(ctx: &RequestContext<'_>, pool: &Pool) -> bool {
     let mut of_issuer = ctx.pools.iter().filter(|other| other.cognito.issuer == pool.cognito.issuer);
     of_issuer.next().is_some_and(|other| other.index == pool.index) && of_issuer.next().is_none()
 }
 
-/// The token at hand, where it goes upstream under a header of its own.
-fn forwarded(token_use: TokenUse, token: &str, config: &Config) -> SessionTokens {
+/// The token, if it goes upstream in a header of its own.
+fn forwarded_token(token_use: TokenUse, token: &str, config: &Config) -> SessionTokens {
     let secret = || Secret::new(token.to_owned());
     let is = |wanted, source| token_use == wanted && config.headers.forwards(source);
     SessionTokens {

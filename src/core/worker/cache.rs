@@ -1,33 +1,33 @@
-//! What was opened or verified not long ago, known again by the very bytes that it came from, so that the
-//! second request with a cookie costs no decryption and the second with a token no signature.
+//! A bounded cache whose key is the whole sealed cookie or token, so that the second request with a cookie costs no
+//! decryption, and the second with a token no signature.
 //!
-//! Bounded in number and in bytes, whatever is thrown at it, and only what was found good gets a place. Places
-//! come in two generations: what is asked for moves to the younger one, and when that is full the older one
-//! makes room as a whole.
+//! Its size is limited in entries and in bytes, whatever clients send, and only valid cookies and tokens get a place.
+//! There are two generations. An entry that is used moves to the younger one; when that is full, the older one is
+//! dropped as a whole.
 
 use hashbrown::HashTable;
 
 use crate::time::UnixTime;
 
-/// What something is known by. Like all that holds cookies and tokens here, it has no `Debug`.
+/// The key of an entry. Like everything here that holds cookies or tokens, it has no `Debug`.
 #[derive(Clone, Copy)]
 pub struct CacheKey<'a> {
-    /// Where it holds; what was sealed for one host is nothing at another.
+    /// The host or domain that a cookie was sealed for; it is not valid at another. Empty for a token.
     pub within: &'a str,
-    /// The sealed text or the token, whole. Two that differ in one bit are two.
+    /// The whole sealed cookie or token. If one bit differs, it is another key.
     pub bytes: &'a [u8],
 }
 
-/// How much is remembered at most, in each of the two generations.
+/// The limits of each of the two generations.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
     /// Entries.
     pub entries: usize,
-    /// Bytes of memory, as far as [`Cache::put`] is told of them.
+    /// Bytes of memory, as callers of [`Cache::put`] estimate them.
     pub bytes: usize,
 }
 
-/// What is remembered. Values are cheap to clone.
+/// The cache. Its values must be cheap to clone.
 pub struct Cache<T> {
     limits: CacheLimits,
     young: Generation<T>,
@@ -49,23 +49,23 @@ struct Entry<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    /// Nothing yet.
+    /// An empty cache.
     pub const fn new(limits: CacheLimits) -> Self {
         Self { limits, young: Generation::new(), old: Generation::new() }
     }
 
-    /// What is known of it, if it still holds.
+    /// The value of a key, unless it has expired.
     pub fn get(&mut self, key: CacheKey<'_>, now: UnixTime) -> Option<T> {
         if let Some(entry) = self.young.find(key) {
             return (now < entry.until).then(|| entry.value.clone());
         }
-        let entry = self.old.take(key)?;
+        let entry = self.old.remove(key)?;
         let value = (now < entry.until).then(|| entry.value.clone())?;
         self.keep(entry);
         Some(value)
     }
 
-    /// Remembers it until then. `bytes` is about how much memory the value takes.
+    /// Keeps a value until then. `bytes` estimates the memory that the value takes.
     pub fn put(&mut self, key: CacheKey<'_>, value: T, bytes: usize, until: UnixTime) {
         let entry = Entry {
             key: [key.bytes, key.within.as_bytes()].concat().into(),
@@ -74,9 +74,9 @@ impl<T: Clone> Cache<T> {
             until,
             value,
         };
-        // What is there of the same key has expired, or it would have been found.
-        self.young.take(key);
-        self.old.take(key);
+        // An entry of the same key has expired, or `get` would have found it.
+        self.young.remove(key);
+        self.old.remove(key);
         self.keep(entry);
     }
 
@@ -87,7 +87,7 @@ impl<T: Clone> Cache<T> {
         let full = self.young.entries.len() >= self.limits.entries
             || self.young.bytes + entry.bytes > self.limits.bytes;
         if full {
-            // The older one is emptied and becomes the younger, so that its table isn't made anew.
+            // The older one is emptied and becomes the younger, which reuses its memory.
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.entries.clear();
             self.young.bytes = 0;
@@ -105,7 +105,7 @@ impl<T> Generation<T> {
         self.entries.find(hash(key.bytes), |entry| entry.is(key))
     }
 
-    fn take(&mut self, key: CacheKey<'_>) -> Option<Entry<T>> {
+    fn remove(&mut self, key: CacheKey<'_>) -> Option<Entry<T>> {
         let found = self.entries.find_entry(hash(key.bytes), |entry| entry.is(key)).ok()?;
         let (entry, _) = found.remove();
         self.bytes -= entry.bytes;
@@ -124,15 +124,15 @@ impl<T> Entry<T> {
         self.key.split_at_checked(self.key.len() - self.within).unwrap_or_default()
     }
 
-    /// Whoever could learn anything from how long this takes would have to know the end of the bytes first, which
-    /// is an authentication tag or a signature.
+    /// How long this takes tells an attacker nothing: entries with the same hash end in the same bytes, and those are an
+    /// authentication tag or a signature, which the attacker would have to know first.
     fn is(&self, key: CacheKey<'_>) -> bool {
         self.parts() == (key.bytes, key.within.as_bytes())
     }
 }
 
-/// The last bytes are a tag or a signature: as good as random, and nobody can choose them for anything that
-/// gets a place here.
+/// A hash of the last bytes. They are an authentication tag or a signature: as good as random, and nobody can choose
+/// them for a valid cookie or token.
 fn hash(bytes: &[u8]) -> u64 {
     let mixed = bytes.iter().rev().take(16).fold(0u64, |hash, byte| {
         (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)

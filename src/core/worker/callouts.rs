@@ -1,4 +1,4 @@
-//! Calls to Cognito: those that are decided upon, and those that are under way.
+//! Calls to Cognito: the queued ones and those under way, and how many there may be of each kind.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,34 +9,34 @@ use crate::flow::refresh::Refresh;
 use crate::http::Callout;
 use crate::time::UnixTime;
 
-/// Calls that one worker has under way at a time. Envoy's circuit breakers let a cluster have 1,024 of all
-/// workers together, and what is beyond that fails at once; here it waits its turn.
+/// Calls that one worker has under way at a time. By default Envoy's circuit breakers allow a cluster 1,024 calls of all
+/// workers, and more fail at once; here they wait.
 const MAX_UNDER_WAY: usize = 128;
-/// Refreshes among them. When ten thousand sessions come due in one second, people still sign in.
+/// Refreshes among them, so that people can still sign in when ten thousand sessions are due in the same second.
 const MAX_REFRESHES: usize = 64;
-/// Revocations that wait or are under way. They are nobody's loss; beyond it they are dropped.
+/// Revocations that are queued or under way. More are dropped: the person is signed out here in any case.
 const MAX_REVOCATIONS: usize = 32;
-/// Calls that wait to be made.
+/// Calls in the queue.
 const MAX_QUEUED: usize = 4096;
 
-/// Names a call while it is under way.
+/// Identifies a call while it is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CalloutId(u64);
 
-/// What a call is made for.
+/// The purpose of a call.
 pub enum CalloutPurpose {
-    /// To sign somebody in: to redeem a code, or to ask for attributes.
+    /// A sign-in: redeems a code (RFC 6749, section 4.1.3), or asks for attributes.
     SignIn(Box<CodeExchange>),
-    /// To refresh a session: to redeem a refresh token, or to ask for attributes.
+    /// A refresh: redeems a refresh token (RFC 6749, section 6), or asks for attributes.
     Refresh(Box<Refresh>),
-    /// To fetch a pool's key set.
+    /// Fetches a pool's key set (RFC 7517).
     FetchKeys(Arc<Pool>),
-    /// To revoke a refresh token.
+    /// Revokes a refresh token (RFC 7009).
     Revoke,
 }
 
 impl CalloutPurpose {
-    /// Whether it is the token endpoint that is called, with a code or a refresh token.
+    /// Whether the call goes to the token endpoint.
     pub const fn asks_for_tokens(&self) -> bool {
         match self {
             Self::SignIn(exchange) => exchange.asks_for_tokens(),
@@ -50,16 +50,16 @@ impl CalloutPurpose {
 #[derive(Default)]
 pub struct Callouts {
     queued: VecDeque<(CalloutPurpose, Callout)>,
-    /// With the time at which each was made.
+    /// Each with the time at which it began.
     under_way: Vec<(CalloutId, CalloutPurpose, UnixTime)>,
     next_id: u64,
 }
 
 impl Callouts {
-    /// Puts a call in the queue. `false` where that is full.
+    /// Queues a call. `false` if the queue is full.
     pub fn push(&mut self, purpose: CalloutPurpose, callout: Callout) -> bool {
         let is_revocation = |purpose: &CalloutPurpose| matches!(purpose, CalloutPurpose::Revoke);
-        let revocations = self.all().filter(|purpose| is_revocation(purpose)).count();
+        let revocations = self.purposes().filter(|purpose| is_revocation(purpose)).count();
         let room =
             self.queued.len() < MAX_QUEUED && !(is_revocation(&purpose) && revocations >= MAX_REVOCATIONS);
         if room {
@@ -68,19 +68,20 @@ impl Callouts {
         room
     }
 
-    /// Puts a call at the head of the queue that goes on with what another has begun: it is let in whatever waits,
-    /// since a code or a refresh token is spent already.
+    /// Queues a follow-up call at the front, past the queue's limit: the code or the refresh token of the call before it
+    /// is already used.
     pub fn push_follow_up(&mut self, purpose: CalloutPurpose, callout: Callout) {
         self.queued.push_front((purpose, callout));
     }
 
-    fn all(&self) -> impl Iterator<Item = &CalloutPurpose> {
+    fn purposes(&self) -> impl Iterator<Item = &CalloutPurpose> {
         let queued = self.queued.iter().map(|(purpose, _)| purpose);
         queued.chain(self.under_way.iter().map(|(_, purpose, _)| purpose))
     }
 
-    /// Which of the queued calls may be made: in order, but for refreshes beyond their number.
-    fn next(&self) -> Option<usize> {
+    /// The place of the queued call that may begin: the first one, or the first that is no refresh if there are too many
+    /// of those under way.
+    fn next_index(&self) -> Option<usize> {
         if self.under_way.len() >= MAX_UNDER_WAY {
             return None;
         }
@@ -89,13 +90,13 @@ impl Callouts {
         self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))
     }
 
-    /// The next call to make.
+    /// Begins the next call in the queue, if one may begin.
     pub fn pop(&mut self, now: UnixTime) -> Option<(CalloutId, Callout)> {
-        let (purpose, callout) = self.queued.remove(self.next()?)?;
+        let (purpose, callout) = self.queued.remove(self.next_index()?)?;
         Some((self.begin(purpose, now), callout))
     }
 
-    /// Notes a call that is made at once.
+    /// Records a call that begins now, past the queue.
     pub fn begin(&mut self, purpose: CalloutPurpose, now: UnixTime) -> CalloutId {
         let id = CalloutId(self.next_id);
         self.next_id += 1;
@@ -103,27 +104,27 @@ impl Callouts {
         id
     }
 
-    /// A call has been answered: what it was made for, and when.
+    /// Records that a call has ended. Returns its purpose and the time at which it began.
     pub fn end(&mut self, id: CalloutId) -> Option<(CalloutPurpose, UnixTime)> {
         let at = self.under_way.iter().position(|(under_way, ..)| *under_way == id)?;
         let (_, purpose, begun) = self.under_way.swap_remove(at);
         Some((purpose, begun))
     }
 
-    /// Whether a call waits that may be made.
+    /// Whether a queued call may begin.
     pub fn is_waiting(&self) -> bool {
-        self.next().is_some()
+        self.next_index().is_some()
     }
 
-    /// The sign-ins whose calls wait or are under way.
+    /// The sign-ins whose calls are queued or under way.
     pub fn exchanges(&mut self) -> impl Iterator<Item = &mut CodeExchange> {
-        fn redeeming(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
+        fn exchange(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
             match purpose {
                 CalloutPurpose::SignIn(exchange) => Some(exchange),
                 CalloutPurpose::Refresh(_) | CalloutPurpose::FetchKeys(_) | CalloutPurpose::Revoke => None,
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);
-        queued.chain(self.under_way.iter_mut().map(|(_, purpose, _)| purpose)).filter_map(redeeming)
+        queued.chain(self.under_way.iter_mut().map(|(_, purpose, _)| purpose)).filter_map(exchange)
     }
 }

@@ -1,6 +1,5 @@
-//! Sessions that a worker has opened not long ago: what an identity cookie says, and the headers that tell the
-//! app, made once. What is remembered is what the cookie holds, so it makes nothing longer or wider than to open
-//! the cookie anew would.
+//! The sessions whose cookies a worker has decrypted of late, each with the headers that tell the app who it is.
+//! A cache hit grants exactly what decrypting the cookie again would.
 
 use std::sync::Arc;
 
@@ -11,16 +10,15 @@ use crate::oidc::SessionTokens;
 use crate::session::{MAX_COPIES, Session};
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 
-/// Cookies that a worker remembers of each pool: twice as many at most, and twice the memory. An ordinary one
-/// takes about a kilobyte.
-const REMEMBERED: CacheLimits = CacheLimits { entries: 10_240, bytes: 12 << 20 };
+/// The limits for each pool, in each of the cache's two generations. A common cookie takes about a kilobyte.
+const LIMITS: CacheLimits = CacheLimits { entries: 10_240, bytes: 12 << 20 };
 
-/// An identity cookie that was opened.
+/// A decrypted identity cookie.
 #[derive(Clone)]
 pub struct CachedSession {
-    /// What it holds.
+    /// The session in it.
     pub session: Session,
-    /// Who that is, without tokens that go upstream: those stand in other cookies.
+    /// Whose session it is, without the tokens that go upstream: those are in other cookies.
     pub person: Arc<Person>,
 }
 
@@ -33,77 +31,73 @@ impl CachedSession {
     }
 }
 
-/// What the identity cookies of a request come to.
+/// What the identity cookies of a request hold.
 pub enum SessionLookup {
-    /// There are none.
-    Nothing,
-    /// None of them opens here.
+    /// There is no identity cookie.
+    NoCookie,
+    /// None of the cookies can be decrypted here.
     NotOpened,
-    /// A session that is over.
-    Over,
-    /// A session.
-    Session(CachedSession),
+    /// A session that has ended by its age or for want of use.
+    Ended,
+    /// A session. Its tokens may have expired.
+    Found(CachedSession),
 }
 
 impl SessionLookup {
-    /// Whichever says more; of two sessions the latest.
+    /// The better one of two; of two sessions the later one.
     fn or(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Session(one), Self::Session(other))
-                if one.session.lateness() > other.session.lateness() =>
-            {
-                Self::Session(one)
+            (Self::Found(one), Self::Found(other)) if one.session.lateness() > other.session.lateness() => {
+                Self::Found(one)
             }
-            (_, session @ Self::Session(_)) | (session @ Self::Session(_), _) => session,
-            (Self::Over, _) | (_, Self::Over) => Self::Over,
+            (_, session @ Self::Found(_)) | (session @ Self::Found(_), _) => session,
+            (Self::Ended, _) | (_, Self::Ended) => Self::Ended,
             (Self::NotOpened, _) | (_, Self::NotOpened) => Self::NotOpened,
-            (Self::Nothing, Self::Nothing) => Self::Nothing,
+            (Self::NoCookie, Self::NoCookie) => Self::NoCookie,
         }
     }
 }
 
-/// One worker's opened sessions.
+/// One worker's decrypted sessions.
 pub struct SessionCache {
-    /// By the numbers of the pools.
-    remembered: Vec<Cache<CachedSession>>,
+    /// By the indexes of the pools.
+    caches: Vec<Cache<CachedSession>>,
 }
 
 impl SessionCache {
-    /// None yet, of so many pools.
+    /// An empty cache for each of so many pools.
     pub fn new(pools: usize) -> Self {
-        Self { remembered: (0..pools).map(|_| Cache::new(REMEMBERED)).collect() }
+        Self { caches: (0..pools).map(|_| Cache::new(LIMITS)).collect() }
     }
 
-    /// The session that a request carries, as [`RequestContext::session`] finds it, but opened once.
+    /// The session of a request: the same as [`RequestContext::session`] finds, but each cookie is decrypted once.
     pub fn find(&mut self, ctx: &RequestContext<'_>) -> SessionLookup {
-        let mut found = SessionLookup::Nothing;
+        let mut found = SessionLookup::NoCookie;
         for pool in ctx.pools {
-            found = found.or(self.find_of(ctx, pool));
+            found = found.or(self.find_in_pool(ctx, pool));
         }
         found
     }
 
-    fn find_of(&mut self, ctx: &RequestContext<'_>, pool: &Arc<Pool>) -> SessionLookup {
-        let mut found = SessionLookup::Nothing;
-        let Some(remembered) = self.remembered.get_mut(pool.index) else { return found };
+    fn find_in_pool(&mut self, ctx: &RequestContext<'_>, pool: &Arc<Pool>) -> SessionLookup {
+        let mut found = SessionLookup::NoCookie;
+        let Some(cache) = self.caches.get_mut(pool.index) else { return found };
         let within = pool.cookies.owner(ctx.origin.host());
         for sealed in ctx.cookies.values(&pool.cookies.identity).take(MAX_COPIES) {
             let key = CacheKey { within, bytes: sealed };
-            let known = remembered.get(key, ctx.now).or_else(|| {
+            let session = cache.get(key, ctx.now).or_else(|| {
                 let session = ctx.store(pool).open_session(sealed)?;
                 let opened = CachedSession::new(session, pool, ctx.config);
                 if opened.session.lasts(ctx.config, ctx.now) {
-                    remembered.put(key, opened.clone(), opened.person.size(), opened.person.until);
+                    cache.put(key, opened.clone(), opened.person.size(), opened.person.until);
                 }
                 Some(opened)
             });
-            match known {
-                Some(opened) if opened.session.lasts(ctx.config, ctx.now) => {
-                    found = found.or(SessionLookup::Session(opened));
-                }
-                Some(_) => found = found.or(SessionLookup::Over),
-                None => found = found.or(SessionLookup::NotOpened),
-            }
+            found = found.or(match session {
+                Some(session) if session.session.lasts(ctx.config, ctx.now) => SessionLookup::Found(session),
+                Some(_) => SessionLookup::Ended,
+                None => SessionLookup::NotOpened,
+            });
         }
         found
     }

@@ -1,8 +1,10 @@
-//! Sessions in a worker's hands: which a request has, when its tokens are refreshed, who waits for that,
-//! and what happens while Cognito is down.
+//! One worker's sessions: which session a request has, which requests wait for a refresh, and which cookies a response
+//! sets. When tokens are refreshed is decided in `refresh.rs`; when they are due, in [`Session::freshness`](crate::session::Session::freshness).
 
 mod backoff;
-mod waiting;
+mod parked;
+mod presented;
+mod refresh;
 
 use std::sync::Arc;
 
@@ -10,351 +12,248 @@ use crate::cognito::pool::Pool;
 use crate::decision::{HostEnv, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::new_tokens::VerifyContext;
-use crate::flow::refresh::{Refresh, RefreshOutcome, RefreshStep};
+use crate::flow::refresh::Refresh;
 use crate::http::CalloutResult;
-use crate::http::client::is_prefetch;
 use crate::http::cookie::Cookies;
-use crate::session::{Freshness, Session};
-use crate::shared::refreshes::{RefreshEnd, RefreshLeases, RefreshState};
+use crate::session::Freshness;
+use crate::shared::refreshes::RefreshState;
 use crate::shared::store::SharedData;
-use crate::telemetry::event::Event;
-use crate::telemetry::metrics::{Counters, Frequent, Metric};
+use crate::telemetry::counter::Counter;
+use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
-use crate::worker::callouts::{CalloutPurpose, Callouts};
+use crate::worker::callouts::Callouts;
 use crate::worker::session_cache::{CachedSession, SessionCache, SessionLookup};
-use crate::worker::sessions::backoff::Backoff;
-use crate::worker::sessions::waiting::Waiting;
+use crate::worker::sessions::parked::ParkedRequests;
+use crate::worker::sessions::presented::PresentedSession;
+use crate::worker::sessions::refresh::Refreshes;
 
-/// Requests that one worker lets wait for a refresh. Beyond it they are told to come again.
-const MAX_WAITING: usize = 1024;
-/// How much a request needs to know who is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefreshPolicy {
-    /// As far as it is known; nothing is begun for it.
-    AsItIs,
-    /// It waits for a refresh, if that is what it takes.
-    Known,
-}
+pub use refresh::RefreshPolicy;
 
-/// What is to be done about a request's session.
+/// What becomes of a request, as far as its session is concerned.
 pub enum SessionResolution {
     /// It goes on, with this person or without one.
     Go(Option<Arc<Person>>, ResponseEdits),
-    /// It waits for the refresh of this session.
-    Wait(Arc<Pool>, Session),
-    /// Its session can't be refreshed now, and is too old to be served without. These cookies ride on the
-    /// answer.
+    /// It waits for this refresh of a session of this pool.
+    Wait(Arc<Pool>, RefreshId),
+    /// Its tokens have expired and can't be refreshed now. The response carries these `Set-Cookie` values.
     Unavailable(Vec<String>),
-}
-
-/// A session as its cookies hold it.
-struct PresentedSession<'c> {
-    opened: CachedSession,
-    cookies: &'c Cookies<'c>,
 }
 
 /// One worker's sessions.
 pub struct Sessions {
-    renewals: RefreshLeases,
-    opened: SessionCache,
-    awaiting_keys: Vec<Refresh>,
-    waiting: Vec<Waiting>,
-    /// By the numbers of the pools.
-    backoffs: Vec<Backoff>,
-    tally: Counters,
+    cache: SessionCache,
+    refreshes: Refreshes,
+    parked: ParkedRequests,
 }
 
 impl Sessions {
-    /// No sessions yet. `scope` keeps the shared data of different configurations apart.
+    /// No sessions yet, of so many pools. `scope` separates the shared data of different configurations.
     pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
-            renewals: RefreshLeases::new(scope, shared),
-            opened: SessionCache::new(pools),
-            awaiting_keys: Vec::new(),
-            waiting: Vec::new(),
-            backoffs: vec![Backoff::default(); pools],
-            tally: Counters::default(),
+            cache: SessionCache::new(pools),
+            refreshes: Refreshes::new(scope, pools, shared),
+            parked: ParkedRequests::default(),
         }
     }
 
-    /// Finds the session of a request.
+    /// Finds the session of a request. Begins a refresh of its tokens if they are due and `policy` allows that.
     pub fn resolve(
         &mut self,
         ctx: &RequestContext<'_>,
-        need: RefreshPolicy,
+        policy: RefreshPolicy,
         calls: &mut Callouts,
+        telemetry: &mut Telemetry,
         env: &mut HostEnv<'_>,
     ) -> SessionResolution {
-        let opened = match self.opened.find(ctx) {
-            SessionLookup::Session(opened) => opened,
-            SessionLookup::Nothing => return SessionResolution::Go(None, ResponseEdits::default()),
-            SessionLookup::NotOpened => return self.without_session("session.rejected.not_opened"),
-            SessionLookup::Over => return self.without_session("session.expired"),
-        };
-        let session = &opened.session;
-        if session.freshness(ctx.config, ctx.now) == Freshness::Fresh {
-            let touched = session
-                .needs_touch(ctx.config, ctx.now)
-                .then(|| ctx.store(&opened.person.pool).touch(session, ctx.now, env.entropy));
-            let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
-            let held = PresentedSession { opened, cookies: &ctx.cookies };
-            self.tally.count_frequent(Frequent::SessionAccepted);
-            return SessionResolution::Go(Some(held.person(ctx)), response);
-        }
-        let store = ctx.store(&opened.person.pool);
-        if let RefreshState::Done(cookies) = self.renewals.look(session, ctx.now, env.shared)
-            && let Some(renewed) = cookies.iter().find_map(|set| store.session_in(set, ctx.now))
-        {
-            // Somebody has refreshed it since; the browser just doesn't know yet.
-            self.tally.count("refresh.shared");
-            let jar: Vec<&[u8]> =
-                cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next()).collect();
-            let jar = Cookies::parse(jar.into_iter());
-            let held = PresentedSession {
-                opened: CachedSession::new(renewed, &opened.person.pool, ctx.config),
-                cookies: &jar,
-            };
-            let mut resolution = self.refresh_if_due(ctx, held, need, calls, env);
-            self.count(&resolution);
-            match &mut resolution {
-                SessionResolution::Go(Some(_), ResponseEdits { cookies: riding, .. })
-                | SessionResolution::Unavailable(riding) => riding.clone_from(&cookies),
-                SessionResolution::Go(None, _) | SessionResolution::Wait(..) => {}
+        let cached = match self.cache.find(ctx) {
+            SessionLookup::Found(cached) => cached,
+            SessionLookup::NoCookie => return SessionResolution::Go(None, ResponseEdits::default()),
+            SessionLookup::NotOpened => {
+                telemetry.count(Counter::SessionNotOpened);
+                return SessionResolution::Go(None, ResponseEdits::default());
             }
-            return resolution;
+            SessionLookup::Ended => {
+                telemetry.count(Counter::SessionExpired);
+                return SessionResolution::Go(None, ResponseEdits::default());
+            }
+        };
+        let resolution = match cached.session.freshness(ctx.config, ctx.now) {
+            Freshness::Fresh => use_fresh(ctx, cached, env),
+            Freshness::Due | Freshness::Expired => {
+                self.resolve_due(ctx, cached, policy, calls, telemetry, env)
+            }
+        };
+        match &resolution {
+            SessionResolution::Go(Some(_), _) => telemetry.count(Counter::SessionAccepted),
+            SessionResolution::Go(None, _) => telemetry.count(Counter::SessionExpired),
+            // It is counted when its request is decided again.
+            SessionResolution::Wait(..) | SessionResolution::Unavailable(_) => {}
         }
-        let held = PresentedSession { opened, cookies: &ctx.cookies };
-        let resolution = self.refresh_if_due(ctx, held, need, calls, env);
-        self.count(&resolution);
         resolution
     }
 
-    fn without_session(&mut self, counter: &'static str) -> SessionResolution {
-        self.tally.count(counter);
-        SessionResolution::Go(None, ResponseEdits::default())
-    }
-
-    /// Counts what has become of a session whose tokens are no longer fresh. One that waits is counted later.
-    fn count(&mut self, resolution: &SessionResolution) {
-        match resolution {
-            SessionResolution::Go(Some(_), _) => self.tally.count_frequent(Frequent::SessionAccepted),
-            SessionResolution::Go(None, _) => self.tally.count("session.expired"),
-            SessionResolution::Wait(..) | SessionResolution::Unavailable(_) => {}
-        }
-    }
-
-    /// Takes what has been counted.
-    pub fn take_metrics(&mut self) -> Vec<Metric> {
-        self.tally.take()
-    }
-
-    /// Whether anything has been counted that nobody has taken.
-    pub fn have_counted(&self) -> bool {
-        !self.tally.is_empty()
-    }
-
-    fn refresh_if_due(
+    /// Resolves a session whose tokens are due or have expired. If another request has had them refreshed and this
+    /// browser doesn't have the new cookies yet, those count in place of the request's own.
+    fn resolve_due(
         &mut self,
         ctx: &RequestContext<'_>,
-        held: PresentedSession<'_>,
-        need: RefreshPolicy,
+        cached: CachedSession,
+        policy: RefreshPolicy,
         calls: &mut Callouts,
-        env: &mut HostEnv<'_>,
+        telemetry: &mut Telemetry,
+        env: &HostEnv<'_>,
     ) -> SessionResolution {
-        let (session, pool) = (&held.opened.session, &held.opened.person.pool);
-        let freshness = session.freshness(ctx.config, ctx.now);
-        let renewal = match self.renewals.look(session, ctx.now, env.shared) {
-            RefreshState::Unknown if freshness == Freshness::Fresh => RefreshState::Paused,
-            RefreshState::Unknown if need == RefreshPolicy::AsItIs || is_prefetch(ctx.request) => {
-                RefreshState::Over
+        let known = self.refreshes.find(RefreshId::of(&cached.session), ctx.now, env.shared);
+        let store = ctx.store(&cached.person.pool);
+        let refreshed = match &known {
+            RefreshState::Done { cookies, .. } => {
+                cookies.iter().find_map(|set| store.session_in(set, ctx.now))
             }
-            RefreshState::Unknown if ctx.attempt.impatient => RefreshState::Paused,
-            RefreshState::Unknown => self.begin(ctx, &held, calls, env),
-            RefreshState::UnderWay if ctx.attempt.impatient => RefreshState::Paused,
-            known => known,
+            _ => None,
         };
-        let watch = RefreshId::of(session);
-        let stale_until = session.expires_at.plus(ctx.config.stale_if_error);
-        let go =
-            |held: PresentedSession<'_>, response| SessionResolution::Go(Some(held.person(ctx)), response);
-        match (freshness, renewal) {
+        let (Some(refreshed), RefreshState::Done { cookies, retry_at }) = (refreshed, &known) else {
+            let presented = PresentedSession { cached, cookies: &ctx.cookies };
+            return self.resolve_by_state(ctx, presented, known, policy, calls, env);
+        };
+        telemetry.count(Counter::RefreshShared);
+        let pairs = cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next());
+        let jar = Cookies::parse(pairs.collect::<Vec<_>>().into_iter());
+        let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config);
+        let presented = PresentedSession { cached, cookies: &jar };
+        // The record that was just read says when its result may be refreshed in turn.
+        let known = if ctx.now < *retry_at { RefreshState::Paused } else { RefreshState::None };
+        let mut resolution = self.resolve_by_state(ctx, presented, known, policy, calls, env);
+        match &mut resolution {
+            SessionResolution::Go(Some(_), ResponseEdits { cookies: set, .. })
+            | SessionResolution::Unavailable(set) => set.clone_from(cookies),
+            SessionResolution::Go(None, _) | SessionResolution::Wait(..) => {}
+        }
+        resolution
+    }
+
+    /// Resolves a session by the state of its refresh, which is begun here if it is time. `known` is the state that was
+    /// found in shared data.
+    fn resolve_by_state(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        presented: PresentedSession<'_>,
+        known: RefreshState,
+        policy: RefreshPolicy,
+        calls: &mut Callouts,
+        env: &HostEnv<'_>,
+    ) -> SessionResolution {
+        let state = self.refreshes.refresh_if_due(ctx, &presented, known, policy, calls, env);
+        let session = &presented.cached.session;
+        let unavailable = || SessionResolution::Unavailable(Vec::new());
+        match (session.freshness(ctx.config, ctx.now), state) {
             (Freshness::Fresh | Freshness::Due, RefreshState::UnderWay) => {
-                go(held, ResponseEdits { cookies: Vec::new(), watch: Some(watch) })
+                let watch = Some(RefreshId::of(session));
+                presented.go(ctx, ResponseEdits { cookies: Vec::new(), watch })
             }
-            (Freshness::Fresh | Freshness::Due, _) => go(held, ResponseEdits::default()),
-            (Freshness::Expired, RefreshState::UnderWay) if need == RefreshPolicy::Known => {
-                if self.waiting.len() < MAX_WAITING {
-                    SessionResolution::Wait(Arc::clone(pool), session.clone())
-                } else {
-                    SessionResolution::Unavailable(Vec::new())
+            (Freshness::Fresh | Freshness::Due, _) => presented.go(ctx, ResponseEdits::default()),
+            (Freshness::Expired, RefreshState::UnderWay) if policy == RefreshPolicy::Allowed => {
+                if !self.parked.has_room() {
+                    return unavailable();
                 }
+                SessionResolution::Wait(Arc::clone(&presented.cached.person.pool), RefreshId::of(session))
             }
-            (Freshness::Expired, RefreshState::Paused | RefreshState::Done(_))
-                if need == RefreshPolicy::Known =>
+            (Freshness::Expired, RefreshState::Paused | RefreshState::Done { .. })
+                if policy == RefreshPolicy::Allowed =>
             {
-                if ctx.now < stale_until {
-                    go(held, ResponseEdits::default())
-                } else {
-                    SessionResolution::Unavailable(Vec::new())
+                if ctx.now >= session.expires_at.plus(ctx.config.stale_if_error) {
+                    return unavailable();
                 }
+                presented.go(ctx, ResponseEdits::default())
             }
             (Freshness::Expired, _) => SessionResolution::Go(None, ResponseEdits::default()),
         }
     }
 
-    /// Begins a refresh, if it is anybody's turn and this worker's.
-    fn begin(
-        &mut self,
-        ctx: &RequestContext<'_>,
-        held: &PresentedSession<'_>,
-        calls: &mut Callouts,
-        env: &HostEnv<'_>,
-    ) -> RefreshState {
-        let (session, pool) = (&held.opened.session, &held.opened.person.pool);
-        if self.backoffs.get(pool.index).is_some_and(|backoff| backoff.lasts(ctx.now)) {
-            return RefreshState::Paused;
-        }
-        let Some((refresh, callout)) = Refresh::begin(ctx, pool, session, held.cookies) else {
-            return RefreshState::Over;
-        };
-        let hold = Refresh::hold(pool);
-        if !self.renewals.lease(session, hold, ctx.now, env.shared) {
-            // Somebody was faster; or shared data is in trouble, and then there is nothing to wait for.
-            return match self.renewals.look(session, ctx.now, env.shared) {
-                RefreshState::Unknown => RefreshState::Paused,
-                known => known,
-            };
-        }
-        if calls.push(CalloutPurpose::Refresh(Box::new(refresh)), callout) {
-            RefreshState::UnderWay
-        } else {
-            RefreshState::Paused
-        }
-    }
-
     /// Parks a request until its session is refreshed.
-    pub fn park(&mut self, ctx: &RequestContext<'_>, (pool, session): (Arc<Pool>, Session)) {
-        self.waiting.push(Waiting { attempt: ctx.attempt, request: ctx.request.clone(), pool, session });
+    pub fn park(&mut self, ctx: &RequestContext<'_>, (pool, refresh): (Arc<Pool>, RefreshId)) {
+        self.parked.push(ctx, pool, refresh);
     }
 
     /// A parked stream is gone.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
-        self.waiting.retain(|waiting| waiting.attempt.stream != stream);
+        self.parked.remove(stream);
     }
 
-    /// The parked requests whose wait is over. `of` asks for those of one refresh alone.
-    pub fn take_ready(&mut self, of: Option<RefreshId>, env: &HostEnv<'_>) -> Vec<Retry> {
-        waiting::take_ready(&mut self.waiting, &self.renewals, of, env)
+    /// Removes and returns the parked requests whose wait is over: those of one refresh, or of any if `of` is `None`.
+    pub fn unpark(&mut self, of: Option<RefreshId>, env: &HostEnv<'_>) -> Vec<Retry> {
+        self.parked.unpark(&self.refreshes, of, env)
     }
 
-    /// Takes the answer of a refresh's call.
+    /// Takes the response to a call of a refresh.
     pub fn handle_answer(
         &mut self,
         refresh: Box<Refresh>,
         result: &CalloutResult,
         calls: &mut Callouts,
+        telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
-    ) -> Option<Event> {
-        let progress = refresh.handle_answer(result, verify);
-        self.take(progress, calls, verify.env)
+    ) {
+        let step = refresh.handle_answer(result, verify);
+        self.refreshes.advance(step, calls, telemetry, verify.env);
     }
 
-    /// Time has passed: sees whether keys have come that new tokens waited for.
-    pub fn handle_tick(&mut self, calls: &mut Callouts, verify: &mut VerifyContext<'_, '_>) -> Vec<Event> {
-        let refreshes = std::mem::take(&mut self.awaiting_keys);
-        let mut events = Vec::new();
-        for refresh in refreshes {
-            let progress = Box::new(refresh).verify(verify);
-            events.extend(self.take(progress, calls, verify.env));
-        }
-        events
+    /// Time has passed: goes on with refreshes whose new tokens wait for keys.
+    pub fn handle_tick(
+        &mut self,
+        calls: &mut Callouts,
+        telemetry: &mut Telemetry,
+        verify: &mut VerifyContext<'_, '_>,
+    ) {
+        self.refreshes.handle_tick(calls, telemetry, verify);
     }
 
-    fn take(&mut self, progress: RefreshStep, calls: &mut Callouts, env: &mut HostEnv<'_>) -> Option<Event> {
-        let (pool, session, ending) = match progress {
-            RefreshStep::Wait(refresh) => {
-                self.awaiting_keys.push(*refresh);
-                return None;
-            }
-            RefreshStep::Call(refresh, callout) => {
-                calls.push_follow_up(CalloutPurpose::Refresh(refresh), callout);
-                return None;
-            }
-            RefreshStep::Ended(pool, session, ending) => (pool, session, ending),
-        };
-        let settled = self.settled(&pool, &ending, env);
-        let event = ending.event(&session.identity.subject).of_pool(&pool.name);
-        let signed_out = self.renewals.settle(&session, &settled, env.now, env.shared);
-        if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (signed_out, ending) {
-            // The person has signed out meanwhile; what came too late is worth nothing to anybody.
-            let cognito = &pool.cognito;
-            let caller = cognito.caller(cognito.timeouts.revoke);
-            calls.push(CalloutPurpose::Revoke, caller.revoke(&cognito.endpoints.revoke, &refresh_token));
-        }
-        Some(event)
-    }
-
-    /// What the other workers are to know of a refresh's end; and what it says of Cognito.
-    fn settled(&mut self, pool: &Pool, ending: &RefreshOutcome, env: &mut HostEnv<'_>) -> RefreshEnd {
-        let mut nowhere = Backoff::default();
-        let backoff = self.backoffs.get_mut(pool.index).unwrap_or(&mut nowhere);
-        match ending {
-            RefreshOutcome::Renewed { cookies, trouble, .. } => {
-                let rest_until = if trouble.is_some() { backoff.fail(env) } else { UnixTime::default() };
-                if trouble.is_none() {
-                    *backoff = Backoff::default();
-                }
-                RefreshEnd::Done(cookies.clone(), rest_until)
-            }
-            RefreshOutcome::Refused(_) => RefreshEnd::Over,
-            RefreshOutcome::Unavailable(_) => RefreshEnd::Paused(backoff.fail(env)),
-        }
-    }
-
-    /// A session was signed out; no refresh that is still under way may bring it back. `false` where
-    /// there is none, or it had ended before.
+    /// The person signs out of all sessions of a request; no refresh that is under way restores them. `false` if there
+    /// are none, or if all had ended before.
     pub fn end(&self, ctx: &RequestContext<'_>, shared: &dyn SharedData) -> bool {
         let ids = ctx.pools.iter().flat_map(|pool| ctx.store(pool).session_ids(&ctx.cookies));
-        // All of them end, so no short cut.
-        ids.filter(|id| self.renewals.end(*id, ctx.now, shared)).count() > 0
+        // `any` would stop at the first.
+        ids.filter(|id| self.refreshes.end(*id, ctx.now, shared)).count() > 0
     }
 
-    /// The cookies that ride on a response: those known when its request came, or those of a refresh that
-    /// has been done since.
+    /// The `Set-Cookie` values of a response: those known when its request came, or those of a refresh that has
+    /// succeeded since.
     pub fn response_cookies(
         &self,
         edits: ResponseEdits,
         now: UnixTime,
         shared: &dyn SharedData,
     ) -> Vec<String> {
-        let found = edits.watch.map(|RefreshId { session, of }| self.renewals.find(session, of, now, shared));
-        match found {
-            Some(RefreshState::Done(cookies)) => cookies,
-            // Signed out while the response was on its way: nothing may set the cookies again.
-            Some(RefreshState::Over) => Vec::new(),
+        match edits.watch.map(|watch| self.refreshes.find(watch, now, shared)) {
+            Some(RefreshState::Done { cookies, .. }) => cookies,
+            // The person may have signed out since: no response may set the cookies again.
+            Some(RefreshState::Ended) => Vec::new(),
             _ => edits.cookies,
         }
     }
 
-    /// Whether something here waits for time to pass, or for another worker.
+    /// Whether a request waits for a refresh, or a refresh for keys.
     pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty() || !self.awaiting_keys.is_empty()
+        !self.parked.is_empty() || self.refreshes.await_keys()
     }
 
-    /// Whether tokens of a pool are here that only lack keys to be verified with.
+    /// Whether new tokens of a pool wait for its keys.
     pub fn await_keys_of(&self, pool: &Pool) -> bool {
-        self.awaiting_keys.iter().any(|refresh| refresh.pool().index == pool.index)
+        self.refreshes.await_keys_of(pool)
     }
 }
 
 impl PresentedSession<'_> {
-    /// Who it is, with the tokens that go upstream. The token cookie is opened for those alone.
-    fn person(self, ctx: &RequestContext<'_>) -> Arc<Person> {
-        let Self { opened: CachedSession { session, person }, cookies } = self;
-        if !ctx.config.headers.forwards_tokens() {
-            return person;
-        }
-        let tokens = ctx.store(&person.pool).session_tokens(cookies, Some(session.id));
-        Arc::new(Person::clone(&person).with_tokens(&tokens.unwrap_or_default(), ctx.config))
+    fn go(self, ctx: &RequestContext<'_>, response: ResponseEdits) -> SessionResolution {
+        SessionResolution::Go(Some(self.person(ctx)), response)
     }
+}
+
+/// A session whose tokens are fresh. Now and then its cookie is set again, to say that the person was seen.
+fn use_fresh(ctx: &RequestContext<'_>, cached: CachedSession, env: &mut HostEnv<'_>) -> SessionResolution {
+    let session = &cached.session;
+    let touched = session
+        .needs_touch(ctx.config, ctx.now)
+        .then(|| ctx.store(&cached.person.pool).touch(session, ctx.now, env.entropy));
+    let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
+    PresentedSession { cached, cookies: &ctx.cookies }.go(ctx, response)
 }

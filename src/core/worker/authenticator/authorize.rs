@@ -15,10 +15,10 @@ use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::cookies_of;
+use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
-use crate::telemetry::metrics::Frequent;
 use crate::worker::authenticator::Authenticator;
-use crate::worker::bearer_tokens::{BearerVerdict, PresentedToken};
+use crate::worker::bearer_tokens::BearerVerdict;
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
 /// The person who sends a request, if it is anybody; or the outcome, where that can't be said.
@@ -85,7 +85,7 @@ impl Authenticator {
             && let Some(rule) = ruling.shadow(person.map(Person::as_seen_by_rules))
         {
             let subject = person.map(|person| person.identity.subject.as_str());
-            self.log_denial("authz.shadow_denied", &rule.label(), ctx, subject);
+            self.log_denial(Counter::AuthzShadowDenied, &rule.label(), ctx, subject);
         }
         let outcome = match verdict {
             Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
@@ -108,7 +108,7 @@ impl Authenticator {
             Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
             _ => person.map(|person| person.identity.subject.clone()),
         };
-        self.log_denial("authz.denied", &rule.label(), ctx, subject.as_deref());
+        self.log_denial(Counter::AuthzDenied, &rule.label(), ctx, subject.as_deref());
         let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
         let response = forbidden(ctx, person).with_cookies(cookies);
         Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label())
@@ -133,20 +133,15 @@ impl Authenticator {
         person: Option<&Person>,
         response: ResponseEdits,
     ) -> Outcome {
-        self.tally.count_frequent(Frequent::AuthzAllowed);
+        self.telemetry.count(Counter::AuthzAllowed);
         let access =
             if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
         Outcome::new(Decision::Forward(forward::edits(ctx, person), response), access)
     }
 
-    fn log_denial(
-        &mut self,
-        name: &'static str,
-        rule: &str,
-        ctx: &RequestContext<'_>,
-        subject: Option<&str>,
-    ) {
-        let event = Event::new(Level::Info, name).with("rule", rule).with("request_id", ctx.reference());
+    fn log_denial(&mut self, counter: Counter, rule: &str, ctx: &RequestContext<'_>, subject: Option<&str>) {
+        let event =
+            Event::counted(Level::Info, counter).with("rule", rule).with("request_id", ctx.reference());
         self.emit(match subject {
             Some(subject) => event.with("subject", subject),
             None => event,
@@ -172,10 +167,9 @@ impl Authenticator {
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
-        let presented = PresentedToken { token, settings };
-        match bearers.authorize(ctx, presented, keys, env) {
+        match bearers.authorize(ctx, token, settings, keys, env) {
             BearerVerdict::Good(person) => {
-                self.tally.count_frequent(Frequent::BearerAccepted);
+                self.telemetry.count(Counter::BearerAccepted);
                 Ok((Some(person), ResponseEdits::default()))
             }
             BearerVerdict::Wait(pool) if allow != Allow::Everyone => {
@@ -197,8 +191,8 @@ impl Authenticator {
     }
 
     fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
-        let need = if allow == Allow::Everyone { RefreshPolicy::AsItIs } else { RefreshPolicy::Known };
-        match self.sessions.resolve(ctx, need, &mut self.calls, env) {
+        let need = if allow == Allow::Everyone { RefreshPolicy::Never } else { RefreshPolicy::Allowed };
+        match self.sessions.resolve(ctx, need, &mut self.calls, &mut self.telemetry, env) {
             SessionResolution::Go(person, response) => Ok((person, response)),
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));

@@ -1,4 +1,4 @@
-//! How Cognito fares, as far as a worker knows: after a failure nobody asks again for a while.
+//! The pause after a failed refresh, so that an outage of Cognito isn't made worse.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use crate::crypto::secret::random_bytes;
 use crate::decision::HostEnv;
 use crate::time::UnixTime;
 
-/// Between attempts while Cognito fails, doubling from here …
+/// The pause after the first failure; it doubles with each failure …
 const PAUSE_FROM: Duration = Duration::from_secs(1);
-/// … up to here.
+/// … up to this.
 const PAUSE_UP_TO: Duration = Duration::from_secs(30);
 
-/// How Cognito fares at refreshing sessions of one pool, as far as this worker knows.
+/// The failures of one pool's refreshes, as far as this worker knows.
 #[derive(Clone, Default)]
 pub struct Backoff {
     failures: u32,
@@ -19,13 +19,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Whether it is too early to ask Cognito again. A time too far ahead is one of a clock set back.
-    pub fn lasts(&self, now: UnixTime) -> bool {
+    /// Whether it is too early for the next refresh. A time too far in the future is of a clock that was set back.
+    pub fn is_active(&self, now: UnixTime) -> bool {
         now < self.until && self.until.since(now) <= PAUSE_UP_TO * 2
     }
 
-    /// Notes a failure. Gives the time before which nobody asks again: longer each time, and not the
-    /// same for all workers and Envoys.
+    /// Records a failure. Returns the time of the next attempt: each pause is longer, by up to a quarter more at random,
+    /// so that workers and Envoys don't try at the same moment.
     pub fn fail(&mut self, env: &mut HostEnv<'_>) -> UnixTime {
         let pause = PAUSE_FROM.saturating_mul(1 << self.failures.min(5)).min(PAUSE_UP_TO);
         let [jitter] = random_bytes::<1>(env.entropy).unwrap_or([0]);

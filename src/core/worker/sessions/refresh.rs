@@ -1,0 +1,179 @@
+//! When a session's tokens are refreshed, and by which worker; and what the result means for other requests.
+//!
+//! A refresh begins when a request needs the session and its tokens are due (see
+//! [`Session::freshness`](crate::session::Session::freshness)), unless another worker has the lease, Cognito has failed
+//! a moment ago, or the request is a prefetch.
+
+use crate::cognito::pool::Pool;
+use crate::decision::{HostEnv, RefreshId};
+use crate::flow::context::RequestContext;
+use crate::flow::new_tokens::VerifyContext;
+use crate::flow::refresh::{Refresh, RefreshOutcome, RefreshStep};
+use crate::http::client::is_prefetch;
+use crate::session::{Freshness, SessionId};
+use crate::shared::refreshes::{RefreshLeases, RefreshResult, RefreshState};
+use crate::shared::store::SharedData;
+use crate::telemetry::metrics::Telemetry;
+use crate::time::UnixTime;
+use crate::worker::callouts::{CalloutPurpose, Callouts};
+use crate::worker::sessions::backoff::Backoff;
+use crate::worker::sessions::presented::PresentedSession;
+
+/// Whether tokens are refreshed for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshPolicy {
+    /// No: the session counts if its tokens have not expired.
+    Never,
+    /// Yes, and if they have expired, the request waits.
+    Allowed,
+}
+
+/// The refreshes of one worker.
+pub struct Refreshes {
+    leases: RefreshLeases,
+    /// By the indexes of the pools.
+    backoffs: Vec<Backoff>,
+    /// Refreshes whose new tokens can't be verified yet.
+    awaiting_keys: Vec<Refresh>,
+}
+
+impl Refreshes {
+    /// None yet, of so many pools. `scope` separates the shared data of different configurations.
+    pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
+        Self {
+            leases: RefreshLeases::new(scope, shared),
+            backoffs: vec![Backoff::default(); pools],
+            awaiting_keys: Vec::new(),
+        }
+    }
+
+    /// What is known of a refresh, at whatever worker.
+    pub fn find(&self, id: RefreshId, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
+        self.leases.find(id.session, id.of, now, shared)
+    }
+
+    /// Records a sign-out. `false` if that was recorded before.
+    pub fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
+        self.leases.end(session, now, shared)
+    }
+
+    /// Decides whether the tokens of a session are refreshed now, and begins that. `known` is what [`Refreshes::find`]
+    /// has found. Returns the state that counts for this request.
+    pub fn refresh_if_due(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        presented: &PresentedSession<'_>,
+        known: RefreshState,
+        policy: RefreshPolicy,
+        calls: &mut Callouts,
+        env: &HostEnv<'_>,
+    ) -> RefreshState {
+        let is_fresh = presented.cached.session.freshness(ctx.config, ctx.now) == Freshness::Fresh;
+        match known {
+            RefreshState::None if is_fresh => RefreshState::Paused,
+            RefreshState::None if policy == RefreshPolicy::Never || is_prefetch(ctx.request) => {
+                RefreshState::Ended
+            }
+            // This request has waited long enough.
+            RefreshState::None | RefreshState::UnderWay if ctx.attempt.impatient => RefreshState::Paused,
+            RefreshState::None => self.begin(ctx, presented, calls, env),
+            known => known,
+        }
+    }
+
+    /// Begins a refresh, unless it is too early or another worker has the lease.
+    fn begin(
+        &self,
+        ctx: &RequestContext<'_>,
+        presented: &PresentedSession<'_>,
+        calls: &mut Callouts,
+        env: &HostEnv<'_>,
+    ) -> RefreshState {
+        let (session, pool) = (&presented.cached.session, &presented.cached.person.pool);
+        if self.backoffs.get(pool.index).is_some_and(|backoff| backoff.is_active(ctx.now)) {
+            return RefreshState::Paused;
+        }
+        let Some((refresh, callout)) = Refresh::begin(ctx, pool, session, presented.cookies) else {
+            return RefreshState::Ended;
+        };
+        match self.leases.lease(session, Refresh::hold(pool), ctx.now, env.shared) {
+            Ok(()) if calls.push(CalloutPurpose::Refresh(Box::new(refresh)), callout) => {
+                RefreshState::UnderWay
+            }
+            // The queue is full, or shared data doesn't work: nothing comes that is worth waiting for.
+            Ok(()) | Err(RefreshState::None) => RefreshState::Paused,
+            Err(known) => known,
+        }
+    }
+
+    /// Time has passed: verifies the new tokens that wait for keys.
+    pub fn handle_tick(
+        &mut self,
+        calls: &mut Callouts,
+        telemetry: &mut Telemetry,
+        verify: &mut VerifyContext<'_, '_>,
+    ) {
+        for refresh in std::mem::take(&mut self.awaiting_keys) {
+            let step = Box::new(refresh).verify(verify);
+            self.advance(step, calls, telemetry, verify.env);
+        }
+    }
+
+    /// Does the next step of a refresh.
+    pub fn advance(
+        &mut self,
+        step: RefreshStep,
+        calls: &mut Callouts,
+        telemetry: &mut Telemetry,
+        env: &mut HostEnv<'_>,
+    ) {
+        let (pool, session, outcome) = match step {
+            RefreshStep::Wait(refresh) => return self.awaiting_keys.push(*refresh),
+            RefreshStep::Call(refresh, callout) => {
+                return calls.push_follow_up(CalloutPurpose::Refresh(refresh), callout);
+            }
+            RefreshStep::Ended(pool, session, outcome) => (pool, session, outcome),
+        };
+        telemetry.emit(outcome.event(&session.identity.subject).of_pool(&pool.name));
+        let result = self.shared_result(&pool, &outcome, env);
+        let signed_out = self.leases.settle(&session, &result, env.now, env.shared);
+        if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (signed_out, outcome) {
+            // The person has signed out meanwhile, so nobody may use the new token.
+            let cognito = &pool.cognito;
+            let caller = cognito.caller(cognito.timeouts.revoke);
+            calls.push(CalloutPurpose::Revoke, caller.revoke(&cognito.endpoints.revoke, &refresh_token));
+        }
+    }
+
+    /// What other workers must know of a refresh that has ended. Updates the pool's backoff.
+    fn shared_result(
+        &mut self,
+        pool: &Pool,
+        outcome: &RefreshOutcome,
+        env: &mut HostEnv<'_>,
+    ) -> RefreshResult {
+        let mut unused = Backoff::default();
+        let backoff = self.backoffs.get_mut(pool.index).unwrap_or(&mut unused);
+        match outcome {
+            RefreshOutcome::Renewed { cookies, trouble: None, .. } => {
+                *backoff = Backoff::default();
+                RefreshResult::Done { cookies: cookies.clone(), retry_at: UnixTime::default() }
+            }
+            RefreshOutcome::Renewed { cookies, trouble: Some(_), .. } => {
+                RefreshResult::Done { cookies: cookies.clone(), retry_at: backoff.fail(env) }
+            }
+            RefreshOutcome::Refused(_) => RefreshResult::Ended,
+            RefreshOutcome::Unavailable(_) => RefreshResult::Paused(backoff.fail(env)),
+        }
+    }
+
+    /// Whether new tokens wait for keys.
+    pub fn await_keys(&self) -> bool {
+        !self.awaiting_keys.is_empty()
+    }
+
+    /// Whether new tokens of this pool wait for its keys.
+    pub fn await_keys_of(&self, pool: &Pool) -> bool {
+        self.awaiting_keys.iter().any(|refresh| refresh.pool().index == pool.index)
+    }
+}
