@@ -1,6 +1,7 @@
 //! The vocabulary of OAuth 2.0 and OpenID Connect. Knows neither Cognito nor Envoy.
 
 pub mod authorization;
+pub mod call;
 pub mod jwks;
 pub mod jwt;
 pub mod rfc7515;

@@ -6,6 +6,7 @@ mod parts;
 mod pending;
 pub mod return_to;
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cognito::identity::Identity;
 use crate::cognito::pool::{CookieSettings, Pool};
 use crate::config::Config;
-use crate::crypto::seal::Binding;
+use crate::crypto::seal::{Binding, SealError};
 use crate::crypto::secret::{Entropy, NoEntropy, Secret};
 use crate::http::Request;
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
@@ -122,22 +123,51 @@ impl From<Tokens> for SessionTokens {
     }
 }
 
-/// Why a session can't be kept.
+/// Why a session can't be kept in cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// The identity would make a cookie of that many bytes, which browsers drop.
     IdentityTooLarge(usize),
-    /// The tokens would need more parts than are taken.
+    /// The tokens, that many characters when sealed, would need too many cookies.
     TokensTooLarge(usize),
-    /// No randomness.
-    NoEntropy,
+    /// Nothing was sealed.
+    Seal(SealError),
+}
+
+impl StoreError {
+    /// A short name for logs and metrics.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::IdentityTooLarge(_) => "identity_too_large",
+            Self::TokensTooLarge(_) => "tokens_too_large",
+            Self::Seal(error) => error.reason(),
+        }
+    }
+}
+
+impl From<SealError> for StoreError {
+    fn from(error: SealError) -> Self {
+        Self::Seal(error)
+    }
 }
 
 impl From<NoEntropy> for StoreError {
-    fn from(_: NoEntropy) -> Self {
-        Self::NoEntropy
+    fn from(error: NoEntropy) -> Self {
+        Self::Seal(error.into())
     }
 }
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IdentityTooLarge(size) => write!(f, "the identity cookie would have {size} bytes"),
+            Self::TokensTooLarge(size) => write!(f, "the sealed tokens have {size} characters"),
+            Self::Seal(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
 
 /// One pool's cookies of one browser at one host: what they are sealed for, and how they are spelt.
 #[derive(Debug)]
@@ -161,11 +191,11 @@ impl<'c> CookieStore<'c> {
         name: &str,
         value: &T,
         entropy: &mut dyn Entropy,
-    ) -> Result<String, NoEntropy> {
-        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| NoEntropy)?, entropy)
+    ) -> Result<String, SealError> {
+        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| SealError::Encoding)?, entropy)
     }
 
-    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, NoEntropy> {
+    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, SealError> {
         self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
     }
 
@@ -208,7 +238,7 @@ impl<'c> CookieStore<'c> {
         (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
-    /// A `Set-Cookie` value that says a person was seen now. `None` where there is no randomness.
+    /// A `Set-Cookie` value that says a person was seen now. `None` if it can't be sealed.
     pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
         let seen = Session { seen_at: now, ..session.clone() };
         self.identity_cookie(&seen, now, entropy).ok()
@@ -219,7 +249,7 @@ impl<'c> CookieStore<'c> {
         session: &Session,
         now: UnixTime,
         entropy: &mut dyn Entropy,
-    ) -> Result<String, NoEntropy> {
+    ) -> Result<String, SealError> {
         let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
         Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))

@@ -1,13 +1,16 @@
 //! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
 //! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
 
+use std::fmt;
+
 use serde_json::json;
 
 use crate::cognito::user_pool::{AttributesFrom, UserPool};
 use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
+use crate::http::{Callout, CalloutResponse, CalloutResult};
 use crate::json::{Json, Members};
 use crate::oidc::AccessToken;
+use crate::oidc::call::CallError;
 use crate::oidc::jwt::Claims;
 
 /// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
@@ -18,16 +21,10 @@ pub struct UserAttributes(Members);
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributesError {
-    /// Nobody answered, or somebody said "later". Carries the status; 0 where there was none.
-    Unavailable(u16),
-    /// No answer in time.
-    TimedOut,
-    /// Envoy has no such cluster.
-    NotDispatched,
+    /// No usable answer.
+    Call(CallError),
     /// Cognito doesn't take the access token: it was revoked, or lacks the scope. Carries the status.
     Refused(u16),
-    /// An answer that makes no sense. Carries the status.
-    InvalidResponse(u16),
     /// They are another person's (OIDC Core, section 5.3.2).
     Subject,
 }
@@ -36,11 +33,11 @@ impl AttributesError {
     /// A short name for logs and metrics.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Unavailable(_) => "attributes_unavailable",
-            Self::TimedOut => "attributes_timeout",
-            Self::NotDispatched => "cluster_missing",
+            Self::Call(CallError::Unavailable(_)) => "attributes_unavailable",
+            Self::Call(CallError::TimedOut) => "attributes_timeout",
+            Self::Call(CallError::NotDispatched) => "cluster_missing",
+            Self::Call(CallError::InvalidResponse(_)) => "attributes_nonsense",
             Self::Refused(_) => "attributes_refused",
-            Self::InvalidResponse(_) => "attributes_nonsense",
             Self::Subject => "attributes_subject",
         }
     }
@@ -50,6 +47,24 @@ impl AttributesError {
         !matches!(self, Self::Refused(_) | Self::Subject)
     }
 }
+
+impl From<CallError> for AttributesError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for AttributesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Refused(status) => write!(f, "the access token was refused: status {status}"),
+            Self::Subject => f.write_str("the attributes are another person's"),
+        }
+    }
+}
+
+impl std::error::Error for AttributesError {}
 
 impl UserAttributes {
     /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
@@ -95,12 +110,7 @@ impl UserAttributes {
         result: &CalloutResult,
         claims: &Claims,
     ) -> Result<Self, AttributesError> {
-        let response = result.as_ref().map_err(|error| match error {
-            CalloutError::TimedOut => AttributesError::TimedOut,
-            CalloutError::NotDispatched => AttributesError::NotDispatched,
-            CalloutError::Broken => AttributesError::Unavailable(0),
-            CalloutError::TooLarge => AttributesError::InvalidResponse(0),
-        })?;
+        let response = result.as_ref().map_err(|error| CallError::from(*error))?;
         let document = Members::read(&response.body);
         if response.status != 200 {
             return Err(refusal(response, document.as_ref()));
@@ -109,11 +119,11 @@ impl UserAttributes {
             AttributesFrom::GetUser => document.as_ref().and_then(user_attributes),
             AttributesFrom::IdToken | AttributesFrom::UserInfo => document,
         };
-        let found = found.ok_or(AttributesError::InvalidResponse(200))?;
+        let found = found.ok_or(CallError::InvalidResponse(200))?;
         match found.text("sub") {
             Some(subject) if subject == claims.subject() => Ok(Self(found)),
             Some(_) => Err(AttributesError::Subject),
-            None => Err(AttributesError::InvalidResponse(200)),
+            None => Err(CallError::InvalidResponse(200).into()),
         }
     }
 }
@@ -124,12 +134,12 @@ fn refusal(response: &CalloutResponse, document: Option<&Members>) -> Attributes
     // The type may come with a namespace in front: `com.amazonaws…#TooManyRequestsException`.
     let later = ["TooManyRequestsException", "InternalErrorException", "LimitExceededException"];
     match response.status {
-        504 => AttributesError::TimedOut,
-        400 if later.iter().any(|name| kind.ends_with(name)) => AttributesError::Unavailable(400),
+        504 => CallError::TimedOut.into(),
+        400 if later.iter().any(|name| kind.ends_with(name)) => CallError::Unavailable(400).into(),
         400 | 401 => AttributesError::Refused(response.status),
         // 403 is a web application firewall's word, not Cognito's.
-        status if matches!(status, 403 | 429) || status >= 500 => AttributesError::Unavailable(status),
-        status => AttributesError::InvalidResponse(status),
+        status if matches!(status, 403 | 429) || status >= 500 => CallError::Unavailable(status).into(),
+        status => CallError::InvalidResponse(status).into(),
     }
 }
 

@@ -249,7 +249,7 @@ impl CodeExchange {
             .of_pool(&self.pool.name);
         match self.open_session(news, verify) {
             Ok(response) => ExchangeStep::Done(self.streams, response, event),
-            Err(error) => self.fail(verify, &SignInFailure::StoreError(error)),
+            Err(error) => self.fail(verify, &SignInFailure::Session(error)),
         }
     }
 

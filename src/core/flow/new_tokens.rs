@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::decision::HostEnv;
 use crate::http::{Callout, CalloutResult};
 use crate::oidc::SessionTokens;
+use crate::oidc::call::CallError;
 use crate::oidc::jwt::{
     Claims, Expected, ExpectedHolder, JwtError, claimed_expiry, good_until, verify_id_token,
 };
@@ -81,11 +82,6 @@ impl NewTokens {
         Self { tokens, came_at: now, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
     }
 
-    /// Whether the call is under way that asks for attributes.
-    pub const fn awaits_attributes(&self) -> bool {
-        matches!(self.stage, Stage::AwaitingAttributes(_))
-    }
-
     /// Verifies the ID token, if the keys are there.
     pub fn verify(
         &mut self,
@@ -149,7 +145,7 @@ impl NewTokens {
         verify: &VerifyContext<'_, '_>,
     ) -> Result<VerifiedTokens, AttributesError> {
         let Stage::AwaitingAttributes(claims) = &self.stage else {
-            return Err(AttributesError::Unavailable(0));
+            return Err(CallError::Unavailable(0).into());
         };
         let attributes = UserAttributes::read(pool.cognito.attributes_from, result, claims)?;
         Ok(self.news(claims, Some(&attributes), pool, verify))

@@ -129,15 +129,7 @@ impl Refresh {
                 self.stage = Stage::Verifying(NewTokens::new(tokens, verify.env.now));
                 return self.verify(verify);
             }
-            Err(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => {
-                RefreshOutcome::Refused("invalid_grant")
-            }
-            // Only `invalid_grant` speaks of the session; all else is somebody's mistake that may be mended.
-            Err(TokenEndpointError::Refused { code, .. }) => RefreshOutcome::Unavailable(code.code()),
-            Err(TokenEndpointError::Unavailable(_)) => RefreshOutcome::Unavailable("token_unavailable"),
-            Err(TokenEndpointError::TimedOut) => RefreshOutcome::Unavailable("token_timeout"),
-            Err(TokenEndpointError::NotDispatched) => RefreshOutcome::Unavailable("cluster_missing"),
-            Err(TokenEndpointError::InvalidResponse(_)) => RefreshOutcome::Unavailable("token_nonsense"),
+            Err(error) => RefreshOutcome::without_tokens(&error),
         };
         self.ended(ending)
     }
@@ -220,14 +212,24 @@ impl Refresh {
                 let cookies = self.leftovers.iter().cloned().chain(kept).collect();
                 RefreshOutcome::Renewed { cookies, refresh_token, trouble }
             }
-            Err(StoreError::IdentityTooLarge(_)) => RefreshOutcome::Refused("identity_too_large"),
-            Err(StoreError::TokensTooLarge(_)) => RefreshOutcome::Refused("tokens_too_large"),
-            Err(StoreError::NoEntropy) => RefreshOutcome::Unavailable("no_entropy"),
+            Err(error @ StoreError::Seal(_)) => RefreshOutcome::Unavailable(error.reason()),
+            Err(error) => RefreshOutcome::Refused(error.reason()),
         }
     }
 }
 
 impl RefreshOutcome {
+    /// What it means that the token endpoint gave no tokens. Only `invalid_grant` is about the session; every other error
+    /// may be gone the next time.
+    fn without_tokens(error: &TokenEndpointError) -> Self {
+        match error {
+            TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. } => {
+                Self::Refused(error.reason())
+            }
+            _ => Self::Unavailable(error.reason()),
+        }
+    }
+
     /// The log line.
     pub fn event(&self, subject: &str) -> Event {
         let event = match self {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cognito::pool::Pool;
-use crate::crypto::secret::{Entropy, NoEntropy, random_bytes};
+use crate::crypto::seal::SealError;
+use crate::crypto::secret::{Entropy, random_bytes};
 use crate::decision::HostEnv;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK, make_room};
@@ -211,8 +212,8 @@ fn begin(
             log.push(event.of_pool(&pool.name));
             response
         }
-        Err(NoEntropy) => {
-            let failure = SignInFailure::NoEntropy;
+        Err(error) => {
+            let failure = SignInFailure::Seal(error);
             let again = Link::without_cookies(destination, MAX_LINK);
             log.push(failure.event(&ctx.reference()));
             failure.page(ctx.config, &ctx.reference(), &again)
@@ -238,7 +239,7 @@ fn redirect_to_cognito(
     destination: &Destination,
     entropy: &mut dyn Entropy,
     log: &mut Vec<Event>,
-) -> Result<Response, NoEntropy> {
+) -> Result<Response, SealError> {
     let cognito = &pool.cognito;
     let (nonce, code_verifier) = (Nonce::random(entropy)?, CodeVerifier::random(entropy)?);
     let id = FlowId::random(entropy)?;

@@ -1,47 +1,29 @@
 //! Verifying tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725;
 //! RFC 9068 as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
+mod error;
+mod signed;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_compact::UntrustedToken;
-use rsa::Pkcs1v15Sign;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
-use crate::oidc::jwks::{Jwk, KeySet};
+use crate::oidc::jwks::KeySet;
+use crate::oidc::jwt::signed::Unverified;
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
+
+pub use crate::oidc::jwt::error::JwtError;
+pub use crate::oidc::jwt::signed::{PortableRs256, VerifyRs256};
 
 /// How far clocks may differ.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Cognito's tokens live a day at most. What was issued earlier, whatever it says of its end, isn't Cognito's.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-
-/// The longest token that is looked at, in bytes. Cognito's largest come to some 21 KB.
-const MAX_TOKEN: usize = 64 * 1024;
-
-/// Something that verifies RS256 (RFC 7518, section 3.3). The host may do it natively.
-pub trait VerifyRs256 {
-    /// Whether `signature` is the signature of `message` under `key`.
-    #[must_use]
-    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool;
-}
-
-/// RS256 in wasm, anywhere, by the RSA that `jwt-compact` is built on too. Its own `Rsa` would bring RS384, RS512
-/// and PSS along, for 15 KB of the filter's 620.
-#[derive(Clone, Copy, Debug)]
-pub struct PortableRs256;
-
-impl VerifyRs256 for PortableRs256 {
-    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
-        key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).is_ok()
-    }
-}
 
 /// What an ID token of a sign-in or a refresh must say to be ours.
 #[derive(Clone, Copy, Debug)]
@@ -143,67 +125,6 @@ pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
     if expiry > now { expiry } else { now.plus(LEEWAY) }
 }
 
-/// Why a token is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtError {
-    /// The key set has no key of that id; a newer one may.
-    UnknownKey,
-    /// Not a JWT, or too long for one.
-    Malformed,
-    /// Another algorithm than RS256.
-    Algorithm,
-    /// No `kid`.
-    KeyIdMissing,
-    /// The signature isn't the key's.
-    Signature,
-    /// `iss` is another.
-    Issuer,
-    /// `aud` is another client, or there are several.
-    Audience,
-    /// Expired, issued longer ago than tokens live, or without `exp`.
-    Expired,
-    /// Issued in the future, not valid yet, or without `iat`: somebody's clock is off.
-    NotYetValid,
-    /// `nonce` is not that of this sign-in.
-    Nonce,
-    /// There is no `nonce`, which Cognito always sends back.
-    NonceMissing,
-    /// Another kind of token.
-    TokenUse,
-    /// There is no `token_use`, which no provider but Cognito sends.
-    TokenUseMissing,
-    /// The access token that came along isn't the one it was issued with.
-    AccessTokenHash,
-    /// No usable `sub`, or another person's.
-    Subject,
-}
-
-impl JwtError {
-    /// A short name for logs and metrics, of an ID token at sign-in or refresh.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownKey => "id_token_unknown_key",
-            Self::Malformed => "id_token_malformed",
-            Self::Algorithm => "id_token_algorithm",
-            Self::KeyIdMissing => "id_token_kid_missing",
-            Self::Signature => "id_token_signature",
-            Self::Issuer => "id_token_issuer",
-            Self::Audience => "id_token_audience",
-            Self::Expired => "id_token_expired",
-            Self::NotYetValid => "id_token_not_yet_valid",
-            Self::Nonce | Self::NonceMissing => "id_token_nonce",
-            Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
-            Self::AccessTokenHash => "id_token_at_hash",
-            Self::Subject => "id_token_subject",
-        }
-    }
-
-    /// The same of a bearer token.
-    pub fn bearer_reason(&self) -> &'static str {
-        self.reason().trim_start_matches("id_token_")
-    }
-}
-
 /// Verifies an ID token as OIDC Core and Cognito say.
 ///
 /// # Errors
@@ -278,7 +199,7 @@ pub struct Claimed {
 impl Claimed {
     /// Reads what a token claims. `None` where it is no JWT, or too long for one.
     pub fn by(token: &str) -> Option<Self> {
-        let claims = claimed(token)?;
+        let claims = Unverified::parse(token).ok()?.claims().ok()?;
         Some(Self {
             issuer: claims.text("iss").unwrap_or_default(),
             client: claims.text("client_id").or_else(|| claims.text("aud")),
@@ -286,16 +207,11 @@ impl Claimed {
     }
 }
 
-/// What a token says, of which nothing is to be believed yet.
-fn claimed(token: &str) -> Option<Members> {
-    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
-    Members::read(&URL_SAFE_NO_PAD.decode(payload).ok()?)
-}
-
 /// When an access token says that it expires, where that can be read: it is opaque to a client (RFC 6749, section
 /// 1.4), and its signature isn't looked at here. So it may make a session's tokens end earlier, and never later.
 pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
-    numeric_date(claimed(token.0.expose())?.get("exp")?)
+    let token = Unverified::parse(token.0.expose()).ok()?;
+    numeric_date(token.claims().ok()?.get("exp")?)
 }
 
 /// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates
@@ -307,7 +223,7 @@ fn verify(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
-    let claims = verified_claims(token, keys, rs256)?;
+    let claims = Unverified::parse(token)?.verify(keys, rs256)?.into_claims();
     let date = |name: &str| claims.get(name).and_then(numeric_date);
     if claims.text("iss").as_deref() != Some(issuer) {
         return Err(JwtError::Issuer);
@@ -327,37 +243,6 @@ fn verify(
     }
     let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(JwtError::Subject)?;
     Ok(Claims { subject, expires_at, claims })
-}
-
-/// What matters of a token's header beside what `jwt-compact` reads.
-#[derive(Deserialize)]
-struct Extensions {
-    /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
-    #[serde(default)]
-    crit: Option<IgnoredAny>,
-}
-
-fn verified_claims(text: &str, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Members, JwtError> {
-    if text.len() > MAX_TOKEN {
-        return Err(JwtError::Malformed);
-    }
-    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwtError::Malformed)?;
-    if token.header().other_fields.crit.is_some() {
-        return Err(JwtError::Malformed);
-    }
-    if token.algorithm() != "RS256" {
-        return Err(JwtError::Algorithm);
-    }
-    let kid = token.header().key_id.as_deref().ok_or(JwtError::KeyIdMissing)?;
-    let key = keys.find(kid).ok_or(JwtError::UnknownKey)?;
-    let (signing_input, _) = text.rsplit_once('.').ok_or(JwtError::Malformed)?;
-    if !rs256.verify(&key, signing_input.as_bytes(), token.signature_bytes()) {
-        return Err(JwtError::Signature);
-    }
-    // jwt-compact's own claims type would read dates into `chrono`; plain JSON keeps them whole.
-    let (_, payload) = signing_input.split_once('.').ok_or(JwtError::Malformed)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwtError::Malformed)?;
-    Members::read(&payload).ok_or(JwtError::Malformed)
 }
 
 /// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
 use crate::http::cookie::Cookies;
 use crate::session::CookieStore;
@@ -116,16 +117,16 @@ impl CookieStore<'_> {
     /// `Set-Cookie` values that keep a sign-in. `None` where its address is too long for that.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If it can't be sealed.
     pub fn keep_flow(
         &self,
         id: &FlowId,
         flow: &PendingSignIn,
         entropy: &mut dyn Entropy,
-    ) -> Result<Option<Vec<String>>, NoEntropy> {
+    ) -> Result<Option<Vec<String>>, SealError> {
         let cookies = &self.pool.cookies;
         let name = cookies.flow_name(id);
-        let mut bytes = postcard::to_allocvec(flow).map_err(|_| NoEntropy)?;
+        let mut bytes = postcard::to_allocvec(flow).map_err(|_| SealError::Encoding)?;
         if flow.is_shortened {
             bytes.push(SHORTENED);
         }
