@@ -1,6 +1,5 @@
 //! "Who am I?": the session as its owner sees it, as a page or as JSON.
 
-use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde_json::{Map, Value, json};
 
 use crate::cognito::identity::{Shown, join_roles};
@@ -66,16 +65,22 @@ fn as_json(person: &Person) -> Value {
 
 /// `2026-11-22 14:30 UTC`.
 fn format_utc(secs: u64) -> String {
-    let time =
-        i64::try_from(secs).ok().and_then(|secs| DateTime::from_timestamp(secs, 0)).unwrap_or_default();
-    format!(
-        "{}-{:02}-{:02} {:02}:{:02} UTC",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute()
-    )
+    let (year, month, day) = civil_from_days(secs / 86_400);
+    let minutes = secs % 86_400 / 60;
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
+/// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Howard Hinnant's `civil_from_days`
+/// ("chrono-Compatible Low-Level Date Algorithms"), in which a year begins in March, so that a leap day is its last.
+const fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next_year, month, day)
 }
 
 #[cfg(test)]
@@ -86,6 +91,29 @@ mod tests {
     fn times_are_told_in_utc() {
         assert_eq!(format_utc(0), "1970-01-01 00:00 UTC");
         assert_eq!(format_utc(951_827_696), "2000-02-29 12:34 UTC");
+        assert_eq!(format_utc(1_709_251_199), "2024-02-29 23:59 UTC");
+        assert_eq!(format_utc(1_709_251_200), "2024-03-01 00:00 UTC");
+        assert_eq!(format_utc(1_798_761_599), "2026-12-31 23:59 UTC");
         assert_eq!(format_utc(4_102_444_799), "2099-12-31 23:59 UTC");
+    }
+    #[test]
+    fn every_day_of_four_centuries_follows_the_one_before() {
+        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let mut expected = (1970, 1, 1);
+        for days in 0..146_097 {
+            assert_eq!(civil_from_days(days), expected);
+            let (year, month, day) = expected;
+            let last = match month {
+                2 => 28 + u64::from(is_leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            expected = match (month, day == last) {
+                (12, true) => (year + 1, 1, 1),
+                (_, true) => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+        }
+        assert_eq!(expected, (2370, 1, 1));
     }
 }
