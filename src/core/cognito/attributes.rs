@@ -1,20 +1,17 @@
-//! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
+//! Attributes that an ID token lacks, requested with the access token: from `userInfo` (OIDC Core, section
 //! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
 
 use std::fmt;
 
-use serde_json::json;
-
 use crate::cognito::user_pool::{AttributesFrom, UserPool};
 use crate::crypto::secret::Secret;
 use crate::http::{Callout, CalloutResponse, CalloutResult};
-use crate::json::{Json, Members};
+use crate::json::{self, Json, Members};
 use crate::oidc::AccessToken;
 use crate::oidc::call::CallError;
 use crate::oidc::jwt::Claims;
 
-/// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
-/// takes the place of one.
+/// What Cognito answered about the person of an ID token. It adds to the token's claims and never replaces one.
 #[derive(Clone, Debug, Default)]
 pub struct UserAttributes(Members);
 
@@ -42,7 +39,7 @@ impl AttributesError {
         }
     }
 
-    /// Whether asking again later may help.
+    /// Whether a later call may succeed.
     pub const fn may_pass(self) -> bool {
         !matches!(self, Self::Refused(_) | Self::Subject)
     }
@@ -67,13 +64,13 @@ impl fmt::Display for AttributesError {
 impl std::error::Error for AttributesError {}
 
 impl UserAttributes {
-    /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
-    /// tokens alone.
+    /// An attribute by the name of its claim. Groups and everything else that begins with `cognito:` are only read from
+    /// tokens.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.0.get(name).filter(|_| !name.starts_with("cognito:"))
     }
 
-    /// The call that asks for them; `None` where the ID token has to do.
+    /// The call that requests them; `None` if only the ID token is used.
     pub fn ask(pool: &UserPool, token: &AccessToken) -> Option<Callout> {
         let text = |value: &str| Secret::new(value.to_owned());
         let mut headers = vec![("accept-encoding", text("identity"))];
@@ -87,7 +84,7 @@ impl UserAttributes {
             AttributesFrom::GetUser => {
                 headers.push(("content-type", text("application/x-amz-json-1.1")));
                 headers.push(("x-amz-target", text("AWSCognitoIdentityProviderService.GetUser")));
-                let body = json!({"AccessToken": token.0.expose()}).to_string();
+                let body = json::object_of("AccessToken", token.0.expose());
                 (&pool.clusters.idp, "POST", &pool.endpoints.api, body.into_bytes())
             }
         };
@@ -104,7 +101,7 @@ impl UserAttributes {
     /// Reads the answer, which must be about the person whom `claims` are about.
     ///
     /// # Errors
-    /// Where it tells nothing of them.
+    /// If it has no attributes of that person.
     pub fn read(
         from: AttributesFrom,
         result: &CalloutResult,
@@ -131,13 +128,13 @@ impl UserAttributes {
 /// What another status than 200 means. Cognito throttles with 429, and its API with a 400 that says so.
 fn refusal(response: &CalloutResponse, document: Option<&Members>) -> AttributesError {
     let kind = document.and_then(|document| document.text("__type")).unwrap_or_default();
-    // The type may come with a namespace in front: `com.amazonaws…#TooManyRequestsException`.
+    // The type may have a namespace in front: `com.amazonaws…#TooManyRequestsException`.
     let later = ["TooManyRequestsException", "InternalErrorException", "LimitExceededException"];
     match response.status {
         504 => CallError::TimedOut.into(),
         400 if later.iter().any(|name| kind.ends_with(name)) => CallError::Unavailable(400).into(),
         400 | 401 => AttributesError::Refused(response.status),
-        // 403 is a web application firewall's word, not Cognito's.
+        // 403 comes from a web application firewall, not from Cognito.
         status if matches!(status, 403 | 429) || status >= 500 => CallError::Unavailable(status).into(),
         status => CallError::InvalidResponse(status).into(),
     }

@@ -23,24 +23,24 @@ use crate::session::{CookieStore, FlowId, PendingSignIn, Session, StoreError};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
-/// What a callback needs of the request that brought it, once that is gone from view.
+/// What a callback needs of its request after that is no longer at hand.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     host: String,
     reference: String,
     /// Names of token cookies of an earlier session of this pool.
     token_parts: Vec<String>,
-    /// `Set-Cookie` values that end sessions of other pools, and what is of the other kind.
+    /// `Set-Cookie` values that end sessions of other pools, and delete cookies of the other kind.
     without_others: Vec<String>,
-    /// `Set-Cookie` values that end the sign-in itself.
+    /// `Set-Cookie` values that delete the pending sign-in.
     without_flow: Vec<String>,
 }
 
-/// A callback, as far as it can be judged at once.
+/// The first step of a callback.
 pub enum CallbackStart {
     /// It ends here.
     Done(Response, Option<Event>),
-    /// Its code is to be redeemed by this call.
+    /// This call redeems its code.
     Redeem(Box<CodeExchange>, Callout),
 }
 
@@ -51,7 +51,7 @@ pub struct CodeExchange {
     flow: PendingSignIn,
     visitor: Visitor,
     stage: Stage,
-    /// Requests that wait for it: the first, and reloads of it.
+    /// The requests that wait for it: the first, and reloads of it.
     pub streams: Vec<StreamId>,
 }
 
@@ -60,17 +60,17 @@ enum Stage {
     Verifying(NewTokens),
 }
 
-/// Where an exchange has got to.
+/// The next step of an exchange.
 pub enum ExchangeStep {
-    /// It goes on waiting for keys.
+    /// It waits for keys.
     Wait(Box<CodeExchange>),
-    /// It goes on with this call.
+    /// It continues with this call.
     Call(Box<CodeExchange>, Callout),
-    /// All who wait get this.
+    /// It has ended: all requests that wait get this response.
     Done(Vec<StreamId>, Response, Event),
 }
 
-/// Judges a callback. No call is made before the state has opened a flow of this very browser.
+/// Checks a callback. No call is made before its state has opened a pending sign-in of the same browser.
 pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackStart {
     let refuse = |failure: SignInFailure| {
         let (response, event) = refusal(ctx, &failure);
@@ -85,7 +85,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
         return refuse(other_issuer());
     }
     let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
-        // A reload, or the back button: whoever is signed in needn't be told off.
+        // A reload, or the back button: no error for people who are signed in.
         return match ctx.session() {
             Some(_) => CallbackStart::Done(Response::redirect("/".to_owned()), None),
             None => refuse(SignInFailure::FlowUnknown),
@@ -119,7 +119,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     }
 }
 
-/// A callback whose code was redeemed before: on to the app for whoever has a session from it.
+/// A callback whose code was redeemed before: people who are signed in go on to the app.
 pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     match ctx.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),
@@ -127,11 +127,11 @@ pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     }
 }
 
-/// The page for a callback that ends before its flow is known.
+/// The page for a callback that fails before its pending sign-in is known.
 pub fn refusal(ctx: &RequestContext<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
     let reference = ctx.reference();
     let response = failure.page(ctx.config, &reference, &Link::to(&ReturnTo::start_page().into()));
-    // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
+    // Cognito sends some errors without the state. The operator needs to see those too.
     let query = parse_query(ctx.request.query());
     let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
         "error" => Some(("error", value)),
@@ -143,7 +143,7 @@ pub fn refusal(ctx: &RequestContext<'_>, failure: &SignInFailure) -> (Response, 
     (response, Some(event))
 }
 
-/// The flow of a state, and the pool that it was begun at.
+/// The pending sign-in of a state, and its pool.
 fn find_flow<'a>(
     ctx: &RequestContext<'a>,
     state: &Secret<String>,
@@ -171,7 +171,7 @@ fn visitor(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Visitor {
     }
 }
 
-/// The link that begins a sign-in anew that has failed. A long address is kept once more, without what belonged to this one.
+/// The link that begins a failed sign-in again. A long address is kept in new cookies.
 fn again(
     config: &Config,
     pool: &Pool,
@@ -182,7 +182,7 @@ fn again(
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
     let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
-    // It was kept before, so there is nothing to tell.
+    // It was kept before, so nothing is logged.
     keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
@@ -207,7 +207,7 @@ impl CodeExchange {
         &self.id
     }
 
-    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    /// Handles the answer of its call: the token endpoint's, or that with attributes.
     pub fn handle_answer(
         mut self: Box<Self>,
         result: &CalloutResult,
@@ -222,32 +222,32 @@ impl CodeExchange {
                 Err(error) => self.fail(verify, &SignInFailure::Token(error)),
             },
             Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, verify) {
-                Ok(news) => self.finish(news, verify),
+                Ok(verified) => self.finish(verified, verify),
                 Err(error) => self.fail(verify, &SignInFailure::Attributes(error)),
             },
         }
     }
 
-    /// Verifies the ID token, if the keys are there; else waits for them.
+    /// Verifies the ID token, if the keys are known; else waits for them.
     pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let Stage::Verifying(new) = &mut self.stage else { return ExchangeStep::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
         let failure = match new.verify(ExpectedHolder::Nonce(&nonce), &self.pool, verify) {
             Verdict::Wait => return ExchangeStep::Wait(self),
             Verdict::Ask(callout) => return ExchangeStep::Call(self, callout),
-            Verdict::Good(news) => return self.finish(*news, verify),
+            Verdict::Good(verified) => return self.finish(*verified, verify),
             Verdict::KeysMissing => SignInFailure::KeysMissing,
             Verdict::Bad(error) => SignInFailure::IdToken(error),
         };
         self.fail(verify, &failure)
     }
 
-    fn finish(self, news: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
+    fn finish(self, verified: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let event = Event::new(Level::Info, "sign_in.completed")
             .with("request_id", self.visitor.reference.as_str())
-            .with("subject", news.identity.subject.as_str())
+            .with("subject", verified.identity.subject.as_str())
             .of_pool(&self.pool.name);
-        match self.open_session(news, verify) {
+        match self.open_session(verified, verify) {
             Ok(response) => ExchangeStep::Done(self.streams, response, event),
             Err(error) => self.fail(verify, &SignInFailure::Session(error)),
         }
@@ -255,7 +255,7 @@ impl CodeExchange {
 
     fn open_session(
         &self,
-        news: VerifiedTokens,
+        verified: VerifiedTokens,
         verify: &mut VerifyContext<'_, '_>,
     ) -> Result<Response, StoreError> {
         let VerifyContext { config, env, .. } = verify;
@@ -265,11 +265,11 @@ impl CodeExchange {
             signed_in_at: env.now,
             renewed_at: env.now,
             seen_at: env.now,
-            expires_at: news.expires_at,
-            identity: news.identity,
+            expires_at: verified.expires_at,
+            identity: verified.identity,
         };
         let present = &self.visitor.token_parts;
-        let cookies = store.keep(&session, &news.tokens, present, env.now, env.entropy)?;
+        let cookies = store.keep(&session, &verified.tokens, present, env.now, env.entropy)?;
         Ok(self
             .leave(verify)
             .with_cookies(self.visitor.without_others.iter().cloned())
@@ -277,8 +277,8 @@ impl CodeExchange {
             .with_cookies(self.visitor.without_flow.iter().cloned()))
     }
 
-    /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
-    /// cookies along its chain, so with those a page of this site has to take the last step.
+    /// The redirect to where the person wanted to go. Browsers don't send `SameSite=Strict` cookies along a chain of
+    /// redirects from Cognito's site, so with those a page of this site takes the last step.
     fn leave(&self, verify: &mut VerifyContext<'_, '_>) -> Response {
         let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);
@@ -290,7 +290,7 @@ impl CodeExchange {
         if destination.is_short() {
             return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
         }
-        // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
+        // Too long for a page: the link leads to the sign-in path, which redirects people who are signed in.
         let link = self.again(verify);
         let target = link.below(&config.paths.sign_in);
         page.action(messages::CONTINUE, &target)
@@ -304,7 +304,7 @@ impl CodeExchange {
         again(config, &self.pool, &self.visitor, &self.flow, env.now, env.entropy)
     }
 
-    /// Ends the exchange on a page.
+    /// Ends the exchange with an error page.
     fn fail(self, verify: &mut VerifyContext<'_, '_>, failure: &SignInFailure) -> ExchangeStep {
         let again = self.again(verify);
         let (response, event) = failed(verify.config, failure, &self.visitor, &again);

@@ -1,5 +1,5 @@
-//! Sign-ins that fail: what the person reads, what the operator finds in the log, and which status it is.
-//! Every failure of a callback comes through here, and each ends on a page: never in a redirect.
+//! Sign-ins that fail: the page, the log line and the status. Every failure of a callback ends on a page, never in a
+//! redirect.
 
 use crate::cognito::attributes::AttributesError;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::telemetry::event::{Event, Level};
 pub enum SignInFailure {
     /// The callback's query is no authorization response.
     BadCallback(NoAuthorizationResponse),
-    /// No flow cookie opens for the state: begun in another browser, over ten minutes ago, or never.
+    /// No flow cookie opens for the state: the sign-in began in another browser, over ten minutes ago, or never.
     FlowUnknown,
     /// The code of this sign-in was redeemed before.
     AlreadyFinished,
@@ -28,16 +28,16 @@ pub enum SignInFailure {
     Provider {
         /// `error`, whatever it says.
         code: String,
-        /// `error_description`, likewise.
+        /// `error_description`, whatever it says.
         description: String,
     },
-    /// The token endpoint gave no tokens.
+    /// The token endpoint returned no tokens.
     Token(TokenEndpointError),
-    /// The ID token isn't good.
+    /// The ID token was refused.
     IdToken(JwtError),
-    /// The attributes that the ID token lacks can't be had.
+    /// The attributes that the ID token lacks are missing.
     Attributes(AttributesError),
-    /// There is no key set to verify it with, and none came in time.
+    /// There is no key set to verify the ID token with, and none came in time.
     KeysMissing,
     /// The session can't be kept in cookies.
     Session(StoreError),
@@ -48,8 +48,7 @@ pub enum SignInFailure {
 }
 
 impl SignInFailure {
-    /// The page: in plain words, with a reference and a way to try again.
-    /// The cookies of the link go with it.
+    /// The page, with a reference and a way to try again. It sets the cookies of the link.
     pub fn page(&self, config: &Config, reference: &str, again: &Link) -> Response {
         let (status, words) = self.words();
         let page = Page::saying(&config.pages, status, words);
@@ -89,10 +88,10 @@ impl SignInFailure {
         }
     }
 
-    /// A name out of a closed set, for the log and for metrics.
+    /// A short name for logs and metrics, from a closed set.
     pub fn reason(&self) -> &'static str {
         match self {
-            // Cognito says the same of them by way of the browser as at the token endpoint.
+            // Cognito reports these in the callback with the same meaning as at the token endpoint.
             Self::Provider { code, .. } if code == "invalid_scope" => "invalid_scope",
             Self::Provider { code, .. } if code == "unauthorized_client" => "unauthorized_client",
             Self::BadCallback(NoAuthorizationResponse::StateMissing) => "state_missing",
@@ -112,7 +111,7 @@ impl SignInFailure {
         }
     }
 
-    /// The log line, with what the operator can do about it.
+    /// The log line, with a hint for the operator.
     pub fn event(&self, reference: &str) -> Event {
         let mut event = Event::new(self.level(), "sign_in.failed")
             .with("reason", self.reason())
@@ -165,7 +164,7 @@ impl SignInFailure {
         }
     }
 
-    /// What the operator should look at.
+    /// What the operator should check.
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Provider { code, .. } => match code.as_str() {

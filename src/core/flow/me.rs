@@ -1,18 +1,17 @@
 //! "Who am I?": the session as its owner sees it, as a page or as JSON.
 
-use serde_json::{Map, Value, json};
-
 use crate::cognito::identity::{Shown, join_roles};
 use crate::flow::context::{Person, RequestContext};
 use crate::http::Response;
 use crate::http::client::wants_json;
+use crate::json;
 use crate::pages::messages;
 use crate::pages::page::Page;
 
 /// Answers the path for somebody who is signed in.
 pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
     if !ctx.client().shows_pages() || wants_json(ctx.request) {
-        return Response::json(200, &as_json(person));
+        return Response::json(200, as_json(person));
     }
     let identity = &person.identity;
     let mut facts: Vec<(&str, Vec<String>)> = Vec::new();
@@ -41,26 +40,30 @@ pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
         .into_response()
 }
 
-fn as_json(person: &Person) -> Value {
+fn as_json(person: &Person) -> String {
     let identity = &person.identity;
-    let mut claims = Map::new();
+    let text_or_null = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json::text);
+    let mut claims: Vec<(&str, String)> = Vec::new();
     for (claim, value) in &identity.claims {
         // As the header has it, before that is encoded.
         let shown = match Shown::of(claim, value) {
             Shown::Text(text) => text.into_owned(),
             Shown::List(items) => join_roles(&items, ','),
         };
-        claims.insert(claim.clone(), Value::from(shown));
+        let at = claims.partition_point(|(before, _)| *before < claim.as_str());
+        if claims.get(at).is_none_or(|(known, _)| known != claim) {
+            claims.insert(at, (claim, json::text(&shown)));
+        }
     }
-    json!({
-        "sub": identity.subject,
-        "username": identity.username,
-        "email": identity.email,
-        "name": identity.name,
-        "roles": identity.roles,
-        "claims": claims,
-        "expires_at": person.until.secs(),
-    })
+    json::object(&[
+        ("claims", json::object(&claims)),
+        ("email", text_or_null(&identity.email)),
+        ("expires_at", person.until.secs().to_string()),
+        ("name", text_or_null(&identity.name)),
+        ("roles", json::list(&identity.roles)),
+        ("sub", json::text(&identity.subject)),
+        ("username", text_or_null(&identity.username)),
+    ])
 }
 
 /// `2026-11-22 14:30 UTC`.
@@ -98,7 +101,8 @@ mod tests {
     }
     #[test]
     fn every_day_of_four_centuries_follows_the_one_before() {
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap =
+            |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let mut expected = (1970, 1, 1);
         for days in 0..146_097 {
             assert_eq!(civil_from_days(days), expected);

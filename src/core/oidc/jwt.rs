@@ -22,7 +22,7 @@ pub use crate::oidc::jwt::signed::{PortableRs256, VerifyRs256};
 /// How far clocks may differ.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Cognito's tokens live a day at most. What was issued earlier, whatever it says of its end, isn't Cognito's.
+/// Cognito's tokens are valid for at most a day. A token that was issued earlier is refused, whatever its `exp` says.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What an ID token of a sign-in or a refresh must say to be ours.
@@ -34,16 +34,16 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     /// What ties it to the sign-in, or to the session.
     pub whose: ExpectedHolder<'a>,
-    /// The access token that came along, for `at_hash`.
+    /// The access token of the same answer, for `at_hash`.
     pub access_token: &'a AccessToken,
 }
 
-/// Whose an ID token must be.
+/// Who an ID token must be about.
 #[derive(Clone, Copy, Debug)]
 pub enum ExpectedHolder<'a> {
-    /// Of the sign-in that had this nonce.
+    /// Whoever signed in with this nonce.
     Nonce(&'a Nonce),
-    /// Of the person that had this `sub` before (OIDC Core, section 12.2). A refreshed token needs no nonce.
+    /// The person with this `sub` (OIDC Core, section 12.2). A refreshed token needs no nonce.
     Subject(&'a str),
 }
 
@@ -52,9 +52,9 @@ pub enum ExpectedHolder<'a> {
 pub struct Accepted<'a> {
     /// `iss`, byte for byte.
     pub issuer: &'a str,
-    /// The app clients whose tokens are taken: `client_id` of an access token, `aud` of an ID token.
+    /// The app clients whose tokens are accepted: `client_id` of an access token, `aud` of an ID token.
     pub client_ids: &'a [String],
-    /// The kinds of token that are taken.
+    /// The kinds of token that are accepted.
     pub uses: &'a [TokenUse],
 }
 
@@ -77,7 +77,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// `sub`: who this is, for ever and within this user pool.
+    /// `sub`: identifies the person in this user pool, and never changes.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -93,15 +93,15 @@ impl Claims {
     }
 
     fn token_use(&self) -> Result<TokenUse, JwtError> {
-        match self.said("token_use", JwtError::TokenUseMissing)?.as_deref() {
+        match self.required("token_use", JwtError::TokenUseMissing)?.as_deref() {
             Some("access") => Ok(TokenUse::Access),
             Some("id") => Ok(TokenUse::Id),
             _ => Err(JwtError::TokenUse),
         }
     }
 
-    /// A claim that must say something, as a text. `None` where it is of another type.
-    fn said(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
+    /// A claim that must be there and not be empty, as a text. `None` if it is of another type.
+    fn required(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
         if self.get(name).is_none_or(Json::is_empty) {
             return Err(missing);
         }
@@ -119,8 +119,8 @@ impl Claims {
     }
 }
 
-/// How long a token that has just come is good. One that our clock calls just expired is good for the leeway at least:
-/// to end a session on the spot because of clocks that differ would send the browser round in circles.
+/// How long a new token is good. One that has just expired by our clock is still good for the leeway: if clocks that
+/// differ ended the session at once, the browser would be redirected in a loop.
 pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
     if expiry > now { expiry } else { now.plus(LEEWAY) }
 }
@@ -145,7 +145,7 @@ pub fn verify_id_token(
     }
     match expected.whose {
         ExpectedHolder::Nonce(expected) => {
-            let nonce = claims.said("nonce", JwtError::NonceMissing)?.unwrap_or_default();
+            let nonce = claims.required("nonce", JwtError::NonceMissing)?.unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(JwtError::Nonce);
             }
@@ -160,7 +160,7 @@ pub fn verify_id_token(
 }
 
 /// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and
-/// have no `aud`, its ID tokens the other way round; each kind is judged by its own.
+/// have no `aud`; its ID tokens have `aud` and no `client_id`.
 ///
 /// # Errors
 /// With the first check that fails.
@@ -187,17 +187,17 @@ pub fn verify_bearer_token(
     }
 }
 
-/// What a token says of itself before anything of it is believed. It tells whose keys to try, no more.
+/// What a token claims, not verified. It only selects the keys to verify it with.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// `iss`; empty where it has none.
+    /// `iss`; empty if it has none.
     pub issuer: String,
     /// `client_id`, else `aud`.
     pub client: Option<String>,
 }
 
 impl Claimed {
-    /// Reads what a token claims. `None` where it is no JWT, or too long for one.
+    /// Reads what a token claims. `None` if it is no JWT, or too long for one.
     pub fn by(token: &str) -> Option<Self> {
         let claims = Unverified::parse(token).ok()?.claims().ok()?;
         Some(Self {
@@ -207,15 +207,15 @@ impl Claimed {
     }
 }
 
-/// When an access token says that it expires, where that can be read: it is opaque to a client (RFC 6749, section
-/// 1.4), and its signature isn't looked at here. So it may make a session's tokens end earlier, and never later.
+/// `exp` of an access token, if it can be read: the token is opaque to a client (RFC 6749, section 1.4), and its
+/// signature isn't verified here. So it may only make a session's tokens end earlier, never later.
 pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
     let token = Unverified::parse(token.0.expose()).ok()?;
     numeric_date(token.claims().ok()?.get("exp")?)
 }
 
-/// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates
-/// and subject. No claim is read before the signature holds.
+/// The checks that all tokens of an issuer have in common: signature, issuer, dates and subject. No claim is read before
+/// the signature holds.
 fn verify(
     token: &str,
     keys: &KeySet,
@@ -245,8 +245,8 @@ fn verify(
     Ok(Claims { subject, expires_at, claims })
 }
 
-/// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a
-/// token for somebody else as well.
+/// Cognito's ID tokens have one audience, a string. A list of one means the same; a token with more audiences is meant
+/// for others too, and is refused.
 fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
     let aud = aud?;
     match aud.items().as_deref() {
@@ -259,13 +259,12 @@ fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.
 fn numeric_date(value: Json<'_>) -> Option<UnixTime> {
     let seconds = value.number().filter(|seconds| *seconds >= 0.0)?;
-    // `as` saturates, and a fraction of a second is of no use to anybody here.
+    // `as` saturates, and fractions of a second are not needed.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(UnixTime::from_secs(seconds as u64))
 }
 
-/// OIDC Core, section 2: at most 255 ASCII characters. Control characters would never pass through
-/// a header.
+/// OIDC Core, section 2: at most 255 ASCII characters. Control characters can't be in a header.
 fn is_subject(subject: &str) -> bool {
     (1..=255).contains(&subject.len()) && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }

@@ -12,7 +12,7 @@ use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Who calls, and where to: what all calls to Cognito's OAuth endpoints share.
+/// The caller: what all calls to Cognito's OAuth endpoints have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenClient<'a> {
     /// The app client.
@@ -35,7 +35,7 @@ impl TokenClient<'_> {
         let mut headers: Vec<(&str, Secret<String>)> = [
             ("content-type", "application/x-www-form-urlencoded"),
             ("accept", "application/json"),
-            // An answer that is compressed can't be read here.
+            // Compressed answers can't be read here.
             ("accept-encoding", "identity"),
         ]
         .map(|(name, value)| (name, Secret::new(value.to_owned())))
@@ -91,8 +91,8 @@ pub struct TokenResponse {
     pub id_token: IdToken,
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token. Cognito sends one with every code; for a refresh token only where rotation is
-    /// on, else the old one goes on.
+    /// The refresh token. Cognito sends one for every code, and for a refresh token only if rotation is on; else the old
+    /// one stays valid.
     pub refresh_token: Option<RefreshToken>,
     /// How long the access token lasts (RFC 6749, section 5.1).
     pub expires_in: Option<Duration>,
@@ -101,11 +101,11 @@ pub struct TokenResponse {
 /// Why the token endpoint gave no tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenEndpointError {
-    /// An error response of RFC 6749, section 5.2: the request was understood and turned down.
+    /// An error response of RFC 6749, section 5.2: the request was understood and refused.
     Refused {
         /// `error`.
         code: OAuthError,
-        /// `error_description`, where there is one.
+        /// `error_description`; may be empty.
         description: String,
     },
     /// No usable answer. A 400 that isn't an OAuth error counts as unavailable: that is how Cognito throttles.
@@ -149,7 +149,7 @@ pub enum OAuthError {
     InvalidRequest,
     /// Unknown client or wrong secret.
     InvalidClient,
-    /// The code or refresh token is spent, expired, revoked or somebody else's.
+    /// The code or refresh token was used before, expired, was revoked or is another client's.
     InvalidGrant,
     /// The client may not use this grant; at Cognito also: another `redirect_uri` than at the start.
     UnauthorizedClient,
@@ -188,7 +188,7 @@ impl OAuthError {
 /// Reads the answer of the token endpoint.
 ///
 /// # Errors
-/// Where it holds no tokens.
+/// If it holds no tokens.
 pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenEndpointError> {
     let response = result.as_ref().map_err(|error| CallError::from(*error))?;
     let status = response.status;
@@ -222,17 +222,17 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
     }
 }
 
-/// RFC 6749, appendix A.12. It goes into headers as it is.
+/// RFC 6749, appendix A.12. It is put into headers unchanged.
 fn is_access_token(token: &str) -> bool {
     token.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-/// `expires_in`, which some write as a text. What is no time to come is as good as nothing.
+/// `expires_in`, which some servers write as a text. Anything below one second counts as absent.
 fn lifetime(expires_in: Json<'_>) -> Option<Duration> {
     let text = expires_in.text();
     let expires_in = text.as_deref().map_or(expires_in, |text| Json::unread(text.trim()));
     let seconds = expires_in.number().filter(|seconds| *seconds >= 1.0)?;
-    // `as` saturates, which is as good as for ever, and other times come earlier.
+    // `as` saturates. Such a token never expires, but other limits end the session earlier.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(Duration::from_secs(seconds as u64))
 }

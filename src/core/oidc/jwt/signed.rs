@@ -23,7 +23,7 @@ pub trait VerifyRs256 {
 }
 
 /// RS256 in wasm, anywhere, by the crate that `jwt-compact` uses for RSA. `jwt-compact`'s own `Rsa` would add RS384,
-/// RS512 and PSS, which is 15 KB of the filter's 620.
+/// RS512 and PSS, which is 15 KB of the filter's 590.
 #[derive(Clone, Copy, Debug)]
 pub struct PortableRs256;
 
@@ -48,8 +48,8 @@ pub struct Unverified<'t> {
     payload: &'t str,
 }
 
-/// The claims of a token whose signature holds; whom they are meant for is not checked yet. Made by
-/// [`Unverified::verify`] alone.
+/// The claims of a token whose signature holds. Issuer, audience and dates are not checked yet. Only
+/// [`Unverified::verify`] makes it.
 pub struct Signed(Members);
 
 impl<'t> Unverified<'t> {
@@ -67,7 +67,7 @@ impl<'t> Unverified<'t> {
         Ok(Self { token, signing_input, payload })
     }
 
-    /// The claims, which are to be believed in nothing.
+    /// The claims, not verified.
     ///
     /// `jwt-compact` 0.8 has no access to the bytes. It reads them only into its `Claims`, which fail as a whole for one
     /// date that is `null`, one number beyond `f64` or one list that is too deep, and so do its `Validator` and `Token`.
