@@ -1,12 +1,12 @@
-//! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
+//! Sessions and pending sign-ins, as the browser keeps them: sealed cookies.
 
+mod error;
 mod kinds;
 mod names;
 mod parts;
 mod pending;
 pub mod return_to;
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -16,13 +16,14 @@ use crate::cognito::identity::Identity;
 use crate::cognito::pool::{CookieSettings, Pool};
 use crate::config::Config;
 use crate::crypto::seal::{Binding, SealError};
-use crate::crypto::secret::{Entropy, NoEntropy, Secret};
+use crate::crypto::secret::{Entropy, Secret};
 use crate::http::Request;
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::time::UnixTime;
 
+pub use error::StoreError;
 pub use pending::{FlowId, PendingSignIn};
 
 /// How many cookies of the same name are tried. Browsers send one; thousands must not cost more.
@@ -86,7 +87,7 @@ impl Session {
         if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
     }
 
-    /// The order of sessions of one browser: the latest counts, by each of these in turn.
+    /// Orders sessions of one browser: the latest counts, by each of these in turn.
     pub const fn lateness(&self) -> (UnixTime, UnixTime, UnixTime) {
         (self.signed_in_at, self.renewed_at, self.seen_at)
     }
@@ -122,52 +123,6 @@ impl From<Tokens> for SessionTokens {
         }
     }
 }
-
-/// Why a session can't be kept in cookies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreError {
-    /// The identity would make a cookie of that many bytes, which browsers drop.
-    IdentityTooLarge(usize),
-    /// The tokens, that many characters when sealed, would need too many cookies.
-    TokensTooLarge(usize),
-    /// Nothing was sealed.
-    Seal(SealError),
-}
-
-impl StoreError {
-    /// A short name for logs and metrics.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::IdentityTooLarge(_) => "identity_too_large",
-            Self::TokensTooLarge(_) => "tokens_too_large",
-            Self::Seal(error) => error.reason(),
-        }
-    }
-}
-
-impl From<SealError> for StoreError {
-    fn from(error: SealError) -> Self {
-        Self::Seal(error)
-    }
-}
-
-impl From<NoEntropy> for StoreError {
-    fn from(error: NoEntropy) -> Self {
-        Self::Seal(error.into())
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IdentityTooLarge(size) => write!(f, "the identity cookie would have {size} bytes"),
-            Self::TokensTooLarge(size) => write!(f, "the sealed tokens have {size} characters"),
-            Self::Seal(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
 
 /// Reads and writes one pool's cookies at one host.
 #[derive(Debug)]
@@ -291,8 +246,7 @@ impl<'c> CookieStore<'c> {
         ids
     }
 
-    /// `Set-Cookie` values that keep a session, and that delete what is left of an earlier one, whose token cookies are
-    /// `present`.
+    /// `Set-Cookie` values that keep a session, and that delete cookies of an earlier one, named in `present`.
     ///
     /// # Errors
     /// If browsers would drop the cookies, or nothing can be sealed.

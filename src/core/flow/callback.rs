@@ -1,11 +1,14 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
+mod visitor;
+
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::{Entropy, Secret, random_bytes};
 use crate::decision::StreamId;
+use crate::flow::callback::visitor::Visitor;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
@@ -22,19 +25,6 @@ use crate::session::return_to::ReturnTo;
 use crate::session::{CookieStore, FlowId, PendingSignIn, Session, StoreError};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
-
-/// What a callback needs of its request after that is no longer at hand.
-#[derive(Clone, Debug)]
-pub struct Visitor {
-    host: String,
-    reference: String,
-    /// Names of token cookies of an earlier session of this pool.
-    token_parts: Vec<String>,
-    /// `Set-Cookie` values that end sessions of other pools, and delete cookies of the other kind.
-    without_others: Vec<String>,
-    /// `Set-Cookie` values that delete the pending sign-in.
-    without_flow: Vec<String>,
-}
 
 /// The first step of a callback.
 pub enum CallbackStart {
@@ -97,7 +87,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     match response.outcome {
         AuthorizationOutcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
-            let visitor = visitor(ctx, pool, &id);
+            let visitor = Visitor::of(ctx, pool, &id);
             let again = again(ctx.config, pool, &visitor, &flow, ctx.now, entropy);
             let (page, event) = failed(ctx.config, &failure, &visitor, &again);
             CallbackStart::Done(page, Some(event))
@@ -111,7 +101,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
                 &flow.redirect_uri,
                 &verifier,
             );
-            let (visitor, pool) = (visitor(ctx, pool, &id), Arc::clone(pool));
+            let (visitor, pool) = (Visitor::of(ctx, pool, &id), Arc::clone(pool));
             let exchange =
                 CodeExchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
             CallbackStart::Redeem(Box::new(exchange), callout)
@@ -157,18 +147,6 @@ fn find_flow<'a>(
     };
     let (pool, flow) = ctx.pools.iter().find_map(of)?;
     Some((pool, id, flow))
-}
-
-fn visitor(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Visitor {
-    let mut without_flow = Vec::new();
-    pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);
-    Visitor {
-        host: ctx.origin.host().to_owned(),
-        reference: ctx.reference(),
-        token_parts: pool.cookies.token_parts(&ctx.cookies),
-        without_others: ctx.without_others(pool),
-        without_flow,
-    }
 }
 
 /// The link that begins a failed sign-in again. A long address is kept in new cookies.

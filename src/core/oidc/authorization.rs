@@ -1,6 +1,8 @@
 //! The authorization request that a browser is sent with, and the response it comes back with
 //! (RFC 6749, section 4.1; PKCE: RFC 7636; OIDC Core, section 3.1.2).
 
+use std::fmt;
+
 use crate::crypto::secret::Secret;
 use crate::http::{format_query, parse_query};
 use crate::oidc::{CodeVerifier, Nonce};
@@ -82,6 +84,19 @@ pub enum NoAuthorizationResponse {
     /// `iss` (RFC 9207) names another issuer.
     OtherIssuer,
 }
+
+impl fmt::Display for NoAuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StateMissing => "no `state`",
+            Self::CodeMissing => "neither `code` nor `error`",
+            Self::Repeated => "a parameter occurs twice",
+            Self::OtherIssuer => "`iss` is another issuer",
+        })
+    }
+}
+
+impl std::error::Error for NoAuthorizationResponse {}
 
 impl AuthorizationResponse {
     /// Reads the query of a callback.
