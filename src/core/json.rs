@@ -1,5 +1,5 @@
-//! JSON as others write it (RFC 8259), read value by value: a value that can't be read doesn't take the others with it,
-//! and numbers keep the digits that they were written with.
+//! JSON (RFC 8259). It is read value by value: a value that can't be read doesn't make the others unreadable, and numbers
+//! keep the digits that they were written with.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object by name, each as it is written. Of two of one name the last counts.
+/// The members of an object by name, each as it is written. The last of two with the same name counts.
 #[derive(Clone, Debug, Default)]
 pub struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    /// Reads a document; `None` where it is no object, or no JSON in UTF-8. Half a surrogate pair (`\ud800`), which is
+    /// Reads a document; `None` if it is no object, or no JSON in UTF-8. Half a surrogate pair (`\ud800`), which is valid
     /// JSON but no text, is read as U+FFFD.
     pub fn read(document: &[u8]) -> Option<Self> {
         Self::of(&mended(std::str::from_utf8(document).ok()?))
@@ -22,18 +22,17 @@ impl Members {
         read(text)
     }
 
-    /// A member, whatever it is, also `null`.
+    /// A member of any type, also `null`.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| Json(value.get()))
     }
 
-    /// A member that is a text, unless that is blank: an empty one is as good as none.
+    /// A member that is a text, and not blank: a blank text counts as none.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text().filter(|text| !text.trim().is_empty())
     }
 
-    /// The same under names of one member each and with the values of another, out of a list of such objects. Objects
-    /// that lack either are passed over.
+    /// Members from a list of objects that each have a `name` member and a `value` member. Objects without both are skipped.
     pub fn named_by(list: Json<'_>, name: &str, value: &str) -> Option<Self> {
         let pair = |item: Json<'_>| {
             let mut item = item.members()?;
@@ -74,40 +73,40 @@ impl<'de> Deserialize<'de> for Members {
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// A value that is yet to be read. Where it is none, nothing is found in it.
+    /// A value that is not checked yet. If it is no JSON, every read gives `None`.
     pub const fn unread(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The text that it is.
+    /// The value, if it is a text.
     pub fn text(self) -> Option<String> {
         read(self.0.starts_with('"').then_some(self.0)?)
     }
 
-    /// The number or truth value that it is, as it is written.
+    /// The value as it is written, if it is a number, `true` or `false`.
     pub fn scalar(self) -> Option<&'a str> {
         let number = self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit());
         (number || matches!(self.0, "true" | "false")).then_some(self.0)
     }
 
-    /// The number that it is, if it is one of reasonable size.
+    /// The value, if it is a number that fits `f64`.
     pub fn number(self) -> Option<f64> {
         read(self.scalar()?)
     }
 
-    /// The items of the list that it is.
+    /// The items, if it is a list.
     pub fn items(self) -> Option<Vec<Self>> {
         let list = self.0.starts_with('[').then_some(self.0)?;
         let items: Vec<&RawValue> = read(list)?;
         Some(items.into_iter().map(|item| Self(item.get())).collect())
     }
 
-    /// The members of the object that it is.
+    /// The members, if it is an object.
     pub fn members(self) -> Option<Members> {
         Members::of(self.0.starts_with('{').then_some(self.0)?)
     }
 
-    /// Whether nothing is in it: `null`, a blank text, a list or an object without anything.
+    /// Whether it is empty: `null`, a blank text, an empty list or an empty object.
     pub fn is_empty(self) -> bool {
         matches!(self.compact().as_str(), "null" | "[]" | "{}")
             || self.text().is_some_and(|text| text.trim().is_empty())
@@ -134,8 +133,32 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     serde_json::from_slice(text.as_bytes()).ok()
 }
 
-/// JSON with U+FFFD in place of each half of a surrogate pair that has no other half: `\ud800` is allowed by the grammar
-/// (RFC 8259, section 8.2), stands where something has cut a text short, and is no character.
+/// A text as JSON.
+pub fn text(text: &str) -> String {
+    // A text can always be written.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// A list of texts as JSON.
+pub fn list(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|item| text(item)).collect();
+    format!("[{}]", texts.join(","))
+}
+
+/// An object as JSON, of values that are JSON already.
+pub fn object(members: &[(&str, String)]) -> String {
+    let members: Vec<String> =
+        members.iter().map(|(name, value)| format!("{}:{value}", text(name))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// An object of one text as JSON.
+pub fn object_of(name: &str, value: &str) -> String {
+    object(&[(name, text(value))])
+}
+
+/// JSON with U+FFFD in place of each half of a surrogate pair without its other half. `\ud800` is allowed by the grammar
+/// (RFC 8259, section 8.2) and occurs where a text was cut, but is no character.
 pub fn mended(text: &str) -> Cow<'_, str> {
     let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
     while let Some(found) = memchr::memchr(b'\\', text.as_bytes().get(at..).unwrap_or_default()) {
@@ -150,7 +173,7 @@ pub fn mended(text: &str) -> Cow<'_, str> {
                 copied = escape + 6;
                 at = copied;
             }
-            // Whatever is escaped, a backslash among it.
+            // Any other escape, such as an escaped backslash.
             _ => at = escape + 2,
         }
     }
@@ -182,6 +205,17 @@ mod tests {
         check(r#""\u+d83\"#, r#""\u+d83\"#);
         check("\\", "\\");
         check("\\é\\u", "\\é\\u");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let odd = "a\"b\\c\n\u{0}é</script>";
+        let names = ["x".to_owned(), odd.to_owned()];
+        let written = object(&[(odd, text(odd)), ("list", list(&names)), ("none", "null".to_owned())]);
+        let expected = serde_json::json!({odd: odd, "list": names, "none": null});
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), expected);
+        assert_eq!(object_of("error", "forbidden"), r#"{"error":"forbidden"}"#);
+        assert_eq!((list(&[]), object(&[])), ("[]".to_owned(), "{}".to_owned()));
     }
 
     #[test]

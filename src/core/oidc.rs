@@ -1,6 +1,7 @@
 //! The vocabulary of OAuth 2.0 and OpenID Connect. Knows neither Cognito nor Envoy.
 
 pub mod authorization;
+pub mod call;
 pub mod jwks;
 pub mod jwt;
 pub mod rfc7515;
@@ -13,26 +14,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, random_text};
 
-/// The signed statement of who signed in (OIDC Core, section 2). Not verified.
+/// The signed statement of who signed in (OIDC Core, section 2), not verified.
 #[derive(Clone, Debug)]
 pub struct IdToken(pub Secret<String>);
 
-/// What resource servers want to see (RFC 6749, section 1.4). Opaque here.
+/// Gives access to resource servers (RFC 6749, section 1.4). Opaque here.
 #[derive(Clone, Debug)]
 pub struct AccessToken(pub Secret<String>);
 
-/// What new tokens are had for (RFC 6749, section 1.5). Opaque always.
+/// Gets new tokens (RFC 6749, section 1.5). Always opaque.
 #[derive(Clone, Debug)]
 pub struct RefreshToken(pub Secret<String>);
 
-/// The tokens that a session keeps, or an API client has sent, beside what is known of the person.
+/// The tokens that a session keeps, or that an API client sent.
 #[derive(Clone, Debug, Default)]
 pub struct SessionTokens {
-    /// What new tokens are had for.
+    /// The refresh token.
     pub refresh: Option<RefreshToken>,
-    /// The ID token, where it goes upstream.
+    /// The ID token, if it is sent upstream.
     pub id: Option<IdToken>,
-    /// The access token, where it goes upstream.
+    /// The access token, if it is sent upstream.
     pub access: Option<AccessToken>,
 }
 
@@ -48,7 +49,7 @@ impl Nonce {
     /// A fresh one.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If there is no randomness.
     pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
         random_text::<16>(entropy).map(|text| Self(Secret::new(text)))
     }
@@ -62,7 +63,7 @@ impl CodeVerifier {
     /// A fresh one.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If there is no randomness.
     pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
         random_text::<32>(entropy).map(|text| Self(Secret::new(text)))
     }

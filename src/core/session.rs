@@ -1,5 +1,6 @@
-//! Sessions and sign-ins under way, as the browser keeps them: sealed cookies.
+//! Sessions and pending sign-ins, as the browser keeps them: sealed cookies.
 
+mod error;
 mod kinds;
 mod names;
 mod parts;
@@ -14,17 +15,18 @@ use serde::{Deserialize, Serialize};
 use crate::cognito::identity::Identity;
 use crate::cognito::pool::{CookieSettings, Pool};
 use crate::config::Config;
-use crate::crypto::seal::Binding;
-use crate::crypto::secret::{Entropy, NoEntropy, Secret};
+use crate::crypto::seal::{Binding, SealError};
+use crate::crypto::secret::{Entropy, Secret};
 use crate::http::Request;
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::time::UnixTime;
 
+pub use error::StoreError;
 pub use pending::{FlowId, PendingSignIn};
 
-/// Copies of one cookie that are tried. Browsers send one; who sends thousands shall not cost more.
+/// How many cookies of the same name are tried. Browsers send one; thousands must not cost more.
 pub const MAX_COPIES: usize = 4;
 
 /// What ties the identity cookie and the token cookie of one sign-in together.
@@ -37,10 +39,10 @@ pub struct Session {
     pub id: SessionId,
     /// When the person signed in.
     pub signed_in_at: UnixTime,
-    /// When its tokens were had, in whole seconds. Each refresh makes it later, which tells what it brought from
-    /// what was there before.
+    /// When the tokens were last issued, in whole seconds. Strictly increases with each refresh, so that the sessions
+    /// before and after one differ.
     pub renewed_at: UnixTime,
-    /// When the first of them expires.
+    /// When the first of the tokens expires.
     pub expires_at: UnixTime,
     /// When the person was last seen, to within a tenth of `session.idle`.
     pub seen_at: UnixTime,
@@ -53,27 +55,27 @@ pub struct Session {
 pub enum Freshness {
     /// Good.
     Fresh,
-    /// Good, but it is time to have new ones.
+    /// Good, but they should be refreshed now.
     Due,
-    /// Over. The session needs new ones to go on.
+    /// Expired. The session needs new ones.
     Expired,
 }
 
 impl Session {
-    /// When signing in again will be needed, whatever is refreshed until then.
+    /// When the person must sign in again, however often tokens are refreshed until then.
     pub fn ends_at(&self, config: &Config) -> UnixTime {
         self.signed_in_at.plus(config.lifetime)
     }
 
-    /// Whether it is still a session at `now`. Its tokens may need refreshing: see [`Session::freshness`].
+    /// Whether it is still valid at `now`. Its tokens may need a refresh: see [`Session::freshness`].
     pub fn lasts(&self, config: &Config, now: UnixTime) -> bool {
         let idle = config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle);
         now < self.ends_at(config) && !idle
     }
 
-    /// How good its tokens are. New ones are due `session.refresh_early` before the old expire, but not
-    /// before three quarters of their life; a little later for some sessions than for others, so that
-    /// people who came together don't refresh together.
+    /// How good its tokens are. A refresh is due `session.refresh_early` before they expire, but not before three quarters
+    /// of their life; a little later for some sessions than for others, so that people who signed in together don't
+    /// refresh together.
     pub fn freshness(&self, config: &Config, now: UnixTime) -> Freshness {
         if now >= self.expires_at {
             return Freshness::Expired;
@@ -85,12 +87,12 @@ impl Session {
         if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
     }
 
-    /// Which of two that one browser sends counts: the latest, by each of these in turn.
+    /// Orders sessions of one browser: the latest counts, by each of these in turn.
     pub const fn lateness(&self) -> (UnixTime, UnixTime, UnixTime) {
         (self.signed_in_at, self.renewed_at, self.seen_at)
     }
 
-    /// Whether it is worth telling the browser that the person was seen now.
+    /// Whether the browser should get a cookie that says the person was seen now.
     pub fn needs_touch(&self, config: &Config, now: UnixTime) -> bool {
         config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
     }
@@ -106,7 +108,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    /// The refresh token. Versions that took an empty one for a token have sealed some.
+    /// The refresh token. Earlier versions sealed empty ones, which count as none.
     fn into_refresh_token(self) -> Option<String> {
         self.refresh_token.filter(|token| !token.trim().is_empty())
     }
@@ -122,24 +124,7 @@ impl From<Tokens> for SessionTokens {
     }
 }
 
-/// Why a session can't be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreError {
-    /// The identity would make a cookie of that many bytes, which browsers drop.
-    IdentityTooLarge(usize),
-    /// The tokens would need more parts than are taken.
-    TokensTooLarge(usize),
-    /// No randomness.
-    NoEntropy,
-}
-
-impl From<NoEntropy> for StoreError {
-    fn from(_: NoEntropy) -> Self {
-        Self::NoEntropy
-    }
-}
-
-/// One pool's cookies of one browser at one host: what they are sealed for, and how they are spelt.
+/// Reads and writes one pool's cookies at one host.
 #[derive(Debug)]
 pub struct CookieStore<'c> {
     config: &'c Config,
@@ -148,8 +133,8 @@ pub struct CookieStore<'c> {
 }
 
 impl<'c> CookieStore<'c> {
-    /// The cookies for `host`. A cookie without `Domain` is the host's own, and is sealed as such; with
-    /// one it is shared by all hosts below.
+    /// The cookies for `host`. A cookie without `Domain` is sealed for the host alone; with `Domain` it is shared by all
+    /// hosts below.
     pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
         let owner = pool.cookies.owner(host);
         Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
@@ -161,15 +146,15 @@ impl<'c> CookieStore<'c> {
         name: &str,
         value: &T,
         entropy: &mut dyn Entropy,
-    ) -> Result<String, NoEntropy> {
-        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| NoEntropy)?, entropy)
+    ) -> Result<String, SealError> {
+        self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| SealError::Encoding)?, entropy)
     }
 
-    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, NoEntropy> {
+    fn seal_bytes(&self, name: &str, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<String, SealError> {
         self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
     }
 
-    /// Opens a value of a cookie of that name. What isn't ours, or isn't whole, is `None`.
+    /// Opens a value of a cookie of that name. `None` if it isn't ours, or isn't complete.
     pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
         decode(&self.open_bytes(name, sealed)?)
     }
@@ -179,7 +164,7 @@ impl<'c> CookieStore<'c> {
         self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))
     }
 
-    /// `Set-Cookie` values for a sealed value, which may need several. `None` where it would need too many.
+    /// `Set-Cookie` values for a sealed value, which may need several. `None` if it would need too many.
     fn in_cookies(&self, name: &str, sealed: &str, max_age: u64, same_site: SameSite) -> Option<Vec<String>> {
         let attributes = &self.pool.cookies.attributes;
         let room = MAX_COOKIE.saturating_sub(attributes.set("", "", max_age, same_site).len());
@@ -188,19 +173,19 @@ impl<'c> CookieStore<'c> {
         (parts.len() <= MAX_PARTS).then(|| parts.iter().map(set).collect())
     }
 
-    /// The session that a request's cookies hold, if it is still one at `now`; of several the latest.
+    /// The session in a request's cookies, if it is valid at `now`; the latest of several.
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
         let sessions = sealed.filter_map(|sealed| self.open_session(sealed));
         sessions.filter(|session| session.lasts(self.config, now)).max_by_key(Session::lateness)
     }
 
-    /// The session that an identity cookie holds, be it over or not.
+    /// The session in an identity cookie, whether it has ended or not.
     pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
         self.open(&self.pool.cookies.identity, sealed)
     }
 
-    /// The session in a `Set-Cookie` value that another worker has sealed.
+    /// The session in a `Set-Cookie` value that another worker sealed.
     pub fn session_in(&self, set_cookie: &str, now: UnixTime) -> Option<Session> {
         let (name, rest) = set_cookie.split_once('=')?;
         let (value, _) = rest.split_once(';')?;
@@ -208,7 +193,7 @@ impl<'c> CookieStore<'c> {
         (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
-    /// A `Set-Cookie` value that says a person was seen now. `None` where there is no randomness.
+    /// A `Set-Cookie` value that says a person was seen now. `None` if it can't be sealed.
     pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
         let seen = Session { seen_at: now, ..session.clone() };
         self.identity_cookie(&seen, now, entropy).ok()
@@ -219,19 +204,19 @@ impl<'c> CookieStore<'c> {
         session: &Session,
         now: UnixTime,
         entropy: &mut dyn Entropy,
-    ) -> Result<String, NoEntropy> {
+    ) -> Result<String, SealError> {
         let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
         Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
     }
 
-    /// The tokens that go with a session, or with whatever session they are of where none is left.
+    /// The tokens of `session`, or of any session if `None`.
     pub fn session_tokens(&self, cookies: &Cookies<'_>, session: Option<SessionId>) -> Option<SessionTokens> {
         let of_it = |tokens: &Tokens| session.is_none_or(|id| id == tokens.session);
         self.tokens(cookies, &of_it).pop().filter(of_it).map(SessionTokens::from)
     }
 
-    /// The refresh tokens that the cookies hold, mostly one.
+    /// The refresh tokens in the cookies, usually one.
     pub fn refresh_tokens(&self, cookies: &Cookies<'_>) -> Vec<RefreshToken> {
         let mut texts = Vec::new();
         for text in self.tokens(cookies, &|_| false).into_iter().filter_map(Tokens::into_refresh_token) {
@@ -242,12 +227,12 @@ impl<'c> CookieStore<'c> {
         texts.into_iter().map(|text| RefreshToken(Secret::new(text))).collect()
     }
 
-    /// Which session the cookies are of, whether it lasts or not; of several any.
+    /// The id of the cookies' session, whether it has ended or not; any of several.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
         self.session_ids(cookies).into_iter().next()
     }
 
-    /// All of them, mostly one.
+    /// The ids of all sessions in the cookies, usually one.
     pub fn session_ids(&self, cookies: &Cookies<'_>) -> Vec<SessionId> {
         let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
         let mut ids: Vec<SessionId> = Vec::new();
@@ -261,10 +246,10 @@ impl<'c> CookieStore<'c> {
         ids
     }
 
-    /// `Set-Cookie` values that keep a session, and that take away what is left of an earlier one.
+    /// `Set-Cookie` values that keep a session, and that delete cookies of an earlier one, named in `present`.
     ///
     /// # Errors
-    /// Where browsers wouldn't take them.
+    /// If browsers would drop the cookies, or nothing can be sealed.
     pub fn keep(
         &self,
         session: &Session,
@@ -306,7 +291,7 @@ pub fn cookies_of(request: &Request) -> Cookies<'_> {
     Cookies::parse(request.values("cookie"))
 }
 
-/// A value from what was sealed. What isn't whole is `None`.
+/// Decodes a value that was sealed. `None` if it isn't complete.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Some(value),

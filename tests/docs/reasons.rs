@@ -60,19 +60,26 @@ fn assert_counted(counter: &str, reasons: &BTreeSet<String>) {
 }
 
 fn of_id_tokens() -> BTreeSet<String> {
-    literals("src/core/oidc/jwt.rs", "reason")
+    literals("src/core/oidc/jwt/error.rs", "reason")
+}
+
+/// What can fail at a sign-in and at a refresh.
+fn of_what_fails() -> BTreeSet<String> {
+    let functions = [
+        ("src/core/oidc/token.rs", "reason"),
+        ("src/core/oidc/token.rs", "code"),
+        ("src/core/cognito/attributes.rs", "reason"),
+        ("src/core/session/error.rs", "reason"),
+        ("src/core/crypto/seal.rs", "reason"),
+    ];
+    let reasons = functions.iter().flat_map(|(file, function)| literals(file, function));
+    reasons.chain(of_id_tokens()).collect()
 }
 
 #[test]
 fn every_reason_of_a_failed_sign_in_has_a_row() {
     let mut reasons = literals("src/core/flow/failure.rs", "reason");
-    for (file, function) in [
-        ("src/core/oidc/jwt.rs", "reason"),
-        ("src/core/cognito/attributes.rs", "reason"),
-        ("src/core/oidc/token.rs", "code"),
-    ] {
-        reasons.extend(literals(file, function));
-    }
+    reasons.extend(of_what_fails());
     assert!(reasons.len() >= 40, "{reasons:?}");
     assert_told("When a sign-in fails", &reasons);
     assert_counted("sign_in.failed", &reasons);
@@ -85,9 +92,7 @@ fn every_reason_of_a_failed_refresh_has_a_row() {
     for before in ["Unavailable(", "Refused(", "Refused(\n                ", "without_keys("] {
         reasons.extend(named(&source, before));
     }
-    reasons.extend(of_id_tokens());
-    reasons.extend(literals("src/core/cognito/attributes.rs", "reason"));
-    reasons.extend(literals("src/core/oidc/token.rs", "code"));
+    reasons.extend(of_what_fails());
     for known in ["invalid_grant", "token_timeout", "keys_missing", "identity_too_large"] {
         assert!(reasons.contains(known), "{known}: {reasons:?}");
     }

@@ -1,5 +1,7 @@
 //! Takes out of a built filter what nothing needs.
 
+mod fold;
+
 use std::path::Path;
 
 use walrus::ir::BinaryOp;
@@ -83,9 +85,10 @@ pub fn trim(file: &Path) -> Result<(), String> {
     needless.into_iter().for_each(|export| module.exports.delete(export));
     forget_conveniences(&mut module);
     walrus::passes::gc::run(&mut module);
+    let wasm = fold::fold(module.emit_wasm(), &config).map_err(|error| failed(&error))?;
     // Beside it first, then in its place: nobody ever loads half a module.
     let beside = file.with_extension("trimmed");
-    module.emit_wasm_file(&beside).map_err(|error| failed(&error))?;
+    std::fs::write(&beside, wasm).map_err(|error| failed(&error))?;
     std::fs::rename(&beside, file).map_err(|error| failed(&error))
 }
 

@@ -1,33 +1,27 @@
-//! Attributes that an ID token lacks, asked for with the access token: of `userInfo` (OIDC Core, section
+//! Attributes that an ID token lacks, requested with the access token: from `userInfo` (OIDC Core, section
 //! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
 
-use serde_json::json;
+use std::fmt;
 
 use crate::cognito::user_pool::{AttributesFrom, UserPool};
 use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutError, CalloutResponse, CalloutResult};
-use crate::json::{Json, Members};
+use crate::http::{Callout, CalloutResponse, CalloutResult};
+use crate::json::{self, Json, Members};
 use crate::oidc::AccessToken;
+use crate::oidc::call::CallError;
 use crate::oidc::jwt::Claims;
 
-/// What Cognito told of the person whom an ID token is about. It adds to the token's claims and never
-/// takes the place of one.
+/// What Cognito answered about the person of an ID token. It adds to the token's claims and never replaces one.
 #[derive(Clone, Debug, Default)]
 pub struct UserAttributes(Members);
 
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributesError {
-    /// Nobody answered, or somebody said "later". Carries the status; 0 where there was none.
-    Unavailable(u16),
-    /// No answer in time.
-    TimedOut,
-    /// Envoy has no such cluster.
-    NotDispatched,
+    /// No usable answer.
+    Call(CallError),
     /// Cognito doesn't take the access token: it was revoked, or lacks the scope. Carries the status.
     Refused(u16),
-    /// An answer that makes no sense. Carries the status.
-    InvalidResponse(u16),
     /// They are another person's (OIDC Core, section 5.3.2).
     Subject,
 }
@@ -36,29 +30,47 @@ impl AttributesError {
     /// A short name for logs and metrics.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Unavailable(_) => "attributes_unavailable",
-            Self::TimedOut => "attributes_timeout",
-            Self::NotDispatched => "cluster_missing",
+            Self::Call(CallError::Unavailable(_)) => "attributes_unavailable",
+            Self::Call(CallError::TimedOut) => "attributes_timeout",
+            Self::Call(CallError::NotDispatched) => "cluster_missing",
+            Self::Call(CallError::InvalidResponse(_)) => "attributes_nonsense",
             Self::Refused(_) => "attributes_refused",
-            Self::InvalidResponse(_) => "attributes_nonsense",
             Self::Subject => "attributes_subject",
         }
     }
 
-    /// Whether asking again later may help.
+    /// Whether a later call may succeed.
     pub const fn may_pass(self) -> bool {
         !matches!(self, Self::Refused(_) | Self::Subject)
     }
 }
 
+impl From<CallError> for AttributesError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for AttributesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Refused(status) => write!(f, "the access token was refused: status {status}"),
+            Self::Subject => f.write_str("the attributes are another person's"),
+        }
+    }
+}
+
+impl std::error::Error for AttributesError {}
+
 impl UserAttributes {
-    /// An attribute by the name of its claim. Groups and whatever else begins with `cognito:` stand in
-    /// tokens alone.
+    /// An attribute by the name of its claim. Groups and everything else that begins with `cognito:` are only read from
+    /// tokens.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.0.get(name).filter(|_| !name.starts_with("cognito:"))
     }
 
-    /// The call that asks for them; `None` where the ID token has to do.
+    /// The call that requests them; `None` if only the ID token is used.
     pub fn ask(pool: &UserPool, token: &AccessToken) -> Option<Callout> {
         let text = |value: &str| Secret::new(value.to_owned());
         let mut headers = vec![("accept-encoding", text("identity"))];
@@ -72,7 +84,7 @@ impl UserAttributes {
             AttributesFrom::GetUser => {
                 headers.push(("content-type", text("application/x-amz-json-1.1")));
                 headers.push(("x-amz-target", text("AWSCognitoIdentityProviderService.GetUser")));
-                let body = json!({"AccessToken": token.0.expose()}).to_string();
+                let body = json::object_of("AccessToken", token.0.expose());
                 (&pool.clusters.idp, "POST", &pool.endpoints.api, body.into_bytes())
             }
         };
@@ -89,18 +101,13 @@ impl UserAttributes {
     /// Reads the answer, which must be about the person whom `claims` are about.
     ///
     /// # Errors
-    /// Where it tells nothing of them.
+    /// If it has no attributes of that person.
     pub fn read(
         from: AttributesFrom,
         result: &CalloutResult,
         claims: &Claims,
     ) -> Result<Self, AttributesError> {
-        let response = result.as_ref().map_err(|error| match error {
-            CalloutError::TimedOut => AttributesError::TimedOut,
-            CalloutError::NotDispatched => AttributesError::NotDispatched,
-            CalloutError::Broken => AttributesError::Unavailable(0),
-            CalloutError::TooLarge => AttributesError::InvalidResponse(0),
-        })?;
+        let response = result.as_ref().map_err(|error| CallError::from(*error))?;
         let document = Members::read(&response.body);
         if response.status != 200 {
             return Err(refusal(response, document.as_ref()));
@@ -109,11 +116,11 @@ impl UserAttributes {
             AttributesFrom::GetUser => document.as_ref().and_then(user_attributes),
             AttributesFrom::IdToken | AttributesFrom::UserInfo => document,
         };
-        let found = found.ok_or(AttributesError::InvalidResponse(200))?;
+        let found = found.ok_or(CallError::InvalidResponse(200))?;
         match found.text("sub") {
             Some(subject) if subject == claims.subject() => Ok(Self(found)),
             Some(_) => Err(AttributesError::Subject),
-            None => Err(AttributesError::InvalidResponse(200)),
+            None => Err(CallError::InvalidResponse(200).into()),
         }
     }
 }
@@ -121,15 +128,15 @@ impl UserAttributes {
 /// What another status than 200 means. Cognito throttles with 429, and its API with a 400 that says so.
 fn refusal(response: &CalloutResponse, document: Option<&Members>) -> AttributesError {
     let kind = document.and_then(|document| document.text("__type")).unwrap_or_default();
-    // The type may come with a namespace in front: `com.amazonaws…#TooManyRequestsException`.
+    // The type may have a namespace in front: `com.amazonaws…#TooManyRequestsException`.
     let later = ["TooManyRequestsException", "InternalErrorException", "LimitExceededException"];
     match response.status {
-        504 => AttributesError::TimedOut,
-        400 if later.iter().any(|name| kind.ends_with(name)) => AttributesError::Unavailable(400),
+        504 => CallError::TimedOut.into(),
+        400 if later.iter().any(|name| kind.ends_with(name)) => CallError::Unavailable(400).into(),
         400 | 401 => AttributesError::Refused(response.status),
-        // 403 is a web application firewall's word, not Cognito's.
-        status if matches!(status, 403 | 429) || status >= 500 => AttributesError::Unavailable(status),
-        status => AttributesError::InvalidResponse(status),
+        // 403 comes from a web application firewall, not from Cognito.
+        status if matches!(status, 403 | 429) || status >= 500 => CallError::Unavailable(status).into(),
+        status => CallError::InvalidResponse(status).into(),
     }
 }
 

@@ -13,7 +13,7 @@ pub use crate::cognito::identity::encoding::join_roles;
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
 
-/// A signed-in person. What the identity cookie carries of the tokens, and nothing more of them.
+/// A signed-in person: everything that the identity cookie keeps of the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// `sub`: stable, unique in the pool.
@@ -44,14 +44,14 @@ pub struct RoleSettings {
 const SCOPE: &str = "scope:";
 
 impl Identity {
-    /// The identity that an ID token tells of, and attributes that it lacks.
+    /// The identity from an ID token and the attributes that it lacks.
     pub fn of_id_token(
         claims: &Claims,
         attributes: Option<&UserAttributes>,
         settings: &RoleSettings,
         wanted: &[String],
     ) -> Self {
-        // What is empty is absent, and leaves room for the attribute.
+        // An empty claim counts as absent, so the attribute is used.
         let full = |claim: &Json<'_>| !claim.is_empty();
         let claim = |name: &str| claims.get(name).filter(full).or_else(|| attributes?.get(name));
         let mut roles = Roles::default();
@@ -62,8 +62,7 @@ impl Identity {
         Self::told(claims.subject(), username, roles, wanted, &claim)
     }
 
-    /// The identity that a bearer's access token tells of: its groups are its roles, and so are its scopes,
-    /// under a prefix of their own.
+    /// The identity from an access token of an API client. Its groups are its roles, and so are its scopes, with a prefix.
     pub fn of_access_token(claims: &Claims, wanted: &[String]) -> Self {
         let claim = |name: &str| claims.get(name);
         let mut roles = Roles::default();
@@ -94,12 +93,12 @@ impl Identity {
     }
 }
 
-/// The list that a claim is, or that stands in it.
+/// The list that a claim is, or that is written in its text.
 fn listed(claim: Json<'_>) -> Option<List> {
     claim.text().map_or_else(|| List::of(claim), |text| List::in_text(&text))
 }
 
-/// Roles in the making: in order, without repeats.
+/// Collects roles: in order, without repeats.
 #[derive(Default)]
 struct Roles(Vec<String>);
 
@@ -124,8 +123,8 @@ impl Roles {
         list.items.iter().for_each(|role| self.add_found(role));
     }
 
-    /// Adds what a claim calls a role. What looks like a scope is left out: a group or an attribute of that name
-    /// would open what is meant for an access token's scope alone.
+    /// Adds a role from a claim. A name that looks like a scope is left out: a group or an attribute of that name would
+    /// open what only an access token's scope may open.
     fn add_found(&mut self, role: &str) {
         if !role.is_empty() && !role.starts_with(SCOPE) {
             self.add(role.to_owned());

@@ -1,5 +1,5 @@
-//! A user pool as this filter uses it: the pool at Cognito, and what is its own here, above all its
-//! cookies. Where there are several, each has its own, and a session of one is none in another.
+//! A user pool as this filter uses it: the pool at Cognito, its cookies and its roles. If there are several pools, each has
+//! its own cookies, and a session of one is not valid in another.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::http::host::HostPattern;
 pub struct Pool {
     /// Its place among the pools.
     pub index: usize,
-    /// What `?pool=` and the names of its cookies call it; empty where there is but one, unnamed.
+    /// Its name in `?pool=` and in the names of its cookies; empty if there is only one, without a name.
     pub name: String,
-    /// What people read on the page where they choose.
+    /// Its name on the page where people choose.
     pub label: String,
-    /// The hosts at which it is the only choice.
+    /// The hosts at which it is the only pool.
     pub hosts: Vec<HostPattern>,
     /// The pool at Cognito.
     pub cognito: UserPool,
@@ -51,21 +51,20 @@ pub struct CookieSettings {
 }
 
 impl CookieSettings {
-    /// Whom a cookie belongs to that a host gets: all hosts below `Domain`, else the host alone.
+    /// The owner of a cookie that is set at a host: `Domain` and all hosts below it, else the host alone.
     pub fn owner<'a>(&'a self, host: &'a str) -> &'a str {
         self.attributes.domain.as_deref().unwrap_or(host)
     }
 }
 
 impl Pool {
-    /// What every sealed cookie of this pool is bound to: another pool's, client's or format's doesn't
-    /// open here.
+    /// What every sealed cookie of this pool is bound to: a cookie of another pool, client or format doesn't open.
     pub fn binding(&self) -> Binding {
         let (issuer, client_id) = (self.cognito.issuer.as_bytes(), self.cognito.client_id.as_bytes());
         Binding::new(&[b"envoy-cognito/2", self.name.as_bytes(), issuer, client_id])
     }
 
-    /// Keeps the shared data of different pools and configurations in one Envoy apart.
+    /// The prefix that separates the shared data of different pools and configurations in one Envoy.
     pub fn scope(&self, keyring: [u8; 8]) -> String {
         let mut hash = Sha256::new();
         let Self { cognito, cookies, .. } = self;

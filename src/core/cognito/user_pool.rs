@@ -1,5 +1,5 @@
-//! A Cognito user pool: its issuer, its endpoints and its ways. The two are unrelated hosts: OAuth and
-//! the pages live on the pool's *domain*, the issuer and the key set on `cognito-idp.<region>`.
+//! A Cognito user pool: its issuer and its endpoints. They are at two unrelated hosts: OAuth and the sign-in pages at the
+//! pool's *domain*, the issuer and the key set at `cognito-idp.<region>`.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ pub struct UserPool {
     pub client_id: String,
     /// The app client's secret; a public client has none.
     pub client_secret: Option<ClientSecret>,
-    /// What is asked for at sign-in.
+    /// The scopes requested at sign-in.
     pub scopes: Vec<String>,
-    /// What the operator wants added to the authorization request.
+    /// What the operator adds to the authorization request.
     pub authorize_params: Vec<(String, String)>,
     /// Where everything is.
     pub endpoints: Endpoints,
@@ -26,12 +26,12 @@ pub struct UserPool {
     pub clusters: Clusters,
     /// How long calls may take.
     pub timeouts: Timeouts,
-    /// Where attributes come from that the ID token may lack.
+    /// Where attributes come from that the ID token lacks.
     pub attributes_from: AttributesFrom,
 }
 
-/// Where attributes are read from. An ID token has those that the app client may read; with some
-/// scopes, or after a change of the schema, fewer than one would think.
+/// Where attributes are read from. An ID token has only those that the app client may read; with some scopes, or after a
+/// change of the schema, some are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributesFrom {
     /// The ID token alone.
@@ -49,7 +49,7 @@ pub struct Endpoints {
     pub authorize: Endpoint,
     /// Where codes and refresh tokens are exchanged for tokens.
     pub token: Endpoint,
-    /// Where attributes are asked for by OpenID Connect (`/oauth2/userInfo`).
+    /// Where attributes are requested by OpenID Connect (`/oauth2/userInfo`).
     pub userinfo: Endpoint,
     /// Where refresh tokens are revoked.
     pub revoke: Endpoint,
@@ -84,8 +84,8 @@ pub struct Timeouts {
 }
 
 impl UserPool {
-    /// The issuer that follows from a pool's id, of Cognito's original and still usual kind; `None`
-    /// where the id is none. The region is what stands before the underscore.
+    /// The issuer of a pool by its id, in Cognito's original and still usual form; `None` if the id is not valid. The region
+    /// is the part before the underscore.
     pub fn issuer_of(user_pool_id: &str) -> Option<String> {
         Some(format!("{}/{user_pool_id}", Self::api_of(user_pool_id)?))
     }
@@ -100,7 +100,7 @@ impl UserPool {
             .then(|| format!("https://cognito-idp.{region}.amazonaws.com"))
     }
 
-    /// Who calls the token and the revocation endpoint, with the timeout that goes with it.
+    /// The caller of the token and the revocation endpoint, with a timeout.
     pub fn caller(&self, timeout: Duration) -> TokenClient<'_> {
         TokenClient {
             client_id: &self.client_id,

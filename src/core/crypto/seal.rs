@@ -1,9 +1,11 @@
 //! Sealing: authenticated encryption of what the browser keeps for us.
 //!
-//! XChaCha20-Poly1305 under a 24-byte random nonce, which is wide enough that nonces may be drawn at
-//! random by any number of workers and Envoys (2^80 messages a key before a repeat is even likely).
-//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. What it is *for* is not inside but in the
-//! associated data, so a text that was sealed for one purpose doesn't open for another.
+//! XChaCha20-Poly1305 with a 24-byte random nonce. That is long enough for any number of workers and Envoys to draw
+//! nonces at random (2^80 messages per key before a repeat becomes likely).
+//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. Its purpose is not in the text but in the associated data, so
+//! a text that was sealed for one purpose doesn't open for another.
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +14,48 @@ use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
 
 use crate::crypto::secret::{Entropy, NoEntropy, random_bytes};
+
+/// Why nothing was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealError {
+    /// There is no randomness for the nonce, or for what was to be sealed.
+    NoEntropy,
+    /// The value can't be written as bytes.
+    Encoding,
+    /// The key ring has no key.
+    NoKey,
+    /// The cipher failed: the text is longer than it takes.
+    Cipher,
+}
+
+impl SealError {
+    /// A short name for logs and metrics.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoEntropy => "no_entropy",
+            Self::Encoding | Self::NoKey | Self::Cipher => "seal_failed",
+        }
+    }
+}
+
+impl From<NoEntropy> for SealError {
+    fn from(_: NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEntropy => NoEntropy.fmt(f),
+            Self::Encoding => f.write_str("the value can't be encoded"),
+            Self::NoKey => f.write_str("there is no key to seal with"),
+            Self::Cipher => f.write_str("the text is too long for the cipher"),
+        }
+    }
+}
+
+impl std::error::Error for SealError {}
 
 const NONCE_LEN: usize = 24;
 const TAG_LEN: usize = 16;
@@ -27,8 +71,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A key ring of `keys`, the sealing one first. One without keys opens nothing and seals nothing
-    /// that can be opened; the configuration never makes one.
+    /// A key ring of `keys`, the sealing one first. One without keys neither seals nor opens; the configuration never
+    /// makes one.
     pub fn new(keys: &[[u8; KEY_LEN]]) -> Self {
         let hash = keys.iter().fold(Sha256::new_with_prefix("envoy-cognito keyring"), Sha256::chain_update);
         let mut fingerprint = [0; 8];
@@ -36,36 +80,36 @@ impl Keyring {
         Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect(), fingerprint }
     }
 
-    /// Tells this key ring from others, and nothing of its keys.
+    /// Identifies this key ring without revealing its keys.
     pub const fn fingerprint(&self) -> [u8; 8] {
         self.fingerprint
     }
 
-    /// Seals `plaintext` for what `binding` says.
+    /// Seals `plaintext` for the purpose in `binding`.
     ///
     /// # Errors
-    /// Where there is no randomness for the nonce.
+    /// Without randomness for the nonce, without a key, and for a text of more than 256 GiB.
     pub fn seal(
         &self,
         binding: &Binding,
         plaintext: &[u8],
         entropy: &mut dyn Entropy,
-    ) -> Result<String, NoEntropy> {
+    ) -> Result<String, SealError> {
         let nonce = random_bytes::<NONCE_LEN>(entropy)?;
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + TAG_LEN);
         sealed.extend_from_slice(&nonce);
         let mut ciphertext = plaintext.to_vec();
-        let cipher = self.ciphers.first().ok_or(NoEntropy)?;
+        let cipher = self.ciphers.first().ok_or(SealError::NoKey)?;
         let tag = cipher
             .encrypt_in_place_detached(XNonce::from_slice(&nonce), &binding.0, &mut ciphertext)
-            .map_err(|_| NoEntropy)?;
+            .map_err(|_| SealError::Cipher)?;
         sealed.append(&mut ciphertext);
         sealed.extend_from_slice(&tag);
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens what was sealed under any of the keys for the same binding. Everything else, however it
-    /// is broken, is one and the same `None`: whoever tampers learns nothing from the answer.
+    /// Opens what was sealed under any of the keys for the same binding. Every other text is the same `None`, so that an
+    /// attacker learns nothing from the answer.
     pub fn open(&self, binding: &Binding, sealed: &[u8]) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN)?;
@@ -83,21 +127,16 @@ impl Keyring {
             Some(plaintext)
         })
     }
-
-    /// How many characters [`Keyring::seal`] makes of `plaintext_len` bytes.
-    pub const fn sealed_len(plaintext_len: usize) -> usize {
-        ((NONCE_LEN + plaintext_len + TAG_LEN) * 4).div_ceil(3)
-    }
 }
 
-impl std::fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({} keys)", self.ciphers.len())
     }
 }
 
-/// What a sealed text is for: the AEAD's associated data. Parts are written with their lengths, so
-/// that no two lists of parts run together into the same bytes.
+/// The purpose of a sealed text: the AEAD's associated data. Each part is written with its length, so that different
+/// lists of parts never give the same bytes.
 #[derive(Clone, Debug)]
 pub struct Binding(Vec<u8>);
 
@@ -124,7 +163,7 @@ impl Binding {
 }
 
 fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
-    // No part comes near 4 GiB: they are names and hosts out of requests that Envoy bounds.
+    // No part is near 4 GiB: they are names and hosts of requests, whose size Envoy limits.
     let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&len.to_le_bytes());
     bytes.extend_from_slice(part);
@@ -149,11 +188,30 @@ mod tests {
         let old = Keyring::new(&[[1; 32]]);
         let rotated = Keyring::new(&[[2; 32], [1; 32]]);
         let sealed = old.seal(&binding, b"hello", &mut Counter(0)).unwrap();
-        assert_eq!(sealed.len(), Keyring::sealed_len(5));
+        // Nonce, text and tag in base64.
+        assert_eq!(sealed.len(), ((NONCE_LEN + 5 + TAG_LEN) * 4).div_ceil(3));
         assert_eq!(old.open(&binding, sealed.as_bytes()).unwrap(), b"hello");
         assert_eq!(rotated.open(&binding, sealed.as_bytes()).unwrap(), b"hello");
         let fresh = rotated.seal(&binding, b"hello", &mut Counter(0)).unwrap();
         assert!(old.open(&binding, fresh.as_bytes()).is_none(), "the new key seals");
+    }
+
+    #[test]
+    fn each_failure_has_its_own_error() {
+        struct Nothing;
+        impl Entropy for Nothing {
+            fn fill(&mut self, _: &mut [u8]) -> Result<(), NoEntropy> {
+                Err(NoEntropy)
+            }
+        }
+
+        let binding = Binding::new(&[b"identity"]);
+        let without_keys = Keyring::new(&[]).seal(&binding, b"hello", &mut Counter(0));
+        let without_entropy = Keyring::new(&[[1; 32]]).seal(&binding, b"hello", &mut Nothing);
+        assert_eq!(without_keys, Err(SealError::NoKey));
+        assert_eq!(without_entropy, Err(SealError::NoEntropy));
+        assert_eq!((SealError::NoKey.reason(), SealError::NoEntropy.reason()), ("seal_failed", "no_entropy"));
+        assert_eq!(SealError::NoEntropy.to_string(), "the host's random generator failed");
     }
 
     #[test]

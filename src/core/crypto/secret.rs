@@ -1,5 +1,7 @@
 //! Secrets that can't be printed or compared by accident, and the randomness they are made of.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
@@ -10,12 +12,12 @@ use subtle::ConstantTimeEq as _;
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// Puts a value under cover.
+    /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself. Each call is a place where it could leak, so there should be few.
+    /// The value itself. Each call is a place where it could leak, so keep them few.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -29,8 +31,8 @@ impl<T: AsRef<[u8]>> Secret<T> {
     }
 }
 
-impl<T> std::fmt::Debug for Secret<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }
 }
@@ -40,13 +42,21 @@ pub trait Entropy {
     /// Fills `out` with random bytes.
     ///
     /// # Errors
-    /// Where the host has none to give. Whatever needed it must then be refused.
+    /// If the host has none. Whatever needed it must then be refused.
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
 /// The host's random generator failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoEntropy;
+
+impl fmt::Display for NoEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host's random generator failed")
+    }
+}
+
+impl std::error::Error for NoEntropy {}
 
 /// `N` random bytes.
 ///

@@ -1,10 +1,9 @@
 //! API clients: the token that they send in `Authorization` (RFC 6750, section 2.1), and what they hear
 //! where it is no good.
 
-use serde_json::json;
-
 use crate::flow::context::RequestContext;
 use crate::http::{Request, Response};
+use crate::json;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
@@ -51,7 +50,7 @@ fn is_b64token(token: &str) -> bool {
 /// `401` for a token that isn't accepted. Always in JSON and never a redirect: who sends a token is no
 /// browser that could sign in. Which check it failed is the operator's to know.
 pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Response, Event) {
-    let response = Response::json(401, &json!({"error": "invalid_token"}))
+    let response = Response::json(401, json::object_of("error", "invalid_token"))
         .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());
     let event = Event::counted(Level::Info, Counter::BearerRejected(reason));
     (response, event.with("request_id", ctx.reference()))

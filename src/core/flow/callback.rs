@@ -1,11 +1,14 @@
 //! The callback: state first, then one token exchange, then the ID token, then the cookies.
 
+mod visitor;
+
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::{Entropy, Secret, random_bytes};
 use crate::decision::StreamId;
+use crate::flow::callback::visitor::Visitor;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
@@ -24,24 +27,11 @@ use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
-/// What a callback needs of the request that brought it, once that is gone from view.
-#[derive(Clone, Debug)]
-pub struct Visitor {
-    host: String,
-    reference: String,
-    /// Names of token cookies of an earlier session of this pool.
-    token_parts: Vec<String>,
-    /// `Set-Cookie` values that end sessions of other pools, and what is of the other kind.
-    without_others: Vec<String>,
-    /// `Set-Cookie` values that end the sign-in itself.
-    without_flow: Vec<String>,
-}
-
-/// A callback, as far as it can be judged at once.
+/// The first step of a callback.
 pub enum CallbackStart {
     /// It ends here.
     Done(Response, Option<Event>),
-    /// Its code is to be redeemed by this call.
+    /// This call redeems its code.
     Redeem(Box<CodeExchange>, Callout),
 }
 
@@ -52,7 +42,7 @@ pub struct CodeExchange {
     flow: PendingSignIn,
     visitor: Visitor,
     stage: Stage,
-    /// Requests that wait for it: the first, and reloads of it.
+    /// The requests that wait for it: the first, and reloads of it.
     pub streams: Vec<StreamId>,
 }
 
@@ -61,17 +51,17 @@ enum Stage {
     Verifying(NewTokens),
 }
 
-/// Where an exchange has got to.
+/// The next step of an exchange.
 pub enum ExchangeStep {
-    /// It goes on waiting for keys.
+    /// It waits for keys.
     Wait(Box<CodeExchange>),
-    /// It goes on with this call.
+    /// It continues with this call.
     Call(Box<CodeExchange>, Callout),
-    /// All who wait get this.
+    /// It has ended: all requests that wait get this response.
     Done(Vec<StreamId>, Response, Event),
 }
 
-/// Judges a callback. No call is made before the state has opened a flow of this very browser.
+/// Checks a callback. No call is made before its state has opened a pending sign-in of the same browser.
 pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackStart {
     let refuse = |failure: SignInFailure| {
         let (response, event) = refusal(ctx, &failure);
@@ -86,7 +76,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
         return refuse(other_issuer());
     }
     let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
-        // A reload, or the back button: whoever is signed in needn't be told off.
+        // A reload, or the back button: no error for people who are signed in.
         return match ctx.session() {
             Some(_) => CallbackStart::Done(Response::redirect("/".to_owned()), None),
             None => refuse(SignInFailure::FlowUnknown),
@@ -98,7 +88,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     match response.outcome {
         AuthorizationOutcome::Error { code, description } => {
             let failure = SignInFailure::Provider { code, description };
-            let visitor = visitor(ctx, pool, &id);
+            let visitor = Visitor::of(ctx, pool, &id);
             let again = again(ctx.config, pool, &visitor, &flow, ctx.now, entropy);
             let (page, event) = failed(ctx.config, &failure, &visitor, &again);
             CallbackStart::Done(page, Some(event))
@@ -112,7 +102,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
                 &flow.redirect_uri,
                 &verifier,
             );
-            let (visitor, pool) = (visitor(ctx, pool, &id), Arc::clone(pool));
+            let (visitor, pool) = (Visitor::of(ctx, pool, &id), Arc::clone(pool));
             let exchange =
                 CodeExchange { pool, id, flow, visitor, stage: Stage::Redeeming, streams: Vec::new() };
             CallbackStart::Redeem(Box::new(exchange), callout)
@@ -120,7 +110,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     }
 }
 
-/// A callback whose code was redeemed before: on to the app for whoever has a session from it.
+/// A callback whose code was redeemed before: people who are signed in go on to the app.
 pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     match ctx.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),
@@ -128,11 +118,11 @@ pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     }
 }
 
-/// The page for a callback that ends before its flow is known.
+/// The page for a callback that fails before its pending sign-in is known.
 pub fn refusal(ctx: &RequestContext<'_>, failure: &SignInFailure) -> (Response, Option<Event>) {
     let reference = ctx.reference();
     let response = failure.page(ctx.config, &reference, &Link::to(&ReturnTo::start_page().into()));
-    // Cognito doesn't send the state along with every error, and the operator needs to know of those too.
+    // Cognito sends some errors without the state. The operator needs to see those too.
     let query = parse_query(ctx.request.query());
     let errors = query.into_iter().filter_map(|(name, value)| match name.as_str() {
         "error" => Some(("error", value)),
@@ -144,7 +134,7 @@ pub fn refusal(ctx: &RequestContext<'_>, failure: &SignInFailure) -> (Response, 
     (response, Some(event))
 }
 
-/// The flow of a state, and the pool that it was begun at.
+/// The pending sign-in of a state, and its pool.
 fn find_flow<'a>(
     ctx: &RequestContext<'a>,
     state: &Secret<String>,
@@ -160,19 +150,7 @@ fn find_flow<'a>(
     Some((pool, id, flow))
 }
 
-fn visitor(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Visitor {
-    let mut without_flow = Vec::new();
-    pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);
-    Visitor {
-        host: ctx.origin.host().to_owned(),
-        reference: ctx.reference(),
-        token_parts: pool.cookies.token_parts(&ctx.cookies),
-        without_others: ctx.without_others(pool),
-        without_flow,
-    }
-}
-
-/// The link that begins a sign-in anew that has failed. A long address is kept once more, without what belonged to this one.
+/// The link that begins a failed sign-in again. A long address is kept in new cookies.
 fn again(
     config: &Config,
     pool: &Pool,
@@ -183,7 +161,7 @@ fn again(
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
     let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
-    // It was kept before, so there is nothing to tell.
+    // It was kept before, so nothing is logged.
     keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
@@ -208,7 +186,7 @@ impl CodeExchange {
         &self.id
     }
 
-    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    /// Handles the answer of its call: the token endpoint's, or that with attributes.
     pub fn handle_answer(
         mut self: Box<Self>,
         result: &CalloutResult,
@@ -223,40 +201,40 @@ impl CodeExchange {
                 Err(error) => self.fail(verify, &SignInFailure::Token(error)),
             },
             Stage::Verifying(new) => match new.handle_attributes(result, &self.pool, verify) {
-                Ok(news) => self.finish(news, verify),
+                Ok(verified) => self.finish(verified, verify),
                 Err(error) => self.fail(verify, &SignInFailure::Attributes(error)),
             },
         }
     }
 
-    /// Verifies the ID token, if the keys are there; else waits for them.
+    /// Verifies the ID token, if the keys are known; else waits for them.
     pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let Stage::Verifying(new) = &mut self.stage else { return ExchangeStep::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
         let failure = match new.verify(ExpectedHolder::Nonce(&nonce), &self.pool, verify) {
             Verdict::Wait => return ExchangeStep::Wait(self),
             Verdict::Ask(callout) => return ExchangeStep::Call(self, callout),
-            Verdict::Good(news) => return self.finish(*news, verify),
+            Verdict::Good(verified) => return self.finish(*verified, verify),
             Verdict::KeysMissing => SignInFailure::KeysMissing,
             Verdict::Bad(error) => SignInFailure::IdToken(error),
         };
         self.fail(verify, &failure)
     }
 
-    fn finish(self, news: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
+    fn finish(self, verified: VerifiedTokens, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let event = Event::counted(Level::Info, Counter::SignInCompleted)
             .with("request_id", self.visitor.reference.as_str())
-            .with("subject", news.identity.subject.as_str())
+            .with("subject", verified.identity.subject.as_str())
             .of_pool(&self.pool.name);
-        match self.open_session(news, verify) {
+        match self.open_session(verified, verify) {
             Ok(response) => ExchangeStep::Done(self.streams, response, event),
-            Err(error) => self.fail(verify, &SignInFailure::StoreError(error)),
+            Err(error) => self.fail(verify, &SignInFailure::Session(error)),
         }
     }
 
     fn open_session(
         &self,
-        news: VerifiedTokens,
+        verified: VerifiedTokens,
         verify: &mut VerifyContext<'_, '_>,
     ) -> Result<Response, StoreError> {
         let VerifyContext { config, env, .. } = verify;
@@ -266,11 +244,11 @@ impl CodeExchange {
             signed_in_at: env.now,
             renewed_at: env.now,
             seen_at: env.now,
-            expires_at: news.expires_at,
-            identity: news.identity,
+            expires_at: verified.expires_at,
+            identity: verified.identity,
         };
         let present = &self.visitor.token_parts;
-        let cookies = store.keep(&session, &news.tokens, present, env.now, env.entropy)?;
+        let cookies = store.keep(&session, &verified.tokens, present, env.now, env.entropy)?;
         Ok(self
             .leave(verify)
             .with_cookies(self.visitor.without_others.iter().cloned())
@@ -278,8 +256,8 @@ impl CodeExchange {
             .with_cookies(self.visitor.without_flow.iter().cloned()))
     }
 
-    /// On to where the person wanted to go. A redirect from Cognito's site doesn't carry `SameSite=Strict`
-    /// cookies along its chain, so with those a page of this site has to take the last step.
+    /// The redirect to where the person wanted to go. Browsers don't send `SameSite=Strict` cookies along a chain of
+    /// redirects from Cognito's site, so with those a page of this site takes the last step.
     fn leave(&self, verify: &mut VerifyContext<'_, '_>) -> Response {
         let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);
@@ -291,7 +269,7 @@ impl CodeExchange {
         if destination.is_short() {
             return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
         }
-        // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
+        // Too long for a page: the link leads to the sign-in path, which redirects people who are signed in.
         let link = self.again(verify);
         let target = link.below(&config.paths.sign_in);
         page.action(messages::CONTINUE, &target)
@@ -305,7 +283,7 @@ impl CodeExchange {
         again(config, &self.pool, &self.visitor, &self.flow, env.now, env.entropy)
     }
 
-    /// Ends the exchange on a page.
+    /// Ends the exchange with an error page.
     fn fail(self, verify: &mut VerifyContext<'_, '_>, failure: &SignInFailure) -> ExchangeStep {
         let again = self.again(verify);
         let (response, event) = failed(verify.config, failure, &self.visitor, &again);

@@ -3,7 +3,8 @@
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
-use crate::crypto::secret::{Entropy, NoEntropy};
+use crate::crypto::seal::SealError;
+use crate::crypto::secret::Entropy;
 use crate::flow::context::RequestContext;
 use crate::http::{Response, format_query};
 use crate::pages::messages;
@@ -141,7 +142,7 @@ impl<'a> Keeper<'a> {
     /// told.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If they can't be sealed.
     pub fn keep(
         &self,
         id: &FlowId,
@@ -149,7 +150,7 @@ impl<'a> Keeper<'a> {
         destination: &Destination,
         entropy: &mut dyn Entropy,
         log: &mut Vec<Event>,
-    ) -> Result<Vec<String>, NoEntropy> {
+    ) -> Result<Vec<String>, SealError> {
         let mut reason = "too_long";
         if destination.target.as_str().len() <= MAX_ADDRESS
             && let Some(cookies) = self.cookies(id, flow, destination, entropy)?
@@ -172,7 +173,7 @@ impl<'a> Keeper<'a> {
         flow: &mut PendingSignIn,
         destination: &Destination,
         entropy: &mut dyn Entropy,
-    ) -> Result<Option<Vec<String>>, NoEntropy> {
+    ) -> Result<Option<Vec<String>>, SealError> {
         destination.target.as_str().clone_into(&mut flow.return_to);
         flow.is_shortened = destination.is_shortened;
         self.store.keep_flow(id, flow, entropy)

@@ -1,11 +1,13 @@
-//! Sign-ins that fail: what the person reads, what the operator finds in the log, and which status it is.
-//! Every failure of a callback comes through here, and each ends on a page: never in a redirect.
+//! Sign-ins that fail: the page, the log line and the status. Every failure of a callback ends on a page, never in a
+//! redirect.
 
 use crate::cognito::attributes::AttributesError;
 use crate::config::Config;
+use crate::crypto::seal::SealError;
 use crate::flow::destination::Link;
 use crate::http::Response;
 use crate::oidc::authorization::NoAuthorizationResponse;
+use crate::oidc::call::CallError;
 use crate::oidc::jwt::JwtError;
 use crate::oidc::token::{OAuthError, TokenEndpointError};
 use crate::pages::messages::{self, Words};
@@ -19,7 +21,7 @@ use crate::telemetry::event::{Event, Level};
 pub enum SignInFailure {
     /// The callback's query is no authorization response.
     BadCallback(NoAuthorizationResponse),
-    /// No flow cookie opens for the state: begun in another browser, over ten minutes ago, or never.
+    /// No flow cookie opens for the state: the sign-in began in another browser, over ten minutes ago, or never.
     FlowUnknown,
     /// The code of this sign-in was redeemed before.
     AlreadyFinished,
@@ -27,35 +29,34 @@ pub enum SignInFailure {
     Provider {
         /// `error`, whatever it says.
         code: String,
-        /// `error_description`, likewise.
+        /// `error_description`, whatever it says.
         description: String,
     },
-    /// The token endpoint gave no tokens.
+    /// The token endpoint returned no tokens.
     Token(TokenEndpointError),
-    /// The ID token isn't good.
+    /// The ID token was refused.
     IdToken(JwtError),
-    /// The attributes that the ID token lacks can't be had.
+    /// The attributes that the ID token lacks are missing.
     Attributes(AttributesError),
-    /// There is no key set to verify it with, and none came in time.
+    /// There is no key set to verify the ID token with, and none came in time.
     KeysMissing,
-    /// Browsers wouldn't keep the session.
-    StoreError(StoreError),
+    /// The session can't be kept in cookies.
+    Session(StoreError),
     /// Too many sign-ins at once.
     Busy,
-    /// The host has no randomness.
-    NoEntropy,
+    /// The sign-in can't be kept in cookies.
+    Seal(SealError),
 }
 
 impl SignInFailure {
-    /// The page: in plain words, with a reference and a way to try again.
-    /// The cookies of the link go with it.
+    /// The page, with a reference and a way to try again. It sets the cookies of the link.
     pub fn page(&self, config: &Config, reference: &str, again: &Link) -> Response {
         let (status, words) = self.words();
         let page = Page::saying(&config.pages, status, words);
         let address = again.below(&config.paths.sign_in);
         let page = match self {
-            // That won't help before somebody has mended it.
-            Self::StoreError(_) => page.link(messages::TRY_AGAIN, &address),
+            // Trying again doesn't help until the operator has changed something.
+            Self::Session(_) => page.link(messages::TRY_AGAIN, &address),
             _ => page.action(messages::TRY_AGAIN, &address),
         };
         let response = page.reference(reference).into_response().with_cookies(again.cookies.iter().cloned());
@@ -71,30 +72,27 @@ impl SignInFailure {
             Self::Token(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => {
                 (401, messages::SIGN_IN_EXPIRED)
             }
-            Self::Token(TokenEndpointError::TimedOut) | Self::Attributes(AttributesError::TimedOut) => {
-                (504, messages::SERVICE_SLOW)
+            Self::Token(TokenEndpointError::Call(error)) | Self::Attributes(AttributesError::Call(error)) => {
+                match error {
+                    CallError::TimedOut => (504, messages::SERVICE_SLOW),
+                    CallError::Unavailable(_) => (503, messages::SERVICE_AWAY),
+                    CallError::NotDispatched => (503, messages::NOT_NOW),
+                    CallError::InvalidResponse(_) => (502, messages::SET_UP_WRONGLY),
+                }
             }
-            Self::Token(TokenEndpointError::Unavailable(_))
-            | Self::Attributes(AttributesError::Unavailable(_))
-            | Self::KeysMissing => (503, messages::SERVICE_AWAY),
-            Self::Token(TokenEndpointError::NotDispatched)
-            | Self::Attributes(AttributesError::NotDispatched)
-            | Self::StoreError(StoreError::NoEntropy)
-            | Self::Busy
-            | Self::NoEntropy => (503, messages::NOT_NOW),
-            Self::Token(TokenEndpointError::Refused { .. } | TokenEndpointError::InvalidResponse(_))
-            | Self::Attributes(AttributesError::Refused(_) | AttributesError::InvalidResponse(_)) => {
-                (502, messages::SET_UP_WRONGLY)
-            }
+            Self::KeysMissing => (503, messages::SERVICE_AWAY),
+            Self::Session(StoreError::Seal(_)) | Self::Seal(_) | Self::Busy => (503, messages::NOT_NOW),
+            Self::Token(TokenEndpointError::Refused { .. })
+            | Self::Attributes(AttributesError::Refused(_)) => (502, messages::SET_UP_WRONGLY),
             Self::IdToken(_) | Self::Attributes(AttributesError::Subject) => (401, messages::NOT_TRUSTED),
-            Self::StoreError(_) => (431, messages::TOO_MUCH_DATA),
+            Self::Session(_) => (431, messages::TOO_MUCH_DATA),
         }
     }
 
-    /// A name out of a closed set, for the log and for metrics.
+    /// A short name for logs and metrics, from a closed set.
     pub fn reason(&self) -> &'static str {
         match self {
-            // Cognito says the same of them by way of the browser as at the token endpoint.
+            // Cognito reports these in the callback with the same meaning as at the token endpoint.
             Self::Provider { code, .. } if code == "invalid_scope" => "invalid_scope",
             Self::Provider { code, .. } if code == "unauthorized_client" => "unauthorized_client",
             Self::BadCallback(NoAuthorizationResponse::StateMissing) => "state_missing",
@@ -104,22 +102,17 @@ impl SignInFailure {
             Self::FlowUnknown => "flow_unknown",
             Self::AlreadyFinished => "already_finished",
             Self::Provider { .. } => "provider_error",
-            Self::Token(TokenEndpointError::Refused { code, .. }) => code.code(),
-            Self::Token(TokenEndpointError::Unavailable(_)) => "token_unavailable",
-            Self::Token(TokenEndpointError::TimedOut) => "token_timeout",
-            Self::Token(TokenEndpointError::NotDispatched) => "cluster_missing",
-            Self::Token(TokenEndpointError::InvalidResponse(_)) => "token_nonsense",
+            Self::Token(error) => error.reason(),
             Self::IdToken(error) => error.reason(),
             Self::Attributes(error) => error.reason(),
             Self::KeysMissing => "keys_missing",
-            Self::StoreError(StoreError::NoEntropy) | Self::NoEntropy => "no_entropy",
-            Self::StoreError(StoreError::IdentityTooLarge(_)) => "identity_too_large",
-            Self::StoreError(StoreError::TokensTooLarge(_)) => "tokens_too_large",
+            Self::Session(error) => error.reason(),
+            Self::Seal(error) => error.reason(),
             Self::Busy => "busy",
         }
     }
 
-    /// The log line, with what the operator can do about it.
+    /// The log line, with a hint for the operator.
     pub fn event(&self, reference: &str) -> Event {
         let mut event =
             Event::counted(self.level(), Counter::SignInFailed(self.reason())).with("request_id", reference);
@@ -130,22 +123,16 @@ impl SignInFailure {
             Self::Token(TokenEndpointError::Refused { description, .. }) if !description.is_empty() => {
                 event = event.with("description", description);
             }
-            Self::Token(
-                TokenEndpointError::Unavailable(status) | TokenEndpointError::InvalidResponse(status),
-            ) => {
+            Self::Attributes(AttributesError::Refused(status)) => {
                 event = event.with("status", status.to_string());
             }
-            Self::Attributes(
-                AttributesError::Unavailable(status)
-                | AttributesError::Refused(status)
-                | AttributesError::InvalidResponse(status),
-            ) => {
-                event = event.with("status", status.to_string());
-            }
-            Self::StoreError(StoreError::IdentityTooLarge(size) | StoreError::TokensTooLarge(size)) => {
+            Self::Session(StoreError::IdentityTooLarge(size) | StoreError::TokensTooLarge(size)) => {
                 event = event.with("bytes", size.to_string());
             }
             _ => {}
+        }
+        if let Some(status) = self.call_error().and_then(CallError::status) {
+            event = event.with("status", status.to_string());
         }
         match self.hint() {
             Some(hint) => event.with("hint", hint),
@@ -153,18 +140,31 @@ impl SignInFailure {
         }
     }
 
+    const fn call_error(&self) -> Option<CallError> {
+        match self {
+            Self::Token(TokenEndpointError::Call(error)) | Self::Attributes(AttributesError::Call(error)) => {
+                Some(*error)
+            }
+            _ => None,
+        }
+    }
+
     const fn level(&self) -> Level {
         match self {
             Self::BadCallback(_) | Self::FlowUnknown | Self::AlreadyFinished => Level::Info,
             Self::Token(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => Level::Warn,
-            Self::Token(TokenEndpointError::Refused { .. } | TokenEndpointError::NotDispatched)
-            | Self::Attributes(AttributesError::Refused(_) | AttributesError::NotDispatched)
-            | Self::NoEntropy => Level::Error,
+            Self::Token(
+                TokenEndpointError::Refused { .. } | TokenEndpointError::Call(CallError::NotDispatched),
+            )
+            | Self::Attributes(
+                AttributesError::Refused(_) | AttributesError::Call(CallError::NotDispatched),
+            )
+            | Self::Seal(_) => Level::Error,
             _ => Level::Warn,
         }
     }
 
-    /// What the operator should look at.
+    /// What the operator should check.
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Provider { code, .. } => match code.as_str() {
@@ -186,13 +186,13 @@ impl SignInFailure {
                 TokenEndpointError::Refused { code: OAuthError::InvalidScope, .. } => {
                     "`scopes` has one that doesn't exist"
                 }
-                TokenEndpointError::Unavailable(503) => {
+                TokenEndpointError::Call(CallError::Unavailable(503)) => {
                     "Envoy answers 503 itself where the cluster `clusters.domain` has no healthy host; check its address, TLS and SNI"
                 }
-                TokenEndpointError::NotDispatched => {
+                TokenEndpointError::Call(CallError::NotDispatched) => {
                     "the cluster in `clusters.domain` is missing, has no hosts, or its circuit breaker is open"
                 }
-                TokenEndpointError::InvalidResponse(_) => {
+                TokenEndpointError::Call(CallError::InvalidResponse(_)) => {
                     "does `clusters.domain` lead to the user pool's domain?"
                 }
                 _ => return None,
@@ -229,14 +229,14 @@ impl SignInFailure {
             Self::Attributes(AttributesError::Refused(_)) => {
                 "Cognito doesn't take the access token; for `attributes_from: get_user` the app client must allow the scope aws.cognito.signin.user.admin"
             }
-            Self::Attributes(AttributesError::NotDispatched) => {
+            Self::Attributes(AttributesError::Call(CallError::NotDispatched)) => {
                 "userInfo is called through the cluster in `clusters.domain`, GetUser through that in `clusters.idp`; one is missing, has no hosts, or its circuit breaker is open"
             }
-            Self::Attributes(AttributesError::InvalidResponse(_)) => {
+            Self::Attributes(AttributesError::Call(CallError::InvalidResponse(_))) => {
                 "does the cluster that attributes are asked through lead to Cognito?"
             }
             Self::KeysMissing => "the key set can't be fetched; check the cluster in `clusters.idp`",
-            Self::StoreError(StoreError::IdentityTooLarge(_)) => {
+            Self::Session(StoreError::IdentityTooLarge(_)) => {
                 "the identity needs more than a browser's 4,096 bytes; drop roles or `headers.claims`"
             }
             _ => return None,

@@ -1,19 +1,17 @@
 //! "Who am I?": the session as its owner sees it, as a page or as JSON.
 
-use chrono::{DateTime, Datelike as _, Timelike as _};
-use serde_json::{Map, Value, json};
-
 use crate::cognito::identity::{Shown, join_roles};
 use crate::flow::context::{Person, RequestContext};
 use crate::http::Response;
 use crate::http::client::wants_json;
+use crate::json;
 use crate::pages::messages;
 use crate::pages::page::Page;
 
 /// Answers the path for somebody who is signed in.
 pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
     if !ctx.client().shows_pages() || wants_json(ctx.request) {
-        return Response::json(200, &as_json(person));
+        return Response::json(200, as_json(person));
     }
     let identity = &person.identity;
     let mut facts: Vec<(&str, Vec<String>)> = Vec::new();
@@ -42,40 +40,50 @@ pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
         .into_response()
 }
 
-fn as_json(person: &Person) -> Value {
+fn as_json(person: &Person) -> String {
     let identity = &person.identity;
-    let mut claims = Map::new();
+    let text_or_null = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json::text);
+    let mut claims: Vec<(&str, String)> = Vec::new();
     for (claim, value) in &identity.claims {
         // As the header has it, before that is encoded.
         let shown = match Shown::of(claim, value) {
             Shown::Text(text) => text.into_owned(),
             Shown::List(items) => join_roles(&items, ','),
         };
-        claims.insert(claim.clone(), Value::from(shown));
+        let at = claims.partition_point(|(before, _)| *before < claim.as_str());
+        if claims.get(at).is_none_or(|(known, _)| known != claim) {
+            claims.insert(at, (claim, json::text(&shown)));
+        }
     }
-    json!({
-        "sub": identity.subject,
-        "username": identity.username,
-        "email": identity.email,
-        "name": identity.name,
-        "roles": identity.roles,
-        "claims": claims,
-        "expires_at": person.until.secs(),
-    })
+    json::object(&[
+        ("claims", json::object(&claims)),
+        ("email", text_or_null(&identity.email)),
+        ("expires_at", person.until.secs().to_string()),
+        ("name", text_or_null(&identity.name)),
+        ("roles", json::list(&identity.roles)),
+        ("sub", json::text(&identity.subject)),
+        ("username", text_or_null(&identity.username)),
+    ])
 }
 
 /// `2026-11-22 14:30 UTC`.
 fn format_utc(secs: u64) -> String {
-    let time =
-        i64::try_from(secs).ok().and_then(|secs| DateTime::from_timestamp(secs, 0)).unwrap_or_default();
-    format!(
-        "{}-{:02}-{:02} {:02}:{:02} UTC",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute()
-    )
+    let (year, month, day) = civil_from_days(secs / 86_400);
+    let minutes = secs % 86_400 / 60;
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
+/// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Howard Hinnant's `civil_from_days`
+/// ("chrono-Compatible Low-Level Date Algorithms"), in which a year begins in March, so that a leap day is its last.
+const fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next_year, month, day)
 }
 
 #[cfg(test)]
@@ -86,6 +94,30 @@ mod tests {
     fn times_are_told_in_utc() {
         assert_eq!(format_utc(0), "1970-01-01 00:00 UTC");
         assert_eq!(format_utc(951_827_696), "2000-02-29 12:34 UTC");
+        assert_eq!(format_utc(1_709_251_199), "2024-02-29 23:59 UTC");
+        assert_eq!(format_utc(1_709_251_200), "2024-03-01 00:00 UTC");
+        assert_eq!(format_utc(1_798_761_599), "2026-12-31 23:59 UTC");
         assert_eq!(format_utc(4_102_444_799), "2099-12-31 23:59 UTC");
+    }
+    #[test]
+    fn every_day_of_four_centuries_follows_the_one_before() {
+        let is_leap =
+            |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let mut expected = (1970, 1, 1);
+        for days in 0..146_097 {
+            assert_eq!(civil_from_days(days), expected);
+            let (year, month, day) = expected;
+            let last = match month {
+                2 => 28 + u64::from(is_leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            expected = match (month, day == last) {
+                (12, true) => (year + 1, 1, 1),
+                (_, true) => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+        }
+        assert_eq!(expected, (2370, 1, 1));
     }
 }

@@ -1,6 +1,5 @@
-//! Tokens that have just come, of a sign-in or of a refresh. Before they are a session, the ID token is
-//! verified, which may take a key set that is yet to come, and the attributes it lacks are asked for, where
-//! the configuration wants them.
+//! New tokens, of a sign-in or of a refresh. Before they become a session, the ID token is verified, which may have to wait
+//! for the key set, and the attributes that it lacks are requested, if the configuration says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::config::Config;
 use crate::decision::HostEnv;
 use crate::http::{Callout, CalloutResult};
 use crate::oidc::SessionTokens;
+use crate::oidc::call::CallError;
 use crate::oidc::jwt::{
     Claims, Expected, ExpectedHolder, JwtError, claimed_expiry, good_until, verify_id_token,
 };
@@ -20,73 +20,68 @@ use crate::oidc::token::TokenResponse;
 use crate::shared::key_sets::{KeySetCaches, Newer};
 use crate::time::UnixTime;
 
-/// How long tokens wait for the key set at most.
+/// How long tokens wait for the key set, at most.
 pub const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What turning new tokens into a session takes, beside the tokens.
+/// What is needed to verify new tokens, beside the tokens.
 pub struct VerifyContext<'b, 'a> {
     /// The configuration.
     pub config: &'b Config,
     /// The key sets of all pools.
     pub keys: &'b mut KeySetCaches,
-    /// What the host lends.
+    /// What the host provides.
     pub env: &'b mut HostEnv<'a>,
 }
 
-/// Tokens, not trusted yet.
+/// Tokens that are not trusted yet.
 pub struct NewTokens {
     tokens: TokenResponse,
-    came_at: UnixTime,
+    received_at: UnixTime,
     stage: Stage,
 }
 
 enum Stage {
     AwaitingKeys {
         deadline: UnixTime,
-        /// The generation of a key set that lacks the token's key, so that it isn't asked again.
+        /// The generation of a key set without the token's key, so that it isn't tried again.
         unknown_to: Option<u32>,
     },
-    /// The token is good; its claims are to be added to.
+    /// The ID token is good; attributes are missing.
     AwaitingAttributes(Claims),
 }
 
-/// What becomes of new tokens.
+/// The result of verifying new tokens.
 pub enum Verdict {
-    /// The keys may come yet.
+    /// Not known yet: wait for the keys.
     Wait,
-    /// They are good, and this call brings what they lack.
+    /// They are good; this call requests the attributes that they lack.
     Ask(Callout),
     /// They are good.
     Good(Box<VerifiedTokens>),
-    /// They are not.
+    /// They are not good.
     Bad(JwtError),
     /// There is no key set, and none came in time.
     KeysMissing,
 }
 
-/// What new tokens tell, all of it verified.
+/// The content of verified tokens.
 pub struct VerifiedTokens {
     /// Who it is.
     pub identity: Arc<Identity>,
-    /// When the first of the tokens is over.
+    /// When the first of the tokens expires.
     pub expires_at: UnixTime,
-    /// The tokens to keep. No refresh token where Cognito sent none.
+    /// The tokens to keep. No refresh token if Cognito sent none.
     pub tokens: SessionTokens,
 }
 
 impl NewTokens {
-    /// Tokens that came now.
+    /// Tokens that arrived at `now`.
     pub fn new(tokens: TokenResponse, now: UnixTime) -> Self {
         let deadline = now.plus(KEYS_PATIENCE);
-        Self { tokens, came_at: now, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
+        Self { tokens, received_at: now, stage: Stage::AwaitingKeys { deadline, unknown_to: None } }
     }
 
-    /// Whether the call is under way that asks for attributes.
-    pub const fn awaits_attributes(&self) -> bool {
-        matches!(self.stage, Stage::AwaitingAttributes(_))
-    }
-
-    /// Verifies the ID token, if the keys are there.
+    /// Verifies the ID token, if the keys are known.
     pub fn verify(
         &mut self,
         whose: ExpectedHolder<'_>,
@@ -134,14 +129,14 @@ impl NewTokens {
                 self.stage = Stage::AwaitingAttributes(claims);
                 Verdict::Ask(callout)
             }
-            None => Verdict::Good(Box::new(self.news(&claims, None, pool, verify))),
+            None => Verdict::Good(Box::new(self.content(&claims, None, pool, verify))),
         }
     }
 
-    /// Takes the answer of the call that asked for attributes.
+    /// Handles the answer of the call that requested attributes.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If it has no attributes of this person.
     pub fn handle_attributes(
         &self,
         result: &CalloutResult,
@@ -149,13 +144,13 @@ impl NewTokens {
         verify: &VerifyContext<'_, '_>,
     ) -> Result<VerifiedTokens, AttributesError> {
         let Stage::AwaitingAttributes(claims) = &self.stage else {
-            return Err(AttributesError::Unavailable(0));
+            return Err(CallError::Unavailable(0).into());
         };
         let attributes = UserAttributes::read(pool.cognito.attributes_from, result, claims)?;
-        Ok(self.news(claims, Some(&attributes), pool, verify))
+        Ok(self.content(claims, Some(&attributes), pool, verify))
     }
 
-    fn news(
+    fn content(
         &self,
         claims: &Claims,
         attributes: Option<&UserAttributes>,
@@ -170,16 +165,16 @@ impl NewTokens {
         }
     }
 
-    /// When the first of the tokens is over: whoever gets them, or asks with them, needs both to be good.
+    /// When the first of the tokens expires: an app that gets them needs both to be good.
     fn expires_at(&self, claims: &Claims, now: UnixTime) -> UnixTime {
         let tokens = &self.tokens;
-        let by_answer = tokens.expires_in.map(|lasts| self.came_at.plus(lasts));
+        let by_answer = tokens.expires_in.map(|lasts| self.received_at.plus(lasts));
         let by_access_token = claimed_expiry(&tokens.access_token).map(|expiry| good_until(expiry, now));
         let others = by_answer.into_iter().chain(by_access_token);
         others.fold(claims.good_until(now), UnixTime::min)
     }
 
-    /// The tokens that a session keeps: the refresh token, and those that go upstream.
+    /// The tokens that a session keeps: the refresh token, and those that are sent upstream.
     pub fn kept(&self, config: &Config) -> SessionTokens {
         let forwards = |source| config.headers.forwards(source);
         SessionTokens {

@@ -1,9 +1,8 @@
 //! The paths that the filter answers itself, and how each may be asked for.
 
-use serde_json::json;
-
 use crate::flow::context::RequestContext;
 use crate::http::{Response, parse_query};
+use crate::json;
 
 /// One of our own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,5 +64,5 @@ fn is_callback(ctx: &RequestContext<'_>) -> bool {
 
 /// `405` for a method that one of our own paths doesn't take.
 pub fn method_not_allowed(allowed: &[&str]) -> Response {
-    Response::json(405, &json!({"error": "method_not_allowed"})).with("allow", allowed.join(", "))
+    Response::json(405, json::object_of("error", "method_not_allowed")).with("allow", allowed.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Refreshing a session: new tokens, verified and added to like those of a sign-in, and new cookies.
+//! Refreshing a session: new tokens, verified like those of a sign-in, and new cookies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,36 +35,36 @@ enum Stage {
     Verifying(NewTokens),
 }
 
-/// Where a refresh has got to.
+/// The next step of a refresh.
 pub enum RefreshStep {
-    /// It goes on waiting for keys.
+    /// It waits for keys.
     Wait(Box<Refresh>),
-    /// It goes on with this call.
+    /// It continues with this call.
     Call(Box<Refresh>, Callout),
-    /// It has come to an end.
+    /// It has ended.
     Ended(Arc<Pool>, Box<Session>, RefreshOutcome),
 }
 
 /// How a refresh ended.
 pub enum RefreshOutcome {
-    /// New cookies; with the refresh token in them, should the person have signed out meanwhile.
+    /// The session has new cookies. The refresh token in them is given too, in case the person has signed out meanwhile.
     Renewed {
         /// `Set-Cookie` values.
         cookies: Vec<String>,
-        /// What the token cookie now holds.
+        /// The refresh token in the new token cookie.
         refresh_token: RefreshToken,
-        /// Why the person is known as before only: the tokens are new, what goes with them couldn't be had.
+        /// Why the old identity was kept: the new tokens are stored but unverified or incomplete.
         trouble: Option<&'static str>,
     },
     /// Cognito can't be reached, is slow, or is throttling.
     Unavailable(&'static str),
-    /// Cognito won't, or what it sent can't be trusted. The session lasts until its tokens expire.
+    /// Cognito refused, or its answer can't be trusted. The session lasts until its tokens expire.
     Refused(&'static str),
 }
 
 impl Refresh {
-    /// A refresh of `session`, whose cookies are `cookies`, and the call that it begins with. `None` where
-    /// there is no refresh token of that session.
+    /// A refresh of `session`, whose cookies are `cookies`, and its first call. `None` if there is no refresh token of that
+    /// session.
     pub fn begin(
         ctx: &RequestContext<'_>,
         pool: &Arc<Pool>,
@@ -97,12 +97,12 @@ impl Refresh {
         matches!(self.stage, Stage::Asking)
     }
 
-    /// What those wait for who wait for it.
+    /// Identifies this refresh to requests that wait for it.
     pub const fn watch(&self) -> RefreshId {
         RefreshId::of(&self.session)
     }
 
-    /// How long a refresh may take in all; nobody else begins one before that.
+    /// How long a refresh may take in all. Nobody else begins one of the same session before that.
     pub fn hold(pool: &Pool) -> Duration {
         let timeouts = &pool.cognito.timeouts;
         let attributes = match pool.cognito.attributes_from {
@@ -112,7 +112,7 @@ impl Refresh {
         timeouts.token + KEYS_PATIENCE + attributes + Duration::from_secs(1)
     }
 
-    /// Takes the answer of its call: the token endpoint's, or of whoever was asked for attributes.
+    /// Handles the answer of its call: the token endpoint's, or that with attributes.
     pub fn handle_answer(
         mut self: Box<Self>,
         result: &CalloutResult,
@@ -120,7 +120,7 @@ impl Refresh {
     ) -> RefreshStep {
         if let Stage::Verifying(new) = &self.stage {
             let ending = match new.handle_attributes(result, &self.pool, verify) {
-                Ok(news) => self.renewed(news, None, verify),
+                Ok(verified) => self.renewed(verified, None, verify),
                 Err(error) => self.without_attributes(new, error, verify),
             };
             return self.ended(ending);
@@ -130,15 +130,7 @@ impl Refresh {
                 self.stage = Stage::Verifying(NewTokens::new(tokens, verify.env.now));
                 return self.verify(verify);
             }
-            Err(TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. }) => {
-                RefreshOutcome::Refused("invalid_grant")
-            }
-            // Only `invalid_grant` speaks of the session; all else is somebody's mistake that may be mended.
-            Err(TokenEndpointError::Refused { code, .. }) => RefreshOutcome::Unavailable(code.code()),
-            Err(TokenEndpointError::Unavailable(_)) => RefreshOutcome::Unavailable("token_unavailable"),
-            Err(TokenEndpointError::TimedOut) => RefreshOutcome::Unavailable("token_timeout"),
-            Err(TokenEndpointError::NotDispatched) => RefreshOutcome::Unavailable("cluster_missing"),
-            Err(TokenEndpointError::InvalidResponse(_)) => RefreshOutcome::Unavailable("token_nonsense"),
+            Err(error) => RefreshOutcome::without_tokens(&error),
         };
         self.ended(ending)
     }
@@ -147,7 +139,7 @@ impl Refresh {
         RefreshStep::Ended(self.pool, Box::new(self.session), ending)
     }
 
-    /// Verifies the new ID token, if the keys are there; else waits for them.
+    /// Verifies the new ID token, if the keys are known; else waits for them.
     pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> RefreshStep {
         let Stage::Verifying(new) = &mut self.stage else { return RefreshStep::Wait(self) };
         let whose = ExpectedHolder::Subject(&self.session.identity.subject);
@@ -155,17 +147,16 @@ impl Refresh {
             Verdict::Wait => return RefreshStep::Wait(self),
             Verdict::Ask(callout) => return RefreshStep::Call(self, callout),
             Verdict::KeysMissing => self.without_keys("keys_missing", verify),
-            // That says nothing against the session: a newer key set may know the key.
+            // The session may still be good: a newer key set may have the key.
             Verdict::Bad(error @ JwtError::UnknownKey) => self.without_keys(error.reason(), verify),
             Verdict::Bad(error) => RefreshOutcome::Refused(error.reason()),
-            Verdict::Good(news) => self.renewed(*news, None, verify),
+            Verdict::Good(verified) => self.renewed(*verified, None, verify),
         };
         self.ended(ending)
     }
 
-    /// The tokens are good, but what they lack couldn't be asked for. The refresh token may be a new one
-    /// whose predecessor is dead, so it is kept; the person stays who they were, for as long as that was
-    /// good, and the next refresh tries again.
+    /// The tokens are good, but the attributes are missing. The refresh token may be a new one that has replaced the old, so
+    /// it is kept. The person keeps the old identity and its expiry, and the next refresh tries again.
     fn without_attributes(
         &self,
         new: &NewTokens,
@@ -175,32 +166,32 @@ impl Refresh {
         if !error.may_pass() {
             return RefreshOutcome::Refused(error.reason());
         }
-        let news = VerifiedTokens {
+        let verified = VerifiedTokens {
             identity: Arc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
             tokens: new.kept(verify.config),
         };
-        self.renewed(news, Some(error.reason()), verify)
+        self.renewed(verified, Some(error.reason()), verify)
     }
 
-    /// The new tokens can't be verified yet. Where a new refresh token is among them its predecessor is dead, so
-    /// that one alone is kept; what it brings next must still be the same person's.
+    /// The new tokens can't be verified yet. A new refresh token among them has replaced the old, so it alone is kept; the
+    /// tokens that it gets next must still be the same person's.
     fn without_keys(&self, reason: &'static str, verify: &mut VerifyContext<'_, '_>) -> RefreshOutcome {
         let Stage::Verifying(new) = &self.stage else { return RefreshOutcome::Unavailable(reason) };
         let Some(refresh) = new.kept(verify.config).refresh else {
             return RefreshOutcome::Unavailable(reason);
         };
-        let news = VerifiedTokens {
+        let verified = VerifiedTokens {
             identity: Arc::clone(&self.session.identity),
             expires_at: self.session.expires_at,
             tokens: SessionTokens { refresh: Some(refresh), id: None, access: None },
         };
-        self.renewed(news, Some(reason), verify)
+        self.renewed(verified, Some(reason), verify)
     }
 
     fn renewed(
         &self,
-        mut news: VerifiedTokens,
+        mut verified: VerifiedTokens,
         trouble: Option<&'static str>,
         verify: &mut VerifyContext<'_, '_>,
     ) -> RefreshOutcome {
@@ -209,26 +200,36 @@ impl Refresh {
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
-            // Sealed in whole seconds, and what tells this session from the one before it.
+            // In whole seconds, and later than before, so that this session differs from the one before it.
             renewed_at: env.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
-            expires_at: news.expires_at,
+            expires_at: verified.expires_at,
             seen_at: env.now,
-            identity: news.identity,
+            identity: verified.identity,
         };
-        let refresh_token = news.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
-        match store.keep(&session, &news.tokens, &self.token_parts, env.now, env.entropy) {
+        let refresh_token = verified.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
+        match store.keep(&session, &verified.tokens, &self.token_parts, env.now, env.entropy) {
             Ok(kept) => {
                 let cookies = self.leftovers.iter().cloned().chain(kept).collect();
                 RefreshOutcome::Renewed { cookies, refresh_token, trouble }
             }
-            Err(StoreError::IdentityTooLarge(_)) => RefreshOutcome::Refused("identity_too_large"),
-            Err(StoreError::TokensTooLarge(_)) => RefreshOutcome::Refused("tokens_too_large"),
-            Err(StoreError::NoEntropy) => RefreshOutcome::Unavailable("no_entropy"),
+            Err(error @ StoreError::Seal(_)) => RefreshOutcome::Unavailable(error.reason()),
+            Err(error) => RefreshOutcome::Refused(error.reason()),
         }
     }
 }
 
 impl RefreshOutcome {
+    /// What it means that the token endpoint gave no tokens. Only `invalid_grant` is about the session; every other error
+    /// may be gone the next time.
+    fn without_tokens(error: &TokenEndpointError) -> Self {
+        match error {
+            TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. } => {
+                Self::Refused(error.reason())
+            }
+            _ => Self::Unavailable(error.reason()),
+        }
+    }
+
     /// The log line.
     pub fn event(&self, subject: &str) -> Event {
         let event = match self {

@@ -1,11 +1,10 @@
 //! What somebody hears whose request can't be let through, and whom signing in wouldn't help.
 
-use serde_json::json;
-
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::MAX_LINK;
 use crate::http::Response;
 use crate::http::client::Client;
+use crate::json;
 use crate::pages::messages;
 use crate::pages::page::{Design, Page};
 use crate::session::return_to::ReturnTo;
@@ -13,7 +12,7 @@ use crate::session::return_to::ReturnTo;
 /// `403` for somebody whom signing in again wouldn't help; `person` is who it is, where that matters.
 pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response {
     if !ctx.client().shows_pages() {
-        let response = Response::json(403, &json!({"error": "forbidden"}));
+        let response = Response::json(403, json::object_of("error", "forbidden"));
         return match person {
             // RFC 6750, section 3.1.
             Some(person) if person.by_bearer_token => {
@@ -41,7 +40,7 @@ pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
     if client.shows_pages() {
         return Page::saying(design, 400, messages::MALFORMED).reference(reference).into_response();
     }
-    Response::json(400, &json!({"error": "malformed_request"}))
+    Response::json(400, json::object_of("error", "malformed_request"))
 }
 
 /// `503` for somebody whom Cognito can't vouch for now because it can't be reached. A session is kept:
@@ -59,7 +58,7 @@ pub fn unavailable(ctx: &RequestContext<'_>) -> Response {
         };
         page.reference(&ctx.reference()).into_response()
     } else {
-        Response::json(503, &json!({"error": "temporarily_unavailable"}))
+        Response::json(503, json::object_of("error", "temporarily_unavailable"))
     };
     response.with("retry-after", "5".to_owned())
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::cognito::pool::Pool;
-use crate::crypto::secret::{Entropy, NoEntropy, random_bytes};
+use crate::crypto::seal::SealError;
+use crate::crypto::secret::{Entropy, random_bytes};
 use crate::decision::HostEnv;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK, make_room};
@@ -14,6 +13,7 @@ use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::refusal::forbidden;
 use crate::http::client::{Client, is_cross_site, is_prefetch};
 use crate::http::{Response, parse_query};
+use crate::json;
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::oidc::{CodeVerifier, Nonce};
 use crate::pages::messages;
@@ -119,8 +119,9 @@ fn end_offered(ctx: &RequestContext<'_>, id: &FlowId, gone: &mut Vec<String>) ->
 
 /// `401` in JSON, for scripts and programs.
 pub fn unauthenticated(ctx: &RequestContext<'_>) -> Response {
-    let body = json!({"error": "unauthenticated", "sign_in": ctx.config.paths.sign_in});
-    Response::json(401, &body).with("www-authenticate", "Bearer".to_owned())
+    let sign_in = json::text(&ctx.config.paths.sign_in);
+    let body = json::object(&[("error", json::text("unauthenticated")), ("sign_in", sign_in)]);
+    Response::json(401, body).with("www-authenticate", "Bearer".to_owned())
 }
 
 /// `401` for a form: a redirect would lose what was typed, the back button keeps it.
@@ -213,8 +214,8 @@ fn begin(
             log.push(event.of_pool(&pool.name));
             response
         }
-        Err(NoEntropy) => {
-            let failure = SignInFailure::NoEntropy;
+        Err(error) => {
+            let failure = SignInFailure::Seal(error);
             let again = Link::without_cookies(destination, MAX_LINK);
             log.push(failure.event(&ctx.reference()));
             failure.page(ctx.config, &ctx.reference(), &again)
@@ -240,7 +241,7 @@ fn redirect_to_cognito(
     destination: &Destination,
     entropy: &mut dyn Entropy,
     log: &mut Vec<Event>,
-) -> Result<Response, NoEntropy> {
+) -> Result<Response, SealError> {
     let cognito = &pool.cognito;
     let (nonce, code_verifier) = (Nonce::random(entropy)?, CodeVerifier::random(entropy)?);
     let id = FlowId::random(entropy)?;

@@ -1,11 +1,10 @@
 //! Signing out: our cookies, the refresh token, and Cognito's own session, in one step. And the page
 //! behind it, which never signs anybody in by itself.
 
-use serde_json::json;
-
 use crate::flow::context::RequestContext;
 use crate::http::client::{follows_redirects, is_cross_site, is_prefetch};
 use crate::http::{Callout, Response};
+use crate::json;
 use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::telemetry::counter::Counter;
@@ -46,7 +45,7 @@ fn on_to(ctx: &RequestContext<'_>, url: String) -> Response {
     if follows_redirects(ctx.request) {
         return Response::redirect(url);
     }
-    Response::json(200, &json!({ "sign_out": url }))
+    Response::json(200, json::object_of("sign_out", &url))
 }
 
 /// Where the browser goes: to the logout of the pool whose session it carries, be it over or not. Where
@@ -64,7 +63,7 @@ fn leave(ctx: &RequestContext<'_>) -> String {
 /// What a script at another host than `public_url`'s hears: the page has to go there to be signed out.
 pub fn elsewhere(ctx: &RequestContext<'_>) -> Response {
     let address = ctx.origin.url() + &ctx.config.paths.sign_out;
-    Response::json(200, &json!({ "sign_out": address }))
+    Response::json(200, json::object_of("sign_out", &address))
 }
 
 /// Another site may ask, but only the person decides.

@@ -209,10 +209,10 @@ impl Response {
     }
 
     /// An answer with a JSON body.
-    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+    pub fn json(status: u16, body: String) -> Self {
         let mut response = Self::new(status).with("content-type", "application/json".to_owned());
         response.headers.push(("x-content-type-options", "nosniff".to_owned()));
-        response.body = body.to_string();
+        response.body = body;
         response
     }
 

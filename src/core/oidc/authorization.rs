@@ -1,6 +1,8 @@
 //! The authorization request that a browser is sent with, and the response it comes back with
 //! (RFC 6749, section 4.1; PKCE: RFC 7636; OIDC Core, section 3.1.2).
 
+use std::fmt;
+
 use crate::crypto::secret::Secret;
 use crate::http::{format_query, parse_query};
 use crate::oidc::{CodeVerifier, Nonce};
@@ -12,7 +14,7 @@ pub struct AuthorizationRequest<'a> {
     pub endpoint: &'a str,
     /// The app client.
     pub client_id: &'a str,
-    /// Where the code is to be sent; registered at Cognito, letter for letter.
+    /// Where Cognito sends the code; registered there, letter for letter.
     pub redirect_uri: &'a str,
     /// What is asked for.
     pub scopes: &'a [String],
@@ -20,10 +22,9 @@ pub struct AuthorizationRequest<'a> {
     pub state: &'a str,
     /// Comes back in the ID token.
     pub nonce: &'a Nonce,
-    /// Shown when the code is redeemed; its challenge goes along here.
+    /// Sent when the code is redeemed; only its challenge is sent here.
     pub code_verifier: &'a CodeVerifier,
-    /// What the operator wants added (`identity_provider`, `lang`, …). Nothing of the request that
-    /// began the sign-in ever gets in here.
+    /// What the operator adds (`identity_provider`, `lang`, …). Nothing from the request that began the sign-in is added.
     pub extra: &'a [(String, String)],
 }
 
@@ -47,24 +48,24 @@ impl AuthorizationRequest<'_> {
     }
 }
 
-/// What a browser brings to the callback.
+/// The query of a callback.
 #[derive(Debug)]
 pub struct AuthorizationResponse {
     /// The state of the request it answers.
     pub state: Secret<String>,
-    /// How it went.
+    /// Its result.
     pub outcome: AuthorizationOutcome,
     issuer: Option<String>,
 }
 
-/// How the authorization request went.
+/// The result of an authorization request.
 #[derive(Debug)]
 pub enum AuthorizationOutcome {
     /// An authorization code.
     Code(Secret<String>),
-    /// An error. Both texts are whatever somebody put into the URL; they go to the log, never to a page.
+    /// An error. Anybody can put any text into the URL, so both texts are only logged, never shown on a page.
     Error {
-        /// `error`, or what Cognito puts into `error_description` in its stead.
+        /// `error`, or the code that Cognito puts into `error_description` instead.
         code: String,
         /// `error_description`.
         description: String,
@@ -78,17 +79,30 @@ pub enum NoAuthorizationResponse {
     StateMissing,
     /// Neither a `code` nor an `error`.
     CodeMissing,
-    /// A parameter comes twice (RFC 6749, section 3.1, forbids it).
+    /// A parameter occurs twice (RFC 6749, section 3.1, forbids it).
     Repeated,
     /// `iss` (RFC 9207) names another issuer.
     OtherIssuer,
 }
 
+impl fmt::Display for NoAuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StateMissing => "no `state`",
+            Self::CodeMissing => "neither `code` nor `error`",
+            Self::Repeated => "a parameter occurs twice",
+            Self::OtherIssuer => "`iss` is another issuer",
+        })
+    }
+}
+
+impl std::error::Error for NoAuthorizationResponse {}
+
 impl AuthorizationResponse {
     /// Reads the query of a callback.
     ///
     /// # Errors
-    /// Where it isn't a response that could be ours.
+    /// If it isn't a response to a request of ours.
     pub fn parse(query: &[u8]) -> Result<Self, NoAuthorizationResponse> {
         let pairs = parse_query(query);
         let one = |name: &str| {
@@ -101,7 +115,7 @@ impl AuthorizationResponse {
         let [state, code, error, description, iss] =
             [one("state")?, one("code")?, one("error")?, one("error_description")?, one("iss")?];
         let state = state.filter(|state| !state.is_empty()).ok_or(NoAuthorizationResponse::StateMissing)?;
-        // What is empty is absent.
+        // An empty value counts as absent.
         let error = error.filter(|error| !error.is_empty());
         let outcome = match (error, code) {
             (Some(error), _) => error_outcome(error, description.unwrap_or_default()),
@@ -117,8 +131,7 @@ impl AuthorizationResponse {
     }
 }
 
-/// Cognito was seen to answer a bad scope with `error=invalid_request` and the real code in the
-/// description.
+/// Cognito answers a bad scope with `error=invalid_request` and the real code in the description.
 fn error_outcome(error: String, description: String) -> AuthorizationOutcome {
     match description.as_str() {
         "invalid_scope" | "unauthorized_client" | "login_required" => {

@@ -10,14 +10,14 @@ use rsa::{BigUint, RsaPublicKey};
 
 use crate::json::{Json, Members};
 
-/// Keys are looked at up to this number; Cognito has two.
+/// How many keys of a set are read; Cognito has two.
 const MAX_KEYS: usize = 32;
-/// The shortest modulus that is taken, in bits (RFC 7518, section 3.3).
+/// The shortest modulus that is accepted, in bits (RFC 7518, section 3.3).
 const MIN_MODULUS_BITS: usize = 2048;
-/// The longest. A key of megabytes would hold a worker up for seconds.
+/// The longest modulus that is accepted, in bits. A key of megabytes would block a worker for seconds.
 const MAX_MODULUS_BITS: usize = 4096;
 
-/// One RSA key for RS256, ready for either verifier.
+/// One RSA key for RS256, in the forms that both verifiers need.
 #[derive(Debug)]
 pub struct Jwk {
     kid: String,
@@ -43,7 +43,7 @@ pub struct KeySet {
     keys: Vec<Arc<Jwk>>,
 }
 
-/// A document that holds no usable key. It never replaces a set that does.
+/// A document without a usable key. It never replaces a set with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoUsableKey;
 
@@ -57,10 +57,10 @@ impl std::error::Error for NoUsableKey {}
 
 impl KeySet {
     /// Reads a JWKS document. Members that are not RSA keys for RS256 signatures, have no `kid`, or
-    /// are broken are passed over, so that a key of a new kind never takes the good ones down.
+    /// are broken are skipped, so that a key of a new kind never makes the good ones unusable.
     ///
     /// # Errors
-    /// Where nothing usable is left.
+    /// If no usable key is left.
     pub fn parse(document: &[u8]) -> Result<Self, NoUsableKey> {
         let document = Members::read(document).ok_or(NoUsableKey)?;
         let members = document.get("keys").and_then(Json::items).ok_or(NoUsableKey)?;
@@ -83,7 +83,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Never true; a set without keys is not made.
+    /// Never true: a set has at least one key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -115,7 +115,7 @@ fn parse_key(member: Json<'_>) -> Option<Jwk> {
 }
 
 /// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate
-/// could write it as well, for 15 KB of the filter's 620.
+/// could write it as well, for 15 KB of the filter's 590.
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     /// `rsaEncryption` (1.2.840.113549.1.1.1) with NULL parameters.
     const ALGORITHM: [u8; 15] =
@@ -125,7 +125,7 @@ fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     der(0x30, &[ALGORITHM.to_vec(), bits].concat())
 }
 
-/// An unsigned INTEGER: no leading zeros, but for one where the number would look negative.
+/// An unsigned INTEGER: no leading zeros, except one if the number would look negative.
 fn integer(bytes: &[u8]) -> Vec<u8> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let mut number = bytes.get(zeros..).unwrap_or_default().to_vec();

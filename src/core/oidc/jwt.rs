@@ -1,47 +1,29 @@
 //! Verifying tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725;
 //! RFC 9068 as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
+mod error;
+mod signed;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_compact::UntrustedToken;
-use rsa::Pkcs1v15Sign;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
-use crate::oidc::jwks::{Jwk, KeySet};
+use crate::oidc::jwks::KeySet;
+use crate::oidc::jwt::signed::Unverified;
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
+
+pub use crate::oidc::jwt::error::JwtError;
+pub use crate::oidc::jwt::signed::{PortableRs256, VerifyRs256};
 
 /// How far clocks may differ.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Cognito's tokens live a day at most. What was issued earlier, whatever it says of its end, isn't Cognito's.
+/// Cognito's tokens are valid for at most a day. A token that was issued earlier is refused, whatever its `exp` says.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-
-/// The longest token that is looked at, in bytes. Cognito's largest come to some 21 KB.
-const MAX_TOKEN: usize = 64 * 1024;
-
-/// Something that verifies RS256 (RFC 7518, section 3.3). The host may do it natively.
-pub trait VerifyRs256 {
-    /// Whether `signature` is the signature of `message` under `key`.
-    #[must_use]
-    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool;
-}
-
-/// RS256 in wasm, anywhere, by the RSA that `jwt-compact` is built on too. Its own `Rsa` would bring RS384, RS512
-/// and PSS along, for 15 KB of the filter's 620.
-#[derive(Clone, Copy, Debug)]
-pub struct PortableRs256;
-
-impl VerifyRs256 for PortableRs256 {
-    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
-        key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).is_ok()
-    }
-}
 
 /// What an ID token of a sign-in or a refresh must say to be ours.
 #[derive(Clone, Copy, Debug)]
@@ -52,16 +34,16 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     /// What ties it to the sign-in, or to the session.
     pub whose: ExpectedHolder<'a>,
-    /// The access token that came along, for `at_hash`.
+    /// The access token of the same answer, for `at_hash`.
     pub access_token: &'a AccessToken,
 }
 
-/// Whose an ID token must be.
+/// Who an ID token must be about.
 #[derive(Clone, Copy, Debug)]
 pub enum ExpectedHolder<'a> {
-    /// Of the sign-in that had this nonce.
+    /// Whoever signed in with this nonce.
     Nonce(&'a Nonce),
-    /// Of the person that had this `sub` before (OIDC Core, section 12.2). A refreshed token needs no nonce.
+    /// The person with this `sub` (OIDC Core, section 12.2). A refreshed token needs no nonce.
     Subject(&'a str),
 }
 
@@ -70,9 +52,9 @@ pub enum ExpectedHolder<'a> {
 pub struct Accepted<'a> {
     /// `iss`, byte for byte.
     pub issuer: &'a str,
-    /// The app clients whose tokens are taken: `client_id` of an access token, `aud` of an ID token.
+    /// The app clients whose tokens are accepted: `client_id` of an access token, `aud` of an ID token.
     pub client_ids: &'a [String],
-    /// The kinds of token that are taken.
+    /// The kinds of token that are accepted.
     pub uses: &'a [TokenUse],
 }
 
@@ -95,7 +77,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// `sub`: who this is, for ever and within this user pool.
+    /// `sub`: identifies the person in this user pool, and never changes.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -111,15 +93,15 @@ impl Claims {
     }
 
     fn token_use(&self) -> Result<TokenUse, JwtError> {
-        match self.said("token_use", JwtError::TokenUseMissing)?.as_deref() {
+        match self.required("token_use", JwtError::TokenUseMissing)?.as_deref() {
             Some("access") => Ok(TokenUse::Access),
             Some("id") => Ok(TokenUse::Id),
             _ => Err(JwtError::TokenUse),
         }
     }
 
-    /// A claim that must say something, as a text. `None` where it is of another type.
-    fn said(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
+    /// A claim that must be there and not be empty, as a text. `None` if it is of another type.
+    fn required(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
         if self.get(name).is_none_or(Json::is_empty) {
             return Err(missing);
         }
@@ -137,83 +119,10 @@ impl Claims {
     }
 }
 
-/// How long a token that has just come is good. One that our clock calls just expired is good for the leeway at least:
-/// to end a session on the spot because of clocks that differ would send the browser round in circles.
+/// How long a new token is good. One that has just expired by our clock is still good for the leeway: if clocks that
+/// differ ended the session at once, the browser would be redirected in a loop.
 pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
     if expiry > now { expiry } else { now.plus(LEEWAY) }
-}
-
-/// Why a token is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtError {
-    /// The key set has no key of that id; a newer one may.
-    UnknownKey,
-    /// Not a JWT, or too long for one.
-    Malformed,
-    /// Another algorithm than RS256.
-    Algorithm,
-    /// No `kid`.
-    KeyIdMissing,
-    /// The signature isn't the key's.
-    Signature,
-    /// `iss` is another.
-    Issuer,
-    /// `aud` is another client, or there are several.
-    Audience,
-    /// Expired, issued longer ago than tokens live, or without `exp`.
-    Expired,
-    /// Issued in the future, not valid yet, or without `iat`: somebody's clock is off.
-    NotYetValid,
-    /// `nonce` is not that of this sign-in.
-    Nonce,
-    /// There is no `nonce`, which Cognito always sends back.
-    NonceMissing,
-    /// Another kind of token.
-    TokenUse,
-    /// There is no `token_use`, which no provider but Cognito sends.
-    TokenUseMissing,
-    /// The access token that came along isn't the one it was issued with.
-    AccessTokenHash,
-    /// No usable `sub`, or another person's.
-    Subject,
-}
-
-impl JwtError {
-    /// A short name for logs and metrics, of an ID token at sign-in or refresh.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownKey => "id_token_unknown_key",
-            Self::Malformed => "id_token_malformed",
-            Self::Algorithm => "id_token_algorithm",
-            Self::KeyIdMissing => "id_token_kid_missing",
-            Self::Signature => "id_token_signature",
-            Self::Issuer => "id_token_issuer",
-            Self::Audience => "id_token_audience",
-            Self::Expired => "id_token_expired",
-            Self::NotYetValid => "id_token_not_yet_valid",
-            Self::Nonce | Self::NonceMissing => "id_token_nonce",
-            Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
-            Self::AccessTokenHash => "id_token_at_hash",
-            Self::Subject => "id_token_subject",
-        }
-    }
-
-    /// A short name for logs and metrics, of a bearer token. Nonce and `at_hash` are checked of ID tokens alone.
-    pub const fn bearer_reason(&self) -> &'static str {
-        match self {
-            Self::UnknownKey => "unknown_key",
-            Self::Malformed | Self::Nonce | Self::NonceMissing | Self::AccessTokenHash => "malformed",
-            Self::Algorithm => "algorithm",
-            Self::KeyIdMissing => "kid_missing",
-            Self::Signature => "signature",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::TokenUse | Self::TokenUseMissing => "token_use",
-            Self::Subject => "subject",
-        }
-    }
 }
 
 /// Verifies an ID token as OIDC Core and Cognito say.
@@ -236,7 +145,7 @@ pub fn verify_id_token(
     }
     match expected.whose {
         ExpectedHolder::Nonce(expected) => {
-            let nonce = claims.said("nonce", JwtError::NonceMissing)?.unwrap_or_default();
+            let nonce = claims.required("nonce", JwtError::NonceMissing)?.unwrap_or_default();
             if !expected.0.matches(nonce.as_bytes()) {
                 return Err(JwtError::Nonce);
             }
@@ -251,7 +160,7 @@ pub fn verify_id_token(
 }
 
 /// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and
-/// have no `aud`, its ID tokens the other way round; each kind is judged by its own.
+/// have no `aud`; its ID tokens have `aud` and no `client_id`.
 ///
 /// # Errors
 /// With the first check that fails.
@@ -278,19 +187,19 @@ pub fn verify_bearer_token(
     }
 }
 
-/// What a token says of itself before anything of it is believed. It tells whose keys to try, no more.
+/// What a token claims, not verified. It only selects the keys to verify it with.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// `iss`; empty where it has none.
+    /// `iss`; empty if it has none.
     pub issuer: String,
     /// `client_id`, else `aud`.
     pub client: Option<String>,
 }
 
 impl Claimed {
-    /// Reads what a token claims. `None` where it is no JWT, or too long for one.
+    /// Reads what a token claims. `None` if it is no JWT, or too long for one.
     pub fn by(token: &str) -> Option<Self> {
-        let claims = claimed(token)?;
+        let claims = Unverified::parse(token).ok()?.claims().ok()?;
         Some(Self {
             issuer: claims.text("iss").unwrap_or_default(),
             client: claims.text("client_id").or_else(|| claims.text("aud")),
@@ -298,20 +207,15 @@ impl Claimed {
     }
 }
 
-/// What a token says, of which nothing is to be believed yet.
-fn claimed(token: &str) -> Option<Members> {
-    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
-    Members::read(&URL_SAFE_NO_PAD.decode(payload).ok()?)
-}
-
-/// When an access token says that it expires, where that can be read: it is opaque to a client (RFC 6749, section
-/// 1.4), and its signature isn't looked at here. So it may make a session's tokens end earlier, and never later.
+/// `exp` of an access token, if it can be read: the token is opaque to a client (RFC 6749, section 1.4), and its
+/// signature isn't verified here. So it may only make a session's tokens end earlier, never later.
 pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
-    numeric_date(claimed(token.0.expose())?.get("exp")?)
+    let token = Unverified::parse(token.0.expose()).ok()?;
+    numeric_date(token.claims().ok()?.get("exp")?)
 }
 
-/// What holds for every token of an issuer: RS256 and nothing else, a key of the set, then issuer, dates
-/// and subject. No claim is read before the signature holds.
+/// The checks that all tokens of an issuer have in common: signature, issuer, dates and subject. No claim is read before
+/// the signature holds.
 fn verify(
     token: &str,
     keys: &KeySet,
@@ -319,7 +223,7 @@ fn verify(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
-    let claims = verified_claims(token, keys, rs256)?;
+    let claims = Unverified::parse(token)?.verify(keys, rs256)?.into_claims();
     let date = |name: &str| claims.get(name).and_then(numeric_date);
     if claims.text("iss").as_deref() != Some(issuer) {
         return Err(JwtError::Issuer);
@@ -341,39 +245,8 @@ fn verify(
     Ok(Claims { subject, expires_at, claims })
 }
 
-/// What matters of a token's header beside what `jwt-compact` reads.
-#[derive(Deserialize)]
-struct Extensions {
-    /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
-    #[serde(default)]
-    crit: Option<IgnoredAny>,
-}
-
-fn verified_claims(text: &str, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Members, JwtError> {
-    if text.len() > MAX_TOKEN {
-        return Err(JwtError::Malformed);
-    }
-    let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwtError::Malformed)?;
-    if token.header().other_fields.crit.is_some() {
-        return Err(JwtError::Malformed);
-    }
-    if token.algorithm() != "RS256" {
-        return Err(JwtError::Algorithm);
-    }
-    let kid = token.header().key_id.as_deref().ok_or(JwtError::KeyIdMissing)?;
-    let key = keys.find(kid).ok_or(JwtError::UnknownKey)?;
-    let (signing_input, _) = text.rsplit_once('.').ok_or(JwtError::Malformed)?;
-    if !rs256.verify(&key, signing_input.as_bytes(), token.signature_bytes()) {
-        return Err(JwtError::Signature);
-    }
-    // jwt-compact's own claims type would read dates into `chrono`; plain JSON keeps them whole.
-    let (_, payload) = signing_input.split_once('.').ok_or(JwtError::Malformed)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwtError::Malformed)?;
-    Members::read(&payload).ok_or(JwtError::Malformed)
-}
-
-/// Cognito's ID tokens have one audience, a string. A list of one says the same; any more would be a
-/// token for somebody else as well.
+/// Cognito's ID tokens have one audience, a string. A list of one means the same; a token with more audiences is meant
+/// for others too, and is refused.
 fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
     let aud = aud?;
     match aud.items().as_deref() {
@@ -386,13 +259,12 @@ fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.
 fn numeric_date(value: Json<'_>) -> Option<UnixTime> {
     let seconds = value.number().filter(|seconds| *seconds >= 0.0)?;
-    // `as` saturates, and a fraction of a second is of no use to anybody here.
+    // `as` saturates, and fractions of a second are not needed.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(UnixTime::from_secs(seconds as u64))
 }
 
-/// OIDC Core, section 2: at most 255 ASCII characters. Control characters would never pass through
-/// a header.
+/// OIDC Core, section 2: at most 255 ASCII characters. Control characters can't be in a header.
 fn is_subject(subject: &str) -> bool {
     (1..=255).contains(&subject.len()) && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }

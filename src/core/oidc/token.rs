@@ -1,16 +1,18 @@
 //! The token endpoint: what is asked of it and what it answers (RFC 6749, sections 4.1.3, 5 and 6),
 //! and token revocation (RFC 7009).
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutError, CalloutResult, Endpoint, format_query};
+use crate::http::{Callout, CalloutResult, Endpoint, format_query};
 use crate::json::{Json, Members};
+use crate::oidc::call::CallError;
 use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Who calls, and where to: what all calls to Cognito's OAuth endpoints share.
+/// The caller: what all calls to Cognito's OAuth endpoints have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenClient<'a> {
     /// The app client.
@@ -33,7 +35,7 @@ impl TokenClient<'_> {
         let mut headers: Vec<(&str, Secret<String>)> = [
             ("content-type", "application/x-www-form-urlencoded"),
             ("accept", "application/json"),
-            // An answer that is compressed can't be read here.
+            // Compressed answers can't be read here.
             ("accept-encoding", "identity"),
         ]
         .map(|(name, value)| (name, Secret::new(value.to_owned())))
@@ -89,8 +91,8 @@ pub struct TokenResponse {
     pub id_token: IdToken,
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token. Cognito sends one with every code; for a refresh token only where rotation is
-    /// on, else the old one goes on.
+    /// The refresh token. Cognito sends one for every code, and for a refresh token only if rotation is on; else the old
+    /// one stays valid.
     pub refresh_token: Option<RefreshToken>,
     /// How long the access token lasts (RFC 6749, section 5.1).
     pub expires_in: Option<Duration>,
@@ -99,23 +101,46 @@ pub struct TokenResponse {
 /// Why the token endpoint gave no tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenEndpointError {
-    /// An error response of RFC 6749, section 5.2: the request was understood and turned down.
+    /// An error response of RFC 6749, section 5.2: the request was understood and refused.
     Refused {
         /// `error`.
         code: OAuthError,
-        /// `error_description`, where there is one.
+        /// `error_description`; may be empty.
         description: String,
     },
-    /// Nobody answered, or somebody said "later": 5xx, 429, or a 400 that isn't an OAuth error, which is
-    /// how Cognito throttles. Carries the status; 0 where there was none.
-    Unavailable(u16),
-    /// No answer in time.
-    TimedOut,
-    /// Envoy has no such cluster.
-    NotDispatched,
-    /// An answer that makes no sense: not JSON, a redirect, tokens missing. Carries the status.
-    InvalidResponse(u16),
+    /// No usable answer. A 400 that isn't an OAuth error counts as unavailable: that is how Cognito throttles.
+    Call(CallError),
 }
+
+impl TokenEndpointError {
+    /// A short name for logs and metrics.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused { code, .. } => code.code(),
+            Self::Call(CallError::Unavailable(_)) => "token_unavailable",
+            Self::Call(CallError::TimedOut) => "token_timeout",
+            Self::Call(CallError::NotDispatched) => "cluster_missing",
+            Self::Call(CallError::InvalidResponse(_)) => "token_nonsense",
+        }
+    }
+}
+
+impl From<CallError> for TokenEndpointError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl fmt::Display for TokenEndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { code, description } => write!(f, "refused: {}: {description}", code.code()),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TokenEndpointError {}
 
 /// `error` of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +149,7 @@ pub enum OAuthError {
     InvalidRequest,
     /// Unknown client or wrong secret.
     InvalidClient,
-    /// The code or refresh token is spent, expired, revoked or somebody else's.
+    /// The code or refresh token was used before, expired, was revoked or is another client's.
     InvalidGrant,
     /// The client may not use this grant; at Cognito also: another `redirect_uri` than at the start.
     UnauthorizedClient,
@@ -163,22 +188,16 @@ impl OAuthError {
 /// Reads the answer of the token endpoint.
 ///
 /// # Errors
-/// Where it holds no tokens.
+/// If it holds no tokens.
 pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenEndpointError> {
-    let response = match result {
-        Ok(response) => response,
-        Err(CalloutError::TimedOut) => return Err(TokenEndpointError::TimedOut),
-        Err(CalloutError::NotDispatched) => return Err(TokenEndpointError::NotDispatched),
-        Err(CalloutError::Broken) => return Err(TokenEndpointError::Unavailable(0)),
-        Err(CalloutError::TooLarge) => return Err(TokenEndpointError::InvalidResponse(0)),
-    };
+    let response = result.as_ref().map_err(|error| CallError::from(*error))?;
     let status = response.status;
     // Envoy's own answer for a call that took too long.
     if status == 504 {
-        return Err(TokenEndpointError::TimedOut);
+        return Err(CallError::TimedOut.into());
     }
     if status >= 500 || status == 429 {
-        return Err(TokenEndpointError::Unavailable(status));
+        return Err(CallError::Unavailable(status).into());
     }
     let body = Members::read(&response.body).unwrap_or_default();
     if let Some(error) = body.text("error") {
@@ -187,7 +206,7 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
                 let description = body.text("error_description").unwrap_or_default();
                 TokenEndpointError::Refused { code, description }
             }
-            None => TokenEndpointError::Unavailable(status),
+            None => CallError::Unavailable(status).into(),
         });
     }
     let access_token = body.text("access_token").filter(|token| is_access_token(token));
@@ -198,22 +217,22 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
             refresh_token: body.text("refresh_token").map(|token| RefreshToken(Secret::new(token))),
             expires_in: body.get("expires_in").and_then(lifetime),
         }),
-        (400, ..) => Err(TokenEndpointError::Unavailable(status)),
-        _ => Err(TokenEndpointError::InvalidResponse(status)),
+        (400, ..) => Err(CallError::Unavailable(status).into()),
+        _ => Err(CallError::InvalidResponse(status).into()),
     }
 }
 
-/// RFC 6749, appendix A.12. It goes into headers as it is.
+/// RFC 6749, appendix A.12. It is put into headers unchanged.
 fn is_access_token(token: &str) -> bool {
     token.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-/// `expires_in`, which some write as a text. What is no time to come is as good as nothing.
+/// `expires_in`, which some servers write as a text. Anything below one second counts as absent.
 fn lifetime(expires_in: Json<'_>) -> Option<Duration> {
     let text = expires_in.text();
     let expires_in = text.as_deref().map_or(expires_in, |text| Json::unread(text.trim()));
     let seconds = expires_in.number().filter(|seconds| *seconds >= 1.0)?;
-    // `as` saturates, which is as good as for ever, and other times come earlier.
+    // `as` saturates. Such a token never expires, but other limits end the session earlier.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(Duration::from_secs(seconds as u64))
 }
@@ -225,6 +244,14 @@ mod tests {
 
     fn parse(status: u16, body: &str) -> Result<TokenResponse, TokenEndpointError> {
         parse_token_response(&Ok(CalloutResponse { status, body: body.as_bytes().to_vec() }))
+    }
+
+    fn invalid(status: u16) -> TokenEndpointError {
+        CallError::InvalidResponse(status).into()
+    }
+
+    fn unavailable(status: u16) -> TokenEndpointError {
+        CallError::Unavailable(status).into()
     }
 
     #[test]
@@ -246,11 +273,11 @@ mod tests {
         }
         for token in [r#""""#, r#"" ""#, "null", "[]", r#""\ud800""#, r#""a\r\nb""#] {
             let body = format!(r#"{{"id_token":"i","access_token":{token}}}"#);
-            assert_eq!(parse(200, &body).unwrap_err(), TokenEndpointError::InvalidResponse(200), "{body}");
+            assert_eq!(parse(200, &body).unwrap_err(), invalid(200), "{body}");
         }
         for token in [r#""""#, r#"" ""#, "null", "[]", "1e999"] {
             let body = format!(r#"{{"id_token":{token},"access_token":"a"}}"#);
-            assert_eq!(parse(200, &body).unwrap_err(), TokenEndpointError::InvalidResponse(200), "{body}");
+            assert_eq!(parse(200, &body).unwrap_err(), invalid(200), "{body}");
         }
     }
 
@@ -296,12 +323,12 @@ mod tests {
     fn every_other_answer_has_its_own_meaning() {
         let check = |status, body, expected| assert_eq!(parse(status, body).unwrap_err(), expected, "{body}");
         for status in [500, 502, 503, 429] {
-            check(status, "<html>", TokenEndpointError::Unavailable(status));
-            check(status, r#"{"id_token":"i","access_token":"a"}"#, TokenEndpointError::Unavailable(status));
+            check(status, "<html>", unavailable(status));
+            check(status, r#"{"id_token":"i","access_token":"a"}"#, unavailable(status));
         }
-        check(504, "", TokenEndpointError::TimedOut);
-        check(400, r#"{"__type":"TooManyRequestsException"}"#, TokenEndpointError::Unavailable(400));
-        check(400, r#"{"error":"something_new"}"#, TokenEndpointError::Unavailable(400));
+        check(504, "", CallError::TimedOut.into());
+        check(400, r#"{"__type":"TooManyRequestsException"}"#, unavailable(400));
+        check(400, r#"{"error":"something_new"}"#, unavailable(400));
         for status in [400, 401, 200] {
             let description = String::new();
             let expected = TokenEndpointError::Refused { code: OAuthError::InvalidClient, description };
@@ -320,7 +347,7 @@ mod tests {
             (307, r#"{"id_token":"i","access_token":"a"}"#),
             (404, ""),
         ] {
-            check(status, body, TokenEndpointError::InvalidResponse(status));
+            check(status, body, invalid(status));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which cookies are ours, by their names.
+//! The names of the filter's cookies.
 
 use crate::cognito::pool::CookieSettings;
 use crate::http::cookie::{CookieAttributes, Cookies, SameSite};
@@ -6,7 +6,7 @@ use crate::session::FlowId;
 use crate::session::parts::MAX_PARTS;
 
 impl CookieSettings {
-    /// Whether a cookie is one of the filter's, and so none of the app's business.
+    /// Whether a cookie is one of the filter's. The app doesn't get those.
     pub fn is_ours(&self, name: &[u8]) -> bool {
         name == self.identity.as_bytes()
             || self.is_token_part(name)
@@ -21,7 +21,7 @@ impl CookieSettings {
         })
     }
 
-    /// The names of the token cookies in a request, to be able to delete them.
+    /// The names of the token cookies in a request, to delete them.
     pub fn token_parts(&self, cookies: &Cookies<'_>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (name, _) in cookies.iter().filter(|(name, _)| self.is_token_part(name)) {
@@ -53,14 +53,13 @@ impl CookieSettings {
         self.attributes.delete(name, self.deleting_same_site())
     }
 
-    /// The same for a cookie of that name which is kept the other way: unpartitioned where these are partitioned, and
-    /// the reverse.
+    /// The same for a cookie of the other kind: unpartitioned if these are partitioned, and the reverse.
     pub fn delete_other_kind(&self, name: &str) -> String {
         let partitioned = !self.attributes.partitioned;
         CookieAttributes { partitioned, ..self.attributes.clone() }.delete(name, self.deleting_same_site())
     }
 
-    /// In a frame of another site a browser turns down what isn't `None`, deletions too.
+    /// In a frame of another site a browser refuses cookies that aren't `SameSite=None`, deletions too.
     const fn deleting_same_site(&self) -> SameSite {
         match self.same_site {
             SameSite::None => SameSite::None,
@@ -68,7 +67,7 @@ impl CookieSettings {
         }
     }
 
-    /// The sign-ins that a request has cookies of, in order, up to a number that no browser reaches.
+    /// The sign-ins that a request has cookies of, in order, at most 20, which no browser reaches.
     pub fn flow_ids(&self, cookies: &Cookies<'_>) -> Vec<FlowId> {
         let mut ids: Vec<FlowId> = Vec::new();
         for (name, _) in cookies.iter() {
@@ -82,15 +81,15 @@ impl CookieSettings {
         ids
     }
 
-    /// The sign-in that a cookie is of, or is a part of.
+    /// The sign-in that a cookie, or a part of one, belongs to.
     fn flow_of(&self, name: &[u8]) -> Option<FlowId> {
         let (id, part) = name.strip_prefix(self.flow.as_bytes())?.split_at_checked(16)?;
         matches!(part, [] | [b'.', b'1'..=b'9']).then_some(())?;
         FlowId::parse(std::str::from_utf8(id).ok()?)
     }
 
-    /// Ends a sign-in: adds `Set-Cookie` values that delete its cookies in a request to `gone`, and says how many bytes of
-    /// the request they are.
+    /// Ends a sign-in: adds `Set-Cookie` values to `gone` that delete its cookies in a request. Gives the size of these
+    /// cookies in the request, in bytes.
     pub fn end_flow(&self, cookies: &Cookies<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
         let mut bytes = 0;
         for (name, value) in cookies.iter() {
@@ -122,8 +121,8 @@ impl CookieSettings {
         format!("{}{}", self.flow, id.as_str())
     }
 
-    /// `SameSite` of flow cookies: the browser comes back from Cognito's site with them. In a frame of another site it
-    /// does so with `None` alone, and sign-ins happen there where cookies are partitioned.
+    /// `SameSite` of flow cookies, which the browser must send when it comes back from Cognito's site. In a frame of another
+    /// site it sends only `None`, and partitioned cookies are meant for such frames.
     pub const fn flow_same_site(&self) -> SameSite {
         if self.attributes.partitioned { SameSite::None } else { SameSite::Lax }
     }

@@ -1,17 +1,17 @@
-//! Values that are too long for one cookie, in several.
+//! Splits values that are too long for one cookie into several.
 
 use crate::http::cookie::Cookies;
 
-/// Parts that a token cookie is split into at most, some 3 KB of tokens each.
+/// The most parts that a value is split into, of some 3 KB of tokens each.
 pub const MAX_PARTS: usize = 8;
 
-/// A value in one cookie, or in `name.1`, `name.2`, … where it is too long for one. The first part tells
-/// how many there are, so that a part left over from a longer value is never taken for one of these.
+/// A value in one cookie, or in `name.1`, `name.2`, … if it is too long for one. The first part begins with the number of
+/// parts, so that a part left over from a longer value is never read as one of these.
 pub fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, String)> {
     if name.len() + value.len() <= room {
         return vec![(name.to_owned(), value.to_owned())];
     }
-    // Two characters for the part's number, two for the count; both stay single digits.
+    // Two characters for the part's number, two for the count; both are single digits.
     let each = room.saturating_sub(name.len() + 4).max(1);
     let pieces: Vec<&str> =
         value.as_bytes().chunks(each).filter_map(|piece| std::str::from_utf8(piece).ok()).collect();
@@ -23,8 +23,8 @@ pub fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, St
     pieces.iter().enumerate().map(part).collect()
 }
 
-/// A value that stands in parts. Where a browser sends two cookies of each name, a partitioned one beside one that isn't,
-/// `copy` says which of them, from 0: it sends both kinds in the same order.
+/// Joins a value from its parts. If a browser sends two cookies of each name, a partitioned one and one that isn't, `copy`
+/// selects one, counted from 0: browsers send both kinds in the same order.
 pub fn joined_parts(cookies: &Cookies<'_>, name: &str, copy: usize) -> Option<Vec<u8>> {
     let first = cookies.values(&format!("{name}.1")).nth(copy)?;
     let (count, head) = (first.first()?, first.get(2..)?);
@@ -34,7 +34,7 @@ pub fn joined_parts(cookies: &Cookies<'_>, name: &str, copy: usize) -> Option<Ve
     }
     let mut joined = head.to_vec();
     for index in 2..=count {
-        // Where one kind has fewer parts, the last ones come once.
+        // If one kind has fewer parts, the last parts occur only once.
         joined.extend_from_slice(cookies.values(&format!("{name}.{index}")).take(copy + 1).last()?);
     }
     Some(joined)

@@ -1,4 +1,4 @@
-//! Sign-ins under way, as the browser keeps them: each in a cookie, or in several where its address is long.
+//! Pending sign-ins, as the browser keeps them: each in a cookie, or in several if its address is long.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
 use crate::http::cookie::Cookies;
 use crate::session::CookieStore;
 use crate::session::kinds::sealed_values;
 use crate::time::UnixTime;
 
-/// Tells the sign-ins of one browser apart: 64 random bits in hexadecimal, the visible half of `state`.
+/// Identifies one of a browser's sign-ins: 64 random bits in hexadecimal, the visible half of `state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowId(String);
 
@@ -20,7 +21,7 @@ impl FlowId {
     /// A fresh one.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If there is no randomness.
     pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
         Ok(Self(hex(&random_bytes::<8>(entropy)?)))
     }
@@ -37,8 +38,8 @@ impl FlowId {
     }
 }
 
-/// A sign-in under way, as its flow cookie holds it; or, with no `redirect_uri`, one that a page offers, whose
-/// address is too long for a link.
+/// A pending sign-in, as its flow cookie holds it. Without `redirect_uri` it has not begun: a page offers it, and its address
+/// is too long for a link.
 #[derive(Serialize, Deserialize)]
 pub struct PendingSignIn {
     /// The hidden half of `state`.
@@ -53,7 +54,7 @@ pub struct PendingSignIn {
     pub return_to: String,
     /// When it began.
     pub started_at: UnixTime,
-    /// Whether more was asked for than `return_to` says.
+    /// Whether `return_to` is shorter than the address that was requested.
     #[serde(skip)]
     pub is_shortened: bool,
 }
@@ -81,7 +82,7 @@ impl PendingSignIn {
         Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
     }
 
-    /// Whether nobody was sent to Cognito for it yet. Then no callback is its own.
+    /// Whether it has not begun: nobody was sent to Cognito yet, so no callback can belong to it.
     pub const fn is_only_offered(&self) -> bool {
         self.redirect_uri.is_empty()
     }
@@ -92,12 +93,12 @@ impl PendingSignIn {
     }
 }
 
-/// What stands behind the rest of a flow whose address was shortened. It was not always told, and those that are whole
-/// are as they always were.
+/// The last byte of a pending sign-in whose address was shortened. Earlier versions wrote nothing there, and nothing is
+/// still written if the address is complete.
 const SHORTENED: u8 = 1;
 
 impl CookieStore<'_> {
-    /// The sign-in of that id, if its cookies are whole. It may be over.
+    /// The sign-in of that id, if its cookies are complete. It may have expired.
     pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<PendingSignIn> {
         let name = self.pool.cookies.flow_name(id);
         sealed_values(cookies, &name).iter().find_map(|sealed| self.open_flow(&name, sealed))
@@ -113,19 +114,19 @@ impl CookieStore<'_> {
         }
     }
 
-    /// `Set-Cookie` values that keep a sign-in. `None` where its address is too long for that.
+    /// `Set-Cookie` values that keep a sign-in. `None` if its address is too long.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If it can't be sealed.
     pub fn keep_flow(
         &self,
         id: &FlowId,
         flow: &PendingSignIn,
         entropy: &mut dyn Entropy,
-    ) -> Result<Option<Vec<String>>, NoEntropy> {
+    ) -> Result<Option<Vec<String>>, SealError> {
         let cookies = &self.pool.cookies;
         let name = cookies.flow_name(id);
-        let mut bytes = postcard::to_allocvec(flow).map_err(|_| NoEntropy)?;
+        let mut bytes = postcard::to_allocvec(flow).map_err(|_| SealError::Encoding)?;
         if flow.is_shortened {
             bytes.push(SHORTENED);
         }

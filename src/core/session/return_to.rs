@@ -5,19 +5,18 @@ use url::Url;
 use crate::config::Paths;
 use crate::http::path::{RequestPath, decode};
 
-/// A path with query on this host, safe as a `Location`. Made by [`ReturnTo::parse`] alone.
+/// A path with query on this host, safe as a `Location`. Only [`ReturnTo::parse`] makes one from input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// The start page, for whoever can't go where they wanted.
+    /// The start page, for requests whose own target can't be used.
     pub fn start_page() -> Self {
         Self("/".to_owned())
     }
 
-    /// Reads a request target, or what somebody wrote behind `return=`. `None` for anything that a
-    /// browser could read as another host, that isn't a path, or that would begin or end a session
-    /// again.
+    /// Reads a request target, or the value of `return=`. `None` for anything that a browser could read as another host,
+    /// that isn't a path, or that would begin or end a session again.
     ///
     /// Bytes beyond ASCII and spaces are percent-encoded, which leaves the URL the same.
     pub fn parse(target: &[u8], paths: &Paths) -> Option<Self> {
@@ -48,7 +47,7 @@ impl ReturnTo {
         Some(Self(text))
     }
 
-    /// Reads what stands behind `return=` in a query, byte for byte: it need not be UTF-8.
+    /// Reads the value of `return=` in a query, byte for byte: it need not be UTF-8.
     pub fn of_query(query: &[u8], paths: &Paths) -> Option<Self> {
         let value = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"return="))?;
         let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
@@ -60,7 +59,7 @@ impl ReturnTo {
         &self.0
     }
 
-    /// The same, without its query or as the start page where it would be longer.
+    /// The same if it has at most `max` bytes, else without its query, else the start page.
     pub fn no_longer_than(&self, max: usize) -> Self {
         let shorter = [self.clone(), self.path_only()].into_iter().find(|target| target.0.len() <= max);
         shorter.unwrap_or_else(Self::start_page)
@@ -73,8 +72,8 @@ impl ReturnTo {
     }
 }
 
-/// Where a browser goes that follows a target, by the parser that browsers agree on (WHATWG URL). `None` where that
-/// isn't on this host, should it know a spelling that the checks above don't.
+/// The URL that a browser opens for a target, by the parser of browsers (WHATWG URL). `None` if it isn't on this host: a
+/// second line of defence, for spellings that the checks above don't know.
 fn followed(target: &str) -> Option<Url> {
     let base = Url::parse("https://here.invalid/").ok()?;
     let url = base.join(target).ok()?;

@@ -1,0 +1,35 @@
+//! What a callback keeps of its request.
+
+use crate::cognito::pool::Pool;
+use crate::flow::context::RequestContext;
+use crate::session::FlowId;
+
+/// What a callback needs of its request after that is no longer at hand.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The host of the request.
+    pub host: String,
+    /// The request's id, for the log and for pages.
+    pub reference: String,
+    /// Names of token cookies of an earlier session of this pool.
+    pub token_parts: Vec<String>,
+    /// `Set-Cookie` values that end sessions of other pools, and delete cookies of the other kind.
+    pub without_others: Vec<String>,
+    /// `Set-Cookie` values that delete the pending sign-in.
+    pub without_flow: Vec<String>,
+}
+
+impl Visitor {
+    /// The visitor who brought the callback of a sign-in.
+    pub fn of(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Self {
+        let mut without_flow = Vec::new();
+        pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);
+        Self {
+            host: ctx.origin.host().to_owned(),
+            reference: ctx.reference(),
+            token_parts: pool.cookies.token_parts(&ctx.cookies),
+            without_others: ctx.without_others(pool),
+            without_flow,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Signed tokens (JWS, RFC 7515) in compact form: split, and their RS256 signature verified.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jwt_compact::UntrustedToken;
+use rsa::Pkcs1v15Sign;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
+
+use crate::json::Members;
+use crate::oidc::jwks::{Jwk, KeySet};
+use crate::oidc::jwt::error::JwtError;
+
+/// The longest token that is read, in bytes. Cognito's largest come to some 21 KB.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// Something that verifies RS256 (RFC 7518, section 3.3). The host may do it natively.
+pub trait VerifyRs256 {
+    /// Whether `signature` is the signature of `message` under `key`.
+    #[must_use]
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool;
+}
+
+/// RS256 in wasm, anywhere, by the crate that `jwt-compact` uses for RSA. `jwt-compact`'s own `Rsa` would add RS384,
+/// RS512 and PSS, which is 15 KB of the filter's 590.
+#[derive(Clone, Copy, Debug)]
+pub struct PortableRs256;
+
+impl VerifyRs256 for PortableRs256 {
+    fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
+        key.public().verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).is_ok()
+    }
+}
+
+/// The header parameters that matter beside those that `jwt-compact` reads.
+#[derive(Deserialize)]
+struct Extensions {
+    /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
+    #[serde(default)]
+    crit: Option<IgnoredAny>,
+}
+
+/// A token whose signature is not verified yet.
+pub struct Unverified<'t> {
+    token: UntrustedToken<'t, Extensions>,
+    signing_input: &'t str,
+    payload: &'t str,
+}
+
+/// The claims of a token whose signature holds. Issuer, audience and dates are not checked yet. Only
+/// [`Unverified::verify`] makes it.
+pub struct Signed(Members);
+
+impl<'t> Unverified<'t> {
+    /// Splits a token. Its header must be one that can be read.
+    ///
+    /// # Errors
+    /// [`JwtError::Malformed`].
+    pub fn parse(text: &'t str) -> Result<Self, JwtError> {
+        if text.len() > MAX_TOKEN {
+            return Err(JwtError::Malformed);
+        }
+        let token = UntrustedToken::try_from(text).map_err(|_| JwtError::Malformed)?;
+        let (signing_input, _) = text.rsplit_once('.').ok_or(JwtError::Malformed)?;
+        let (_, payload) = signing_input.split_once('.').ok_or(JwtError::Malformed)?;
+        Ok(Self { token, signing_input, payload })
+    }
+
+    /// The claims, not verified.
+    ///
+    /// `jwt-compact` 0.8 has no access to the bytes. It reads them only into its `Claims`, which fail as a whole for one
+    /// date that is `null`, one number beyond `f64` or one list that is too deep, and so do its `Validator` and `Token`.
+    ///
+    /// # Errors
+    /// [`JwtError::Malformed`].
+    pub fn claims(&self) -> Result<Members, JwtError> {
+        let payload = URL_SAFE_NO_PAD.decode(self.payload).ok();
+        payload.and_then(|payload| Members::read(&payload)).ok_or(JwtError::Malformed)
+    }
+
+    /// Verifies the signature: RS256 and nothing else, by a key of the set. No claim is read before it holds.
+    ///
+    /// # Errors
+    /// With the first check that fails.
+    pub fn verify(&self, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Signed, JwtError> {
+        let header = self.token.header();
+        if header.other_fields.crit.is_some() {
+            return Err(JwtError::Malformed);
+        }
+        if self.token.algorithm() != "RS256" {
+            return Err(JwtError::Algorithm);
+        }
+        let key_id = header.key_id.as_deref().ok_or(JwtError::KeyIdMissing)?;
+        let key = keys.find(key_id).ok_or(JwtError::UnknownKey)?;
+        if !rs256.verify(&key, self.signing_input.as_bytes(), self.token.signature_bytes()) {
+            return Err(JwtError::Signature);
+        }
+        self.claims().map(Signed)
+    }
+}
+
+impl Signed {
+    /// The claims.
+    pub fn into_claims(self) -> Members {
+        self.0
+    }
+}
