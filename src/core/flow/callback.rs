@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::crypto::secret::{Entropy, Secret, random_bytes};
 use crate::decision::StreamId;
 use crate::flow::context::RequestContext;
-use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
+use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
 use crate::http::cookie::SameSite;
@@ -166,7 +166,7 @@ fn visitor(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Visitor {
         host: ctx.origin.host().to_owned(),
         reference: ctx.reference(),
         token_parts: pool.cookies.token_parts(&ctx.cookies),
-        without_others: ctx.without_others(pool),
+        without_others: ctx.delete_other_sessions(pool),
         without_flow,
     }
 }
@@ -181,9 +181,9 @@ fn again(
     entropy: &mut dyn Entropy,
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
-    let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
+    let flow_cookies = FlowCookies::for_store(store, visitor.reference.clone(), now);
     // It was kept before, so there is nothing to tell.
-    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
+    flow_cookies.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
 fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &Link) -> (Response, Event) {
@@ -283,18 +283,18 @@ impl CodeExchange {
         let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);
         if self.pool.cookies.same_site != SameSite::Strict || destination.is_shortened {
-            return destination.way(config);
+            return destination.landing_response(config);
         }
         let page = Page::saying(&config.pages, 200, messages::SIGNED_IN);
         let target = destination.target.as_str();
         if destination.is_short() {
-            return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
+            return page.action(messages::CONTINUE, target).redirecting_to(target).into_response();
         }
         // Too long for a page. Whoever is signed in since a page has offered that, is sent on at once.
         let link = self.again(verify);
-        let target = link.below(&config.paths.sign_in);
+        let target = link.url(&config.paths.sign_in);
         page.action(messages::CONTINUE, &target)
-            .moving_on_to(&target)
+            .redirecting_to(&target)
             .into_response()
             .with_cookies(link.cookies)
     }

@@ -51,7 +51,7 @@ impl SignInFailure {
     pub fn page(&self, config: &Config, reference: &str, again: &Link) -> Response {
         let (status, words) = self.words();
         let page = Page::saying(&config.pages, status, words);
-        let address = again.below(&config.paths.sign_in);
+        let address = again.url(&config.paths.sign_in);
         let page = match self {
             // That won't help before somebody has mended it.
             Self::StoreError(_) => page.link(messages::TRY_AGAIN, &address),

@@ -1,4 +1,4 @@
-//! "Who am I?": the session as its owner sees it, as a page or as JSON.
+//! "Who am I?": shows the session to its owner, as a page or as JSON.
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde_json::{Map, Value, json};
@@ -46,7 +46,7 @@ fn as_json(person: &Person) -> Value {
     let identity = &person.identity;
     let mut claims = Map::new();
     for (claim, value) in &identity.claims {
-        // As the header has it, before that is encoded.
+        // As in the header, before that is encoded.
         let shown = match Shown::of(claim, value) {
             Shown::Text(text) => text.into_owned(),
             Shown::List(items) => join_roles(&items, ','),

@@ -100,7 +100,7 @@ impl<'d> Page<'d> {
 
     /// Redirects by a `<meta>` refresh to a path that the filter made.
     #[must_use]
-    pub fn moving_on_to(mut self, target: &str) -> Self {
+    pub fn redirecting_to(mut self, target: &str) -> Self {
         self.refresh = Some(escape(target));
         self
     }
@@ -172,7 +172,7 @@ mod tests {
             .choices("<lead>", [("<c>", "/\"><script>".to_owned())])
             .facts([("<t>", vec!["<v>".to_owned()])])
             .reference("<r>")
-            .moving_on_to("/\"><script>")
+            .redirecting_to("/\"><script>")
             .into_response();
         for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>"] {
             assert!(!response.body.contains(raw), "{raw}: {}", response.body);

@@ -73,7 +73,7 @@ impl Authenticator {
                         return self.respond((sent, log));
                     }
                 } else if is_other_host(ctx) {
-                    return Decision::Respond(sign_out::elsewhere(ctx));
+                    return Decision::Respond(sign_out::at_public_url(ctx));
                 }
                 // A session is revoked once, however often its cookie is shown here. Where too much is under
                 // way, the token lives on at Cognito; the person is out here.
