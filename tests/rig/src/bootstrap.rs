@@ -64,7 +64,7 @@ impl Bootstrap {
     }
 
     /// # Panics
-    /// When there is one of that name already: Envoy would silently leave one of them out.
+    /// If there is one of that name already: Envoy would silently leave one of them out.
     #[must_use]
     #[track_caller]
     pub fn listener(mut self, listener: Listener) -> Self {

@@ -74,7 +74,7 @@ impl Browser {
     /// machine needs no route.
     ///
     /// # Panics
-    /// When `origin` is not a URL.
+    /// If `origin` is not a URL.
     #[must_use]
     #[track_caller]
     pub fn route(mut self, origin: &str, addr: SocketAddr) -> Self {

@@ -89,7 +89,7 @@ impl Envoy {
     /// Starts Envoy and waits until it serves. The bootstrap is YAML or JSON.
     ///
     /// # Panics
-    /// When it doesn't get that far, with the end of its log.
+    /// If it doesn't get that far, with the end of its log.
     #[must_use]
     #[track_caller]
     pub fn start(bootstrap: &str, options: &Options) -> Self {
@@ -178,7 +178,7 @@ impl Envoy {
     /// are not among them: see [`histogram_count`](Self::histogram_count).
     ///
     /// # Panics
-    /// When Envoy doesn't answer.
+    /// If Envoy doesn't answer.
     #[must_use]
     #[track_caller]
     pub fn stats(&self, prefix: &str) -> Vec<(String, i64)> {

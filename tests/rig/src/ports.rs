@@ -16,7 +16,7 @@ static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
 /// A port of 127.0.0.1 on which nobody listens and which this process was never given before.
 ///
 /// # Panics
-/// When all ports of the range have been handed out.
+/// If all ports of the range have been handed out.
 #[must_use]
 pub fn free_port() -> u16 {
     let start = std::process::id().wrapping_mul(211);

@@ -174,7 +174,7 @@ impl Printed {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Empties the pipe. Gives whether there may be more to come.
+    /// Empties the pipe. Returns whether there may be more to come.
     fn drain(&self, text: &mut Vec<u8>) -> bool {
         let mut chunk = [0; 16 * 1024];
         loop {

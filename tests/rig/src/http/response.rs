@@ -37,7 +37,7 @@ impl Response {
     /// The body as JSON.
     ///
     /// # Panics
-    /// When it isn't.
+    /// If it isn't.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
