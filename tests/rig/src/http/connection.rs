@@ -38,7 +38,7 @@ impl Pending {
     }
 }
 
-/// A connection that is kept open for several exchanges. In Envoy it belongs to one worker.
+/// A connection that stays open for several exchanges. In Envoy it belongs to one worker.
 ///
 /// After a `101` it can be read and written as a plain stream.
 #[derive(Debug)]

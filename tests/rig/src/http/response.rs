@@ -1,4 +1,4 @@
-//! A response as it came, with the look-ups that tests need.
+//! An unmodified response, with functions to read it in tests.
 
 use super::SetCookie;
 
