@@ -51,7 +51,7 @@ pub const SIGNED_IN: Words =
     words("You are signed in", "You will reach the page that you asked for in a moment.");
 
 /// The requested address was too long to keep during sign-in: its query is lost.
-pub const QUERY_LOST: &str = "The address that you asked for was too long to be kept while you signed in. You will reach the page without its query, the part after the question mark.";
+pub const QUERY_LOST: &str = "The address that you asked for was too long to be kept while you signed in. You will reach its page without the query, the part after the question mark.";
 /// As above, but the path is lost too.
 pub const ADDRESS_LOST: &str = "The address that you asked for was too long to be kept while you signed in. You will reach the start page.";
 
