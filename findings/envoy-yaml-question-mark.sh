@@ -1,8 +1,8 @@
 #!/bin/sh
-# Envoy's YAML refuses a question mark anywhere in an unquoted text between brackets or braces.
+# Envoy's YAML parser rejects a question mark anywhere in an unquoted text between brackets or braces.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
-# So `{ url: https://example.com/?a=b }` is an error where `url: https://example.com/?a=b` is none. YAML 1.2 allows it in both.
+# So `{ url: https://example.com/?a=b }` is an error, but `url: https://example.com/?a=b` isn't. YAML 1.2 allows both.
 #
 # Seen:
 #   configuration 'block.yaml' OK
@@ -18,13 +18,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Envoy's YAML takes the tag !!str for nothing, and the quotes' meaning away with it.
+# Envoy's YAML parser ignores the tag !!str, and with it the quotes of the text.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
 # `!!str "yes"` is the boolean true, `!!str "12"` the number 12, while "yes" and "12" without a tag are texts, and so is
-#  `! yes`. Envoy asks the parser whether a scalar's tag is "!", which is what quotes give it unless it has a tag of its own.
+#  `! yes`. Envoy checks whether a scalar's tag is "!": quotes set that tag, unless the scalar has its own tag.
 #
 # Seen:
 #   Unable to parse JSON as proto (…): {"admin":1,"node":{"metadata":{"a":["yes",true,12,true,"yes","~",null]}}}
@@ -18,13 +18,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"
@@ -37,7 +37,7 @@ expect() {
     esac
 }
 
-# A configuration that can't be made a message of: Envoy prints it as the JSON that it has made of the YAML.
+# An invalid configuration: Envoy's error shows the JSON that it made from the YAML.
 said=$(ask tags.yaml <<'YAML'
 admin: 1
 node: { metadata: { a: [ "yes", !!str "yes", !!str "12", !other 'on', ! yes, !!str ~, ~ ] } }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A quote that is never closed swallows the rest of a YAML file, and Envoy takes the file.
+# An unclosed quote includes the rest of a YAML file, and Envoy accepts the file.
 #
 # Seen with Envoy 1.40.0, and the same in 1.36.4 to 1.39.3.
-# What stands behind it is part of the text, and no fault is found in it: the rest of the configuration is gone without a word.
+# Everything after the quote becomes part of the text: the rest of the configuration is lost without an error.
 #
 # Seen:
 #   configuration 'quote.yaml' OK
@@ -18,13 +18,13 @@ python3 -m venv "$folder/venv"
 envoy="$folder/venv/bin/envoy"
 "$envoy" --version
 
-# What Envoy says of the file that stands on standard input, under a name.
+# Prints Envoy's answer to a configuration from standard input, in a file with the given name.
 ask() {
     cat >"$folder/$1"
     "$envoy" --mode validate --log-level critical --config-path "$folder/$1" 2>&1 || true
 }
 
-# Shows what was said, and fails where it hasn't got what is expected in it.
+# Prints the answer, and fails if it doesn't contain the expected text.
 expect() {
     echo "$1"
     printf '%s\n' "$2" | sed "s|$folder/||; s/.*error initializing configuration/refused/; s/ (INVALID_ARGUMENT.*): {/: {/; s/^/    /"

@@ -1,4 +1,4 @@
-//! The stories: what happens to a request beyond letting it through. Each takes values and gives
+//! The flows: everything that can happen to a request except simply forwarding it. Each takes values and returns
 //! values; [`crate::worker::authenticator`] calls them.
 
 pub mod bearer;

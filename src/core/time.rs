@@ -1,13 +1,13 @@
-//! Points in time as plain values. The core is told what time it is; nothing here can ask a clock.
+//! Points in time as plain values. The caller passes the current time; nothing here reads a clock.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time in Unix time, to the millisecond.
+/// A point in Unix time, in milliseconds.
 ///
-/// 64 bits wide, so that 2038 is a year like any other; arithmetic saturates, so that a token which
-/// claims to expire in the year 10^12 is merely far away.
+/// It has 64 bits, so 2038 needs no special case. Arithmetic saturates: a token that claims to expire in the year
+/// 10^12 is just far in the future.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixTime {
     millis: u64,
@@ -34,19 +34,19 @@ impl UnixTime {
         self.millis
     }
 
-    /// This point in time, `later` later.
+    /// The point in time that is `later` after this one.
     pub fn plus(self, later: Duration) -> Self {
         let later = u64::try_from(later.as_millis()).unwrap_or(u64::MAX);
         Self { millis: self.millis.saturating_add(later) }
     }
 
-    /// How long ago `earlier` was; zero where it lies ahead.
+    /// The time since `earlier`; zero if `earlier` is in the future.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis.saturating_sub(earlier.millis))
     }
 }
 
-/// Sealed and told in whole seconds.
+/// Serialized in whole seconds.
 impl Serialize for UnixTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(self.secs())
@@ -59,8 +59,9 @@ impl<'de> Deserialize<'de> for UnixTime {
     }
 }
 
-/// Reads a duration as the configuration writes it: whole numbers with the units `d`, `h`, `m`, `s`
-/// or `ms`, largest first is usual but not required (`12h`, `1h30m`, `500ms`).
+/// Parses a duration from the configuration: whole numbers with the units `d`, `h`, `m`, `s` or `ms` (`12h`, `1h30m`,
+/// `500ms`), usually with the largest unit first. `None` if the text isn't a valid duration or is too long for a
+/// `u64` of milliseconds.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = Duration::ZERO;

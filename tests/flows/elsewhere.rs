@@ -279,7 +279,7 @@ fn what_shows_where_a_browser_is_is_for_public_urls_host_alone() {
         "{HERE}=www.example.com; Path=/; Max-Age=600; Domain=app.example.com; HttpOnly; Secure; SameSite=Lax"
     );
     assert_eq!(cookies, [expected]);
-    assert!(harness.log().contains("hint=\"does something in front of the filter rewrite Host?"));
+    assert!(harness.log().contains("hint=\"does a proxy in front of the filter rewrite Host?"));
 }
 
 #[test]

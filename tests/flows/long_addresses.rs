@@ -76,7 +76,7 @@ fn beyond_the_limit_log_and_page_say_that_the_query_is_lost() {
     // Where the path itself is too long, the start page is left.
     let mut harness = Harness::new();
     let landed = harness.sign_in(&format!("/{}", "p".repeat(LIMIT)));
-    assert!(landed.body.contains("brought to the start page") && landed.body.contains("href=\"/\">Continue"));
+    assert!(landed.body.contains("will reach the start page") && landed.body.contains("href=\"/\">Continue"));
     assert!(harness.log().contains("kept=start_page"));
     let mut harness =
         Harness::with(json!({ "session": { "keys": [SESSION_KEY], "cookie": { "same_site": "strict" } } }));

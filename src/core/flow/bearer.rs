@@ -1,5 +1,4 @@
-//! API clients: the token that they send in `Authorization` (RFC 6750, section 2.1), and what they hear
-//! where it is no good.
+//! API clients: the token in `Authorization` (RFC 6750, section 2.1), and the response to a bad token.
 
 use crate::flow::context::RequestContext;
 use crate::http::{Request, Response};
@@ -7,23 +6,23 @@ use crate::json;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
-/// What a request's `Authorization` says.
+/// The bearer token of a request's `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bearer<'a> {
-    /// Nothing of a bearer token.
+    /// There is no bearer token.
     Absent,
     /// One well-formed token.
     Token(&'a str),
-    /// Something that means to be one.
+    /// There is a bearer token, but it is malformed.
     Malformed,
 }
 
-/// Finds the bearer token of a request. One beside another credential is no clear word, and so none.
+/// Finds the bearer token of a request. More than one credential is ambiguous and therefore malformed.
 pub fn bearer_of(request: &Request) -> Bearer<'_> {
-    // Proxies join headers that come twice by a comma.
+    // Proxies join repeated headers with a comma.
     let is_bearer = |value: &[u8]| {
         value.split(|byte| *byte == b',').any(|credential| {
-            // Whatever stands behind the word, if it isn't a longer word, means to be a token.
+            // The word `bearer`, unless it is part of a longer word, announces a token, whatever follows.
             let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             let scheme = credential.trim_ascii_start().split(|byte| !is_word(byte)).next();
             scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
@@ -40,15 +39,15 @@ pub fn bearer_of(request: &Request) -> Bearer<'_> {
     }
 }
 
-/// RFC 6750, section 2.1.
+/// Whether the text is a `b64token` (RFC 6750, section 2.1).
 fn is_b64token(token: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     let body = token.trim_end_matches('=');
     !body.is_empty() && body.bytes().all(plain)
 }
 
-/// `401` for a token that isn't accepted. Always in JSON and never a redirect: who sends a token is no
-/// browser that could sign in. Which check it failed is the operator's to know.
+/// `401` for a rejected token (RFC 6750, section 3.1). It is always JSON and never a redirect, because an API client
+/// can't sign in. Only the log says which check failed.
 pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Response, Event) {
     let response = Response::json(401, json::object_of("error", "invalid_token"))
         .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());

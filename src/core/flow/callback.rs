@@ -10,7 +10,7 @@ use crate::crypto::secret::{Entropy, Secret, random_bytes};
 use crate::decision::StreamId;
 use crate::flow::callback::visitor::Visitor;
 use crate::flow::context::RequestContext;
-use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK};
+use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
 use crate::http::cookie::SameSite;
@@ -150,7 +150,7 @@ fn find_flow<'a>(
     Some((pool, id, flow))
 }
 
-/// The link that begins a failed sign-in again. A long address is kept in new cookies.
+/// The link that starts a failed sign-in again. A long address is kept in new cookies.
 fn again(
     config: &Config,
     pool: &Pool,
@@ -160,9 +160,9 @@ fn again(
     entropy: &mut dyn Entropy,
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
-    let keeper = Keeper::of_store(store, visitor.reference.clone(), now);
-    // It was kept before, so nothing is logged.
-    keeper.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
+    let flow_cookies = FlowCookies::for_store(store, visitor.reference.clone(), now);
+    // It was kept before, so there is nothing to tell.
+    flow_cookies.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
 fn failed(config: &Config, failure: &SignInFailure, visitor: &Visitor, again: &Link) -> (Response, Event) {
@@ -262,18 +262,18 @@ impl CodeExchange {
         let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);
         if self.pool.cookies.same_site != SameSite::Strict || destination.is_shortened {
-            return destination.way(config);
+            return destination.landing_response(config);
         }
         let page = Page::saying(&config.pages, 200, messages::SIGNED_IN);
         let target = destination.target.as_str();
         if destination.is_short() {
-            return page.action(messages::CONTINUE, target).moving_on_to(target).into_response();
+            return page.action(messages::CONTINUE, target).redirecting_to(target).into_response();
         }
         // Too long for a page: the link leads to the sign-in path, which redirects people who are signed in.
         let link = self.again(verify);
-        let target = link.below(&config.paths.sign_in);
+        let target = link.url(&config.paths.sign_in);
         page.action(messages::CONTINUE, &target)
-            .moving_on_to(&target)
+            .redirecting_to(&target)
             .into_response()
             .with_cookies(link.cookies)
     }

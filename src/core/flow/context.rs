@@ -1,4 +1,4 @@
-//! A request as the stories see it, and the person who sends it.
+//! A request as the flows see it, and the person who sends it.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::rules::Who;
 use crate::session::{CookieStore, Session};
 use crate::time::UnixTime;
 
-/// A request, and what is known of it before any story begins.
+/// A request with everything that is known about it before a flow begins.
 pub struct RequestContext<'a> {
-    /// Which stream it came by, and how long it has waited.
+    /// Its stream, and how long it has waited.
     pub attempt: Attempt,
     /// The configuration.
     pub config: &'a Config,
@@ -30,31 +30,31 @@ pub struct RequestContext<'a> {
     pub cookies: Cookies<'a>,
     /// The origin that the browser sees.
     pub origin: Origin<'a>,
-    /// The host that the request asks for, whatever the browser sees.
+    /// The host of the request's `:authority`; a proxy may have rewritten it.
     pub host: &'a str,
-    /// The pools that may be signed in at under that host; one at least.
+    /// The pools of that host; at least one.
     pub pools: &'a [Arc<Pool>],
     /// The time.
     pub now: UnixTime,
 }
 
 impl<'a> RequestContext<'a> {
-    /// Names this request in the log and on pages: Envoy's request id.
+    /// The name of this request in the log and on pages: Envoy's request id.
     pub fn reference(&self) -> String {
         reference(self.request)
     }
 
-    /// What the client can make of an answer of ours.
+    /// The kind of client that sends the request.
     pub fn client(&self) -> Client {
         Client::of(self.request)
     }
 
-    /// What opens and seals a pool's cookies for this origin's host.
+    /// The store that opens and seals a pool's cookies for this origin's host.
     pub fn store(&self, pool: &'a Pool) -> CookieStore<'a> {
         CookieStore::new(self.config, pool, self.origin.host())
     }
 
-    /// The session that the request carries. Where it carries one of each of several pools, the latest.
+    /// The session of the request. If it carries sessions of several pools, the latest.
     pub fn session(&self) -> Option<(&'a Arc<Pool>, Session)> {
         let sessions = self.pools.iter().filter_map(|pool| {
             let session = self.store(pool).session(&self.cookies, self.now)?;
@@ -63,10 +63,9 @@ impl<'a> RequestContext<'a> {
         sessions.max_by_key(|(_, session)| session.signed_in_at)
     }
 
-    /// `Set-Cookie` values that delete what the request carries of pools other than `pool`: whoever signs
-    /// in at one is no longer signed in at another. And of any pool what is of the other kind: see
-    /// [`CookieStore::leftovers`].
-    pub fn without_others(&self, pool: &Pool) -> Vec<String> {
+    /// `Set-Cookie` values that delete the request's sessions at pools other than `pool`: signing in at one pool ends
+    /// the session at another. Also deletes leftover cookies of all pools: see [`CookieStore::leftovers`].
+    pub fn delete_other_sessions(&self, pool: &Pool) -> Vec<String> {
         let mut gone = Vec::new();
         for other in self.pools {
             gone.extend(self.store(other).leftovers(&self.cookies));
@@ -84,25 +83,26 @@ impl<'a> RequestContext<'a> {
     }
 }
 
-/// Somebody who is signed in, or an API client with a good token.
+/// A person who is signed in, or an API client with a verified token.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Where they have their account.
+    /// The pool of their account.
     pub pool: Arc<Pool>,
-    /// Who they are.
+    /// Their identity.
     pub identity: Arc<Identity>,
-    /// The headers that say so upstream.
+    /// The identity headers for the upstream.
     pub headers: SharedHeaders,
-    /// What the access log calls them.
+    /// Their names for the access log.
     pub names: Arc<AccessUser>,
-    /// When they will need to sign in again, or have another token.
+    /// When they must sign in again, or send another token.
     pub until: UnixTime,
-    /// Whether a bearer token says so, rather than a session.
+    /// Whether a bearer token identifies them, rather than a session.
     pub by_bearer_token: bool,
 }
 
 impl Person {
-    /// A person, with the headers that say who it is: with `tokens`, where those go upstream.
+    /// A person with identity headers, and with headers for `tokens` if raw tokens are forwarded. `until` is when the
+    /// session or token ends.
     pub fn new(
         pool: &Arc<Pool>,
         identity: Arc<Identity>,
@@ -127,7 +127,7 @@ impl Person {
         person.with_tokens(tokens, config)
     }
 
-    /// The same person with headers that carry these tokens besides.
+    /// Adds headers for these raw tokens, if raw tokens are forwarded.
     #[must_use]
     pub fn with_tokens(mut self, tokens: &SessionTokens, config: &Config) -> Self {
         if config.headers.forwards_tokens() {
@@ -137,14 +137,14 @@ impl Person {
         self
     }
 
-    /// About how much memory it takes, in bytes.
+    /// Roughly how much memory the value uses, in bytes.
     pub fn size(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64);
-        // What the headers say, the identity says as well.
+        // The identity contains the same texts as the headers.
         headers.sum::<usize>() * 2 + 256
     }
 
-    /// What rules ask of a person.
+    /// The properties that rules check.
     pub fn as_seen_by_rules(&self) -> Who<'_> {
         Who { roles: &self.identity.roles, pool: &self.pool.name }
     }
@@ -154,7 +154,7 @@ fn owned((name, value): (&str, Vec<u8>)) -> (String, Vec<u8>) {
     (name.to_owned(), value)
 }
 
-/// The request id, if it is one that can stand in a page and a log line.
+/// The request id, if it is safe to show on a page and in a log line; otherwise `-`.
 pub fn reference(request: &Request) -> String {
     let ok = |id: &&str| {
         (1..=64).contains(&id.len())

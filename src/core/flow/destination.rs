@@ -1,5 +1,5 @@
-//! Where somebody wanted to go who is to sign in, kept while that is under way, or while a page waits for a click. It is
-//! kept whole up to [`MAX_ADDRESS`], and beyond it never shortened without a word.
+//! The address to return to after a sign-in. It is kept while the sign-in is pending, or while a page waits for a
+//! click. Up to [`MAX_ADDRESS`] it is kept whole. A longer one is shortened, and the log and the person are told.
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
@@ -14,29 +14,29 @@ use crate::session::{CookieStore, FlowId, PendingSignIn};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
-/// Sign-ins under way that one browser may have; the oldest makes room.
+/// The maximum number of pending sign-ins per browser. A new one evicts the oldest.
 const MAX_FLOWS: usize = 5;
 
-/// The longest address that is kept whole, in bytes of path and query. Five of them, of tabs that know nothing of each
-/// other, come to some 50 KB of cookies, which Envoy still takes.
+/// The longest address that is kept whole, in bytes of path and query. Five of them, from independent tabs, need some
+/// 50 KB of cookies, which Envoy still accepts.
 pub const MAX_ADDRESS: usize = 7 * 1024;
 
-/// How much of an address the links of one page may repeat, in bytes. Each may take five there, and a page stays below
-/// 10 KB.
+/// The longest part of an address that each link of a page may contain, in bytes. Escaping and the number of links
+/// may multiply it by five; the page then still has less than 10 KB.
 pub const MAX_LINK: usize = 900;
 
-/// What the headers of a browser's next request may come to with the cookies of a sign-in, in bytes. Envoy takes 60 KB if
-/// it isn't told otherwise; what is left is for another address of that length.
+/// The maximum size of the headers of a browser's next request with the cookies of a sign-in, in bytes. Envoy accepts
+/// 60 KB by default; the rest is for another address of that length.
 const MAX_REQUEST: usize = 47 * 1024;
 
-/// Where somebody wanted to go.
+/// An address to return to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The address, or what is left of it.
+    /// The address, or the part of it that was kept.
     pub target: ReturnTo,
-    /// Whether it was longer.
+    /// Whether the original address was longer.
     pub is_shortened: bool,
-    /// The sign-in that a page has offered, if that holds it.
+    /// The pending sign-in behind a page's link, if that sign-in stores the address.
     pub offered: Option<FlowId>,
 }
 
@@ -47,43 +47,45 @@ impl From<ReturnTo> for Destination {
 }
 
 impl Destination {
-    /// Where a request itself goes.
+    /// The address of a request; the start page if sign-in can't return to that address.
     pub fn of_request(ctx: &RequestContext<'_>) -> Self {
         let here = ReturnTo::parse(ctx.request.target(), &ctx.config.paths);
         here.unwrap_or_else(ReturnTo::start_page).into()
     }
 
-    /// Where a sign-in leads.
+    /// The address that a pending sign-in stores.
     pub fn of_flow(flow: &PendingSignIn, config: &Config) -> Self {
         let target = ReturnTo::parse(flow.return_to.as_bytes(), &config.paths);
         let is_shortened = flow.is_shortened;
         Self { is_shortened, ..target.unwrap_or_else(ReturnTo::start_page).into() }
     }
 
-    /// The same, as short as a link may be.
+    /// The same address, shortened to [`MAX_LINK`] bytes.
     #[must_use]
     pub fn shortened(&self) -> Self {
         let target = self.target.no_longer_than(MAX_LINK);
         Self { is_shortened: self.is_shortened || target != self.target, target, offered: None }
     }
 
-    fn fits_into(&self, max: usize) -> bool {
+    fn fits_in_link(&self, max: usize) -> bool {
         !self.is_shortened && self.target.as_str().len() <= max
     }
 
-    /// Whether a page may repeat it.
+    /// Whether a link of a page can contain it.
     pub fn is_short(&self) -> bool {
         self.target.as_str().len() <= MAX_LINK
     }
 
-    /// The log line for one that couldn't be kept whole.
+    /// The event for an address that couldn't be kept whole.
     fn event(&self, kept: &Self, reason: &'static str, reference: &str) -> Event {
         let hint = match reason {
-            "no_room" => "the browser's cookies leave no room for it below Envoy's 60 KB of request headers",
-            "not_found" => {
-                "a page waited longer than ten minutes for a click, or the browser keeps no cookies"
+            "no_room" => {
+                "the browser's other cookies are too large: together with the address they would exceed Envoy's 60 KB of request headers"
             }
-            _ => "the app should keep less of its state in addresses; 7 KB of path and query are kept",
+            "not_found" => {
+                "a page stayed open for more than ten minutes before the click, or the browser keeps no cookies"
+            }
+            _ => "the app should put less state into addresses: at most 7 KB of path and query are kept",
         };
         let what = if kept.target == ReturnTo::start_page() { "start_page" } else { "path" };
         Event::new(Level::Warn, "sign_in.address_shortened")
@@ -94,8 +96,9 @@ impl Destination {
             .with("hint", hint)
     }
 
-    /// The way there for somebody who has just signed in. Who lands elsewhere than they wanted is told so first.
-    pub fn way(&self, config: &Config) -> Response {
+    /// The response that sends a person there after sign-in: a redirect, or first a page that explains that the
+    /// address was shortened.
+    pub fn landing_response(&self, config: &Config) -> Response {
         if !self.is_shortened {
             return Response::redirect(self.target.as_str().to_owned());
         }
@@ -107,43 +110,44 @@ impl Destination {
             .into_response()
     }
 
-    /// What is left of one that a page had offered, and that is gone.
+    /// Marks the address as shortened, because the pending sign-in that stored the rest is gone, and logs this.
     #[must_use]
-    pub fn lost(self, reference: &str, log: &mut Vec<Event>) -> Self {
+    pub fn mark_incomplete(self, reference: &str, log: &mut Vec<Event>) -> Self {
         let lost = Self { is_shortened: true, ..self };
         log.push(lost.event(&lost, "not_found", reference));
         lost
     }
 }
 
-/// What keeps destinations in cookies.
-pub struct Keeper<'a> {
+/// Stores destinations in flow cookies.
+pub struct FlowCookies<'a> {
     store: CookieStore<'a>,
-    /// How many bytes of cookies there is room for.
+    /// The number of bytes that new cookies may add to a request.
     room: usize,
     reference: String,
     now: UnixTime,
 }
 
-impl<'a> Keeper<'a> {
-    /// For what is answered to a request. `freed` is how much of it goes with the answer.
-    pub fn of_visit(ctx: &RequestContext<'a>, pool: &'a Pool, freed: usize) -> Self {
+impl<'a> FlowCookies<'a> {
+    /// For the response to a request. `freed` is the number of bytes of that request's cookies that the response
+    /// deletes.
+    pub fn for_request(ctx: &RequestContext<'a>, pool: &'a Pool, freed: usize) -> Self {
         let rest = ctx.request.size().saturating_sub(ctx.request.target().len() + freed);
         let room = MAX_REQUEST.saturating_sub(rest);
         Self { store: ctx.store(pool), room, reference: ctx.reference(), now: ctx.now }
     }
 
-    /// For what takes the place of a sign-in's own cookies, once its request is gone from view.
-    pub const fn of_store(store: CookieStore<'a>, reference: String, now: UnixTime) -> Self {
+    /// For cookies that replace those of a finished sign-in, when its request is no longer available.
+    pub const fn for_store(store: CookieStore<'a>, reference: String, now: UnixTime) -> Self {
         Self { store, room: MAX_REQUEST, reference, now }
     }
 
-    /// `Set-Cookie` values of a sign-in that leads to `destination`: there, or as far as can be kept, which the log is
-    /// told.
+    /// The `Set-Cookie` values of a sign-in that returns to `destination`, or to the part of it that can be kept;
+    /// then an event is logged.
     ///
     /// # Errors
     /// If they can't be sealed.
-    pub fn keep(
+    pub fn set(
         &self,
         id: &FlowId,
         flow: &mut PendingSignIn,
@@ -155,7 +159,7 @@ impl<'a> Keeper<'a> {
         if destination.target.as_str().len() <= MAX_ADDRESS
             && let Some(cookies) = self.cookies(id, flow, destination, entropy)?
         {
-            // A cookie's value, and as much as its attributes come to, are more than it takes in a request.
+            // This overestimates the size: a request contains neither the attributes nor their separators.
             let bytes: usize = cookies.iter().map(String::len).sum();
             if bytes <= self.room || destination.is_short() {
                 return Ok(cookies);
@@ -179,8 +183,8 @@ impl<'a> Keeper<'a> {
         self.store.keep_flow(id, flow, entropy)
     }
 
-    /// A link that signs in and leads to a destination, for a page that may repeat `max` bytes of it. What is longer
-    /// is kept in cookies.
+    /// A link that signs in and returns to a destination, for a page whose links may contain `max` bytes of it. A
+    /// longer destination is stored in cookies.
     pub fn link(
         &self,
         destination: &Destination,
@@ -191,10 +195,10 @@ impl<'a> Keeper<'a> {
         if let Some(id) = &destination.offered {
             return Link::offering(destination, max, id.as_str());
         }
-        if !destination.fits_into(max)
+        if !destination.fits_in_link(max)
             && let Ok(id) = FlowId::random(entropy)
             && let Ok(cookies) =
-                self.keep(&id, &mut PendingSignIn::offered(self.now), destination, entropy, log)
+                self.set(&id, &mut PendingSignIn::offered(self.now), destination, entropy, log)
         {
             return Link { cookies, ..Link::offering(destination, max, id.as_str()) };
         }
@@ -202,49 +206,54 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// A link of a page's that signs in.
+/// A sign-in link of a page.
 #[derive(Debug, Default)]
 pub struct Link {
-    /// Its parameters.
+    /// Its query.
     query: String,
-    /// What goes with the page.
+    /// `Set-Cookie` values that the page must set.
     pub cookies: Vec<String>,
 }
 
 impl Link {
-    /// A link that says all there is to say.
+    /// A link that contains the whole destination.
     pub fn to(destination: &Destination) -> Self {
         let query = format_query([("return", destination.target.as_str())]);
         Self { query, ..Self::default() }
     }
 
-    /// One that names the sign-in that holds the rest.
+    /// A link with the first `max` bytes of the destination, and the id of the pending sign-in that stores all of it.
     fn offering(destination: &Destination, max: usize, id: &str) -> Self {
         let short = destination.target.no_longer_than(max);
         let query = format_query([("return", short.as_str()), ("flow", id)]);
         Self { query, ..Self::default() }
     }
 
-    /// One where no cookie can hold the rest. It names a sign-in that isn't there, so that the person will be told.
+    /// A link for a page that can't set cookies. If the destination is too long, the link names a pending sign-in
+    /// that doesn't exist, so that the person is told.
     pub fn without_cookies(destination: &Destination, max: usize) -> Self {
-        if destination.fits_into(max) { Self::to(destination) } else { Self::offering(destination, max, "-") }
+        if destination.fits_in_link(max) {
+            Self::to(destination)
+        } else {
+            Self::offering(destination, max, "-")
+        }
     }
 
-    /// The link.
-    pub fn below(&self, sign_in: &str) -> String {
+    /// The link as a path and query; `sign_in` is the sign-in path.
+    pub fn url(&self, sign_in: &str) -> String {
         format!("{sign_in}?{}", self.query)
     }
 
-    /// The link to a pool.
-    pub fn of_pool(&self, sign_in: &str, pool: &Pool) -> String {
+    /// The same for one pool.
+    pub fn url_for_pool(&self, sign_in: &str, pool: &Pool) -> String {
         format!("{sign_in}?{}&{}", format_query([("pool", pool.name.as_str())]), self.query)
     }
 }
 
-/// Deletes flow cookies, so that the new one is at most the fifth: what is over or doesn't open, and then the oldest.
-/// Gives the `Set-Cookie` values, and how many bytes of the request that is. Where cookies are shared over a domain,
-/// those that don't open may be another app's, and are left to expire.
-pub fn make_room(ctx: &RequestContext<'_>) -> (Vec<String>, usize) {
+/// Deletes flow cookies so that a new one is at most the fifth: first those that have expired or don't open, then the
+/// oldest. Returns the `Set-Cookie` values, and how many bytes of the request they free. If cookies are shared over a
+/// domain, those that don't open may belong to another app, and are left to expire.
+pub fn evict_flows(ctx: &RequestContext<'_>) -> (Vec<String>, usize) {
     let (mut gone, mut freed) = (Vec::new(), 0);
     let mut alive: Vec<(UnixTime, &Pool, FlowId)> = Vec::new();
     for pool in ctx.pools {

@@ -53,7 +53,7 @@ impl SignInFailure {
     pub fn page(&self, config: &Config, reference: &str, again: &Link) -> Response {
         let (status, words) = self.words();
         let page = Page::saying(&config.pages, status, words);
-        let address = again.below(&config.paths.sign_in);
+        let address = again.url(&config.paths.sign_in);
         let page = match self {
             // Trying again doesn't help until the operator has changed something.
             Self::Session(_) => page.link(messages::TRY_AGAIN, &address),

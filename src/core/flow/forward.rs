@@ -1,5 +1,5 @@
-//! Letting a request through: identity headers in, whatever the client claims to be out, our cookies out, on the way
-//! there and on the way back.
+//! Forwarding a request: adds identity headers, removes the client's own copies of them and our cookies, and protects
+//! our cookies in the response.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::flow::context::{Person, RequestContext};
 use crate::http::RequestEdits;
 use crate::http::cookie::set_name;
 
-/// How a request is changed before it goes upstream.
+/// The changes to a request before it goes upstream. `person` is `None` if nobody is signed in.
 pub fn edits(ctx: &RequestContext<'_>, person: Option<&Person>) -> RequestEdits {
     let mut edits = RequestEdits {
         remove: spoofed(ctx.request.names(), &ctx.config.headers),
@@ -21,29 +21,29 @@ pub fn edits(ctx: &RequestContext<'_>, person: Option<&Person>) -> RequestEdits 
     edits
 }
 
-/// The headers (or trailers) of a request that an upstream could take for ours.
+/// The names of headers (or trailers) that an upstream server could mistake for identity headers.
 pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders) -> Vec<Cow<'static, str>> {
     let mut spoofed: Vec<Cow<'static, str>> = Vec::new();
     for name in names {
         if ours.is_ours(name) && !spoofed.iter().any(|known| known.as_bytes() == name) {
-            // Names are ASCII: the host takes no request with others.
+            // Names are ASCII: the host rejects requests with other names.
             spoofed.push(Cow::Owned(String::from_utf8_lossy(name).into_owned()));
         }
     }
     spoofed
 }
 
-/// The `set-cookie` lines of an upstream's answer without those that set or delete one of our cookies: who is signed in
-/// isn't the app's to say. `None` where there is none to take out.
-pub fn kept_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u8>>> {
+/// The `set-cookie` lines of an upstream's response without those that set or delete one of our cookies: the app must
+/// not change the session. `None` if there are none.
+pub fn without_our_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u8>>> {
     let ours = |line: &[u8]| config.pools.iter().any(|pool| pool.cookies.is_ours(set_name(line)));
     let kept: Vec<_> = lines.iter().filter(|line| !ours(line)).map(|line| line.to_vec()).collect();
     (kept.len() < lines.len()).then_some(kept)
 }
 
-/// Takes our cookies out of every `cookie` header; the other cookies stay byte for byte.
+/// Removes our cookies from every `cookie` header; other cookies stay unchanged.
 fn strip_cookies(ctx: &RequestContext<'_>, edits: &mut RequestEdits) {
-    // Those of pools of other hosts too: a client may have made them up.
+    // This includes cookies of pools of other hosts: a client may have made them up.
     let ours = |name: &[u8]| ctx.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
     let Some(mut left) = ctx.cookies.without(ours) else { return };
     let headers = left.len();

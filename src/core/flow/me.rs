@@ -1,4 +1,4 @@
-//! "Who am I?": the session as its owner sees it, as a page or as JSON.
+//! "Who am I?": shows the session to its owner, as a page or as JSON.
 
 use crate::cognito::identity::{Shown, join_roles};
 use crate::flow::context::{Person, RequestContext};
@@ -45,7 +45,7 @@ fn as_json(person: &Person) -> String {
     let text_or_null = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json::text);
     let mut claims: Vec<(&str, String)> = Vec::new();
     for (claim, value) in &identity.claims {
-        // As the header has it, before that is encoded.
+        // As in the header, before that is encoded.
         let shown = match Shown::of(claim, value) {
             Shown::Text(text) => text.into_owned(),
             Shown::List(items) => join_roles(&items, ','),

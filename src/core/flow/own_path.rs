@@ -1,27 +1,27 @@
-//! The paths that the filter answers itself, and how each may be asked for.
+//! The paths that the filter answers itself, and their methods.
 
 use crate::flow::context::RequestContext;
 use crate::http::{Response, parse_query};
 use crate::json;
 
-/// One of our own paths.
+/// One of the filter's own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnPath {
     /// Starts a sign-in.
     SignIn,
-    /// Ends one.
+    /// Signs out.
     SignOut,
-    /// Where Cognito sends the code.
+    /// The redirect URI, where Cognito sends the code (RFC 6749, section 4.1.2).
     Callback,
-    /// Who am I?
+    /// Shows the session.
     Me,
-    /// Says that it is done.
+    /// The page after sign-out.
     SignedOut,
 }
 
 impl OwnPath {
-    /// Which of them a request asks for. Each has one spelling; others are left to the rules, which
-    /// let nobody past who isn't signed in.
+    /// The own path that a request asks for, if any. Each has only one spelling; the rules decide about other
+    /// spellings.
     pub fn of(ctx: &RequestContext<'_>) -> Option<Self> {
         if is_callback(ctx) {
             return Some(Self::Callback);
@@ -39,10 +39,10 @@ impl OwnPath {
         all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own)
     }
 
-    /// The methods that it takes.
+    /// The allowed methods.
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
-            // A `HEAD` from a link checker must not spend the code.
+            // A `HEAD` from a link checker must not redeem the code.
             Self::Callback => &["GET"],
             Self::SignOut => &["GET", "POST"],
             Self::SignIn | Self::Me | Self::SignedOut => &["GET", "HEAD"],
@@ -50,8 +50,8 @@ impl OwnPath {
     }
 }
 
-/// The callback is the path that is registered at Cognito, letter for letter. Where that is the start page,
-/// an authorization response is told from a visit by its state.
+/// The callback must be exactly the path that is registered at Cognito. If that is the start page, a `state`
+/// parameter distinguishes an authorization response from an ordinary request.
 fn is_callback(ctx: &RequestContext<'_>) -> bool {
     let (target, callback) = (ctx.request.target(), ctx.config.paths.callback.as_bytes());
     let is_path = match target.strip_prefix(callback) {
@@ -62,7 +62,7 @@ fn is_callback(ctx: &RequestContext<'_>) -> bool {
     is_path && (callback != b"/" || parse_query(ctx.request.query()).iter().any(|(name, _)| name == "state"))
 }
 
-/// `405` for a method that one of our own paths doesn't take.
+/// `405` for a method that an own path doesn't allow. `allowed` goes into the `Allow` header.
 pub fn method_not_allowed(allowed: &[&str]) -> Response {
     Response::json(405, json::object_of("error", "method_not_allowed")).with("allow", allowed.join(", "))
 }

@@ -1,4 +1,4 @@
-//! What somebody hears whose request can't be let through, and whom signing in wouldn't help.
+//! Responses to requests that the filter rejects and that a new sign-in wouldn't help.
 
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::MAX_LINK;
@@ -9,12 +9,13 @@ use crate::pages::messages;
 use crate::pages::page::{Design, Page};
 use crate::session::return_to::ReturnTo;
 
-/// `403` for somebody whom signing in again wouldn't help; `person` is who it is, where that matters.
+/// `403` for a request that a new sign-in wouldn't help. `person` is the signed-in person, or `None` if the identity
+/// doesn't matter.
 pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response {
     if !ctx.client().shows_pages() {
         let response = Response::json(403, json::object_of("error", "forbidden"));
         return match person {
-            // RFC 6750, section 3.1.
+            // Required by RFC 6750, section 3.1.
             Some(person) if person.by_bearer_token => {
                 response.with("www-authenticate", "Bearer error=\"insufficient_scope\"".to_owned())
             }
@@ -35,7 +36,7 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
     page.reference(&ctx.reference()).into_response()
 }
 
-/// `400` for a request whose path or host can't be decided upon.
+/// `400` for a request with an undecidable path or host.
 pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
     if client.shows_pages() {
         return Page::saying(design, 400, messages::MALFORMED).reference(reference).into_response();
@@ -43,15 +44,15 @@ pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
     Response::json(400, json::object_of("error", "malformed_request"))
 }
 
-/// `503` for somebody whom Cognito can't vouch for now because it can't be reached. A session is kept:
-/// they come back in when it can.
+/// `503` for a session that can't be confirmed because Cognito can't be reached. The session is kept and continues
+/// when Cognito is back.
 pub fn unavailable(ctx: &RequestContext<'_>) -> Response {
     let client = ctx.client();
     let response = if client.shows_pages() {
         let page = Page::saying(&ctx.config.pages, 503, messages::UNAVAILABLE);
         let here = ReturnTo::parse(ctx.request.target(), &ctx.config.paths);
         let page = match here.filter(|_| client == Client::Navigation) {
-            // Nothing is this very address.
+            // An empty link target means the current address.
             Some(here) if here.as_str().len() > MAX_LINK => page.action(messages::TRY_AGAIN, ""),
             Some(here) => page.action(messages::TRY_AGAIN, here.as_str()),
             None => page,

@@ -1,4 +1,4 @@
-//! Somebody without a session: sent to Cognito, or told so in a way the client understands.
+//! Requests without a session: redirected to Cognito, or answered in a form that the client understands.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, random_bytes};
 use crate::decision::HostEnv;
 use crate::flow::context::RequestContext;
-use crate::flow::destination::{Destination, Keeper, Link, MAX_LINK, make_room};
+use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK, evict_flows};
 use crate::flow::failure::SignInFailure;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::refusal::forbidden;
@@ -24,8 +24,8 @@ use crate::session::{FlowId, PendingSignIn};
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
-/// Answers a request that needs a session and has none, and adds to the log. `wanted` names the pools of which it must
-/// be; any will do where it is empty.
+/// Answers a request that needs a session and has none, and adds events to `log`. The session must be of one of the
+/// pools in `wanted`, or of any pool if `wanted` is empty.
 pub fn challenge(
     ctx: &RequestContext<'_>,
     how: Unauthenticated,
@@ -33,32 +33,32 @@ pub fn challenge(
     env: &mut HostEnv<'_>,
     log: &mut Vec<Event>,
 ) -> Response {
-    match asked_by(ctx, how) {
+    match client_kind(ctx, how) {
         Client::Navigation => {}
         Client::FormNavigation => return form_page(ctx, env.entropy, log),
         Client::Grpc | Client::Other => return unauthenticated(ctx),
     }
-    if let Some(sent) = to_public_url(ctx, env, log) {
-        return sent;
+    if let Some(redirect) = to_public_url(ctx, env, log) {
+        return redirect;
     }
     let here = Destination::of_request(ctx);
     let wanted_here = |pool: &&Arc<Pool>| wanted.is_empty() || wanted.contains(&pool.name);
     let pools: Vec<&Arc<Pool>> = ctx.pools.iter().filter(wanted_here).collect();
     let Some(pool) = pools.first() else {
-        // Nobody who may pass can sign in at this host.
+        // No pool of this host can satisfy the rule, so a sign-in can't help.
         return forbidden(ctx, None);
     };
     if pools.len() > 1 && ctx.client() != Client::Navigation {
-        // A page in the place of what was asked for would be taken for it.
+        // A script would take the page to choose a pool for its answer.
         let link = link(ctx, pool, &here, MAX_LINK, env.entropy, log);
-        return Response::redirect(link.below(&ctx.config.paths.sign_in)).with_cookies(link.cookies);
+        return Response::redirect(link.url(&ctx.config.paths.sign_in)).with_cookies(link.cookies);
     }
     begin(ctx, &pools, &here, env.entropy, log)
 }
 
-/// What a client is taken for. A rule may say that nobody is sent to sign in, or everybody whom a redirect
-/// doesn't cost anything.
-fn asked_by(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {
+/// The kind of client, adjusted by the rule: `reject` redirects nobody, `redirect` also redirects scripts whose
+/// request a redirect doesn't harm.
+fn client_kind(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {
     let harmless = matches!(ctx.request.method(), "GET" | "HEAD")
         && !ctx.request.has("upgrade")
         && !is_prefetch(ctx.request);
@@ -69,15 +69,15 @@ fn asked_by(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {
     }
 }
 
-/// Answers the sign-in path: `?return=/path` says where to go afterwards, `?pool=name` which pool it is, and `?flow=id`
-/// that a page has kept an address which is too long for `return`.
+/// Answers the sign-in path. `?return=/path` is the address to return to, `?pool=name` the pool, and `?flow=id` the
+/// pending sign-in that stores an address too long for `return`.
 pub fn start(ctx: &RequestContext<'_>, env: &mut HostEnv<'_>, log: &mut Vec<Event>) -> Response {
     let by_script = ctx.request.has("sec-fetch-mode") && ctx.client() != Client::Navigation;
     if by_script || is_prefetch(ctx.request) {
         return unauthenticated(ctx);
     }
-    if let Some(sent) = to_public_url(ctx, env, log) {
-        return sent;
+    if let Some(redirect) = to_public_url(ctx, env, log) {
+        return redirect;
     }
     let query = parse_query(ctx.request.query());
     let one = |wanted| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
@@ -87,8 +87,8 @@ pub fn start(ctx: &RequestContext<'_>, env: &mut HostEnv<'_>, log: &mut Vec<Even
         ctx.pools.iter().filter(|pool| one("pool").is_some_and(|name| *name == pool.name)).collect();
     if let Some(id) = one("flow") {
         let Some((flow, id)) = find_offered(ctx, id) else {
-            let lost = destination.lost(&ctx.reference(), log);
-            return begin(ctx, &chosen, &lost, env.entropy, log);
+            let incomplete = destination.mark_incomplete(&ctx.reference(), log);
+            return begin(ctx, &chosen, &incomplete, env.entropy, log);
         };
         destination = Destination::of_flow(&flow, ctx.config);
         if one("pool").is_none()
@@ -96,24 +96,24 @@ pub fn start(ctx: &RequestContext<'_>, env: &mut HostEnv<'_>, log: &mut Vec<Even
             && session.signed_in_at >= flow.started_at
         {
             let mut gone = Vec::new();
-            end_offered(ctx, &id, &mut gone);
-            return destination.way(ctx.config).with_cookies(gone);
+            delete_offered(ctx, &id, &mut gone);
+            return destination.landing_response(ctx.config).with_cookies(gone);
         }
         destination.offered = Some(id);
     }
     begin(ctx, &chosen, &destination, env.entropy, log)
 }
 
-/// The sign-in that a page has offered.
+/// The pending sign-in behind a page's link, if it hasn't started and hasn't expired.
 fn find_offered(ctx: &RequestContext<'_>, id: &str) -> Option<(PendingSignIn, FlowId)> {
     let id = FlowId::parse(id)?;
     let flow = ctx.pools.iter().find_map(|pool| ctx.store(pool).flow(&ctx.cookies, &id))?;
     (flow.is_only_offered() && flow.is_alive(ctx.now)).then_some((flow, id))
 }
 
-/// Ends the sign-in that a page has offered: adds to `gone` what deletes it, and says how many bytes of the request
-/// that is.
-fn end_offered(ctx: &RequestContext<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
+/// Deletes the pending sign-in behind a page's link: adds the `Set-Cookie` values to `gone`, and returns how many
+/// bytes of the request they free.
+fn delete_offered(ctx: &RequestContext<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
     ctx.pools.iter().map(|pool| pool.cookies.end_flow(&ctx.cookies, id, gone)).sum()
 }
 
@@ -124,26 +124,27 @@ pub fn unauthenticated(ctx: &RequestContext<'_>) -> Response {
     Response::json(401, body).with("www-authenticate", "Bearer".to_owned())
 }
 
-/// `401` for a form: a redirect would lose what was typed, the back button keeps it.
+/// `401` for a form: a redirect would lose the contents of the form, but the back button keeps them.
 fn form_page(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy, log: &mut Vec<Event>) -> Response {
     let here = Destination::of_request(ctx);
     let mut page = Page::saying(&ctx.config.pages, 401, messages::FORM).text(messages::FORM_HELP);
     let sign_in = &ctx.config.paths.sign_in;
     let (address, cookies) = match ctx.pools.first() {
         Some(pool) if !is_other_host(ctx) => {
-            // Another site's form carries no cookies of ours, so many of them could have more set than a browser may send.
+            // A form on another site sends none of our cookies, so many such forms could set more cookies than a
+            // browser may send.
             let link = if is_cross_site(ctx.request, &ctx.origin) {
                 Link::without_cookies(&here, MAX_LINK)
             } else {
                 link(ctx, pool, &here, MAX_LINK, entropy, log)
             };
-            (link.below(sign_in), link.cookies)
+            (link.url(sign_in), link.cookies)
         }
         _ => {
             page = page.text(&messages::form_elsewhere(ctx.origin.host()));
-            // This host's cookies are of no use there.
+            // Cookies of this host don't reach that host.
             let link = Link::without_cookies(&here, MAX_LINK);
-            (ctx.origin.url() + &link.below(sign_in), link.cookies)
+            (ctx.origin.url() + &link.url(sign_in), link.cookies)
         }
     };
     page.action_in_new_tab(messages::SIGN_IN, &address)
@@ -153,7 +154,7 @@ fn form_page(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy, log: &mut Vec<
         .with_cookies(cookies)
 }
 
-/// A page with one link a pool.
+/// A page with one link per pool.
 fn chooser(
     ctx: &RequestContext<'_>,
     pools: &[&Arc<Pool>],
@@ -164,7 +165,7 @@ fn chooser(
     let Some(first) = pools.first() else { return unauthenticated(ctx) };
     let link = link(ctx, first, destination, MAX_LINK / pools.len().max(1), entropy, log);
     let sign_in = &ctx.config.paths.sign_in;
-    let choices = pools.iter().map(|pool| (pool.label.as_str(), link.of_pool(sign_in, pool)));
+    let choices = pools.iter().map(|pool| (pool.label.as_str(), link.url_for_pool(sign_in, pool)));
     Page::saying(&ctx.config.pages, 200, messages::CHOOSE)
         .choices(messages::CHOOSE_WITH, choices)
         .into_response()
@@ -180,8 +181,8 @@ fn link(
     entropy: &mut dyn Entropy,
     log: &mut Vec<Event>,
 ) -> Link {
-    let (mut cookies, freed) = make_room(ctx);
-    let mut link = Keeper::of_visit(ctx, pool, freed).link(destination, max, entropy, log);
+    let (mut cookies, freed) = evict_flows(ctx);
+    let mut link = FlowCookies::for_request(ctx, pool, freed).link(destination, max, entropy, log);
     if !link.cookies.is_empty() {
         cookies.append(&mut link.cookies);
         link.cookies = cookies;
@@ -189,8 +190,8 @@ fn link(
     link
 }
 
-/// Sends a browser to Cognito, or has the person choose where more than one of `pools` is possible. None
-/// chosen is any.
+/// Redirects a browser to Cognito, or asks the person to choose a pool if more than one of `pools` is possible. An
+/// empty `pools` means all pools of the host.
 fn begin(
     ctx: &RequestContext<'_>,
     pools: &[&Arc<Pool>],
@@ -216,21 +217,21 @@ fn begin(
         }
         Err(error) => {
             let failure = SignInFailure::Seal(error);
-            let again = Link::without_cookies(destination, MAX_LINK);
+            let retry = Link::without_cookies(destination, MAX_LINK);
             log.push(failure.event(&ctx.reference()));
-            failure.page(ctx.config, &ctx.reference(), &again)
+            failure.page(ctx.config, &ctx.reference(), &retry)
         }
     }
 }
 
-/// No sign-in begins over plain http: browsers would not keep the flow cookie, nor should they.
+/// No sign-in begins over plain http: browsers wouldn't keep the `Secure` flow cookie.
 fn to_https(ctx: &RequestContext<'_>, log: &mut Vec<Event>) -> Response {
     if ctx.client() != Client::Navigation {
         return unauthenticated(ctx);
     }
     log.push(Event::new(Level::Info, "sign_in.to_https").with("request_id", ctx.reference()).with(
         "hint",
-        "if browsers come by https already, have Envoy believe X-Forwarded-Proto (xff_num_trusted_hops) or set `public_url`",
+        "if browsers already use https, make Envoy trust X-Forwarded-Proto (xff_num_trusted_hops), or set `public_url`",
     ));
     Response::redirect(ctx.origin.https_url() + &ctx.request.target_as_text())
 }
@@ -264,18 +265,18 @@ fn redirect_to_cognito(
         extra: &cognito.authorize_params,
     }
     .to_url();
-    let (mut cookies, freed) = make_room(ctx);
-    let told = log.len();
-    let keeper = Keeper::of_visit(ctx, pool, freed);
-    let mut kept = keeper.keep(&id, &mut flow, destination, entropy, log)?;
+    let (mut cookies, freed) = evict_flows(ctx);
+    let logged = log.len();
+    let flow_cookies = FlowCookies::for_request(ctx, pool, freed);
+    let mut kept = flow_cookies.set(&id, &mut flow, destination, entropy, log)?;
     if let Some(offered) = &destination.offered
-        && log.len() > told
+        && log.len() > logged
     {
-        // The page that led here holds it, too, and gives way.
-        log.truncate(told);
-        let freed = freed + end_offered(ctx, offered, &mut cookies);
-        let keeper = Keeper::of_visit(ctx, pool, freed);
-        kept = keeper.keep(&id, &mut flow, destination, entropy, log)?;
+        // The pending sign-in behind the page's link stores the same address: delete it to make room.
+        log.truncate(logged);
+        let freed = freed + delete_offered(ctx, offered, &mut cookies);
+        let flow_cookies = FlowCookies::for_request(ctx, pool, freed);
+        kept = flow_cookies.set(&id, &mut flow, destination, entropy, log)?;
     }
     cookies.append(&mut kept);
     Ok(Response::redirect(url).with_cookies(cookies))

@@ -1,5 +1,5 @@
-//! Signing out: our cookies, the refresh token, and Cognito's own session, in one step. And the page
-//! behind it, which never signs anybody in by itself.
+//! Signing out: clears our cookies, revokes the refresh token and ends Cognito's own session, in one step. Also the
+//! page after sign-out, which never signs anybody in by itself.
 
 use crate::flow::context::RequestContext;
 use crate::http::client::{follows_redirects, is_cross_site, is_prefetch};
@@ -10,12 +10,12 @@ use crate::pages::page::Page;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
-/// What a request to sign out comes to.
+/// The outcome of a sign-out request.
 pub enum SignOut {
-    /// It is obeyed. The calls revoke the refresh tokens that the request carries, mostly one; nobody waits
-    /// for them.
+    /// The person is signed out. The calls revoke the refresh tokens that the request carries, usually one; no
+    /// request waits for them.
     Obeyed(Response, Vec<Callout>, Event),
-    /// It isn't the person's own word.
+    /// The request is ignored: another site or a prefetch caused it.
     Refused(Response, Event),
 }
 
@@ -36,37 +36,37 @@ pub fn sign_out(ctx: &RequestContext<'_>) -> SignOut {
         gone.extend(store.leftovers(&ctx.cookies));
     }
     let event = Event::counted(Level::Info, Counter::SignOut).with("request_id", ctx.reference());
-    SignOut::Obeyed(on_to(ctx, leave(ctx)).with_cookies(gone), revoke, event)
+    SignOut::Obeyed(answer_with(ctx, logout_url(ctx)).with_cookies(gone), revoke, event)
 }
 
-/// A script can't follow a redirect to Cognito, and Cognito's own session would outlive it: so it is told where its
-/// page is to go.
-fn on_to(ctx: &RequestContext<'_>, url: String) -> Response {
+/// Redirects to `url`, or gives it to a script in JSON: a script can't follow a redirect to Cognito, so its page must
+/// open the URL to end Cognito's own session.
+fn answer_with(ctx: &RequestContext<'_>, url: String) -> Response {
     if follows_redirects(ctx.request) {
         return Response::redirect(url);
     }
     Response::json(200, json::object_of("sign_out", &url))
 }
 
-/// Where the browser goes: to the logout of the pool whose session it carries, be it over or not. Where
-/// several may be meant and none is known, there is none to log out of.
-fn leave(ctx: &RequestContext<'_>) -> String {
+/// The next URL: the logout of the pool whose session the request carries, even if that has ended. If several pools
+/// are possible and none is known, it is the page after sign-out.
+fn logout_url(ctx: &RequestContext<'_>) -> String {
     let landing = format!("{}{}", ctx.origin.url(), ctx.config.paths.after_sign_out);
-    let lasting = ctx.session().map(|(pool, _)| pool);
-    let left = || ctx.pools.iter().find(|pool| ctx.store(pool).session_id(&ctx.cookies).is_some());
-    match (lasting.or_else(left), ctx.pools) {
+    let active = ctx.session().map(|(pool, _)| pool);
+    let ended = || ctx.pools.iter().find(|pool| ctx.store(pool).session_id(&ctx.cookies).is_some());
+    match (active.or_else(ended), ctx.pools) {
         (Some(pool), _) | (None, [pool]) => pool.cognito.logout_url(&landing),
         (None, _) => landing,
     }
 }
 
-/// What a script at another host than `public_url`'s hears: the page has to go there to be signed out.
-pub fn elsewhere(ctx: &RequestContext<'_>) -> Response {
+/// The answer to a script at another host than `public_url`'s: its page must open the sign-out path there.
+pub fn at_public_url(ctx: &RequestContext<'_>) -> Response {
     let address = ctx.origin.url() + &ctx.config.paths.sign_out;
     Response::json(200, json::object_of("sign_out", &address))
 }
 
-/// Another site may ask, but only the person decides.
+/// Asks the person to confirm a sign-out that another site requested.
 fn confirm(ctx: &RequestContext<'_>) -> Response {
     Page::saying(&ctx.config.pages, 403, messages::CONFIRM_SIGN_OUT)
         .action(messages::SIGN_OUT, &ctx.config.paths.sign_out)

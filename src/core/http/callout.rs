@@ -1,24 +1,24 @@
-//! HTTP calls as values: what the host is to call, and what came of it.
+//! HTTP calls as values: the calls for the host to make, and their results.
 
 use std::time::Duration;
 
 use crate::crypto::secret::Secret;
 
-/// A URL that the filter calls or sends browsers to, taken apart as HTTP needs it.
+/// A URL that the filter calls or redirects browsers to, split into the parts that HTTP needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// The whole URL.
     pub url: String,
     /// `https`, or `http` for a loopback host.
     pub scheme: String,
-    /// Host and, where it isn't the scheme's own, port.
+    /// The host, and the port unless it is the scheme's default.
     pub authority: String,
     /// Path and query.
     pub target: String,
 }
 
 impl Endpoint {
-    /// An endpoint from a URL that the configuration has checked.
+    /// An endpoint from a URL that the configuration has validated.
     pub fn new(url: &url::Url) -> Self {
         let host = url.host_str().unwrap_or_default();
         let authority = match url.port() {
@@ -40,43 +40,43 @@ pub struct Callout {
     pub cluster: String,
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Where to.
+    /// The URL.
     pub endpoint: Endpoint,
-    /// Headers beside the pseudo-headers.
+    /// Headers other than the pseudo-headers.
     pub headers: Vec<(&'static str, Secret<String>)>,
     /// The body of a `POST`.
     pub body: Secret<Vec<u8>>,
-    /// How long the answer may take.
+    /// How long to wait for the response.
     pub timeout: Duration,
 }
 
-/// The answer to a [`Callout`].
+/// The response to a [`Callout`].
 #[derive(Clone, Debug)]
 pub struct CalloutResponse {
     /// The status code.
     pub status: u16,
-    /// The body, whole.
+    /// The complete body.
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer to a [`Callout`].
+/// Why a [`Callout`] has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalloutError {
-    /// Envoy has no cluster of that name, or wouldn't take the call.
+    /// Envoy has no cluster of that name, or refused the call.
     NotDispatched,
-    /// It didn't come in time.
+    /// The response didn't arrive within the timeout.
     TimedOut,
-    /// It broke off before its end.
+    /// The connection was closed before the end of the response.
     Broken,
     /// The body is longer than [`MAX_CALLOUT_BODY`].
     TooLarge,
 }
 
-/// What came of a [`Callout`].
+/// The result of a [`Callout`].
 pub type CalloutResult = Result<CalloutResponse, CalloutError>;
 
-/// The longest body of a callout's answer that is read, in bytes. Cognito's largest tokens come to
-/// some 50 KB; a body of megabytes is a mistake or an attack.
+/// The maximum size of a callout's response body, in bytes. Cognito's largest tokens have some 50 KB; a body of
+/// megabytes is a mistake or an attack.
 pub const MAX_CALLOUT_BODY: usize = 256 * 1024;
 
 #[cfg(test)]

@@ -1,24 +1,24 @@
-//! What kind of client sends a request, and whether it acts on another site's word.
+//! What kind of client sends a request, and whether another site caused the request.
 
 use crate::http::Request;
 use crate::http::origin::Origin;
 
-/// What a client can make of an answer.
+/// The kinds of client, by the responses that they can handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
-    /// A browser that goes to a page and can be sent elsewhere.
+    /// A browser that opens a page and can be redirected.
     Navigation,
-    /// A browser that submits a form: it shows pages, but a redirect would lose what was typed.
+    /// A browser that submits a form: it shows pages, but a redirect would lose the form's contents.
     FormNavigation,
-    /// gRPC, which has statuses of its own.
+    /// gRPC, which has its own status codes.
     Grpc,
-    /// A script, a socket, a program.
+    /// A script, a WebSocket, a program.
     Other,
 }
 
 impl Client {
-    /// Tells the kinds apart by fetch metadata (W3C Fetch Metadata Request Headers), by `Accept` where
-    /// there is none.
+    /// Determines the kind by fetch metadata (W3C Fetch Metadata Request Headers), or by `Accept` if there is no
+    /// fetch metadata.
     pub fn of(request: &Request) -> Self {
         if is_grpc(request) {
             return Self::Grpc;
@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    /// Whether it shows pages.
+    /// Whether it can show an HTML page.
     pub const fn shows_pages(self) -> bool {
         matches!(self, Self::Navigation | Self::FormNavigation)
     }
@@ -42,8 +42,8 @@ fn is_navigation(request: &Request) -> bool {
     if has_fetch_metadata(request) {
         return match request.text("sec-fetch-mode") {
             Some("navigate") => true,
-            // A service worker that sends a navigation on with something changed (Fetch, section 5.4: the constructor
-            // of `Request` makes the mode `same-origin`). It hands the answer to the browser, redirects included.
+            // A service worker that resends a changed navigation (Fetch, section 5.4: the constructor of `Request`
+            // sets the mode to `same-origin`). It passes the response to the browser, including redirects.
             Some("same-origin") => matches!(request.method(), "GET" | "HEAD" | "POST") && wants_page(request),
             _ => false,
         };
@@ -55,14 +55,14 @@ fn has_fetch_metadata(request: &Request) -> bool {
     ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| request.has(name))
 }
 
-/// Whether `Accept` speaks of a page, and no script says that it asks.
+/// Whether `Accept` contains `text/html`, and no script identifies itself.
 fn wants_page(request: &Request) -> bool {
     request.mentions("accept", b"text/html") && !request.mentions("x-requested-with", b"XMLHttpRequest")
 }
 
-/// Whether a redirect to another origin takes the person there. A script's `fetch` can't follow one. Of browsers
-/// without fetch metadata a form counts too: nothing that was typed is lost where this is asked. And so does a `GET`
-/// that says nothing at all of what is wanted.
+/// Whether the browser follows a redirect to another origin. A script's `fetch` can't. From clients without fetch
+/// metadata, two more requests count: a form, because callers of this function lose nothing that was typed, and a
+/// `GET` that doesn't say what it accepts.
 pub fn follows_redirects(request: &Request) -> bool {
     let is_silent =
         || request.method() == "GET" && !request.has("accept") && !request.has("x-requested-with");
@@ -76,20 +76,19 @@ pub fn follows_redirects(request: &Request) -> bool {
     }
 }
 
-/// Whether a browser fetches ahead of a click that may never come. Nothing may begin or end for that.
+/// Whether the request is a prefetch. The click may never come, so a prefetch must not begin or end anything.
 pub fn is_prefetch(request: &Request) -> bool {
     let ahead = |name: &&str| request.mentions(name, b"prefetch") || request.mentions(name, b"prerender");
     ["sec-purpose", "purpose"].iter().any(ahead)
 }
 
-/// Whether a browser asks for a page of another origin what it may send (Fetch, section 3.2: CORS-preflight
-/// request).
+/// Whether the request is a CORS preflight (Fetch, section 3.2: CORS-preflight request).
 pub fn is_preflight(request: &Request) -> bool {
     request.method() == "OPTIONS" && request.has("origin") && request.has("access-control-request-method")
 }
 
-/// Whether another site sends this request: a link, an image, a form over there. Clients that say
-/// nothing of where they come from are not browsers that could be tricked.
+/// Whether another site causes this request, by a link, an image or a form. Clients that don't say where a request
+/// comes from aren't browsers that another site could trick.
 pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
     let cross_site = request.values("sec-fetch-site").any(|site| site == b"cross-site");
     // A page with `Referrer-Policy: no-referrer` sends its own forms from `null`.
@@ -98,12 +97,12 @@ pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
     cross_site || request.values("origin").any(foreign)
 }
 
-/// Whether the client asks for JSON rather than for a page.
+/// Whether the client accepts JSON and not HTML.
 pub fn wants_json(request: &Request) -> bool {
     request.mentions("accept", b"application/json") && !request.mentions("accept", b"text/html")
 }
 
-/// Whether gRPC is spoken. Media types have no case.
+/// Whether the request is gRPC. Media types are case-insensitive.
 fn is_grpc(request: &Request) -> bool {
     let grpc = b"application/grpc";
     let kind = request.values("content-type").next().and_then(|kind| kind.get(..grpc.len()));

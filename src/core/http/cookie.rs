@@ -1,8 +1,8 @@
-//! Cookies: reading what browsers send, taking ours out, writing `Set-Cookie` (RFC 6265bis).
+//! Cookies (RFC 6265bis): parses `cookie` headers, removes the filter's cookies from them, and writes `Set-Cookie`.
 //!
-//! Nothing here knows what a cookie is for; names and values are bytes that any client may have made up.
+//! This module doesn't know the purpose of a cookie. Names and values are arbitrary bytes from the client.
 
-/// What a browser stores of one cookie at most, name, value and attributes together, in bytes.
+/// The maximum size of a cookie in browsers, in bytes: name, value and attributes together.
 pub const MAX_COOKIE: usize = 4096;
 
 /// The cookies of one request, from all of its `cookie` headers: HTTP/1.1 clients may send several.
@@ -12,23 +12,23 @@ pub struct Cookies<'a> {
     headers: usize,
 }
 
-/// What stands between two semicolons.
+/// The text between two semicolons.
 #[derive(Clone, Copy, Debug)]
 struct Piece<'a> {
-    /// All of it, byte for byte.
+    /// The complete text, unchanged.
     whole: &'a [u8],
     name: &'a [u8],
     value: &'a [u8],
-    /// Which of the `cookie` headers it stands in.
+    /// The index of its `cookie` header.
     header: usize,
-    /// Whether it is a cookie: what has no `=` is none.
+    /// Whether it is a cookie: a text without `=` isn't one.
     is_pair: bool,
 }
 
 impl<'a> Cookies<'a> {
-    /// Reads `cookie` headers. What has no `=` is no cookie.
+    /// Parses `cookie` headers. A text without `=` isn't a cookie.
     pub fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
-        // Most requests carry a handful.
+        // Most requests have only a few.
         let mut cookies = Self { pieces: Vec::with_capacity(8), headers: 0 };
         for header in headers {
             cookies.read(header);
@@ -69,8 +69,8 @@ impl<'a> Cookies<'a> {
         self.pieces.iter().filter(|piece| piece.is_pair)
     }
 
-    /// The `cookie` headers without the cookies that `ours` names; every other byte stays as it was, and what
-    /// is left of a header may be nothing. `None` where there was nothing to take out.
+    /// The `cookie` headers without the cookies that `ours` selects. All other bytes stay unchanged; a header may
+    /// become empty. `None` if `ours` selects nothing.
     pub fn without(&self, ours: impl Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
         if !self.pairs().any(|piece| ours(piece.name)) {
             return None;
@@ -90,8 +90,8 @@ impl<'a> Cookies<'a> {
     }
 }
 
-/// The name of the cookie that a `Set-Cookie` line sets (RFC 6265bis, 5.6), without what stands before it: a browser
-/// may send a cookie without a name as its value alone, which then reads like a cookie of that name.
+/// The name of the cookie that a `Set-Cookie` line sets (RFC 6265bis, section 5.6), without leading white space and
+/// `=`: a browser may send a cookie without a name as its value alone, which then reads like a cookie of that name.
 pub fn set_name(line: &[u8]) -> &[u8] {
     let pair = line.split(|byte| *byte == b';').next().unwrap_or_default();
     let from = pair.iter().position(|byte| *byte != b'=' && !byte.is_ascii_whitespace());
@@ -99,31 +99,31 @@ pub fn set_name(line: &[u8]) -> &[u8] {
     pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
 }
 
-/// `SameSite` of a cookie.
+/// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
     /// Sent on same-site requests and on navigations from elsewhere.
     Lax,
     /// Sent on same-site requests only.
     Strict,
-    /// Sent always; browsers want `Secure` with it.
+    /// Always sent; browsers require `Secure` with it.
     None,
 }
 
 /// The attributes that all cookies of one configuration share.
 #[derive(Clone, Debug)]
 pub struct CookieAttributes {
-    /// `Domain`, to share the cookie over subdomains.
+    /// `Domain`: shares the cookie with subdomains.
     pub domain: Option<String>,
     /// `Secure`.
     pub secure: bool,
-    /// `Partitioned` (CHIPS): below another site the browser keeps a cookie of its own for that site. Browsers want
-    /// `Secure` with it.
+    /// `Partitioned` (CHIPS): in a frame of another site, the browser keeps a separate cookie for that site. Browsers
+    /// require `Secure` with it.
     pub partitioned: bool,
 }
 
 impl CookieAttributes {
-    /// A `Set-Cookie` value that keeps a cookie for `max_age` seconds.
+    /// A `Set-Cookie` value that sets a cookie for `max_age` seconds.
     pub fn set(&self, name: &str, value: &str, max_age: u64, same_site: SameSite) -> String {
         let domain = self.domain.as_deref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
         let secure = if self.secure { "; Secure" } else { "" };
@@ -138,8 +138,8 @@ impl CookieAttributes {
         )
     }
 
-    /// A `Set-Cookie` value that deletes a cookie. Browsers obey it only if it has the attributes that the cookie was
-    /// set with, and a `SameSite` with which they would set one.
+    /// A `Set-Cookie` value that deletes a cookie. Browsers only accept it with the attributes that the cookie was
+    /// set with, and with a valid `SameSite`.
     pub fn delete(&self, name: &str, same_site: SameSite) -> String {
         self.set(name, "", 0, same_site)
     }

@@ -1,31 +1,31 @@
-//! HTTP messages as values: what the host read, what it is to change or to answer.
+//! HTTP messages as values: requests that the host read, changes to requests, and responses of the filter.
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A request as the host read it: pseudo-headers first, names in lower case, values as raw bytes,
-/// because anything above 0x7F may stand in them.
+/// A request as the host read it: pseudo-headers first, names in lower case. Values are raw bytes, because they may
+/// contain bytes above 0x7F.
 ///
-/// All headers stand in one piece of memory, as the host hands them over: every request is read, and
-/// few need more than a look at it.
+/// All headers are in one buffer, as the host passes them: most requests are only read, so nothing is copied.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     bytes: Vec<u8>,
     headers: Vec<HeaderPlace>,
 }
 
-/// Where a header stands within the bytes of its request.
+/// The position of a header within the bytes of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderPlace {
-    /// Its name.
+    /// The bytes of its name.
     pub name: Range<usize>,
-    /// Its value.
+    /// The bytes of its value.
     pub value: Range<usize>,
 }
 
 impl Request {
-    /// A request of these headers (`:method`, `:path`, `:authority`, `:scheme` among them).
+    /// A request with these headers (`:method`, `:path`, `:authority`, `:scheme` among them). Only tests use it; the
+    /// host uses [`Request::in_place`].
     pub fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
         let mut request = Self::default();
         for (name, value) in headers {
@@ -35,7 +35,8 @@ impl Request {
         request
     }
 
-    /// A request whose headers stand at these places of `bytes`. A place outside is an empty text.
+    /// A request whose headers are at these positions of `bytes`. A position outside of `bytes` reads as an empty
+    /// text.
     pub const fn in_place(bytes: Vec<u8>, headers: Vec<HeaderPlace>) -> Self {
         Self { bytes, headers }
     }
@@ -51,17 +52,17 @@ impl Request {
         self.bytes.get(place.clone()).unwrap_or_default()
     }
 
-    /// Every value of a header, in order. A header that a client sends twice has two.
+    /// Every value of a header, in order. A header that a client sends twice has two values.
     pub fn values<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
         let named = move |header: &&HeaderPlace| self.is_named(header, name.as_bytes());
         self.headers.iter().filter(named).map(|header| self.at(&header.value))
     }
 
-    /// The header's value as text, where the request carries it exactly once and in UTF-8. What
-    /// comes twice or garbled is no value: a decision must not hang on which copy somebody reads.
+    /// The header's value as text, if the request has it exactly once and in UTF-8. A repeated or garbled header
+    /// counts as absent: a decision must not depend on which copy a server reads.
     pub fn text(&self, name: &str) -> Option<&str> {
         let mut found = None;
-        // A loop by hand: each request is asked for some headers, and hardly any has the length of the name.
+        // A loop is faster than `values` here: few headers have the length of the name.
         for header in &self.headers {
             if self.is_named(header, name.as_bytes()) && found.replace(header).is_some() {
                 return None;
@@ -70,8 +71,8 @@ impl Request {
         std::str::from_utf8(self.at(&found?.value)).ok()
     }
 
-    /// The first value of a header that is a list (RFC 9110, section 5.6.1), be it in one line or in several, without the
-    /// white space around it. Empty ones count for nothing.
+    /// The first value of a list header (RFC 9110, section 5.6.1), on one line or several, without the surrounding
+    /// white space. Empty values are skipped.
     pub fn first_of(&self, name: &str) -> Option<&[u8]> {
         for line in self.values(name) {
             for value in line.split(|byte| *byte == b',') {
@@ -84,18 +85,18 @@ impl Request {
         None
     }
 
-    /// Whether any line of a header has a word in it, in any case.
+    /// Whether any line of a header contains `word`, in any case.
     #[inline(never)]
     pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
         self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
     }
 
-    /// About how many bytes its headers come to, names and values.
+    /// The total size of all header names and values, in bytes.
     pub const fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether the request carries the header at all.
+    /// Whether the request has the header.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
@@ -105,27 +106,28 @@ impl Request {
         header.name.len() == name.len() && self.at(&header.name) == name
     }
 
-    /// The names of all headers, in order, as often as they come.
+    /// The names of all headers, in order, including repeated ones.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().map(|header| self.at(&header.name))
     }
 
-    /// The method; empty where there is none, which no rule and no path of ours allows.
+    /// The method. Empty if there is none; no rule and no path of the filter allows an empty method.
     pub fn method(&self) -> &str {
         self.text(":method").unwrap_or_default()
     }
 
-    /// The request target: path and query as the client spelt them.
+    /// The request target (RFC 9112, section 3.2): path and query as the client spelled them.
     pub fn target(&self) -> &[u8] {
         self.values(":path").next().unwrap_or_default()
     }
 
-    /// The request target as a URL goes on behind its host: byte for byte, with what no URL may have in escapes.
+    /// The request target as text that can follow the host in a URL: bytes that a URL can't contain are
+    /// percent-encoded.
     pub fn target_as_text(&self) -> String {
         escaped(self.target())
     }
 
-    /// The query, without its `?`; empty where there is none.
+    /// The query, without its `?`; empty if there is none.
     pub fn query(&self) -> &[u8] {
         let target = self.target();
         match memchr::memchr(b'?', target) {
@@ -135,7 +137,7 @@ impl Request {
     }
 }
 
-/// Text of a URL out of any bytes: those that no URL may have are percent-encoded, which leaves it the same.
+/// Percent-encodes the bytes that a URL can't contain. The result is an equivalent URL.
 pub fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
@@ -152,24 +154,24 @@ pub fn parse_query(query: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query).into_owned().collect()
 }
 
-/// Parameters as a query or form.
+/// Encodes parameters as a query or form (`application/x-www-form-urlencoded`).
 pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// Headers that are the same for many requests.
+/// Headers that many requests share.
 pub type SharedHeaders = Arc<Vec<(String, Vec<u8>)>>;
 
-/// How a request is changed before it goes upstream, in this order.
+/// The changes to a request before it goes upstream, applied in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
-    /// Names as the request has them; all copies go.
+    /// Headers to remove, spelled as in the request. All copies are removed.
     pub remove: Vec<Cow<'static, str>>,
-    /// New values of headers that the request has exactly once.
+    /// New values for headers that the request has exactly once.
     pub replace: Vec<(String, Vec<u8>)>,
-    /// What is added. A name may come more than once; one that the request has already is in `remove`.
+    /// Headers to add. A name may be repeated; a name that the request already has is also in `remove`.
     pub add: Vec<(String, Vec<u8>)>,
-    /// What is added besides: who is there.
+    /// More headers to add: the identity.
     pub identity: Option<SharedHeaders>,
 }
 
@@ -179,13 +181,13 @@ impl RequestEdits {
         self.add.iter().chain(self.identity.iter().flat_map(|headers| headers.iter()))
     }
 
-    /// All headers that are set, one way or the other.
+    /// All headers that are added or replaced. Only tests use it.
     pub fn set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
         self.replace.iter().chain(self.added())
     }
 }
 
-/// An answer that the filter makes itself.
+/// A response that the filter makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
@@ -197,18 +199,18 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer without a body. Nothing the filter says may be stored by a cache: it is about one
-    /// person, or about one moment.
+    /// A response without a body. It has `cache-control: no-store`: every response of the filter is about one person
+    /// or one moment.
     pub fn new(status: u16) -> Self {
         Self { status, headers: vec![("cache-control", "no-store".to_owned())], body: String::new() }
     }
 
-    /// `302` to a URL or path. The caller vouches for where it leads.
+    /// A `302` to a URL or path. The caller must ensure that the target is safe.
     pub fn redirect(location: String) -> Self {
         Self::new(302).with("location", location)
     }
 
-    /// An answer with a JSON body.
+    /// A response with a JSON body.
     pub fn json(status: u16, body: String) -> Self {
         let mut response = Self::new(status).with("content-type", "application/json".to_owned());
         response.headers.push(("x-content-type-options", "nosniff".to_owned()));
@@ -216,8 +218,7 @@ impl Response {
         response
     }
 
-    /// The same answer with one header more. Control characters are left out of the value, so that
-    /// nothing can add a header of its own.
+    /// Adds a header. Control characters are removed from the value, so that it can't inject another header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         let value =
@@ -226,13 +227,13 @@ impl Response {
         self
     }
 
-    /// The same answer with `Set-Cookie` headers.
+    /// Adds `Set-Cookie` headers.
     #[must_use]
     pub fn with_cookies(self, cookies: impl IntoIterator<Item = String>) -> Self {
         cookies.into_iter().fold(self, |response, cookie| response.with("set-cookie", cookie))
     }
 
-    /// The first value of a header.
+    /// The first value of a header. Only tests use it.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
     }

@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use crate::http::Request;
 use crate::http::host::lower_case;
 
-/// An origin (RFC 6454).
+/// A web origin (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
     secure: bool,
     authority: Cow<'a, str>,
-    /// How much of the authority is the host.
+    /// The length of the host within the authority, in bytes.
     host: usize,
 }
 
 impl<'a> Origin<'a> {
-    /// The origin of a request: `public_url` where the operator gave one, else what the request says.
-    /// The scheme is what Envoy's connection manager vouches for in `x-forwarded-proto`; each proxy adds a value to
-    /// it, or a line, so the first is the browser's. Whatever isn't `https` there is plain http. `None` where the
-    /// authority is missing or is none.
+    /// The origin of a request: `public_url` if set, otherwise from the request. The scheme comes from
+    /// `x-forwarded-proto`, which Envoy's connection manager validates; each proxy appends a value or a line, so the
+    /// first value is the browser's. Any value except `https` means plain http. `None` if the authority is missing or
+    /// malformed.
     pub fn of(request: &'a Request, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
         if let Some(Origin { secure, authority, host }) = public_url {
             return Some(Self { secure: *secure, authority: Cow::Borrowed(authority), host: *host });
@@ -32,19 +32,19 @@ impl<'a> Origin<'a> {
         }
         let scheme = request.first_of("x-forwarded-proto").or_else(|| request.values(":scheme").next());
         let secure = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
-        // Browsers leave the scheme's own port out of an origin, and Cognito compares letter for letter.
+        // Browsers omit the scheme's default port, and Cognito compares exactly.
         let own_port = if secure { ":443" } else { ":80" };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
         Some(Self::new(secure, lower_case(authority)))
     }
 
-    /// The host that the browser asked the first proxy for, where a proxy says so in `X-Forwarded-Host`.
+    /// The host that the browser sent to the first proxy, if a proxy says so in `X-Forwarded-Host`.
     pub fn forwarded(request: &'a Request) -> Option<Self> {
         let authority = std::str::from_utf8(request.first_of("x-forwarded-host")?).ok()?;
         Some(Self::new(true, lower_case(authority)))
     }
 
-    /// From a serialized origin (`https://app.example.com`).
+    /// Parses a serialized origin (`https://app.example.com`). `None` if it has no scheme.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         Some(Self::new(scheme == "https", Cow::Owned(authority.to_owned())))
@@ -58,7 +58,7 @@ impl<'a> Origin<'a> {
         Self { secure, authority, host }
     }
 
-    /// Whether the browser speaks https.
+    /// Whether the browser uses https.
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
@@ -68,12 +68,12 @@ impl<'a> Origin<'a> {
         format!("{}{}", if self.secure { "https://" } else { "http://" }, self.authority)
     }
 
-    /// The same place over https; a port 80 that was spelt out would be the wrong one there.
+    /// The same origin as an https URL, without a port 80, which would be wrong there.
     pub fn https_url(&self) -> String {
         format!("https://{}", self.authority.strip_suffix(":80").unwrap_or(&self.authority))
     }
 
-    /// The host without its port: what cookies belong to.
+    /// The host without its port. Cookies belong to this host.
     pub fn host(&self) -> &str {
         self.authority.get(..self.host).unwrap_or(&self.authority)
     }

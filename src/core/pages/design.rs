@@ -1,12 +1,12 @@
-//! What the pages look like: one small style for all of them, in the site's accent colour, under its name
-//! and logo. Made once at load; the policy knows the style by its hash.
+//! The design of the pages: one small style sheet, in the site's accent colour, with its name and logo. It is made
+//! once at load; the Content-Security-Policy contains the style's hash.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-/// The look of all pages.
+/// The design of all pages.
 #[derive(Clone, Debug)]
 pub struct Design {
     title: Option<String>,
@@ -38,7 +38,7 @@ impl Design {
         self.title.as_deref()
     }
 
-    /// Where its logo is.
+    /// The path or URL of its logo.
     pub fn logo(&self) -> Option<&str> {
         self.logo.as_deref()
     }
@@ -48,7 +48,7 @@ impl Design {
         &self.style
     }
 
-    /// The policy that goes with it: nothing may be loaded, framed or submitted but the style and the logo.
+    /// The `Content-Security-Policy`: only the style and the logo may be loaded; nothing may be framed or submitted.
     pub fn content_security_policy(&self) -> &str {
         &self.content_security_policy
     }
@@ -72,7 +72,7 @@ fn content_security_policy(style: &str, logo: Option<&str>) -> String {
 pub struct Accent([u8; 3]);
 
 impl Accent {
-    /// Reads `#rrggbb` or `#rgb`.
+    /// Parses `#rrggbb` or `#rgb`. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?.bytes().map(|byte| char::from(byte).to_digit(16));
         let digits: Vec<u8> = digits.map(|digit| u8::try_from(digit?).ok()).collect::<Option<_>>()?;
@@ -83,15 +83,15 @@ impl Accent {
         }
     }
 
-    /// The colour of text on it: black or white, whichever stands out more. One of them always has a
-    /// contrast of 4.5 at least (WCAG 2.2, 1.4.3).
+    /// The colour of text on it: black or white, whichever has more contrast. One of them always has a contrast of at
+    /// least 4.5 (WCAG 2.2, 1.4.3).
     fn text(self) -> &'static str {
-        // Contrast with black and with white are equal at this luminance.
+        // At this luminance the contrasts with black and white are equal.
         if self.luminance() > 0.179 { "#000" } else { "#fff" }
     }
 
-    /// Relative luminance (WCAG 2.2). A polynomial stands in for the power of 2.4: it is as good to the third
-    /// digit, and costs the filter no mathematics library.
+    /// Relative luminance (WCAG 2.2). A polynomial replaces the power of 2.4: it is accurate to the third digit, and
+    /// needs no mathematics library.
     fn luminance(self) -> f64 {
         let Self(channels) = self;
         let linear = channels.map(|channel| {

@@ -1,12 +1,11 @@
-//! The filter's own pages: small, readable without CSS, without script. All values are escaped here
-//! and nowhere else.
+//! The filter's own HTML pages: small, readable without CSS, without scripts. Only this module escapes values.
 
 use crate::http::Response;
 use crate::pages::messages::{self, Words};
 
 pub use crate::pages::design::{Accent, Design};
 
-/// A page in the making.
+/// A builder for a page.
 #[derive(Debug)]
 pub struct Page<'d> {
     design: &'d Design,
@@ -17,14 +16,14 @@ pub struct Page<'d> {
 }
 
 impl<'d> Page<'d> {
-    /// A page under a heading, which is its title too.
+    /// A page with a heading, which is also its title.
     pub fn new(design: &'d Design, status: u16, title: &str) -> Self {
         let title = escape(title);
         let main = format!("<h1>{title}</h1>\n");
         Self { design, status, title, main, refresh: None }
     }
 
-    /// A page that says something.
+    /// A page with a heading and a paragraph.
     pub fn saying(design: &'d Design, status: u16, words: Words) -> Self {
         Self::new(design, status, words.title).text(words.text)
     }
@@ -35,19 +34,19 @@ impl<'d> Page<'d> {
         self
     }
 
-    /// A paragraph more.
+    /// Adds a paragraph.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.push(format_args!("<p>{}</p>\n", escape(text)))
     }
 
-    /// A link that is the thing to do next. `target` must be a path or URL of ours.
+    /// Adds the main link as a button. `target` must be a path or URL that the filter made.
     #[must_use]
     pub fn action(self, label: &str, target: &str) -> Self {
         self.push(format_args!("<p><a class=\"act\" href=\"{}\">{}</a></p>\n", escape(target), escape(label)))
     }
 
-    /// The same in a tab of its own, for when this page must stay where it is in the browser's history.
+    /// As [`Page::action`], but opens a new tab, if this page must stay in the browser's history.
     #[must_use]
     pub fn action_in_new_tab(self, label: &str, target: &str) -> Self {
         self.push(format_args!(
@@ -57,14 +56,14 @@ impl<'d> Page<'d> {
         ))
     }
 
-    /// A link that some may want to follow. `target` must be a path or URL of ours.
+    /// Adds a secondary link. `target` must be a path or URL that the filter made.
     #[must_use]
     pub fn link(self, label: &str, target: &str) -> Self {
         self.push(format_args!("<p><a href=\"{}\">{}</a></p>\n", escape(target), escape(label)))
     }
 
-    /// Links of which one is to be followed: labels and targets of ours. `lead` stands in front of each for
-    /// those who don't see that they belong together.
+    /// Adds a list of links to choose from: labels and targets that the filter made. `lead` is read before each label
+    /// by screen readers, which don't show that the links belong together.
     #[must_use]
     pub fn choices<'a>(self, lead: &str, choices: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let lead = escape(lead);
@@ -79,7 +78,7 @@ impl<'d> Page<'d> {
         choices.into_iter().fold(page, item).push(format_args!("</ul>\n"))
     }
 
-    /// Terms and what there is to say of each.
+    /// Adds a description list: terms and their values.
     #[must_use]
     pub fn facts<'a>(self, facts: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
         let mut page = self.push(format_args!("<dl>\n"));
@@ -92,21 +91,21 @@ impl<'d> Page<'d> {
         page.push(format_args!("</dl>\n"))
     }
 
-    /// What to quote when asking for help; it stands in the log as well.
+    /// Adds the reference to quote when asking for help; the log has the same reference.
     #[must_use]
     pub fn reference(self, reference: &str) -> Self {
         let (label, reference) = (escape(messages::REFERENCE), escape(reference));
         self.push(format_args!("<p class=\"ref\">{label} <code>{reference}</code></p>\n"))
     }
 
-    /// Moves on to a path of ours by itself.
+    /// Redirects by a `<meta>` refresh to a path that the filter made.
     #[must_use]
-    pub fn moving_on_to(mut self, target: &str) -> Self {
+    pub fn redirecting_to(mut self, target: &str) -> Self {
         self.refresh = Some(escape(target));
         self
     }
 
-    /// The page as an answer.
+    /// The page as a response.
     pub fn into_response(self) -> Response {
         let Self { design, status, title, main, refresh } = self;
         let refresh =
@@ -133,7 +132,7 @@ impl<'d> Page<'d> {
     }
 }
 
-/// The site's own name and logo, where it has told us.
+/// The site's name and logo, if configured.
 fn brand(design: &Design) -> String {
     let name = escape(design.title().unwrap_or_default());
     let logo = design.logo().map(|url| format!("<img src=\"{}\" alt=\"\">", escape(url)));
@@ -173,7 +172,7 @@ mod tests {
             .choices("<lead>", [("<c>", "/\"><script>".to_owned())])
             .facts([("<t>", vec!["<v>".to_owned()])])
             .reference("<r>")
-            .moving_on_to("/\"><script>")
+            .redirecting_to("/\"><script>")
             .into_response();
         for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>"] {
             assert!(!response.body.contains(raw), "{raw}: {}", response.body);

@@ -205,7 +205,7 @@ impl Authenticator {
 
     /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
     pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
-        forward::kept_cookies(lines, &self.config)
+        forward::without_our_cookies(lines, &self.config)
     }
 
     fn take(&mut self, step: ExchangeStep) {

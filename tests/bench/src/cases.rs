@@ -1,4 +1,4 @@
-//! Cases that are measured together, and what is told of them.
+//! Cases that are measured together, and their results.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::load::Load;
 use crate::report::{Table, figure};
 use crate::rounds::{Case, Costs, Summary, added, measure};
 
-/// Cases to be measured, each with so many requests a round where nothing else is said.
+/// Cases to measure, each with the default number of requests per round.
 pub struct Cases {
     list: Vec<Case>,
     requests: usize,
@@ -20,7 +20,7 @@ impl Cases {
         Self { list: Vec::new(), requests }
     }
 
-    /// Adds one. Gives its place, for those whose baseline it is.
+    /// Adds a case. Returns its index, to use it as a baseline.
     pub fn add(
         &mut self,
         name: &str,
@@ -39,7 +39,7 @@ impl Cases {
         self.list.len() - 1
     }
 
-    /// Has the case that was added last send so many requests a round.
+    /// Sets the number of requests per round for the last case.
     pub fn send(&mut self, requests: usize) {
         if let Some(case) = self.list.last_mut() {
             case.requests = requests;
@@ -54,7 +54,7 @@ impl Cases {
     }
 }
 
-/// Cases, and what each has cost.
+/// Cases, and the cost of each.
 pub struct Measured {
     cases: Vec<Case>,
     costs: Vec<Costs>,
@@ -66,7 +66,7 @@ impl Measured {
         self.added_by(self.cases.iter().position(|case| case.name == name)?)
     }
 
-    /// What a case adds when least else goes on: its best round less the best round of its baseline.
+    /// The minimum that a case adds: its best round less the best round of its baseline.
     pub fn least_added(&self, name: &str) -> Option<f64> {
         let number = self.cases.iter().position(|case| case.name == name)?;
         let least = |number: usize| Summary::of(&self.costs[number].cpu).min;
@@ -77,7 +77,7 @@ impl Measured {
         added(&self.cases, &self.costs, number).map(|figures| Summary::of(&figures))
     }
 
-    /// Prints every case, baselines too. Gives the same for the report.
+    /// Prints every case, including baselines. Returns them for the report.
     pub fn print(&self, what: &str) -> Value {
         let mut table =
             Table::new(&[what, "bytes", "CPU µs", "min", "spread", "added µs", "spread", "req/s"]);
@@ -107,9 +107,8 @@ impl Measured {
         Value::Array(rows)
     }
 
-    /// Prints the cases that have a baseline, and how what each adds compares with what the first does: by the
-    /// medians of the rounds, and by their minima, which a busy machine disturbs less. Gives the same for the
-    /// report.
+    /// Prints the cases that have a baseline, and the ratio of what each adds to what the first adds: by the medians
+    /// of the rounds, and by their minima, which a busy machine disturbs less. Returns them for the report.
     pub fn print_growth(&self, what: &str) -> Value {
         let mut table = Table::new(&[
             what,

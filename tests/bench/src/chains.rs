@@ -11,14 +11,14 @@ use crate::report::Table;
 use crate::request::{navigation, program};
 use crate::tokens;
 
-/// Requests a round; of bearer tokens, which each have to be signed, fewer.
+/// Requests per round; fewer for bearer tokens, which each must be signed.
 const REQUESTS: usize = 1_500;
 const NEW_TOKENS: usize = 150;
 
-/// Measures them. Gives what to write into the report.
+/// Measures them. Returns the section for the report.
 ///
 /// # Errors
-/// Where something can't be measured.
+/// If something can't be measured.
 pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     println!(
         "\nChains: CPU time of Envoy for one request, one worker, {rounds} rounds of {REQUESTS} requests\n"
@@ -74,8 +74,8 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     report(cases, rounds)
 }
 
-/// The signed-in request alone, for whoever makes it faster. `BENCH_BUILDS` names other builds of the filter to
-/// compare with, separated by spaces.
+/// Only the signed-in request, to optimise it. `BENCH_BUILDS` names other builds of the filter to compare with,
+/// separated by spaces.
 ///
 /// # Errors
 /// As [`run`].
@@ -103,14 +103,14 @@ pub fn signed_in(lab: &Lab, rounds: usize) -> Result<Value, String> {
     report(cases, rounds)
 }
 
-/// Prints what was measured, and what it means for the goals.
+/// Prints the results and compares them with the goals.
 fn report(cases: Cases, rounds: usize) -> Result<Value, String> {
     let measured = cases.measure(rounds)?;
     let rows = measured.print("chain");
     Ok(json!({ "rows": rows, "ratios": ratios(&measured) }))
 }
 
-/// What the goals are about: how what the filter adds compares with what others add.
+/// The goals: the ratio of what the filter adds to what others add.
 fn ratios(measured: &Measured) -> Value {
     let of = |name: &str| Some((measured.added(name)?.median, measured.least_added(name)?));
     let goals = [

@@ -32,9 +32,9 @@ pub enum Chain {
     OAuth2,
     /// `oauth2` with `jwt_authn` behind it, which makes the headers; with or without its cache of tokens.
     OAuth2AndJwt { cache: bool },
-    /// This filter, with settings beside those of [`filter_config`].
+    /// This filter, with more settings than those of [`filter_config`].
     Cognito(Value),
-    /// The same on a host without foreign functions, so that all is done in wasm.
+    /// The same on a host without foreign functions, so that wasm does everything.
     CognitoAlone(Value),
     /// Another build of it.
     Build(PathBuf),
@@ -46,7 +46,7 @@ pub struct Site {
     pub address: SocketAddr,
 }
 
-/// The things that Envoys need around them.
+/// The servers that Envoys need.
 pub struct Lab {
     pub upstream: Upstream,
     pub cognito: StandIn,
@@ -54,14 +54,14 @@ pub struct Lab {
 
 impl Lab {
     /// # Errors
-    /// Where something doesn't start.
+    /// If something doesn't start.
     pub fn new() -> Result<Self, String> {
         let failed = |error: std::io::Error| error.to_string();
         let cognito = StandIn::start(Config::new(vec![pool()])).map_err(failed)?;
         Ok(Self { upstream: Upstream::start().map_err(failed)?, cognito })
     }
 
-    /// Starts an Envoy with so many workers.
+    /// Starts an Envoy with this number of workers.
     ///
     /// # Errors
     /// As [`Envoy::try_start`].
@@ -99,10 +99,10 @@ impl Lab {
         Ok(Site { envoy, address: ([127, 0, 0, 1], port).into() })
     }
 
-    /// Signs John Smith in by way of a chain. Gives the cookies that his browser then sends.
+    /// Signs John Smith in through a chain. Returns the cookies that his browser then sends.
     ///
     /// # Errors
-    /// Where he doesn't get through.
+    /// If the sign-in fails.
     pub fn sign_in(&self, site: &Site) -> Result<String, String> {
         Ok(self.browser(site)?.cookie_header(&format!("{ORIGIN}/check")))
     }
@@ -120,11 +120,11 @@ impl Lab {
         Ok(browser)
     }
 
-    /// Sees that the upstream is sent this for a request to `/check` with these cookies: what isn't let through as
-    /// it should be must not be measured as if it were.
+    /// Checks that the upstream gets this for a request to `/check` with these cookies: a request that isn't
+    /// forwarded correctly must not be measured.
     ///
     /// # Errors
-    /// Where it isn't.
+    /// If it doesn't.
     pub fn expect(&self, site: &Site, cookies: &str, sign: &str) -> Result<(), String> {
         let request = RawRequest::get("/check").host(HOST);
         let request = request.header("x-forwarded-proto", "https").header("cookie", cookies);

@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-/// How long one answer may take before the measurement is given up.
+/// The timeout for one response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What to send, and which answer is the right one.
+/// What to send, and which response is expected.
 #[derive(Clone)]
 pub struct Load {
     pub address: SocketAddr,
@@ -21,7 +21,7 @@ pub struct Load {
     pub status: u16,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Tally {
     pub took: Duration,
@@ -33,7 +33,7 @@ impl Load {
     /// Sends `count` requests, from the one numbered `first` on, over so many connections.
     ///
     /// # Errors
-    /// At the first answer with another status, and where none comes.
+    /// At the first response with another status, or without a response.
     pub fn run(&self, first: usize, count: usize, connections: usize, time: bool) -> Result<Tally, String> {
         Client::connect(self, connections)?.run(self, first, count, time)
     }
@@ -47,7 +47,7 @@ pub struct Client {
 
 impl Client {
     /// # Errors
-    /// Where nobody listens.
+    /// If nobody listens.
     pub fn connect(load: &Load, connections: usize) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
@@ -103,7 +103,7 @@ impl Connection {
         Ok(Self { stream, read: Vec::with_capacity(16 * 1024) })
     }
 
-    /// Takes its share of the requests. Gives itself back.
+    /// Sends its share of the requests. Returns itself.
     async fn drive(
         mut self,
         load: &Load,
@@ -129,7 +129,7 @@ impl Connection {
         Ok(self)
     }
 
-    /// Sends a request and reads the whole answer. Gives its status.
+    /// Sends a request and reads the whole answer. Returns its status.
     async fn ask(&mut self, request: &[u8]) -> Result<u16, String> {
         self.stream.write_all(request).await.map_err(|error| format!("not sent: {error}"))?;
         self.read.clear();
@@ -147,7 +147,7 @@ impl Connection {
     }
 }
 
-/// The status of an answer, and how long it will be with its body.
+/// The status of a response, and its total length including the body.
 fn whole_answer(read: &[u8]) -> Option<(u16, usize)> {
     let end = read.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&read[..end]).ok()?;

@@ -1,4 +1,6 @@
-//! `make bench`: what the filter costs in a real Envoy, beside Envoy's own filters for the same job.
+//! `make bench`: what the filter costs in a real Envoy, compared with Envoy's own filters for the same job.
+//! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
+//! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
 //! Everything is measured in one run on one machine, and only ratios of it mean anything elsewhere. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets how often everything is measured.
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
 
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
-/// The parts, and whether they are run where none is named.
+/// The parts, and whether they run by default.
 const PARTS: [(&str, Part, bool); 4] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),

@@ -1,4 +1,4 @@
-//! Sessions by the thousand, made of one real session and sealed as the filter seals them.
+//! Thousands of sessions, made from one real session and sealed as the filter seals them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use envoy_cognito_core::time::UnixTime;
 use crate::lab::{HOST, Lab, filter_config};
 use crate::request::navigation;
 
-/// Makes cookies that every site of the lab takes.
+/// Makes cookies that every site of the lab accepts.
 pub struct Mint {
     config: Config,
     session: Session,
@@ -22,10 +22,10 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// One that makes sessions like that of these cookies.
+    /// Makes sessions like the one in these cookies.
     ///
     /// # Errors
-    /// Where they hold none.
+    /// If they contain no session.
     pub fn new(lab: &Lab, cookies: &str) -> Result<Self, String> {
         let json = filter_config(&lab.cognito.domain_url(), &lab.cognito.idp_url(), &serde_json::json!({}));
         let config = Config::parse(json.to_string().as_bytes(), &|_| None);
@@ -37,10 +37,10 @@ impl Mint {
         Ok(Self { session, tokens, config })
     }
 
-    /// What new tokens are had for.
+    /// The refresh token.
     ///
     /// # Errors
-    /// Where the session has no refresh token.
+    /// If the session has no refresh token.
     pub fn refresh_token(&self) -> Result<&str, String> {
         let token = self.tokens.refresh.as_ref().ok_or("a session without a refresh token")?;
         Ok(token.0.expose())
@@ -49,13 +49,13 @@ impl Mint {
     /// The same person signed in once more.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// If there is no randomness.
     pub fn session(&self) -> Result<Session, String> {
         let id = random_bytes(&mut Random).map_err(|_| "no randomness")?;
         Ok(Session { id, ..self.session.clone() })
     }
 
-    /// A session whose tokens expired so long ago that nothing but a refresh lets its next request in.
+    /// A session whose tokens expired so long ago that its next request needs a refresh.
     ///
     /// # Errors
     /// As [`Mint::session`].
@@ -66,7 +66,7 @@ impl Mint {
         Ok(Session { signed_in_at: since, renewed_at: since, expires_at: ago(3_600), ..session })
     }
 
-    /// A session with as many more roles as make the value of its identity cookie that long.
+    /// A session with enough roles to make the value of its identity cookie this long.
     ///
     /// # Errors
     /// As [`Mint::cookies`].
@@ -94,7 +94,7 @@ impl Mint {
     /// The `cookie` header of a browser that has this session, the identity's cookie first.
     ///
     /// # Errors
-    /// Where it can't be kept.
+    /// If it doesn't fit into cookies.
     pub fn cookies(&self, session: &Session) -> Result<String, String> {
         let store = CookieStore::new(&self.config, pool(&self.config)?, HOST);
         let kept = store.keep(session, &self.tokens, &[], now(), &mut Random);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{CLIENT, Chain, POOL};
 
-/// What `oauth2` keeps secret, for the bootstrap.
+/// The secrets of `oauth2`, for the bootstrap.
 pub fn secrets(client_secret: &str) -> Value {
     let secret = |name: &str, value: &str| json!({ "name": name, "generic_secret": { "secret": { "inline_string": value } } });
     let secrets = [secret("token", client_secret), secret("hmac", "a secret of the proxy, 32 bytes.")];

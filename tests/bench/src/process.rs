@@ -1,4 +1,4 @@
-//! What a process has used, as the kernel counts it.
+//! The resources of a process, as the kernel counts them.
 
 use std::fs;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 /// The CPU time of all threads of a process.
 ///
 /// # Errors
-/// Where the kernel doesn't say.
+/// If the kernel doesn't say.
 pub fn cpu_time(pid: u32) -> Result<Duration, String> {
     let threads =
         fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("process {pid}: {error}"))?;
     let mut nanos: u64 = 0;
     for thread in threads.flatten() {
-        // Time on a processor, time spent waiting for one, and slices: the first is it.
+        // The fields are time on a processor, time waiting for one, and slices: the first is needed.
         let file = thread.path().join("schedstat");
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let first = text.split_whitespace().next().and_then(|nanos| nanos.parse::<u64>().ok());

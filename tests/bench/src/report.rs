@@ -14,7 +14,7 @@ impl Table {
         self.rows.push(cells.to_vec());
     }
 
-    /// Prints it as Markdown, so that it can be kept as it is.
+    /// Prints it as Markdown, ready to copy.
     pub fn print(&self) {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {

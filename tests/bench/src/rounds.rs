@@ -1,5 +1,5 @@
-//! Measuring: every case once a round, the rounds one after the other, so that whatever else the machine
-//! does meets all cases alike. What is compared is the CPU time of Envoy's process for one request.
+//! Measuring: every case once per round, and the rounds one after the other, so that other load on the machine
+//! affects all cases alike. The measured value is the CPU time of Envoy's process per request.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::load::{Client, Load};
 use crate::process::cpu_time;
 
-/// Connections at once. Envoy is never idle with as many, and none waits long.
+/// Simultaneous connections: enough to keep Envoy busy, and few enough that none waits long.
 pub const CONNECTIONS: usize = 16;
 
 /// How long after the last answer Envoy's time is read. The kernel counts a thread's time when the thread stops.
@@ -20,9 +20,9 @@ pub struct Case {
     /// The Envoy that is measured.
     pub pid: u32,
     pub load: Load,
-    /// The place of the case without a filter that sends the same requests.
+    /// The index of the case without a filter that sends the same requests.
     pub baseline: Option<usize>,
-    /// Requests a round.
+    /// Requests per round.
     pub requests: usize,
 }
 
@@ -33,29 +33,29 @@ impl Case {
     }
 }
 
-/// What a case has cost, round by round.
+/// The cost of a case, round by round.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
     /// Microseconds of CPU for one request.
     pub cpu: Vec<f64>,
-    /// Requests a second.
+    /// Requests per second.
     pub throughput: Vec<f64>,
 }
 
-/// Requests before those that count: Envoys take turns, and each finds the caches full of another's code.
+/// Warm-up requests: Envoys take turns, and each finds the processor's caches full of another's code.
 const WARM_UP: usize = 300;
 
-/// Runs all cases for so many rounds, after one that doesn't count.
+/// Runs all cases for `rounds` rounds, after one warm-up round.
 ///
 /// # Errors
-/// Where a case isn't answered as it should be.
+/// If a case gets an unexpected response.
 pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
     let clients = cases.iter().map(|case| Client::connect(&case.load, CONNECTIONS));
     let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
     let mut costs = vec![Costs::default(); cases.len()];
     for round in 0..=rounds {
         for step in 0..cases.len() {
-            // Each round begins elsewhere, so that nobody is always behind the same one.
+            // Each round begins with another case, so that no case always follows the same one.
             let number = (step + round) % cases.len();
             let case = &cases[number];
             let (cpu, took) = turn(case, &mut clients[number], round)?;
@@ -73,7 +73,7 @@ pub fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Costs>, String> {
 /// One turn of a case: the CPU time of Envoy, and the time that it took.
 fn turn(case: &Case, client: &mut Client, round: usize) -> Result<(Duration, Duration), String> {
     let failed = |error: String| format!("{}: {error}", case.name);
-    // What each must be sent once alone is not sent for this.
+    // Requests that may be sent only once aren't used for the warm-up.
     if case.load.requests.len() == 1 {
         client.run(&case.load, 0, WARM_UP, false).map_err(failed)?;
         std::thread::sleep(SETTLING);
@@ -121,7 +121,7 @@ pub fn sorted(figures: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// The figure that this share of some sorted ones doesn't pass; no number where there are none.
+/// The quantile of sorted values at this share; not a number if there are none.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)

@@ -1,5 +1,5 @@
-//! What the filter costs as things grow: rules, cookies, sessions, workers, identities; and what it takes of
-//! memory, of the time to start, and of the time to an answer.
+//! What the filter costs as rules, cookies, sessions, workers and identities grow; and its memory, start-up time and
+//! latency.
 
 mod latency;
 mod memory;
@@ -24,16 +24,16 @@ const SECTIONS: [(&str, Section); 8] = [
     ("latency", latency::run),
 ];
 
-/// Somebody who is signed in.
+/// A signed-in person.
 struct Visitor {
     cookies: String,
     mint: Mint,
 }
 
-/// Measures it all. Gives what to write into the report.
+/// Measures it all. Returns the section for the report.
 ///
 /// # Errors
-/// Where something can't be measured.
+/// If something can't be measured.
 pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     println!("\nScaling: what a signed-in request costs as things grow, and what else the filter takes");
     let site = lab.site(&Chain::Cognito(json!({})), 1)?;
@@ -47,7 +47,7 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     Ok(Value::Object(report))
 }
 
-/// The chains that are compared where it isn't requests that grow.
+/// The chains for comparisons in which requests don't grow.
 fn chains() -> [(&'static str, Chain); 3] {
     [("no filter", Chain::None), ("does nothing", Chain::Nothing), ("ours", Chain::Cognito(json!({})))]
 }

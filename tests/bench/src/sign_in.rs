@@ -1,7 +1,7 @@
-//! The whole sign-in, step by step, and what is verified of it by the host and in wasm.
+//! A whole sign-in, step by step, with signatures verified by the host and in wasm.
 //!
-//! The stand-in signs tokens more slowly than Envoy does anything, so Envoy waits for it here as it would wait
-//! for Cognito; what it does meanwhile to be there in time is counted.
+//! The stand-in signs tokens more slowly than Envoy does anything, so Envoy waits for it as it would wait for
+//! Cognito. The CPU time that Envoy uses while it waits is included.
 
 use std::rc::Rc;
 
@@ -17,12 +17,12 @@ use crate::report::{Table, figure};
 use crate::request::{navigation, program};
 use crate::tokens;
 
-/// Requests a round.
+/// Requests per round.
 const REQUESTS: usize = 600;
-/// The same for what needs tokens that each have to be signed.
+/// The same for cases that need a new signed token each.
 const SIGNED: usize = 32;
 
-/// More rounds would take longer than codes are good for.
+/// More rounds would take longer than the lifetime of codes.
 const MOST_ROUNDS: usize = 200;
 
 const REDIRECT: &str = "302 to Cognito";
@@ -30,10 +30,10 @@ const CALLBACK: &str = "callback";
 const REFRESH: &str = "tokens expired: refresh";
 const BEARER: &str = "bearer token, new";
 
-/// Measures it. Gives what to write into the report.
+/// Measures it. Returns the section for the report.
 ///
 /// # Errors
-/// Where something can't be measured.
+/// If something can't be measured.
 pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let rounds = rounds.min(MOST_ROUNDS);
     println!(
@@ -55,7 +55,7 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let new = tokens::access_tokens(lab, &cookies, count)?;
     let new = Rc::new(new.iter().map(|token| program("/api/thing", Some(token))).collect());
     let expired = Rc::new(Mint::new(lab, &cookies)?.navigations(count, Mint::expired_session)?);
-    // Codes don't keep for long, so these come last.
+    // Codes expire soon, so these come last.
     let (by_host, in_wasm) = (callbacks(lab, &ours, count)?, callbacks(lab, &alone, count)?);
     let signed = [
         (CALLBACK, by_host, 302, Some(in_wasm)),
@@ -85,14 +85,14 @@ fn report(cases: Cases, rounds: usize) -> Result<Value, String> {
     Ok(json!({ "rows": rows, "whole_sign_in_us": whole, "rs256": rs256(&measured) }))
 }
 
-/// What one sign-in adds, from the page asked for to the session.
+/// What one sign-in adds, from the requested page to the session.
 fn whole(measured: &Measured) -> Option<f64> {
     let whole = measured.added(REDIRECT)?.median + measured.added(CALLBACK)?.median;
     println!("A whole sign-in, 302 and callback, adds {whole:.0} µs.\n");
     Some(whole)
 }
 
-/// What a signature costs in wasm over the host: a callback and a bearer token have one each.
+/// What verifying a signature in wasm costs more than by the host: a callback and a bearer token have one each.
 fn rs256(measured: &Measured) -> Value {
     let mut table = Table::new(&["RS256", "by the host, added µs", "in wasm, added µs", "difference"]);
     let mut json = serde_json::Map::new();
@@ -110,7 +110,7 @@ fn rs256(measured: &Measured) -> Value {
     Value::Object(json)
 }
 
-/// So many sign-ins of which nothing but the callback is left to do.
+/// `count` sign-ins that only lack the callback.
 fn callbacks(lab: &Lab, site: &Site, count: usize) -> Result<Rc<Vec<Vec<u8>>>, String> {
     let signed_in = lab.browser(site)?;
     let callbacks: Result<_, String> = (0..count).map(|_| callback(signed_in.clone())).collect();

@@ -1,4 +1,4 @@
-//! Access tokens by the hundred, from the stand-in, by the refresh token of a real session.
+//! Hundreds of access tokens from the stand-in, by the refresh token of a real session.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +7,10 @@ use rig::RawRequest;
 use crate::lab::{CLIENT, Lab, SECRET};
 use crate::mint::Mint;
 
-/// So many tokens, no two of them alike.
+/// `count` different tokens.
 ///
 /// # Errors
-/// Where the session has no refresh token, or the stand-in doesn't take it.
+/// If the session has no refresh token, or the stand-in rejects it.
 pub fn access_tokens(lab: &Lab, cookies: &str, count: usize) -> Result<Vec<String>, String> {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "refresh_token")

@@ -1,4 +1,4 @@
-//! The app behind Envoy, as cheap as can be: it answers `ok`, and keeps what it was sent at `/check`.
+//! The app behind Envoy, as cheap as possible: it answers `ok`, and records requests for `/check`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
-/// It runs on a thread of its own, and ends with the process.
+/// It runs on its own thread, and ends with the process.
 pub struct Upstream {
     pub address: SocketAddr,
     checked: Arc<Mutex<String>>,
@@ -16,7 +16,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// # Errors
-    /// Where there is no port or no thread for it.
+    /// If there is no port or no thread for it.
     pub fn start() -> std::io::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;

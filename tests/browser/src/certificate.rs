@@ -1,4 +1,4 @@
-//! A certificate for one run. Chromium is told to trust its key and no other.
+//! A certificate for one run. Chromium trusts only its key.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// For these names, of which each may begin with `*.`.
+    /// For these names, each of which may begin with `*.`.
     ///
     /// # Panics
-    /// When a name is no host name.
+    /// If a name isn't a host name.
     #[must_use]
     pub fn for_names(names: &[&str]) -> Self {
         let key = SigningKey::<Sha256>::new(RsaPrivateKey::new(&mut OsRng, 2048).expect("a key"));

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::devtools::{Conversation, PATIENCE};
 use crate::tab::Tab;
 
-/// Names under which it is on the `PATH`, and where macOS keeps programs.
+/// Its names on the `PATH`, and its usual place on macOS.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const PLACES: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// What makes it quiet and independent of the machine: nothing is asked, fetched or sent by itself.
+/// Options that make it quiet and independent of the machine: it asks, downloads and sends nothing by itself.
 const FLAGS: [&str; 19] = [
     "--headless",
     "--disable-gpu",
@@ -35,7 +35,7 @@ const FLAGS: [&str; 19] = [
     "--disable-default-apps",
     "--disable-extensions",
     "--disable-sync",
-    // A tab behind another is as quick as the one in front.
+    // Tabs in the background are as fast as the one in front.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
@@ -56,7 +56,7 @@ impl Chromium {
     /// what was looked for.
     ///
     /// # Panics
-    /// When `CHROMIUM` names what isn't there: a wish that is misspelt is not a wish to skip tests.
+    /// If `CHROMIUM` names a file that doesn't exist: a wrong path must not skip the tests.
     pub fn find() -> Result<PathBuf, String> {
         if let Some(path) = std::env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
             // Relative to the workspace, wherever cargo runs the test.
@@ -78,7 +78,7 @@ impl Chromium {
     /// certificates, those with this key are good (see [`Certificate`](crate::Certificate)).
     ///
     /// # Panics
-    /// When it doesn't start.
+    /// If it doesn't start.
     #[must_use]
     pub fn start(program: &Path, hosts: &[(String, SocketAddr)], spki: &str) -> Self {
         let scratch = Scratch::new().expect("a folder for temporary files");
@@ -87,7 +87,7 @@ impl Chromium {
         let endpoint = eventually(PATIENCE, || {
             let printed = process.printed();
             let line = printed.lines().find_map(|line| line.strip_prefix("DevTools listening on ws://"));
-            // Half a line has no path yet that could be told from a whole one, so the line must have ended.
+            // Only a complete line contains the complete path.
             line.filter(|_| printed.ends_with('\n')).map(str::to_owned).or_else(|| {
                 process.ended().map(|status| panic!("Chromium ended ({status}):\n{}", process.printed()))
             })
@@ -104,7 +104,7 @@ impl Chromium {
         }
     }
 
-    /// A profile with nothing in it.
+    /// An empty profile.
     #[must_use]
     #[track_caller]
     pub fn profile(&self) -> Profile<'_> {
@@ -132,19 +132,19 @@ fn arguments(hosts: &[(String, SocketAddr)], spki: &str, scratch: &Scratch) -> V
     arguments.push(format!("--ignore-certificate-errors-spki-list={spki}").into());
     arguments.push(format!("--host-resolver-rules={}", rules.join(",")).into());
     if is_root(scratch) {
-        // Chromium's sandbox refuses to work for root, which is who runs tests in a container.
+        // Chromium's sandbox doesn't work for root, the usual user in a container.
         arguments.push("--no-sandbox".into());
     }
     arguments
 }
 
-/// Who owns what this process makes.
+/// The owner of files that this process makes.
 fn is_root(scratch: &Scratch) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(scratch.path()).is_ok_and(|folder| folder.uid() == 0)
 }
 
-/// A profile: what a browser remembers. It goes with this value, and its tabs are closed.
+/// A profile with its cookies and caches. Dropping it deletes it and closes its tabs.
 #[derive(Debug)]
 pub struct Profile<'a> {
     chromium: &'a Chromium,

@@ -1,7 +1,7 @@
-//! One conversation in the DevTools protocol: commands with answers, and events in between.
+//! A connection in the DevTools protocol: commands with responses, and events.
 //!
-//! Nothing runs in the background. Events are read while a command's answer or an event is waited for,
-//! and all are kept, so that a test can ask afterwards what has happened.
+//! Nothing runs in the background. Events are read while waiting for a response or an event, and all are kept, so
+//! that a test can check afterwards what has happened.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -41,7 +41,7 @@ impl Conversation {
         Ok(Self { socket, last_id: 0, events: Vec::new() })
     }
 
-    /// Gives a command and waits for its answer.
+    /// Sends a command and waits for its response.
     pub fn call(&mut self, method: &str, params: &Value) -> Result<Value, String> {
         self.last_id += 1;
         let id = self.last_id;

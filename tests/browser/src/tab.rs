@@ -1,4 +1,4 @@
-//! One tab: what a person does in it, and what can be seen from outside.
+//! A tab: what a person does in it, and what is visible from outside.
 
 mod record;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::devtools::{Conversation, PATIENCE};
 
-/// Events that are kept.
+/// The events to record.
 const DOMAINS: [&str; 5] = ["Page", "Runtime", "Network", "Log", "Audits"];
 
 /// A cookie as the browser holds it.
@@ -20,7 +20,7 @@ const DOMAINS: [&str; 5] = ["Page", "Runtime", "Network", "Log", "Audits"];
 pub struct Cookie {
     pub name: String,
     pub value: String,
-    /// With a leading dot if it goes to hosts below as well.
+    /// With a leading dot if it is also sent to subdomains.
     pub domain: String,
     pub path: String,
     pub secure: bool,
@@ -29,7 +29,7 @@ pub struct Cookie {
     pub same_site: String,
 }
 
-/// A key that does something.
+/// A key with a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     Tab,
@@ -58,12 +58,12 @@ impl Tab {
         for domain in DOMAINS {
             tab.command(&format!("{domain}.enable"), &json!({}));
         }
-        // Whatever tab is in front, this one behaves as if somebody looked at it.
+        // This tab behaves as if it were in front, even if it isn't.
         tab.command("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
         tab
     }
 
-    /// Gives a DevTools command.
+    /// Sends a DevTools command.
     #[track_caller]
     pub fn command(&mut self, method: &str, params: &Value) -> Value {
         match self.devtools.call(method, params) {
@@ -72,7 +72,7 @@ impl Tab {
         }
     }
 
-    /// Types an address and waits until the page that it leads to is there.
+    /// Opens an address and waits for the page that it leads to.
     #[track_caller]
     pub fn open(&mut self, url: &str) {
         self.follow(|tab| {
@@ -81,7 +81,7 @@ impl Tab {
         });
     }
 
-    /// Does what leads to another page, and waits until that is there.
+    /// Performs an action that leads to another page, and waits for that page.
     #[track_caller]
     pub fn follow(&mut self, act: impl FnOnce(&mut Self)) {
         let before = self.devtools.events().len();
@@ -105,7 +105,7 @@ impl Tab {
         self.follow(|tab| drop(tab.command("Page.navigateToHistoryEntry", &json!({ "entryId": id }))));
     }
 
-    /// Chooses this tab among those of its window.
+    /// Brings this tab to the front of its window.
     #[track_caller]
     pub fn bring_to_front(&mut self) {
         self.command("Page.bringToFront", &json!({}));
@@ -136,10 +136,10 @@ impl Tab {
         }
     }
 
-    /// Waits until an expression is true in whatever page is there by then.
+    /// Waits until an expression is true in the page that is shown at that time.
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
-        // There is no page to ask while one makes way for the next.
+        // Between two pages there is no page to ask.
         let met = eventually(PATIENCE, || self.try_eval(expression).ok()?.as_bool()?.then_some(()));
         assert!(met.is_some(), "never: {expression}\n{}", self.describe());
     }
@@ -161,13 +161,13 @@ impl Tab {
         self.string("document.title")
     }
 
-    /// The text that can be seen.
+    /// The visible text.
     #[track_caller]
     pub fn text(&mut self) -> String {
         self.string("document.body.innerText")
     }
 
-    /// The status with which the page came.
+    /// The page's HTTP status.
     #[track_caller]
     pub fn status(&mut self) -> u64 {
         let status = "performance.getEntriesByType('navigation')[0].responseStatus";
@@ -195,7 +195,7 @@ impl Tab {
         }
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the focused element.
     #[track_caller]
     pub fn type_text(&mut self, text: &str) {
         self.command("Input.insertText", &json!({ "text": text }));
@@ -237,7 +237,7 @@ impl Tab {
         cookies
     }
 
-    /// Puts a cookie in the place of the one of its name.
+    /// Replaces the cookie of that name.
     #[track_caller]
     pub fn set_cookie(&mut self, url: &str, cookie: &Cookie) {
         let params = json!({

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use rig::Browser;
 
-/// What the app must be told of John Smith.
+/// The headers that the app must get for John Smith.
 const EXPECTED: [(&str, &str); 5] = [
     ("x-auth-user", "jsmith"),
     ("x-auth-name", "John Smith"),

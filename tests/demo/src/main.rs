@@ -79,7 +79,7 @@ fn bootstrap(ports: [u16; 4]) -> String {
     bootstrap
 }
 
-/// The pool of `tests/stand-in/demo.json`, and a session key that nobody has seen before.
+/// The pool of `tests/stand-in/demo.json`, and a new session key.
 fn options() -> Options {
     let mut key = [0; 32];
     rand::thread_rng().fill_bytes(&mut key);

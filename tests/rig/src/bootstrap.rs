@@ -1,7 +1,7 @@
-//! The bootstrap of an Envoy with many listeners, each with a configuration of the filter of its own.
+//! The bootstrap of an Envoy with many listeners, each with its own configuration of the filter.
 //!
-//! Starting Envoy and compiling the filter takes longer than most tests, so tests that don't disturb
-//! each other share one Envoy and take a [`Listener`] each.
+//! Starting Envoy and compiling the filter takes longer than most tests, so independent tests share one Envoy and use
+//! one [`Listener`] each.
 
 mod capabilities;
 mod filter;
@@ -26,7 +26,7 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// `wasm` is the filter that listeners run where they don't name another.
+    /// `wasm` is the filter of listeners that don't name another one.
     #[must_use]
     pub fn new(admin_port: u16, wasm: impl AsRef<Path>) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Bootstrap {
     }
 
     /// # Panics
-    /// When there is one of that name already: Envoy would silently leave one of them out.
+    /// If the name exists already: Envoy would silently ignore one of the two.
     #[must_use]
     #[track_caller]
     pub fn listener(mut self, listener: Listener) -> Self {

@@ -1,8 +1,8 @@
-//! A browser without a screen: cookies, redirects, forms and the headers that tell a navigation from a
+//! A browser without a screen: cookies, redirects, forms, and the headers that distinguish a navigation from a
 //! script's request.
 //!
-//! It speaks plain HTTP only. An `https` origin is [routed](Browser::route) to a socket as if something
-//! in front of it had ended TLS, and `X-Forwarded-Proto: https` says so there, as such a thing would.
+//! It only uses plain HTTP. An `https` origin is [routed](Browser::route) to a socket as if a proxy in front had
+//! terminated TLS, and like such a proxy it sends `X-Forwarded-Proto: https`.
 
 mod date;
 mod jar;
@@ -33,12 +33,12 @@ pub use visit::{Step, Visit};
 pub struct Browser {
     /// Sent with every request, besides the browser's own.
     pub headers: Vec<(String, String)>,
-    /// Off for a browser that doesn't know `Sec-Fetch-*`.
+    /// False for a browser that doesn't send `Sec-Fetch-*`.
     pub sec_fetch: bool,
-    /// Off where nothing in front of a routed `https` origin says `X-Forwarded-Proto`.
+    /// False if no proxy in front of a routed `https` origin sends `X-Forwarded-Proto`.
     pub forwarded_proto: bool,
-    /// As the letter of RFC 6265bis has it: a redirect through another site makes a request
-    /// cross-site. Chrome and others look at the initiator alone.
+    /// Follows RFC 6265bis exactly: a redirect through another site makes a request cross-site. Chrome and others
+    /// only look at the initiator.
     pub redirects_count_as_cross_site: bool,
     /// How long one request may take.
     pub timeout: Duration,
@@ -74,7 +74,7 @@ impl Browser {
     /// machine needs no route.
     ///
     /// # Panics
-    /// When `origin` is not a URL.
+    /// If `origin` is not a URL.
     #[must_use]
     #[track_caller]
     pub fn route(mut self, origin: &str, addr: SocketAddr) -> Self {
@@ -82,16 +82,16 @@ impl Browser {
         self
     }
 
-    /// Types an address and follows where it leads.
+    /// Opens an address and follows redirects.
     ///
     /// # Panics
-    /// Here and in the methods below: when an origin has no route or no answer, or redirects don't end.
+    /// Here and in the methods below: if an origin has no route or no answer, or redirects don't end.
     #[track_caller]
     pub fn navigate(&mut self, url: &str) -> Visit {
         expect(self.load(Load::typed(url)))
     }
 
-    /// Types an address and stops at the first response.
+    /// Opens an address and stops at the first response.
     #[track_caller]
     pub fn step(&mut self, url: &str) -> crate::Response {
         expect(self.load(Load::typed(url).one_step())).response
@@ -103,14 +103,14 @@ impl Browser {
         expect(self.load(Load::fetch(url, url))).response
     }
 
-    /// Sends a form of the same origin and follows where it leads.
+    /// Sends a form of the same origin and follows redirects.
     #[track_caller]
     pub fn submit(&mut self, method: &str, url: &str, form: &[(&str, &str)]) -> Visit {
         expect(self.load(Load::form(url, method, url, form)))
     }
 
-    /// Types an address and, where that leads to a form that asks for a user and a password, fills it
-    /// in, sends it and follows on. The trail has the whole way.
+    /// Opens an address. If it leads to a form with a user and a password, fills it in, sends it and follows
+    /// redirects. The result contains all steps.
     #[track_caller]
     pub fn sign_in(&mut self, url: &str, username: &str, password: &str) -> Visit {
         let asked = self.navigate(url);
@@ -128,7 +128,7 @@ impl Browser {
         visit
     }
 
-    /// Loads anything, for whomever. `Err` says where the browser got stuck.
+    /// Loads anything for any initiator. `Err` says where the browser stopped.
     pub fn load(&mut self, load: Load) -> Result<Visit, String> {
         let mut trail: Vec<Step> = Vec::new();
         self.travel(load, &mut trail).map_err(|error| match &*trail {
@@ -168,8 +168,8 @@ impl Browser {
         cookies.into_iter().map(pair).collect::<Vec<_>>().join("; ")
     }
 
-    /// Puts a cookie into the jar without a question, for `/` of this origin's host. A cookie of that
-    /// name that is there already gets the value and keeps the rest.
+    /// Stores a cookie without any check, for `/` of this origin's host. An existing cookie of that name gets the
+    /// value and keeps its attributes.
     #[track_caller]
     pub fn set_cookie_raw(&mut self, origin: &str, name: &str, value: &str) {
         let url = parse(origin);
@@ -197,7 +197,7 @@ impl Browser {
         self.jar.clear();
     }
 
-    /// `Set-Cookie` lines that the browser did not take, and why: a server whose cookies work has none.
+    /// `Set-Cookie` lines that the browser rejected, and why: correct servers cause none.
     #[must_use]
     pub fn refused_cookies(&self) -> &[(String, &'static str)] {
         &self.refused

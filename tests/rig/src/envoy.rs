@@ -1,8 +1,7 @@
-//! A real Envoy, started for a test and certain to be gone after it.
+//! A real Envoy, started for a test and ended with it.
 //!
-//! What a filter does to a request can only be believed when Envoy itself has done it, so the tests
-//! run the official binary. Any bootstrap with an admin address will do; [`Bootstrap`](crate::Bootstrap)
-//! builds one.
+//! Only Envoy itself shows what a filter does to a request, so the tests run the official binary. Any bootstrap with
+//! an admin address works; [`Bootstrap`](crate::Bootstrap) makes one.
 
 use std::ffi::OsString;
 use std::io;
@@ -25,11 +24,11 @@ pub struct Options {
     pub log_level: String,
     /// `component:level,…`
     pub component_log_level: String,
-    /// Environment of the process, over what the test itself has.
+    /// Environment variables in addition to those of the test.
     pub env: Vec<(String, String)>,
     /// More command line arguments.
     pub arguments: Vec<String>,
-    /// How long it may take until it is ready.
+    /// The timeout for the start.
     pub ready_within: Duration,
 }
 
@@ -41,7 +40,7 @@ impl Default for Options {
             component_log_level: "wasm:debug".into(),
             env: Vec::new(),
             arguments: Vec::new(),
-            // On a machine that has much else to do.
+            // Enough for a busy machine.
             ready_within: Duration::from_secs(60),
         }
     }
@@ -72,7 +71,7 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Where the binary is: `ENVOY`, else `.tools/venv/bin/envoy` in the workspace.
+    /// The path of the binary: `ENVOY`, or `.tools/venv/bin/envoy` in the workspace.
     pub fn binary() -> Result<PathBuf, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let path = match std::env::var_os("ENVOY").filter(|path| !path.is_empty()) {
@@ -89,7 +88,7 @@ impl Envoy {
     /// Starts Envoy and waits until it serves. The bootstrap is YAML or JSON.
     ///
     /// # Panics
-    /// When it doesn't get that far, with the end of its log.
+    /// If Envoy doesn't start; the message contains the end of its log.
     #[must_use]
     #[track_caller]
     pub fn start(bootstrap: &str, options: &Options) -> Self {
@@ -99,7 +98,7 @@ impl Envoy {
         }
     }
 
-    /// As [`start`](Self::start), for bootstraps that Envoy ought to refuse.
+    /// As [`start`](Self::start), for bootstraps that Envoy should reject.
     pub fn try_start(bootstrap: &str, options: &Options) -> Result<Self, String> {
         let scratch = Scratch::new().map_err(|error| format!("no directory for temporary files: {error}"))?;
         let address_file = scratch.path().join("admin");
@@ -109,7 +108,7 @@ impl Envoy {
             options.concurrency.to_string().into(),
             "--admin-address-path".into(),
             address_file.clone().into(),
-            // What the access log says is in `log()` soon after.
+            // The access log appears in `log()` soon after.
             "--file-flush-interval-msec".into(),
             "50".into(),
             "--drain-time-s".into(),
@@ -139,12 +138,12 @@ impl Envoy {
         }
     }
 
-    /// Has Envoy check a bootstrap without serving it; `Err` is all that it printed.
+    /// Lets Envoy check a bootstrap without serving it; `Err` is all of its output.
     pub fn validate(bootstrap: &str, options: &Options) -> Result<(), String> {
         Self::validate_as(file_name(bootstrap), bootstrap, options)
     }
 
-    /// As [`validate`](Self::validate), of a file with this name, by which Envoy knows what is in it.
+    /// As [`validate`](Self::validate), for a file with this name, which determines its format.
     pub fn validate_as(name: &str, bootstrap: &str, options: &Options) -> Result<(), String> {
         let scratch = Scratch::new().map_err(|error| format!("no directory for temporary files: {error}"))?;
         let mut arguments: Vec<OsString> = vec!["--mode".into(), "validate".into()];
@@ -163,7 +162,7 @@ impl Envoy {
         self.process().printed()
     }
 
-    /// The first line of the log that contains `text`, waited for as long as [`PATIENCE`].
+    /// The first line of the log that contains `text`; waits for it up to [`PATIENCE`].
     #[must_use]
     pub fn log_line(&self, text: &str) -> Option<String> {
         eventually(PATIENCE, || self.log().lines().find(|line| line.contains(text)).map(str::to_owned))
@@ -178,7 +177,7 @@ impl Envoy {
     /// are not among them: see [`histogram_count`](Self::histogram_count).
     ///
     /// # Panics
-    /// When Envoy doesn't answer.
+    /// If Envoy doesn't answer.
     #[must_use]
     #[track_caller]
     pub fn stats(&self, prefix: &str) -> Vec<(String, i64)> {
@@ -191,7 +190,7 @@ impl Envoy {
         stats
     }
 
-    /// The counter or gauge of exactly this name, 0 where there is none yet.
+    /// The counter or gauge with exactly this name; 0 if it doesn't exist yet.
     #[must_use]
     #[track_caller]
     pub fn stat(&self, name: &str) -> i64 {
@@ -258,7 +257,7 @@ impl Options {
     }
 }
 
-/// A name by which Envoy knows what a bootstrap is written in.
+/// A file name from which Envoy detects the format of a bootstrap.
 fn file_name(bootstrap: &str) -> &'static str {
     if bootstrap.trim_start().starts_with('{') { "bootstrap.json" } else { "bootstrap.yaml" }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must happen: longer than a machine takes that has much else to do. What happens sooner
-/// is waited for no longer than that.
+/// How long a test waits for an expected event: enough for a busy machine. A test continues as soon as the event
+/// happens.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks `probe` every few milliseconds until it has an answer; `None` when `within` has passed.

@@ -1,9 +1,8 @@
-//! An HTTP/1.1 client that sends what it is told, byte for byte.
+//! An HTTP/1.1 client that sends requests unchanged, byte for byte.
 //!
-//! A proper client library normalises paths, folds headers and refuses nonsense; attackers don't.
-//! [`RawRequest`] says what goes over the wire, [`send`] is one exchange on a connection of its own,
-//! [`open`] lets the caller leave before the answer comes, and [`Connection`] carries several
-//! exchanges. For what browsers do on top of it see [`Browser`](crate::Browser).
+//! A normal client library normalises paths, folds headers and rejects invalid input; attackers don't. [`RawRequest`]
+//! defines the bytes, [`send`] is one exchange on its own connection, [`open`] lets the caller leave before the
+//! response comes, and [`Connection`] carries several exchanges. [`Browser`](crate::Browser) adds what browsers do.
 
 mod connection;
 mod request;

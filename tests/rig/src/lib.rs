@@ -1,4 +1,4 @@
-//! What end-to-end tests of a proxy-wasm filter need to drive a real Envoy.
+//! Tools for end-to-end tests of a proxy-wasm filter in a real Envoy.
 //!
 //! - [`Bootstrap`] and [`Listener`] write Envoy's configuration, [`free_port`] finds its ports;
 //! - [`Envoy`] runs it, shows its log and statistics, and is gone after the test, however that ends;
@@ -7,9 +7,8 @@
 //!   strictest of its kind;
 //! - [`eventually`] waits for what takes a moment.
 //!
-//! Where an outcome can only mean that the test itself is broken (no Envoy, an address without a route)
-//! the functions panic at the caller's line, with all that is known; what a test may be about comes as
-//! a `Result`.
+//! If a failure can only mean that the test itself is broken (no Envoy, an address without a route), the functions
+//! panic at the caller's line with all details. Failures that a test may be about are returned as a `Result`.
 //!
 //! ```no_run
 //! use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_port, send};

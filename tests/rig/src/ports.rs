@@ -1,9 +1,9 @@
-//! TCP ports of the loopback interface that nobody listens on.
+//! Unused TCP ports of the loopback interface.
 //!
-//! They are taken from below the range from which Linux picks ports for outgoing connections and for
-//! servers that bind port 0, so that nothing else slips in between the choice and its use. Envoy
-//! listens with `SO_REUSEPORT`: two of them on one port would share its traffic without a word, so a
-//! port is never handed out twice within a process, and processes start at different places.
+//! They are below the range from which Linux picks ports for outgoing connections and for servers that bind port 0,
+//! so that no other program takes one between the choice and its use. Envoy listens with `SO_REUSEPORT`: two Envoys
+//! on one port would silently share its traffic. So a port is never returned twice within a process, and processes
+//! start at different places.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,10 +13,10 @@ const COUNT: u32 = 17_000;
 
 static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
 
-/// A port of 127.0.0.1 on which nobody listens and which this process was never given before.
+/// An unused port of 127.0.0.1 that this process hasn't returned before.
 ///
 /// # Panics
-/// When all ports of the range have been handed out.
+/// If all ports of the range have been handed out.
 #[must_use]
 pub fn free_port() -> u16 {
     let start = std::process::id().wrapping_mul(211);
@@ -32,7 +32,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// That many different free ports.
+/// `N` different unused ports.
 #[must_use]
 pub fn free_ports(count: usize) -> Vec<u16> {
     (0..count).map(|_| free_port()).collect()

@@ -1,6 +1,6 @@
-//! What a run of all tests leaves behind to be searched: where `KEEP_RECORD` names a folder, everything that child
-//! processes print and everything that Envoy's filters answer goes there, and so does what must not be in it.
-//! `tests/run.py` searches it.
+//! A searchable record of a test run: if `KEEP_RECORD` names a folder, all output of child processes and all
+//! responses of Envoy's filters are written there, and also the secrets that they must not contain. `tests/run.py`
+//! searches it.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -15,9 +15,9 @@ pub struct Record {
     file: OnceLock<Option<Mutex<File>>>,
 }
 
-/// What was printed or answered.
+/// Output and responses.
 pub static SEEN: Record = Record::new("seen");
-/// What must stay secret: a line each.
+/// Secrets, one per line.
 pub static SECRETS: Record = Record::new("secrets");
 
 impl Record {
@@ -25,7 +25,7 @@ impl Record {
         Self { name, file: OnceLock::new() }
     }
 
-    /// Adds to the file, if there is a record. One that can't be written is noticed by who searches it.
+    /// Appends to the file, if there is a record. The search notices a file that couldn't be written.
     pub fn add(&self, bytes: &[u8]) {
         let file = self.file.get_or_init(|| {
             let folder = std::env::var_os("KEEP_RECORD")?;
@@ -38,7 +38,7 @@ impl Record {
     }
 }
 
-/// Notes an answer: its cookies are secrets, and where Envoy has made it itself, nothing of its body may be one.
+/// Records a response: its cookies are secrets. If Envoy made the response itself, its body must contain no secret.
 pub fn note(response: &Response) {
     for cookie in response.set_cookies().iter().filter(|cookie| cookie.value.len() >= 40) {
         SECRETS.add(format!("{}\n", cookie.value).as_bytes());

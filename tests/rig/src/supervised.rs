@@ -1,9 +1,8 @@
-//! A child process that cannot outlive the process which started it.
+//! A child process that can't outlive the process that started it.
 //!
-//! Tests are killed, time out and are interrupted, and `Drop` runs in none of these cases. So the
-//! child runs under a few lines of `sh` whose standard input is a pipe that only this process holds:
-//! when the pipe closes, for whatever reason, `sh` ends the child by its process id. It works without
-//! `prctl`, without process groups and without unsafe code.
+//! Tests are killed, time out and are interrupted, and `Drop` runs in none of these cases. So the child runs under a
+//! few lines of `sh` whose standard input is a pipe that only this process holds: when the pipe closes, for any
+//! reason, `sh` ends the child by its process id. This needs no `prctl`, no process groups and no unsafe code.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, PipeReader, Read};
@@ -19,9 +18,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::record::SEEN;
 
-/// `$1` is a directory to remove in the end, the rest is the command. Standard output carries the
-/// child's process id, standard error what it prints. The watcher uses only builtins while it waits,
-/// so that nothing is left behind when it is ended itself.
+/// `$1` is a directory to remove at the end, the rest is the command. Standard output carries the child's process id,
+/// standard error its output. While it waits, the watcher uses only builtins, so that no process remains if it is
+/// killed itself.
 const SUPERVISOR: &str = r#"
 trap '' HUP INT TERM PIPE
 scratch=$1
@@ -48,7 +47,7 @@ rm -rf -- "$scratch"
 exit "$status"
 "#;
 
-/// A running child process, what it has printed, and a directory of its own that goes with it.
+/// A running child process, its output, and its own directory, which is removed with it.
 #[derive(Debug)]
 pub struct Supervised {
     supervisor: Child,
@@ -68,7 +67,7 @@ impl Supervised {
         scratch: &Scratch,
     ) -> io::Result<Self> {
         let (from, to) = io::pipe()?;
-        // Only this end: the child still waits where the pipe is full.
+        // Only this end is non-blocking: the child still waits if the pipe is full.
         rustix::io::ioctl_fionbio(&from, true)?;
         let mut supervisor = Command::new("/bin/sh")
             .args(["-c", SUPERVISOR, "rig-supervisor"])
@@ -102,7 +101,7 @@ impl Supervised {
         self.pid
     }
 
-    /// All that the child has printed before this call, on either stream.
+    /// The child's output before this call, on both streams.
     #[must_use]
     pub fn printed(&self) -> String {
         self.printed.read()
@@ -152,7 +151,7 @@ impl Drop for Supervised {
     }
 }
 
-/// What a child has printed, and the pipe that more of it comes from.
+/// A child's output so far, and the pipe from which more arrives.
 #[derive(Debug)]
 struct Printed {
     from: PipeReader,
@@ -167,14 +166,14 @@ impl Printed {
         }
     }
 
-    /// What has been written to the pipe is part of it, whether or not [`Self::collect`] has had its turn since.
+    /// The output includes everything that was written to the pipe, whether or not [`Self::collect`] has run since.
     fn read(&self) -> String {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         self.drain(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Empties the pipe. Gives whether there may be more to come.
+    /// Empties the pipe. Returns whether there may be more to come.
     fn drain(&self, text: &mut Vec<u8>) -> bool {
         let mut chunk = [0; 16 * 1024];
         loop {
@@ -191,8 +190,8 @@ impl Printed {
     }
 }
 
-/// A fresh directory below the system's one for temporary files. It belongs to a [`Supervised`] from
-/// its start on; before that it is removed when dropped.
+/// A new directory in the system's directory for temporary files. It belongs to a [`Supervised`] after that has
+/// started; before, dropping this removes it.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -262,7 +261,7 @@ mod tests {
     #[test]
     fn stop_ends_the_child_and_the_supervisor() {
         let (mut child, _scratch) = shell("echo up; exec sleep 600");
-        // Before it has begun, signals are still the supervisor's to ignore.
+        // Before the child has started, the supervisor may still ignore signals.
         let up = eventually(PATIENCE, || child.printed().contains("up").then_some(()));
         assert!(up.is_some() && runs(child.pid()) && child.ended().is_none());
         assert_eq!(child.stop().unwrap().code(), Some(128 + 15));
@@ -277,8 +276,8 @@ mod tests {
         assert_eq!(child.stop().unwrap().code(), Some(128 + 9));
     }
 
-    /// This test binary plays the test that is killed: it starts itself once more, told to run only
-    /// `the_victim`, and sends that process a SIGKILL.
+    /// This test binary acts as the killed test: it starts itself again, told to run only `the_victim`, and sends
+    /// that process a SIGKILL.
     #[test]
     fn the_child_dies_when_its_test_is_killed() {
         let mut victim = Command::new(std::env::current_exe().unwrap())

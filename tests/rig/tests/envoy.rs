@@ -1,4 +1,4 @@
-//! The rig against a real Envoy, without a wasm filter. Skipped where there is no Envoy.
+//! Tests the rig with a real Envoy, without a wasm filter. Skipped if there is no Envoy.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -58,7 +58,7 @@ fn serves_logs_counts_and_stops() {
 
     assert_eq!(send(local(ports[1]), &RawRequest::get("/")).unwrap().text(), "direct");
 
-    // Nothing on the way to the upstream is tidied up.
+    // The request reaches the upstream unchanged.
     let odd =
         RawRequest::get("/a//b/../c%2fd;e?f").header("X_Under_Score", "1").header_bytes("x-raw", b"\xe9");
     let answer = send(local(ports[2]), &odd).unwrap();
@@ -123,7 +123,7 @@ fn says_at_once_why_envoy_does_not_start() {
     assert!(Envoy::start(&yaml, &Options::default()).alive());
 }
 
-/// Envoy takes the form of everything that a wasm filter can be given, down to the missing file.
+/// Envoy accepts every form of configuration that a wasm filter can have; only the file is missing.
 #[test]
 fn every_setting_is_one_that_envoy_knows() {
     if no_envoy() {

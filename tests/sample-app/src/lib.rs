@@ -1,4 +1,4 @@
-//! An app that shows the requests it gets: what does an upstream see once the filter has let someone in?
+//! An app that shows the requests it gets: what does an upstream see after the filter has forwarded a request?
 //!
 //! A browser gets a page, with the identity headers first; anything else, or any path that ends in `/json`,
 //! gets JSON without loss. Every request is recorded for tests. Two request headers steer the answer:
@@ -19,7 +19,7 @@ pub use request::Request;
 
 type Record = Arc<Mutex<Vec<Request>>>;
 
-/// Runs on a thread of its own until it is dropped.
+/// Runs on its own thread until it is dropped.
 pub struct SampleApp {
     address: SocketAddr,
     record: Record,
@@ -62,7 +62,7 @@ impl SampleApp {
         format!("http://{}", self.address)
     }
 
-    /// What has come so far, oldest first.
+    /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.record).clone()
     }

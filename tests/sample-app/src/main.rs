@@ -1,6 +1,6 @@
 //! The sample app as a program: `sample-app [--listen ADDR] [--front HOST:PORT --open URL]`.
 //!
-//! With a front, it says what to open as soon as somebody listens there. Runs until Ctrl-C or SIGTERM.
+//! With a front, it prints what to open as soon as a server listens there. Runs until Ctrl-C or SIGTERM.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const USAGE: &str = "usage: sample-app [--listen ADDR] [--front HOST:PORT --open URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Before all else: the first process of a container is deaf to signals that it doesn't ask for.
+    // This must come first: the first process of a container ignores signals without a handler.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.enter();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says what to open once somebody listens at the front.
+/// Prints what to open once a server listens at the front.
 fn greet(front: &str, open: &str) {
     while TcpStream::connect(front).is_err() {
         thread::sleep(Duration::from_millis(300));

@@ -4,7 +4,7 @@ use crate::request::Request;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Headers that say who someone is.
+/// Identity headers.
 const IDENTITY: &str = "x-auth-";
 
 pub fn of(request: &Request) -> String {

@@ -24,7 +24,7 @@ pub async fn serve(listener: net::TcpListener, record: Record) -> io::Result<()>
     let listener = TcpListener::from_std(listener)?;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: leave the others time to finish.
+            // Probably out of file descriptors: wait for other connections to finish.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };

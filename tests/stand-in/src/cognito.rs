@@ -1,4 +1,4 @@
-//! What Cognito knows and remembers, away from HTTP.
+//! Cognito's state and logic, independent of HTTP.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ use keys::{KeyRing, PoolKeys};
 use sessions::Sessions;
 use set_up::SetUp;
 
-/// The whole service: its pools, and what people and clients have been given.
+/// The whole service: its pools, and what was issued to people and clients.
 pub struct Cognito {
     pub domain_url: String,
     pub show_hint: bool,
@@ -127,7 +127,7 @@ impl UserPool {
         self.users.iter_mut().find(|user| user.username == username)
     }
 
-    /// Adds a client, or puts it in the place of the one that has its id.
+    /// Adds a client, or replaces the client with its id.
     pub fn put_client(&mut self, client: Client) {
         self.clients.retain(|known| known.id != client.id);
         self.clients.push(Arc::new(client));

@@ -1,4 +1,4 @@
-//! Faults on demand: what a client of Cognito must survive, or must not fall for.
+//! Faults on demand: errors that a client of Cognito must survive, and attacks that it must detect.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum Endpoint {
     GetUser,
 }
 
-/// How often a fault strikes.
+/// How often a fault applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Times {
@@ -62,7 +62,7 @@ pub enum Fault {
     OAuthError(String),
 
     // Of a good answer in JSON, at any endpoint.
-    /// Takes the place of members; a null stays one.
+    /// Replaces fields; a null stays null.
     Members(Map<String, Value>),
 
     // Of the ID token in a good answer of the token endpoint.
@@ -105,7 +105,7 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
-/// The faults that are still to strike, oldest first.
+/// The pending faults, oldest first.
 #[derive(Default)]
 pub struct Faults {
     planned: Vec<Planned>,

@@ -41,7 +41,7 @@ pub async fn serve(listener: TcpListener, origin: Origin, cognito: Shared) -> In
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(converse(stream, origin, cognito.clone()))),
-            // Out of file descriptors, most likely: leave the others time to finish.
+            // Probably out of file descriptors: wait for other connections to finish.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

@@ -1,9 +1,9 @@
 //! A local stand-in for Amazon Cognito's hosted sign-in.
 //!
-//! It does over plain HTTP, on this machine, what a user pool does for a browser and for a client of its
-//! OAuth endpoints, including what is peculiar about it: two origins, two signing keys per pool, booleans in
-//! the ID token that are strings in userInfo, refresh tokens of 1.8 kB that live no longer than the sign-in.
-//! Where AWS documents nothing, it picks the answer most seen; a test must not rely on those.
+//! It behaves, over plain HTTP on this machine, like a user pool towards a browser and a client of its OAuth
+//! endpoints, including Cognito's peculiarities: two origins, two signing keys per pool, booleans in the ID token
+//! that are strings in userInfo, refresh tokens of 1.8 kB that don't outlive the sign-in. If AWS documents nothing,
+//! it gives the most common answer; a test must not rely on it.
 //!
 //! Two origins, as in the real service:
 //!

@@ -13,7 +13,7 @@ const USAGE: &str =
     "usage: stand-in [--config FILE] [--domain ADDR] [--idp ADDR] [--domain-url URL] [--idp-url URL]";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Before all else: the first process of a container is deaf to signals that it doesn't ask for.
+    // This must come first: the first process of a container ignores signals without a handler.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.enter();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    // Where others reach it is what matters to whoever reads this.
+    // Users of this line need the addresses at which others reach it.
     let (domain_url, idp_url) = (config.domain_url.clone(), config.idp_url.clone());
     let stand_in = StandIn::start_at(config, domain, idp)?;
     println!("domain {}", domain_url.unwrap_or_else(|| stand_in.domain_url()));

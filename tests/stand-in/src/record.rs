@@ -1,5 +1,5 @@
-//! The secrets that the stand-in deals in, for whoever searches the logs of a run for them: a line each, into the folder
-//! that `KEEP_RECORD` names, if it does.
+//! The secrets that the stand-in issues, one per line, to search the logs of a run for them. They are written into
+//! the folder that `KEEP_RECORD` names, if it is set.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;

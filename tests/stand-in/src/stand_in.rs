@@ -1,4 +1,4 @@
-//! The running stand-in, as tests hold it.
+//! A running stand-in, for tests.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -15,7 +15,7 @@ use crate::{
     idp,
 };
 
-/// Runs on a thread of its own until it is dropped. Naming a pool or a user that isn't there panics.
+/// Runs on its own thread until it is dropped. Naming a pool or a user that isn't there panics.
 pub struct StandIn {
     cognito: Shared,
     domain: SocketAddr,
@@ -82,8 +82,8 @@ impl StandIn {
         format!("{}/{pool_id}", self.idp_url())
     }
 
-    /// Plans a fault for the calls of a client (of a pool, at `Jwks`). Faults strike in the order in which
-    /// they were planned; one that was to strike always gives way to the next.
+    /// Plans a fault for the calls of a client (of a pool, at `Jwks`). Faults apply in the order in which they were
+    /// planned; one that applies always is replaced by the next.
     pub fn fault(&self, endpoint: Endpoint, who: &str, fault: Fault, times: Times) {
         self.lock().faults.plan(endpoint, who, fault, times);
     }
@@ -92,7 +92,7 @@ impl StandIn {
         self.lock().faults.clear(who);
     }
 
-    /// Gives a pool two new keys; the old ones leave the key set.
+    /// Gives a pool two new keys and removes the old ones from the key set.
     pub fn rotate_keys(&self, pool_id: &str) {
         assert!(self.lock().rotate_keys(pool_id), "no pool {pool_id}");
     }
@@ -102,7 +102,7 @@ impl StandIn {
         self.lock().journal.calls(endpoint, who)
     }
 
-    /// Shows in the next tokens and in userInfo. `None` removes the attribute.
+    /// Changes an attribute, visible in the next tokens and in userInfo. `None` removes the attribute.
     pub fn set_attribute(&self, pool_id: &str, username: &str, name: &str, value: Option<&str>) {
         self.with_user(pool_id, username, |user| match value {
             Some(value) => drop(user.attributes.insert(name.into(), value.into())),
@@ -110,7 +110,7 @@ impl StandIn {
         });
     }
 
-    /// Shows in the next tokens.
+    /// Changes the groups, visible in the next tokens.
     pub fn set_groups(&self, pool_id: &str, username: &str, groups: &[&str]) {
         self.with_user(pool_id, username, |user| {
             user.groups = groups.iter().copied().map(String::from).collect();

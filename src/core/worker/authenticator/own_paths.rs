@@ -84,7 +84,7 @@ impl Authenticator {
                         return self.respond(sent, log);
                     }
                 } else if is_other_host(ctx) {
-                    return Outcome::own_path(sign_out::elsewhere(ctx));
+                    return Outcome::own_path(sign_out::at_public_url(ctx));
                 }
                 // A session is revoked once, however often its cookie is shown here. If too many calls are under
                 // way, the token stays valid at Cognito; the person is signed out here.

@@ -1,4 +1,4 @@
-//! A filter as the SDK makes it, which lets everything through and looks at nothing.
+//! A filter made with the SDK that forwards everything and reads nothing.
 
 #![cfg(target_family = "wasm")]
 

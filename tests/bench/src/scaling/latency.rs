@@ -1,4 +1,4 @@
-//! The time to an answer, with few connections, so that requests seldom wait for each other.
+//! Latency with few connections, so that requests seldom wait for each other.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::request::navigation;
 use crate::rounds::{micros, quantile, sorted};
 
 const CONNECTIONS: usize = 4;
-/// Requests a round.
+/// Requests per round.
 const REQUESTS: usize = 1_000;
 const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)];
 
@@ -37,7 +37,7 @@ pub fn run(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, String>
     Ok(print(&sites.iter().map(|(name, _, took)| (*name, sorted(took))).collect::<Vec<_>>()))
 }
 
-/// Prints what each chain took, sorted, the one without a filter first. Gives the same for the report.
+/// Prints the latencies of each chain, sorted, the one without a filter first. Returns them for the report.
 fn print(chains: &[(&str, Vec<f64>)]) -> Value {
     let mut table = Table::new(&["chain", "p50", "p99", "p99.9", "added p50", "p99", "p99.9"]);
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! Memory of Envoy's process that is in RAM: what a worker takes, and what sessions do.
+//! Resident memory of Envoy's process: per worker, and per session.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::report::Table;
 use crate::request::navigation;
 use crate::rounds::CONNECTIONS;
 
-/// Requests before anything is read, over as many connections as give each worker some.
+/// Requests before the first measurement, over enough connections to reach every worker.
 const WARM_UP: usize = 5_000;
 const WARM_UP_CONNECTIONS: usize = 128;
 /// Sessions that are made and used at once.
@@ -25,8 +25,8 @@ pub fn run(lab: &Lab, visitor: &Visitor, _rounds: usize) -> Result<Value, String
     Ok(json!({ "workers": of_workers(lab, visitor)?, "sessions": of_sessions(lab, visitor)? }))
 }
 
-/// What Envoy takes with so many workers. What compiling the filter has left behind varies by more than a worker
-/// takes, so it takes many to see that.
+/// Envoy's memory by number of workers. What remains from compiling the filter varies by more than a worker's memory,
+/// so the difference only shows with many workers.
 fn of_workers(lab: &Lab, visitor: &Visitor) -> Result<Value, String> {
     println!(
         "\nMemory of Envoy in MB, by workers; a worker's own is a fifteenth of what sixteen take over one\n"
@@ -61,14 +61,14 @@ fn of_workers(lab: &Lab, visitor: &Visitor) -> Result<Value, String> {
     Ok(Value::Array(rows))
 }
 
-/// How it grows while more and more sessions are used, each once.
+/// How memory grows while more and more sessions are used, each once.
 fn of_sessions(lab: &Lab, visitor: &Visitor) -> Result<Value, String> {
     println!("\nMemory of Envoy in MB, by sessions used; what it grows by without a filter is taken off\n");
     let [(_, none), _, (_, ours)] = chains();
     let sites = [lab.site(&none, 1)?, lab.site(&ours, 1)?];
     let taken = || Ok::<_, String>([megabytes(&sites[0])?, megabytes(&sites[1])?]);
     for site in &sites {
-        // As many requests as of many sessions, so that it isn't requests that make it grow.
+        // As many requests as with many sessions, so that the number of requests isn't the cause of growth.
         send(site, one(navigation("/page", &visitor.cookies)), BATCH, CONNECTIONS)?;
     }
     let mut table = Table::new(&["sessions", "no filter", "ours", "grown", "bytes a session"]);

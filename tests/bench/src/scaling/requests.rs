@@ -1,4 +1,4 @@
-//! CPU time of Envoy for a signed-in request, as one thing grows and all else stays.
+//! CPU time of Envoy for a signed-in request, as one quantity grows and all others stay.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::mint::Mint;
 use crate::request::navigation;
 use crate::rounds::CONNECTIONS;
 
-/// Requests a round: few, so that there can be many cases.
+/// Requests per round: few, so that there can be many cases.
 const REQUESTS: usize = 600;
 /// The number of the last rule, whatever the number of rules, so that the requests are the same.
 const LAST: usize = 1_000;
@@ -33,7 +33,7 @@ pub fn rules(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, Strin
     Ok(cases.measure(rounds)?.print_growth("rules"))
 }
 
-/// So many rules for apps, of which every third is there for writing alone, but for the last.
+/// `count` rules for apps; every third applies only to writing methods, except the last.
 fn rules_of(count: usize) -> Vec<Value> {
     let rule = |number: usize| {
         let mut rule =
@@ -60,7 +60,7 @@ pub fn foreign_cookies(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Va
     Ok(cases.measure(rounds)?.print_growth("cookies"))
 }
 
-/// Cookies in the midst of so many others, as analytics and the like set them.
+/// The cookies among many others, as analytics scripts set them.
 fn among_others(ours: &str, count: usize) -> String {
     let other = |number: usize| {
         format!("_ga_{:010}=GS1.1.1754550000.{number}.1.1754553600.60.0.0.{number}", number * 7_919)
@@ -70,8 +70,8 @@ fn among_others(ours: &str, count: usize) -> String {
     before.chain(std::iter::once(ours.to_owned())).chain(after).collect::<Vec<_>>().join("; ")
 }
 
-/// Many people use the app in turn, and each has before. The last are more than a worker remembers, so that each
-/// session is opened anew.
+/// Many people use the app in turn, each for the second time. The largest number exceeds a worker's cache, so each
+/// session is decrypted again.
 pub fn sessions(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, String> {
     heading("Sessions that are used in turn", rounds);
     let none = lab.site(&Chain::None, 1)?;
@@ -79,7 +79,7 @@ pub fn sessions(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, St
     let mut sites = Vec::new();
     for count in [1, 100, 1_000, 10_000, 30_000] {
         let requests = Rc::new(visitor.mint.navigations(count, Mint::session)?);
-        // An Envoy each, so that the many don't crowd out the few.
+        // A separate Envoy for each, so that many sessions don't evict few.
         let ours = lab.site(&Chain::Cognito(json!({})), 1)?;
         let load = Load { address: ours.address, requests: Rc::clone(&requests), status: 200 };
         load.run(0, count, CONNECTIONS, false)?;
@@ -104,7 +104,7 @@ pub fn workers(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, Str
     Ok(cases.measure(rounds)?.print_growth("workers"))
 }
 
-/// There is more to tell of the person.
+/// The identity has more claims.
 pub fn identity(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, String> {
     heading("Bytes of the identity cookie, by the number of roles", rounds);
     let sites = Sites::start(lab)?;

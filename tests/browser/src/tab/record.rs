@@ -1,4 +1,4 @@
-//! What has happened in a tab: where it went, and what the browser complained of.
+//! The record of a tab: its addresses, and the browser's complaints.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::Tab;
 use crate::devtools::Event;
 
 impl Tab {
-    /// The addresses that the tab itself was sent to, redirects included, oldest first.
+    /// The addresses of the tab's main frame, including redirects, oldest first.
     #[must_use]
     pub fn trail(&self) -> Vec<String> {
         let documents =
@@ -14,8 +14,8 @@ impl Tab {
         documents.map(|params| text(&params["request"]["url"])).collect()
     }
 
-    /// Errors and warnings of the console, violated policies and refused cookies, in words. That a page
-    /// itself has an error status is none: it is what the page is about.
+    /// Errors and warnings of the console, violated policies and refused cookies, as text. The error status of a page
+    /// itself isn't one of them: that is what the page is about.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let trail = self.trail();
@@ -27,26 +27,26 @@ impl Tab {
         let thrown =
             self.events("Runtime.exceptionThrown").map(|params| params["exceptionDetails"].to_string());
         let printed = self.events("Runtime.consoleAPICalled").map(Value::to_string);
-        // Any sign-in that goes through another site looks to Chromium as if somebody might be followed.
+        // Chromium considers any sign-in through another site as possible tracking.
         let issues = self.events("Audits.issueAdded").map(|params| &params["issue"]);
         let issues = issues.filter(|issue| issue["code"] != "BounceTrackingIssue").map(Value::to_string);
         logged.chain(thrown).chain(printed).chain(issues).collect()
     }
 
-    /// Waits for an event that has not been there at the time of `after` events.
+    /// Waits for an event that isn't among the first `after` events.
     pub fn awaits(&mut self, after: usize, method: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let found =
             self.devtools.event(after, |event| event.method == method && wanted(&event.params)).ok()?;
         self.devtools.events().get(found).map(|event| event.params.clone())
     }
 
-    /// How many events there have been.
+    /// The number of events so far.
     #[must_use]
     pub fn moment(&self) -> usize {
         self.devtools.events().len()
     }
 
-    /// Where the tab is and how it got there, for messages of failed tests.
+    /// The tab's address and the way to it, for messages of failed tests.
     #[must_use]
     pub fn describe(&self) -> String {
         let mut lines: Vec<String> = self.trail();

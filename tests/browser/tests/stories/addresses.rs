@@ -5,7 +5,7 @@ use crate::world::{OTHER_NAME, world};
 
 const NAMES: Site = Site("names");
 
-/// An address of that many bytes, in letters that every part of a browser leaves as they are.
+/// An address of that many bytes, with letters that no part of a browser changes.
 fn address(path: &str, bytes: usize) -> String {
     let query = "state=a%20b&filter=c-d_e.f~g".repeat(bytes / 20);
     format!("{path}?{}", &query[..bytes - path.len() - 1])

@@ -1,4 +1,4 @@
-//! What stories do with the app: where it is, signing in to it, and what it saw.
+//! What tests do with the app: find it, sign in to it, and read what it received.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Site {
         tab.cookies(&self.url("/"))
     }
 
-    /// Makes the session of a browser that much older.
+    /// Makes the session of a browser older by this time.
     #[track_caller]
     pub fn age(&self, tab: &mut Tab, by: Duration) {
         let cookies = self.cookies(tab);
@@ -87,7 +87,7 @@ pub fn sign_in(tab: &mut Tab) {
     tab.until(ASKS_FOR_PASSWORD);
     assert!(tab.url().starts_with(&format!("{COGNITO}/login?")), "{}", tab.describe());
     tab.until("document.activeElement.id === 'username'");
-    // The back button brings back what was typed before.
+    // The back button restores what was typed before.
     tab.eval("document.activeElement.select()");
     tab.type_text(USER);
     tab.press(Key::Tab);
@@ -95,7 +95,7 @@ pub fn sign_in(tab: &mut Tab) {
     tab.follow(|tab| tab.press(Key::Enter));
 }
 
-/// The same by a script, for a form that needn't have the focus: in a frame, or at another place than Cognito's.
+/// The same by a script, for a form without focus: in a frame, or on another page than Cognito's.
 #[track_caller]
 pub fn sign_in_at(tab: &mut Tab, origin: &str) {
     tab.until(&format!("location.origin === '{origin}' && document.querySelector('#password') !== null"));

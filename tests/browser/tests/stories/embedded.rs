@@ -1,4 +1,4 @@
-//! The app in a frame of another site, with third-party cookies blocked as browsers block them.
+//! The app in a frame of another site, with third-party cookies blocked.
 
 use browser::{Profile, Tab};
 use serde_json::json;
@@ -27,7 +27,7 @@ fn embedded(profile: &Profile, url: &str) -> (Tab, Tab) {
     (page, profile.frame())
 }
 
-/// Who is signed in there, as a script of the frame hears.
+/// Who is signed in, according to a script of the frame.
 #[track_caller]
 fn me(frame: &mut Tab) -> u64 {
     fetch(frame, "/.auth/me").0
@@ -69,7 +69,7 @@ pub fn a_session_in_a_frame_is_none_on_the_sites_own_page_and_the_reverse() {
     drop(page);
 }
 
-/// The person signs in on a page of the site's own. The frame sees nothing of it until the person lets it.
+/// The person signs in in a window. The frame can use the session only after the person allows it.
 pub fn a_frame_with_unpartitioned_cookies_has_them_after_asking() {
     for site in [EMBEDDED, REFUSING] {
         let profile = world().profile();
@@ -105,7 +105,7 @@ pub fn cognitos_page_is_not_shown_in_a_frame() {
     }
 }
 
-/// `SameSite` doesn't help here: the session goes along with what the other site asks for.
+/// `SameSite` doesn't help here: requests of the other site carry the session.
 pub fn another_site_that_embeds_the_app_cannot_sign_anybody_out() {
     let profile = world().profile();
     let (mut page, mut frame) = embedded(&profile, &FRAMED.url("/"));

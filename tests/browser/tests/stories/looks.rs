@@ -1,5 +1,5 @@
-//! Every page of the filter, on every screen: measured in the browser, and kept as pictures in
-//! `target/screenshots` for whoever wants to look.
+//! Every page of the filter, on every screen size: measured in the browser, and saved as pictures in
+//! `target/screenshots`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use stand_in::{Endpoint, Fault, Times};
 use crate::app::{ASKS_FOR_PASSWORD, Site, sign_in};
 use crate::world::{FOREIGN, OTHER_NAME, USER, pool_id, world};
 
-/// A page, its status, and the way to it. A page more is a line more.
+/// A page, its status, and the steps to it. Add a line for a new page.
 type Look = (&'static str, u64, fn(&Profile) -> Tab);
 
 const PAGES: Site = Site("pages");
@@ -51,7 +51,7 @@ const SCREENS: [(&str, Screen); 4] = [
     ("desktop-dark", Screen { width: 1280, height: 800, mobile: false, dark: true }),
 ];
 
-/// Measures a page; what it gives is said there.
+/// Measures a page; the script describes the result.
 const MEASURE: &str = include_str!("looks.js");
 
 /// One trial for each page.
@@ -91,7 +91,7 @@ fn reads_well(measured: &Value, screen: Screen, what: &str) {
     assert_eq!(measured["lang"], "en", "{what}");
     assert!(measured["title"].as_str().is_some_and(|title| !title.is_empty()), "{what}: no title");
     assert_eq!(measured["headings"], 1, "{what}");
-    // Less where a scroll bar has its place beside the page.
+    // Less if a scroll bar takes space beside the page.
     let width = measured["width"].as_u64();
     assert!(width <= Some(screen.width.into()), "{what} has to be scrolled sideways: {width:?}");
     let texts = measured["texts"].as_array().expect("texts");
@@ -101,8 +101,7 @@ fn reads_well(measured: &Value, screen: Screen, what: &str) {
     }
 }
 
-/// What the browser complained of on the way, but for the icon that it asks the app for and that a
-/// stranger doesn't get.
+/// The browser's complaints on the way, except for the icon that it requests from the app without a session.
 fn complaints(tab: &Tab) -> Vec<String> {
     tab.complaints().into_iter().filter(|complaint| !complaint.contains("favicon.ico")).collect()
 }
@@ -121,7 +120,7 @@ fn fails(site: &'static str, profile: &Profile, fault: Fault) -> Tab {
     tab
 }
 
-/// More than a cookie can hold.
+/// More data than fits into a cookie.
 fn many_groups() -> Fault {
     let groups: Vec<String> = (0..300).map(|number| format!("department-{number}")).collect();
     Fault::Claims(json!({ "cognito:groups": groups }).as_object().expect("an object").clone())
@@ -136,7 +135,7 @@ fn turned_down(profile: &Profile) -> Tab {
     tab
 }
 
-/// Somebody whose name, address and roles have no place where a line could end.
+/// A person whose name, address and roles have no place for a line break.
 fn long_identity(profile: &Profile) -> Tab {
     let long = |name: &str, value: &str| {
         world().cognito.set_attribute(&pool_id("long"), USER, name, Some(value));
@@ -183,7 +182,7 @@ fn form_elsewhere(profile: &Profile) -> Tab {
     tab
 }
 
-/// A session whose tokens are over while Cognito can't be reached.
+/// A session whose tokens have expired while Cognito can't be reached.
 fn outage(profile: &Profile) -> Tab {
     let site = Site("outage");
     let mut tab = site.signed_in(profile, "/");

@@ -1,7 +1,7 @@
-//! Stories that only a real browser can tell: Chromium, through the filter as it is shipped in a real
-//! Envoy, over HTTPS, with the stand-in for Cognito and a foreign site on sites of their own.
+//! Tests that need a real browser: Chromium, through the released filter in a real Envoy, over HTTPS, with the
+//! stand-in for Cognito and a foreign site on separate sites.
 //!
-//! Where there is no Chromium they are skipped, which is said and counted.
+//! Without Chromium they are skipped, and the output says so and counts them.
 
 mod addresses;
 #[path = "../../../shared/aged.rs"]
@@ -27,8 +27,7 @@ use std::process::ExitCode;
 use browser::Chromium;
 use libtest_mimic::{Arguments, Trial};
 
-/// One trial for each of these functions. A story that is forgotten here is code that nobody uses, which
-/// the compiler says.
+/// One trial per function. The compiler reports a forgotten function as unused.
 macro_rules! stories {
     ($($module:ident: $($story:ident)+;)+) => {
         vec![$($(trial(concat!(stringify!($module), "::", stringify!($story)), $module::$story)),+),+]

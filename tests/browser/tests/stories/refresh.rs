@@ -24,7 +24,7 @@ pub fn a_session_outlives_its_tokens_unseen_with_one_refresh_for_all_that_goes_o
     assert!(after.is_some() && after != before, "the browser has taken the new cookies");
     assert_eq!(tab.trail().len(), signed_in, "nothing of it was to be seen");
 
-    // Older by less than before: what is had later stays later.
+    // Less old than before: a later session stays the later one.
     SITE.age(&mut tab, OVER - Duration::from_secs(4));
     tab.open(&SITE.url("/later"));
     assert!(shows_app(&mut tab), "{}", tab.describe());

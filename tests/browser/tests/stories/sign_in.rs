@@ -1,4 +1,4 @@
-//! From the address bar to the app, and what is left of the way there.
+//! From the address bar to the app, and what remains in the history.
 
 use browser::Tab;
 

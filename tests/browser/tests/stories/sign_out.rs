@@ -1,4 +1,4 @@
-//! Signing out, and what is left in the browser.
+//! Signing out, and what remains in the browser.
 
 use stand_in::Endpoint;
 
@@ -73,10 +73,10 @@ pub fn the_back_button_after_signing_out_shows_no_page_that_says_no_store() {
     }
 }
 
-/// Chromium may show a page from its memory: any page of which nothing is said about caching, as without a
-/// filter; and for some minutes the very page on which a sign-in ended, even with `no-store`, since it
-/// watches the cookies of the site where that navigation began, which was Cognito's. Nobody is asked for
-/// such a page again, and it can't do anything any more.
+/// Chromium may show a page from its memory: any page without a caching header, as without a filter; and for some
+/// minutes the page on which a sign-in ended, even with `no-store`, because it watches the cookies of the site where
+/// that navigation began, which was Cognito's. The server isn't asked for such a page again, and the page can't do
+/// anything any more.
 pub fn a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out() {
     for path in ["/form", "/.auth/me"] {
         let profile = world().profile();

@@ -1,4 +1,4 @@
-//! What other sites can do to somebody who is signed in.
+//! What other sites can do to a person who is signed in.
 
 use browser::Tab;
 use serde_json::json;

@@ -21,7 +21,7 @@ pub fn a_sign_in_with_strict_cookies_moves_on_to_the_app_by_itself() {
     assert!(shows_app(&mut tab), "{}", tab.describe());
 }
 
-/// The browser leaves the session at home when it comes from elsewhere, but Cognito knows the person.
+/// The browser doesn't send the session with a request from another site, but Cognito knows the person.
 pub fn a_link_from_elsewhere_ends_in_the_app_without_a_password() {
     let profile = world().profile();
     let mut tab = SITE.signed_in(&profile, "/");

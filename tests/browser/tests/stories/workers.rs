@@ -1,4 +1,4 @@
-//! A service worker that fetches navigations itself, as apps that work without a network have one.
+//! A service worker that fetches navigations itself, as offline apps have.
 
 use browser::{Profile, Tab};
 use serde_json::json;
@@ -102,8 +102,8 @@ pub fn signing_out_through_a_worker_ends_the_session_at_cognito_too() {
     }
 }
 
-/// A worker that takes the address alone makes a request like any script's. Its answer is shown as it is, and a redirect
-/// to Cognito is nothing that it could follow.
+/// A worker that only uses the URL makes a request like any script's. Its response is shown as it is, and it can't
+/// follow a redirect to Cognito.
 pub fn a_worker_that_fetches_the_address_alone_has_to_look_at_the_status() {
     let profile = world().profile();
     let mut tab = with_worker(&profile, "address");
@@ -124,8 +124,8 @@ pub fn a_worker_that_fetches_the_address_alone_has_to_look_at_the_status() {
     assert!(tab.text().contains("jsmith"), "{}", tab.describe());
 }
 
-/// What a worker sends on as it is, the browser says of who began it. A request of the worker's own is of its own site,
-/// whoever began the navigation: then another site's link can sign people out, which docs/security.md says.
+/// If a worker passes a request on unchanged, the browser still says which site began it. A request that the worker
+/// makes itself comes from its own site: then another site's link can sign people out, as docs/security.md says.
 pub fn a_link_of_another_site_through_a_worker_signs_nobody_out() {
     for how in ["as_it_is", "preloaded"] {
         let profile = world().profile();

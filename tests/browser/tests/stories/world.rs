@@ -1,8 +1,8 @@
-//! What all stories share: one stand-in, one sample app, one Envoy and one Chromium. Every story has a
-//! *site* of its own, with its own listener, user pool and app client, and a profile of its own.
+//! What all tests share: one stand-in, one sample app, one Envoy and one Chromium. Every test has its own *site*,
+//! with its own listener, user pool and app client, and its own profile.
 //!
-//! To the browser, three parties are there: the app's sites, `https://<name>.example.test`; Cognito's
-//! domain, `https://login.example-cognito.test`; and `https://www.foreign.test`, which belongs to neither.
+//! The browser sees three parties: the app's sites, `https://<name>.example.test`; Cognito's domain,
+//! `https://login.example-cognito.test`; and `https://www.foreign.test`, which belongs to neither.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,12 +25,12 @@ pub const FRAMABLE: &str = "https://login.framable.test";
 /// Another name of the site that is called `names`.
 pub const OTHER_NAME: &str = "https://also-names.example.test";
 
-/// A site in the making.
+/// A builder for a site.
 struct Plan {
     name: &'static str,
     /// Merged into the filter's configuration, one level deep.
     config: Value,
-    /// How long tokens are good.
+    /// The lifetime of tokens.
     token_seconds: u64,
     alpn: &'static [&'static str],
     /// Whether its sign-in page may be shown in frames.
@@ -88,7 +88,7 @@ pub struct World {
     chromium: Chromium,
 }
 
-/// The world, made when it is first asked for. It ends with the process, whatever ends that.
+/// The world, made on first use. It ends with the process.
 pub fn world() -> &'static World {
     static WORLD: LazyLock<World> = LazyLock::new(World::new);
     &WORLD
@@ -140,7 +140,7 @@ impl World {
         aged(&config(&plan, &self.cognito), SESSION_KEY, &format!("{site}.example.test"), identity, by)
     }
 
-    /// A browser with nothing in it.
+    /// An empty profile.
     pub fn profile(&self) -> Profile<'_> {
         self.chromium.profile()
     }
@@ -164,7 +164,7 @@ fn login(domain: &str, port: u16, certificate: &Certificate) -> Listener {
     }
 }
 
-/// An empty page, to which stories give what they need.
+/// An empty page, which tests fill.
 fn foreign(port: u16, certificate: &Certificate) -> Listener {
     let route =
         page_route("/", "<!doctype html><html lang=\"en\"><title>Foreign</title><body>A foreign site.");
@@ -194,7 +194,7 @@ fn public(name: &str) -> Value {
     json!({ "public_url": format!("https://{name}.example.test") })
 }
 
-/// As a proxy in front does that asks for another host than it was asked for.
+/// Rewrites `Host`, as a proxy in front may do.
 fn rewriting() -> Value {
     let code =
         "function envoy_on_request(handle)\nhandle:headers():replace(':authority', 'inner.internal')\nend";
@@ -204,7 +204,7 @@ fn rewriting() -> Value {
     }})
 }
 
-/// The look of a company that has one of its own.
+/// A company's own design.
 fn branded() -> Value {
     let logo = "/public/logo.svg";
     json!({
@@ -213,7 +213,7 @@ fn branded() -> Value {
     })
 }
 
-/// The same pool twice, as people see two.
+/// The same pool twice, shown to people as two pools.
 fn choose(config: &mut Value) {
     let settings = config.as_object_mut().expect("an object");
     let keys = ["user_pool_id", "client_id", "client_secret", "domain", "endpoints"];

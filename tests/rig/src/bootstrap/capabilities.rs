@@ -1,16 +1,18 @@
-//! What a filter may do where a host is less able than Envoy.
+//! Restricts what a filter may do, to test hosts with fewer functions than Envoy.
 //!
-//! An empty restriction allows everything; one that names anything forbids the rest. Seen with Envoy
-//! 1.36 and 1.40: a forbidden call doesn't trap, Envoy logs "Attempted call to restricted proxy-wasm
-//! capability" and returns `InternalFailure`. (A function that Envoy doesn't know is `NotFound`.)
+//! An empty restriction allows everything; one that names anything forbids everything else. Seen with Envoy 1.36 and
+//! 1.40: a forbidden call doesn't trap, Envoy logs "Attempted call to restricted proxy-wasm capability" and returns
+//! `InternalFailure`. (An unknown function is `NotFound`.) The restriction is in the plugin's configuration, which
+//! all of these versions accept; 1.40 calls that place deprecated and prefers `vm_config`, where 1.36 doesn't support
+//! it.
 //!
 //! The restriction is given in the plugin's configuration, which all of these versions accept; 1.40
 //! calls that place deprecated and would have it in `vm_config`, where 1.36 doesn't know it.
 
 use serde_json::{Map, Value, json};
 
-/// Every capability of the proxy-wasm ABI 0.2.1 and of WASI as Envoy has them, callbacks included,
-/// but for `proxy_call_foreign_function`.
+/// Every capability of the proxy-wasm ABI 0.2.1 and of WASI in Envoy, including callbacks, except
+/// `proxy_call_foreign_function`.
 const ALL_BUT_FOREIGN_FUNCTIONS: &str = "
     proxy_log proxy_get_log_level proxy_get_status
     proxy_get_current_time_nanoseconds proxy_set_tick_period_milliseconds
@@ -51,7 +53,7 @@ const ALL_BUT_FOREIGN_FUNCTIONS: &str = "
     path_readlink path_remove_directory path_rename path_symlink path_unlink_file
 ";
 
-/// A `capability_restriction_config` that forbids foreign functions alone.
+/// A `capability_restriction_config` that only forbids foreign functions.
 pub(super) fn without_foreign_functions() -> Value {
     let allowed: Map<_, _> =
         ALL_BUT_FOREIGN_FUNCTIONS.split_whitespace().map(|name| (name.to_owned(), json!({}))).collect();

@@ -1,8 +1,8 @@
-//! What a listener gives its wasm filter as configuration.
+//! The configuration that a listener gives its wasm filter.
 
 use serde_json::{Value, json};
 
-/// The forms in which Envoy hands a configuration to a filter.
+/// The forms in which Envoy passes a configuration to a filter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Filter {
     /// No wasm filter at all: Envoy alone.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Filter, address, capabilities, merge};
 
-/// What a listener shows to those who connect by TLS.
+/// The TLS settings of a listener.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// In PEM, as the key.
@@ -36,9 +36,9 @@ impl Tls {
 
 /// A listener on 127.0.0.1. Start from [`Listener::new`] and set what differs.
 ///
-/// It takes HTTP/1.1 and HTTP/2 with prior knowledge on the same port. Envoy's own path handling is
-/// off (no normalisation, no merging of slashes, escapes kept) and headers with underscores come
-/// through: a filter must be safe without Envoy's help.
+/// It accepts HTTP/1.1 and HTTP/2 with prior knowledge on the same port. Envoy's own path handling is off (no
+/// normalisation, no merging of slashes, escapes kept), and headers with underscores are accepted: a filter must be
+/// safe without Envoy's help.
 #[derive(Debug, Clone)]
 pub struct Listener {
     pub port: u16,
@@ -48,20 +48,20 @@ pub struct Listener {
     pub root_id: String,
     /// Another filter than the bootstrap's.
     pub wasm: Option<PathBuf>,
-    /// Listeners of one id and one filter share virtual machines; those of one id share data and
-    /// queues as well. Envoys before 1.40 pay no heed to what the environment or the restriction is
-    /// then: the first one holds for all. So, without an id of their own, listeners share one only if
-    /// their `env`, `host_env` and `deny_foreign_functions` are alike.
+    /// Listeners with the same id and filter share virtual machines; listeners with the same id also share data and
+    /// queues. Before 1.40, Envoy then ignores differences in the environment and the restriction: the first one
+    /// applies to all. So listeners without an id only share one if their `env`, `host_env` and
+    /// `deny_foreign_functions` are equal.
     pub vm_id: Option<String>,
     /// The virtual machine's environment variables.
     pub env: Vec<(String, String)>,
     /// Names of variables of the Envoy process that the virtual machine sees.
     pub host_env: Vec<String>,
-    /// Makes the host one without foreign functions.
+    /// Disables foreign functions of the host.
     pub deny_foreign_functions: bool,
     /// What Envoy does after a panic: `FAIL_RELOAD`, `FAIL_CLOSED` or `FAIL_OPEN`.
     pub failure_policy: String,
-    /// Where requests go in the end; `None` has Envoy answer `200 direct` itself.
+    /// The cluster for requests; with `None`, Envoy itself answers `200 direct`.
     pub upstream_cluster: Option<String>,
     pub normalize_path: bool,
     pub merge_slashes: bool,
@@ -70,7 +70,7 @@ pub struct Listener {
     pub max_request_headers_kb: u32,
     /// `AUTO`, `HTTP1` or `HTTP2`.
     pub codec: String,
-    /// Ends TLS; `None` is plain HTTP.
+    /// Terminates TLS; `None` is plain HTTP.
     pub tls: Option<Tls>,
     /// A line for each request in Envoy's log, such as `"user=%FILTER_STATE(wasm.user:PLAIN)%"`.
     pub access_log: Option<String>,
@@ -129,7 +129,7 @@ impl Listener {
         self
     }
 
-    /// Envoy itself answers what the filter lets through.
+    /// Envoy itself answers requests that the filter forwards.
     #[must_use]
     pub fn direct(mut self) -> Self {
         self.upstream_cluster = None;

@@ -1,4 +1,5 @@
-//! The cookies of a browser, kept by the rules of RFC 6265bis as the browsers apply them.
+//! The cookies of a browser, stored by the rules of RFC 6265bis as browsers apply them. If browsers differ, the jar
+//! behaves like the strictest: a cookie that survives here survives everywhere.
 //!
 //! Where browsers differ, the jar does as the strictest of them: a cookie that survives here survives
 //! everywhere.
@@ -15,17 +16,17 @@ pub struct Cookie {
     pub value: String,
     /// The host that set it, or the domain it was set for.
     pub domain: String,
-    /// Goes to `domain` alone, not to hosts below it.
+    /// Only sent to `domain`, not to its subdomains.
     pub host_only: bool,
     pub path: String,
     pub secure: bool,
     pub http_only: bool,
     pub same_site: SameSite,
-    /// In seconds since 1970; `None` ends with the browser.
+    /// In seconds since 1970; `None` means a session cookie.
     pub expires: Option<i64>,
 }
 
-/// What a cookie says of requests that other sites start. A cookie that says nothing is `Lax`.
+/// The `SameSite` attribute. The default is `Lax`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SameSite {
     None,
@@ -40,7 +41,7 @@ pub(super) struct Jar {
 }
 
 impl Jar {
-    /// Takes a `Set-Cookie` line of a response from `url`, or says why a browser wouldn't.
+    /// Stores a `Set-Cookie` line of a response from `url`, or says why a browser would reject it.
     pub(super) fn store(&mut self, url: &Url, line: &str, now: i64) -> Result<(), &'static str> {
         let cookie = judge(url, line, now)?;
         let position = self.cookies.iter().position(|old| same_place(old, &cookie));
@@ -59,7 +60,7 @@ impl Jar {
         Ok(())
     }
 
-    /// Puts a cookie in without any check, in place of one of the same name, domain and path.
+    /// Stores a cookie without any check, and replaces one of the same name, domain and path.
     pub(super) fn force(&mut self, cookie: Cookie) {
         match self.cookies.iter().position(|old| same_place(old, &cookie)) {
             Some(at) => self.cookies[at] = cookie,
@@ -67,8 +68,8 @@ impl Jar {
         }
     }
 
-    /// The cookies that `url` gets in a request that cookies of at least this `reach` go out with, in
-    /// the order of the header: longer paths first, then older ones.
+    /// The cookies for a request to `url`, limited to those with at least this `reach`, in the order of the header:
+    /// longer paths first, then older ones.
     pub(super) fn matching(&self, url: &Url, reach: SameSite, now: i64) -> Vec<&Cookie> {
         let mut found: Vec<_> = (self.visible(url, now).into_iter())
             .filter(|cookie| path_matches(url.path(), &cookie.path) && cookie.same_site <= reach)
@@ -77,7 +78,7 @@ impl Jar {
         found
     }
 
-    /// The cookies that the host of `url` can get at all, whatever the path.
+    /// All cookies for the host of `url`, for any path.
     pub(super) fn visible(&self, url: &Url, now: i64) -> Vec<&Cookie> {
         let host = site::host(url);
         let secure = site::is_trustworthy(url);
@@ -155,7 +156,7 @@ fn judge(url: &Url, line: &str, now: i64) -> Result<Cookie, &'static str> {
     })
 }
 
-/// Hosts that can't have a domain above them: addresses and single labels.
+/// Hosts without a parent domain: addresses and single labels.
 fn is_suffix(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(host)) => !host.contains('.'),

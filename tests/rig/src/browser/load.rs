@@ -1,18 +1,18 @@
-//! What a browser is asked to load, and on whose behalf.
+//! What a browser loads, and who initiates it.
 
-/// A page, or something that a page fetches. Say [`Load::typed`] for what comes out of the address bar
-/// or a bookmark, [`Load::link`] for a link on a page, [`Load::form`] and [`Load::fetch`].
+/// A page, or a resource of a page. Use [`Load::typed`] for the address bar or a bookmark, [`Load::link`] for a link
+/// on a page, [`Load::form`] and [`Load::fetch`].
 #[derive(Debug, Clone)]
 pub struct Load {
     pub method: String,
     pub url: String,
-    /// The page that asks for it; `None` if the user did.
+    /// The initiating page; `None` if the user did it.
     pub initiator: Option<String>,
     pub mode: Mode,
     /// Sent besides the browser's own.
     pub headers: Vec<(String, String)>,
     pub body: Option<Body>,
-    /// Whether redirects are followed, and pages that move on by themselves.
+    /// Whether to follow redirects, and pages that redirect by themselves.
     pub follow: bool,
 }
 

@@ -1,6 +1,6 @@
-//! The little of HTML that a browser without a screen needs: forms, and pages that move on.
+//! The part of HTML that a browser without a screen needs: forms, and pages that redirect by themselves.
 
-/// A form as it would be sent untouched.
+/// A form with its initial values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Form {
     /// Relative to the page; empty for the page itself.
@@ -63,7 +63,7 @@ impl Form {
     }
 }
 
-/// Where `<meta http-equiv="refresh">` sends the reader at once.
+/// The target of an immediate `<meta http-equiv="refresh">`.
 pub(super) fn refresh(html: &str) -> Option<String> {
     let meta = tags(html).into_iter().find(|tag| {
         tag.name == "meta" && tag.get("http-equiv").is_some_and(|v| v.eq_ignore_ascii_case("refresh"))

@@ -1,4 +1,4 @@
-//! The request that a browser sends: its headers tell the server who asks, and for what.
+//! The request that a browser sends: its headers say who initiated it, and for what.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use super::{Browser, Load, Mode, SameSite, pair, site};
 use crate::http::RawRequest;
 
 impl Browser {
-    /// The request for the last URL of `chain`, the earlier ones having redirected there.
+    /// The request for the last URL of `chain`, after redirects from the earlier ones.
     pub(super) fn request(&self, load: &Load, initiator: Option<&Url>, chain: &[Url]) -> RawRequest {
         let Some(url) = chain.last() else { return RawRequest::get("/") };
         let mut request =
@@ -80,8 +80,7 @@ impl Browser {
     }
 }
 
-/// The `Origin` header. A redirect by a third party to yet another one takes away the right to speak in
-/// the initiator's name.
+/// The `Origin` header. After a redirect by a third party to yet another one, it is `null`.
 fn origin_header(initiator: &Url, chain: &[Url]) -> String {
     let tainted = chain
         .windows(2)

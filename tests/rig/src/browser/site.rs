@@ -7,8 +7,8 @@ pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
 
-/// Same scheme and registrable domain, whatever the port. In place of the list of public suffixes: a
-/// site is the last two labels of a host.
+/// Same scheme and registrable domain, with any port. Instead of the list of public suffixes, the site is the last
+/// two labels of a host.
 pub(super) fn same_site(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host().is_some() && site(a) == site(b)
 }
@@ -42,8 +42,7 @@ pub(super) fn is_trustworthy(url: &Url) -> bool {
     url.scheme() == "https" || is_local(url)
 }
 
-/// The value of `Sec-Fetch-Site` for a request that has been redirected along `chain`; its last URL is
-/// the one that is asked now.
+/// The value of `Sec-Fetch-Site` for a request that was redirected along `chain`; the last URL is the current one.
 pub(super) fn sec_fetch_site(initiator: Option<&Url>, chain: &[Url]) -> &'static str {
     let Some(initiator) = initiator else { return "none" };
     if chain.iter().any(|url| !same_site(initiator, url)) {

@@ -1,4 +1,4 @@
-//! The way from an address to the page that it ends at.
+//! Following redirects from an address to a page.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -74,7 +74,7 @@ impl Browser {
     }
 }
 
-/// Where a response sends the browser: a redirect, or a page that moves on by itself (`true`).
+/// The target to which a response sends the browser: by a redirect, or by a page that redirects by itself (`true`).
 fn next(url: &Url, response: &Response) -> Result<Option<(Url, bool)>, String> {
     let (target, by_page) = match response.status {
         301 | 302 | 303 | 307 | 308 => match response.header("location") {

@@ -1,4 +1,4 @@
-//! Where a browser ended up, and by which way.
+//! The page that a browser reached, and the way to it.
 
 use crate::http::{RawRequest, Response};
 
@@ -17,7 +17,7 @@ pub struct Visit {
 pub struct Step {
     pub url: String,
     pub status: u16,
-    /// As it went over the wire, cookies included.
+    /// As sent, including cookies.
     pub request: RawRequest,
     pub response: Response,
 }
@@ -39,7 +39,7 @@ impl Visit {
         self.trail.iter().map(|step| step.url.as_str()).collect()
     }
 
-    /// The first step to an address that begins so.
+    /// The first step to an address with this prefix.
     #[must_use]
     pub fn step(&self, start_of_url: &str) -> Option<&Step> {
         self.trail.iter().find(|step| step.url.starts_with(start_of_url))

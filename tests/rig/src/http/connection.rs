@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::{RawRequest, Response};
 
-/// Sends a request on a connection of its own and waits for the response.
+/// Sends a request on its own connection and waits for the response.
 pub fn send(addr: SocketAddr, request: &RawRequest) -> io::Result<Response> {
     Connection::open(addr)?.send(request)
 }
 
-/// Sends a request on a connection of its own without waiting. Dropping what this returns closes the
+/// Sends a request on its own connection without waiting. Dropping what this returns closes the
 /// connection: the client has left.
 pub fn open(addr: SocketAddr, request: &RawRequest) -> io::Result<Pending> {
     let mut connection = Connection::open(addr)?;
@@ -38,7 +38,7 @@ impl Pending {
     }
 }
 
-/// A connection that is kept open for several exchanges. In Envoy it belongs to one worker.
+/// A connection that stays open for several exchanges. In Envoy it belongs to one worker.
 ///
 /// After a `101` it can be read and written as a plain stream.
 #[derive(Debug)]

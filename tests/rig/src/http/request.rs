@@ -1,4 +1,4 @@
-//! A request as the bytes that will be sent.
+//! A request as bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::eventually::PATIENCE;
 
 /// A request line, headers in the order given, and a body. Nothing is normalised or checked.
 ///
-/// Two headers are added where the request doesn't have them: `Host` (the address it is sent to) and,
-/// with a body or a method that has one, `Content-Length`.
+/// Two headers are added if the request doesn't have them: `Host` (the address it is sent to) and, with a body or a
+/// method that has one, `Content-Length`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawRequest {
     pub method: String,
-    /// What stands between the method and `HTTP/1.1`: a path, `*`, an absolute URL, or anything else.
+    /// The text between the method and `HTTP/1.1`: a path, `*`, an absolute URL, or anything else.
     pub target: Vec<u8>,
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub body: Vec<u8>,
@@ -50,7 +50,7 @@ impl RawRequest {
         self
     }
 
-    /// Adds a header; one of the same name stays where it is.
+    /// Adds a header; existing headers of the same name stay.
     #[must_use]
     pub fn header(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.header_bytes(name, value.as_ref())
@@ -87,7 +87,7 @@ impl RawRequest {
         self.header("transfer-encoding", "chunked")
     }
 
-    /// Adds no header by itself, not even `Host`.
+    /// Disables automatic headers, including `Host`.
     #[must_use]
     pub fn without_default_headers(mut self) -> Self {
         self.default_headers = false;

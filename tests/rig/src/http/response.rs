@@ -1,4 +1,4 @@
-//! A response as it came, with the look-ups that tests need.
+//! An unmodified response, with functions to read it in tests.
 
 use super::SetCookie;
 
@@ -37,7 +37,7 @@ impl Response {
     /// The body as JSON.
     ///
     /// # Panics
-    /// When it isn't.
+    /// If it isn't.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! One `Set-Cookie` line.
 
-/// What a `Set-Cookie` line says, before any browser has judged it. Unknown attributes are ignored.
+/// A parsed `Set-Cookie` line, before any browser has checked it. Unknown attributes are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetCookie {
     pub name: String,
@@ -21,7 +21,7 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// Follows RFC 6265bis, section 5.6. `None` where there is neither a name nor a value.
+    /// Follows RFC 6265bis, section 5.6. `None` if there is neither a name nor a value.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut parts = line.split(';');
@@ -50,7 +50,7 @@ impl SetCookie {
         Some(cookie)
     }
 
-    /// Whether this line takes a cookie away: it expires at once.
+    /// Whether this line deletes a cookie: it expires at once.
     #[must_use]
     pub fn removes(&self) -> bool {
         self.max_age.is_some_and(|seconds| seconds <= 0)

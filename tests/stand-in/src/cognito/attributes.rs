@@ -28,7 +28,7 @@ fn is_standard(name: &str) -> bool {
     PROFILE.contains(&name) || ["sub", "email", "phone_number", "address"].contains(&name)
 }
 
-/// Read by default as well, and nobody's to write.
+/// Also readable by default; nobody can write them.
 fn is_verdict(name: &str) -> bool {
     ["email_verified", "phone_number_verified"].contains(&name)
 }
@@ -53,7 +53,7 @@ pub fn as_claims(user: &User, client: &Client, scopes: &[String]) -> Map<String,
     claims
 }
 
-/// A client that can't read what a scope is about gets no tokens for it.
+/// A client that can't read every attribute of a scope gets no tokens for it.
 pub fn covers(client: &Client, scopes: &[String]) -> bool {
     let behind = |scope: &String| match scope.as_str() {
         "email" => vec!["email", "email_verified"],

@@ -1,7 +1,7 @@
-//! What clients hold: codes, and the families of tokens that come from them.
+//! Codes, and the families of tokens that come from them.
 //!
-//! A family is everything that one code led to. It dies as a whole, and its refresh tokens never outlive the
-//! time that was set when the code was exchanged.
+//! A family contains all tokens that come from one code. It is revoked as a whole, and its refresh tokens never
+//! outlive the time that was set when the code was exchanged.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::now;
 use crate::{Client, random};
 
-/// How long a code is good for.
+/// The lifetime of a code.
 const CODE_SECONDS: u64 = 300;
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Grants {
         value
     }
 
-    /// Spends a code, whatever comes of it.
+    /// Redeems a code; it can't be used again, even if the request then fails.
     pub fn take_code(&mut self, code: &str) -> Option<Code> {
         self.codes.remove(code).filter(|code| now() < code.expires)
     }
@@ -154,7 +154,7 @@ impl Grants {
         }
     }
 
-    /// The client that an access token was issued to, dead or alive.
+    /// The client that an access token was issued to, valid or not.
     pub fn holder(&self, access_token: &str) -> Option<&str> {
         let held = self.access_tokens.get(access_token)?;
         self.families.get(&held.origin_jti).map(|family| family.sign_in.client_id.as_str())
@@ -166,7 +166,7 @@ impl Grants {
         token
     }
 
-    /// Keeps a day of the dead, for the sake of precise answers.
+    /// Keeps revoked families for a day, to give precise answers.
     fn forget_the_expired(&mut self) {
         let yesterday = now() - 24 * 3600;
         self.access_tokens.retain(|_, token| token.expires > yesterday);

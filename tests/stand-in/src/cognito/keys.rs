@@ -1,8 +1,8 @@
 //! The RSA keys of the pools.
 //!
-//! Making a key takes a noticeable part of a second, so a process makes a few and keeps them on a shelf.
-//! They are handed out in turn, each time under a new name: the two keys of a pool, and those before and
-//! after a rotation, are different ones.
+//! Making a key takes a noticeable part of a second, so a process makes a few keys and reuses them. They are handed
+//! out in turn, each time with a new name: the two keys of a pool, and those before and after a rotation, are
+//! different.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
@@ -49,7 +49,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// One that is in no key set, under a name of its own.
+    /// A key that is in no key set, with its own name.
     pub fn stray() -> Self {
         Self { kid: new_kid(), secret: STRAY.clone() }
     }
@@ -77,7 +77,7 @@ impl Key {
     }
 }
 
-/// The keys that one stand-in has had from the shelf.
+/// The keys of one stand-in.
 pub struct KeyRing {
     taken: usize,
 }
@@ -95,7 +95,7 @@ impl KeyRing {
     }
 }
 
-/// Makes what is missing, in parallel, and copies the shelf.
+/// Makes missing keys in parallel, and copies them all.
 fn stock(count: usize) -> Vec<SigningKey<Sha256>> {
     let mut shelf = SHELF.lock().unwrap_or_else(PoisonError::into_inner);
     let missing = count.saturating_sub(shelf.len());

@@ -1,4 +1,4 @@
-//! What an administrator has made of a pool through the API.
+//! What an administrator has set up in a pool through the API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct SetUp {
     pub branded: BTreeSet<String>,
     /// As they are described, by their names.
     pub groups: BTreeMap<String, Value>,
-    /// When users were made and changed last, by their names.
+    /// When users were made and last changed, by their names.
     pub dates: BTreeMap<String, Dates>,
     pub created: u64,
 }

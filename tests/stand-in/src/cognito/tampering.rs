@@ -1,4 +1,4 @@
-//! ID tokens that a client must refuse, and a few that it must survive.
+//! ID tokens that a client must reject, and a few that it must accept.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
@@ -14,7 +14,7 @@ use crate::{Fault, random};
 
 const HOUR: u64 = 3600;
 
-/// The token that a fault leaves. Faults that aren't about the ID token leave a good one.
+/// The token after a fault. Faults that don't concern the ID token leave it valid.
 pub fn apply(fault: &Fault, draft: Draft<'_>, keys: &PoolKeys) -> Option<String> {
     let Draft { mut claims, key } = draft;
     let mut set = |name: &str, value: Value| {

@@ -73,7 +73,7 @@ pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
     )
 }
 
-/// Whoever has a temporary password must choose one of their own first.
+/// A person with a temporary password must first choose a new one.
 fn change_password(
     cognito: &mut Cognito,
     request: &Request,

@@ -69,7 +69,7 @@ impl Answer {
         self
     }
 
-    /// The same page for a frame of whatever site, with cookies that it keeps there.
+    /// The same page, allowed in frames of any site, with cookies that work there.
     pub fn framable(mut self) -> Self {
         for (_, value) in &mut self.headers {
             *value = value
@@ -86,7 +86,7 @@ impl Answer {
             .with("x-amz-cognito-request-id", random::uuid())
     }
 
-    /// What is answered instead, if the fault is one of the HTTP answer.
+    /// The replacement response, if the fault concerns the HTTP response.
     pub fn of_fault(fault: &Fault) -> Option<Self> {
         Some(match fault {
             Fault::Status(429) => Self::new(429).content("text/plain", "Rate exceeded"),

@@ -1,7 +1,7 @@
 //! The JSON API of user pools: what an administrator needs to set one up, and what people may do themselves.
 //!
-//! Administrators see the pools that they made here, and none of the configuration's. What isn't played is
-//! refused rather than ignored: a member of a request that the real API knows and this one doesn't is an error.
+//! Administrators see the pools that they made here, and none from the configuration. Unsupported fields are rejected
+//! rather than ignored: a field of a request that the real API knows and this one doesn't is an error.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

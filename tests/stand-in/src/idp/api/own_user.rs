@@ -30,7 +30,7 @@ pub fn describe(cognito: &Cognito, body: &Value) -> Outcome {
     Ok(json!({ "Username": user.username, "UserAttributes": readable }))
 }
 
-/// Whatever the client of the token may write, its owner may set: also what their roles are read from.
+/// The token's owner may set every attribute that the token's client may write, including those that contain roles.
 pub fn update(cognito: &mut Cognito, body: &Value) -> Outcome {
     let sign_in = sign_in(cognito, body)?.clone();
     let wanted: Vec<NameValue> = serde_json::from_value(body["UserAttributes"].clone())

@@ -71,7 +71,7 @@ pub fn create(mut call: Call<'_>) -> Outcome {
             checked.map_err(|lack| Problem::new("InvalidPasswordException", lack))?;
             password
         }
-        // One that nobody is told.
+        // A password that nobody knows.
         None => random::uuid(),
     };
     let mut user = User { temporary_password: true, ..User::new(&asked.username, password) };

@@ -1,4 +1,4 @@
-//! What is asked of an app client, and what of it the pages and the tokens go by.
+//! The settings of an app client, and which of them affect the pages and the tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Settings {
     pub client_name: Option<String>,
     #[serde(default, skip_serializing)]
     pub generate_secret: bool,
-    /// Of an update alone.
+    /// Only for an update.
     #[serde(skip_serializing)]
     pub client_id: Option<String>,
     #[serde(default = "thirty")]
@@ -28,7 +28,7 @@ pub struct Settings {
     read_attributes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     write_attributes: Option<Vec<String>>,
-    /// The ways to sign in without the pages, which nobody does here.
+    /// The flows to sign in without the pages, which the stand-in doesn't use.
     #[serde(skip_serializing_if = "Option::is_none")]
     explicit_auth_flows: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,8 +101,7 @@ impl Settings {
             check_url(url)?;
         }
         let Some(rotation) = &self.refresh_token_rotation else { return Ok(()) };
-        // AWS says that the two don't go together; whether that is so of the flows that a client has by default, it
-        // doesn't say.
+        // AWS says that the two can't be combined; it doesn't say whether this includes the default flows.
         let refreshes =
             self.explicit_auth_flows.iter().flatten().any(|flow| flow == "ALLOW_REFRESH_TOKEN_AUTH");
         if rotation.feature == Feature::Enabled && refreshes {
@@ -137,7 +136,7 @@ impl Settings {
 
     /// The client that the pages and the token endpoint know.
     pub fn client(&self, id: &str, secret: Option<String>) -> Result<Client, Problem> {
-        // Without them the client is there, but there is nowhere to return to.
+        // Without them the client exists, but has no address to return to.
         let signs_in = self.allowed_oauth_flows_user_pool_client && !self.allowed_oauth_flows.is_empty();
         let rotation = self.refresh_token_rotation.as_ref();
         let rotation = rotation.filter(|rotation| rotation.feature == Feature::Enabled);
