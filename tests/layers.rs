@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,8 @@ fn modules(room: &str) -> BTreeMap<String, String> {
             }
         }
     }
-    let is_code = |path: &&PathBuf| path.file_name().is_some_and(|name| name != "tests.rs");
+    let is_tests = |name: &OsStr| name == "tests.rs" || name == "tests";
+    let is_code = |path: &&PathBuf| !path.strip_prefix(&root).unwrap().iter().any(is_tests);
     let read = |path: &PathBuf| {
         let text = fs::read_to_string(path).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();

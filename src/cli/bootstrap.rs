@@ -29,7 +29,7 @@ fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
     let mut wrong = Vec::new();
     let mut address = |name: &str, form: &str, text: &str| {
         parse_address(text).unwrap_or_else(|| {
-            wrong.push(format!("--{name}: `{text}` is no {form}"));
+            wrong.push(format!("--{name}: `{text}` is not a valid {form}"));
             (String::new(), 0)
         })
     };
@@ -38,14 +38,14 @@ fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
     let upstream = address("upstream", "HOST:PORT, as in app.internal:8000", &arguments.upstream);
     for (name, (host, _)) in [("listen", &listen), ("admin", &admin)] {
         if host.parse::<IpAddr>().is_err() && !host.is_empty() {
-            wrong.push(format!("--{name}: `{host}` is no IP address, which Envoy wants to listen at"));
+            wrong.push(format!("--{name}: `{host}` is not an IP address, and Envoy can only listen on one"));
         }
     }
     let variables: Vec<&String> =
         arguments.client_secret_env.iter().chain(std::iter::once(&arguments.session_key_env)).collect();
     for name in &variables {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            wrong.push(format!("`{name}` is no name of an environment variable"));
+            wrong.push(format!("`{name}` is not a valid name of an environment variable"));
         }
     }
     if let [one, other] = variables[..]

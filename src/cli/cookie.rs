@@ -27,7 +27,9 @@ pub fn run(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, Fail
     let environment = Environment::with_files(&arguments.variables.env_file)?;
     let source = Source::read(&arguments.config)?;
     let host = match &arguments.host {
-        Some(given) => Some(opening::host(given).ok_or_else(|| format!("--host: `{given}` is no host"))?),
+        Some(given) => {
+            Some(opening::host(given).ok_or_else(|| format!("--host: `{given}` is not a valid host"))?)
+        }
         None => None,
     };
     let configs = unsealing::configs(&source, arguments.key_env.as_deref(), host.is_some(), &environment)?;

@@ -18,7 +18,7 @@ pub fn parse(bytes: &[u8]) -> Result<Node, String> {
         Err(_) if !bytes.is_empty() && !looks_like_text(bytes) => {
             read_struct(bytes, 0).ok_or_else(|| "neither JSON nor a google.protobuf.Struct".to_owned())
         }
-        read => read,
+        read => read.map_err(|error| error.to_string()),
     }
 }
 

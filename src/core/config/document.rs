@@ -1,8 +1,9 @@
 //! The configuration as it was written, as one tree.
 
+use std::error::Error;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// A value of the document.
 #[derive(Clone, PartialEq)]
@@ -39,15 +40,42 @@ impl Node {
     }
 }
 
+/// Why a document can't be read. Its words are for the operator.
+#[derive(Debug)]
+pub enum DocumentError {
+    /// It is empty.
+    Missing,
+    /// It isn't JSON, or a key comes twice in one object.
+    NotJson(serde_json::Error),
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is none: give the filter a `configuration`"),
+            Self::NotJson(error) => write!(f, "not JSON: {error}"),
+        }
+    }
+}
+
+impl Error for DocumentError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Missing => None,
+            Self::NotJson(error) => Some(error),
+        }
+    }
+}
+
 /// Reads a document that is written as JSON.
 ///
 /// # Errors
-/// With a sentence that says what is wrong, and where.
-pub fn parse(json: &[u8]) -> Result<Node, String> {
+/// When there is none, or it isn't JSON.
+pub fn parse(json: &[u8]) -> Result<Node, DocumentError> {
     if json.is_empty() {
-        return Err("there is none: give the filter a `configuration`".to_owned());
+        return Err(DocumentError::Missing);
     }
-    serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))
+    serde_json::from_slice(json).map_err(DocumentError::NotJson)
 }
 
 /// JSON, but a key that comes twice in one object is an error: which of the two was meant?
@@ -127,7 +155,7 @@ mod tests {
     #[test]
     fn a_document_that_cannot_be_read_says_why() {
         let check = |bytes: &[u8], needle: &str| {
-            let error = parse(bytes).unwrap_err();
+            let error = parse(bytes).unwrap_err().to_string();
             assert!(error.contains(needle), "{error}");
         };
         check(b"", "there is none");

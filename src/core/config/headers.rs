@@ -81,7 +81,7 @@ fn bad_name(name: &str, source: &Source) -> Option<String> {
     let token =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(token) {
-        return Some(format!("`{name}` is no header name of letters, digits, `-`, `_` and `.`"));
+        return Some(format!("`{name}` is not a valid header name; use letters, digits, `-`, `_` and `.`"));
     }
     let is_token = matches!(source, Source::IdToken | Source::AccessToken);
     let reserved = RESERVED.iter().any(|reserved| same_when_folded(reserved, name))

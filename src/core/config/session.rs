@@ -134,7 +134,7 @@ fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<
     // The last label of a name is never a number; that of an IPv4 address always is.
     let is_address = domain.split('.').next_back().is_some_and(|last| last.parse::<u64>().is_ok());
     if is_address || !domain.contains('.') || !domain.split('.').all(label) {
-        section.fault("domain", format!("`{domain}` is no domain that browsers take cookies for"));
+        section.fault("domain", format!("`{domain}` is not a domain that browsers accept cookies for"));
         return;
     }
     if let Some(host) = public_url.map(Origin::host)
