@@ -2,6 +2,10 @@
 //! configurations with the filter's own core, so its answers are the filter's. The filter uses nothing of it.
 
 #![forbid(unsafe_code)]
+// A binary exports nothing, and rustc finds its unused items whatever their visibility.
+#![allow(unreachable_pub)]
+// The lints of style are for what is shipped.
+#![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
 
 mod arguments;
 mod bootstrap;

@@ -45,6 +45,8 @@
 //! - Nothing panics outside tests; lints see to it.
 
 #![forbid(unsafe_code)]
+// The lints of style are for what is shipped.
+#![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
 
 // Comments between them keep rustfmt from sorting them.
 pub mod time;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::origin::Origin;
 use serde_json::Value;
 
 use crate::arguments::Envoy;
@@ -63,7 +64,7 @@ impl Page<'_> {
     }
 
     fn head(&self, config: &Config) -> String {
-        let origin = config.public_url.as_ref().map_or("https://<your host>".to_owned(), |url| url.url());
+        let origin = config.public_url.as_ref().map_or("https://<your host>".to_owned(), Origin::url);
         let (callback, signed_out) = (&config.paths.callback, &config.paths.after_sign_out);
         let mut variables = String::new();
         if let Some(name) = &self.arguments.client_secret_env {

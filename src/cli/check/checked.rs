@@ -1,6 +1,6 @@
 //! `envoy-cognito check`: what is wrong with configurations, and what good ones need.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::check::clusters;
 use crate::check::files;
@@ -168,7 +168,7 @@ impl Around<'_> {
     /// Istio names its clusters by what it knows of hosts.
     fn check_istio(&self, needs: &[Need], at: &std::ops::Range<usize>, place: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let mut said: HashMap<&str, ()> = HashMap::new();
+        let mut said: HashSet<&str> = HashSet::new();
         for need in needs {
             let own = format!("outbound|{}||{}", need.port, need.host);
             if self.loose.iter().any(|cluster| cluster.name == need.cluster) {
@@ -193,7 +193,7 @@ impl Around<'_> {
                     );
                     findings.push(Finding::warning(place, at.clone(), message));
                 }
-            } else if said.insert(&need.cluster, ()).is_none() {
+            } else if said.insert(&need.cluster) {
                 let message =
                     format!("Istio has no cluster `{}`, unless an EnvoyFilter adds it", need.cluster);
                 let help = format!(

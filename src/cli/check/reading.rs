@@ -26,7 +26,7 @@ pub struct Reading {
     pub stand_ins: StandIns,
     /// Settings whose value isn't known here, each with a variable that it refers to.
     pub unknown: Vec<(String, String)>,
-    /// ConfigErrors, and notes on what couldn't be checked.
+    /// Faults, and notes on what couldn't be checked.
     pub findings: Vec<Finding>,
 }
 

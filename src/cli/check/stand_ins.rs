@@ -18,13 +18,11 @@ pub struct StandIns {
 impl StandIns {
     /// The number of a variable's stand-in.
     fn number(&mut self, name: &str) -> usize {
-        match self.names.iter().position(|known| known == name) {
-            Some(number) => number,
-            None => {
-                self.names.push(name.to_owned());
-                self.names.len() - 1
-            }
-        }
+        let known = self.names.iter().position(|known| known == name);
+        known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
     }
 
     /// A word for a variable that is part of a text.

@@ -71,6 +71,13 @@ struct Opener<'r> {
     store: CookieStore<'r>,
 }
 
+impl<'r> Opener<'r> {
+    fn new(config: &'r Config, pool: &'r Pool, host: String) -> Self {
+        let store = CookieStore::new(config, pool, &host);
+        Self { config, pool, host, store }
+    }
+}
+
 impl Request<'_> {
     fn pools(&self) -> impl Iterator<Item = (&Config, &Pool)> {
         self.configs.iter().flat_map(|config| config.pools.iter().map(move |pool| (config, &**pool)))
@@ -83,12 +90,7 @@ impl Request<'_> {
     }
 
     fn stores(&self) -> impl Iterator<Item = Opener<'_>> {
-        self.pools().map(|(config, pool)| self.opener(config, pool, self.host_of(config)))
-    }
-
-    fn opener<'a>(&'a self, config: &'a Config, pool: &'a Pool, host: String) -> Opener<'a> {
-        let store = CookieStore::new(config, pool, &host);
-        Opener { config, pool, host, store }
+        self.pools().map(|(config, pool)| Opener::new(config, pool, self.host_of(config)))
     }
 
     /// Cookies of ours that nothing was shown of.
@@ -156,7 +158,7 @@ impl Request<'_> {
         }
         for (config, pool) in self.pools() {
             let opens = |host: &&String| {
-                let opener = self.opener(config, pool, (*host).clone());
+                let opener = Opener::new(config, pool, (*host).clone());
                 opener.store.open_session(value.as_bytes()).is_some()
             };
             if let Some(host) = hosts.iter().find(opens) {

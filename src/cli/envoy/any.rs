@@ -27,24 +27,26 @@ pub fn configuration(
             }
             value.cloned()
         }
-        "google.protobuf.StringValue" => match value.and_then(|value| Some((value, value.text()?))) {
-            Some((node, text)) => embedded_json(node, text, file, findings, &inner),
-            None => {
+        "google.protobuf.StringValue" => {
+            if let Some((node, text)) = value.and_then(|value| Some((value, value.text()?))) {
+                embedded_json(node, text, file, findings, &inner)
+            } else {
                 let span = value.unwrap_or(any).span.clone();
                 let message = "must be text that is JSON; for YAML take a google.protobuf.Struct";
                 findings.push(Finding::fault(&inner, span, message));
                 None
             }
-        },
-        "google.protobuf.BytesValue" => match value.and_then(|value| Some((value, bytes(value)?))) {
-            // What is in it has no places of its own in the file.
-            Some((node, text)) => embedded_json(node, &text, file, findings, &inner)
-                .map(|tree| tree.moved(&|_| node.span.start)),
-            None => {
+        }
+        "google.protobuf.BytesValue" => {
+            if let Some((node, text)) = value.and_then(|value| Some((value, bytes(value)?))) {
+                // What is in it has no places of its own in the file.
+                embedded_json(node, &text, file, findings, &inner)
+                    .map(|tree| tree.moved(&|_| node.span.start))
+            } else {
                 findings.push(Finding::fault(&inner, any.span.clone(), "must be base64 of JSON"));
                 None
             }
-        },
+        }
         "" => {
             let message = "has no `@type`; Envoy wants to know what it is";
             let help = "write `\"@type\": type.googleapis.com/google.protobuf.Struct`, and the settings below `value`";

@@ -58,7 +58,7 @@ impl Reader<'_> {
             }
             Kind::Bool if self.rules.boolean(node).is_none() => self.refuse(node, path, BOOLEAN),
             Kind::WrappedBool if self.rules.wrapped_boolean(node).is_none() => {
-                self.refuse(node, path, BOOLEAN)
+                self.refuse(node, path, BOOLEAN);
             }
             Kind::Unsigned => self.unsigned(node, path),
             Kind::Duration if !node.text().is_some_and(is_duration) => {

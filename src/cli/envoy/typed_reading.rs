@@ -58,19 +58,20 @@ impl Rules {
 
     /// The number of an enum's value, which is written by its name or as that number. `None` where it is neither.
     pub fn number_of(self, node: &Node, names: &[(&str, i32)]) -> Option<i32> {
-        let named =
+        let number_where =
             |is: &dyn Fn(&str) -> bool| names.iter().find(|(name, _)| is(name)).map(|(_, number)| *number);
         match (&node.value, self) {
             (Value::Number(number), Self::Envoy | Self::Istio | Self::Gateway) => whole(*number),
             (Value::Text(text), Self::Envoy) => {
-                named(&|name| name.eq_ignore_ascii_case(text)).or_else(|| text.trim().parse().ok())
+                number_where(&|name| name.eq_ignore_ascii_case(text)).or_else(|| text.trim().parse().ok())
             }
-            (Value::Text(text), _) => named(&|name| name == text),
+            (Value::Text(text), _) => number_where(&|name| name == text),
             _ => None,
         }
     }
 
     /// A `uint32`, which may be written as a text. `None` where it is refused.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     pub fn unsigned(self, node: &Node) -> Option<u32> {
         let number = match &node.value {
             Value::Number(number) => *number,
@@ -100,6 +101,7 @@ impl Rules {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn whole(number: f64) -> Option<i32> {
     let is_whole = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
     is_whole.then_some(number as i32)

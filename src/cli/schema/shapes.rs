@@ -111,12 +111,10 @@ fn list(description: &str, mut item: Value) -> Value {
 }
 
 fn object(description: &str, properties: Map<String, Value>) -> Value {
-    json!({
-        "description": description,
-        "type": ["object", "null"],
-        "additionalProperties": false,
-        "properties": properties,
-    })
+    let mut shape =
+        json!({ "description": description, "type": ["object", "null"], "additionalProperties": false });
+    insert(&mut shape, "properties", Value::Object(properties));
+    shape
 }
 
 fn at_least(shape: &mut Value, keyword: &str, count: u32) {

@@ -13,7 +13,7 @@ pub struct BearerSettings {
 }
 
 /// Reads the section `bearer` of the document's root.
-pub fn read(root: &Section<'_>) -> Option<BearerSettings> {
+pub(crate) fn read(root: &Section<'_>) -> Option<BearerSettings> {
     let section = root.section("bearer");
     let enabled = section.flag("enabled", false);
     let client_ids = section.plain_texts("client_ids").unwrap_or_default();

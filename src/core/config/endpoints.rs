@@ -9,7 +9,7 @@ use crate::http::Endpoint;
 
 /// Reads `endpoints` and `domain` of a pool. Returns the issuer, and everything that is called or that browsers are
 /// sent to. `api` is the user pools API of the pool's Region.
-pub fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
+pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
     let section = root.section("endpoints");
     let given = |key: &'static str| {
         let text = section.text(key)?;

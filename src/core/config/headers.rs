@@ -34,7 +34,7 @@ const RESERVED: [&str; 24] = [
 ];
 
 /// Reads the section `headers` of the document's root.
-pub fn read(root: &Section<'_>) -> IdentityHeaders {
+pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
     let section = root.section("headers");
     let presets: [(&str, Preset); 5] = [
         ("x-auth", X_AUTH),

@@ -5,7 +5,7 @@ use crate::config::urls::parse_url;
 use crate::pages::page::{Accent, Design};
 
 /// Reads the section `pages` of the document's root.
-pub fn read(root: &Section<'_>) -> Design {
+pub(crate) fn read(root: &Section<'_>) -> Design {
     let section = root.section("pages");
     let title = section.text("title");
     if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {

@@ -23,7 +23,7 @@ pub struct Paths {
 }
 
 /// Reads the section `paths` of the document's root.
-pub fn read(root: &Section<'_>) -> Paths {
+pub(crate) fn read(root: &Section<'_>) -> Paths {
     let section = root.section("paths");
     let path = |key: &'static str, default: String| {
         let Some(path) = section.text(key) else { return default };

@@ -35,7 +35,7 @@ const OWN_SETTINGS: [&str; 9] = [
 const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// Reads the pools out of the document's root.
-pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
+pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
     let timeouts = read_timeouts(root);
     if !root.has("pools") {
         root.optional("pools");

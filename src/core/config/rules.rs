@@ -11,7 +11,7 @@ use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
 const MAX_PATTERNS: usize = 50_000;
 
 /// Reads the list `rules` of the document's root.
-pub fn read(root: &Section<'_>, pools: &Pools) -> Rules {
+pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let sections = root.sections("rules");
     let drafts: Vec<Draft> =
         sections.iter().enumerate().map(|(number, section)| read_rule(section, number, pools)).collect();

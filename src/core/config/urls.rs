@@ -10,7 +10,7 @@ use crate::http::origin::Origin;
 
 /// Why a text is no URL that a setting may have. Its words are for the operator, and never show a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UrlError {
+pub(crate) enum UrlError {
     /// It has no scheme, or it is no URL with a host.
     NoScheme(String),
     /// It isn't a URL (WHATWG URL Standard).
@@ -43,7 +43,7 @@ impl fmt::Display for UrlError {
 impl Error for UrlError {}
 
 /// Reads `public_url` of the document's root.
-pub fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
+pub(crate) fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
     let text = root.text("public_url")?;
     let url = match parse_url(&text) {
         Ok(url) => url,
@@ -62,7 +62,7 @@ pub fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
 ///
 /// # Errors
 /// When it isn't such a URL.
-pub fn parse_url(text: &str) -> Result<Url, UrlError> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
     match parse_any_url(text)? {
         url if url.scheme() == "https" || is_loopback(&url) => Ok(url),
         _ => Err(UrlError::NotSecure(text.to_owned())),
@@ -73,7 +73,7 @@ pub fn parse_url(text: &str) -> Result<Url, UrlError> {
 ///
 /// # Errors
 /// When it isn't such a URL.
-pub fn parse_any_url(text: &str) -> Result<Url, UrlError> {
+pub(crate) fn parse_any_url(text: &str) -> Result<Url, UrlError> {
     let no_scheme = || UrlError::NoScheme(text.to_owned());
     let url = Url::parse(text).map_err(|error| match error {
         ParseError::RelativeUrlWithoutBase => no_scheme(),

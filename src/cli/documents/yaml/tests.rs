@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rig::{Envoy, Options};
 
 use super::*;
-use crate::documents::tree::{Node, Value};
+use crate::documents::tree::Node;
 use crate::documents::yaml::builder::MAX_REPEATED;
 
 fn one(text: &str, reader: Reader) -> Node {

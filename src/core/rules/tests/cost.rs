@@ -39,6 +39,7 @@ fn a_thousand_rules_cost_what_one_costs() {
 }
 
 /// The least time of many rounds, in seconds.
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn time(rules: &Rules, path: &str) -> f64 {
     let path = RequestPath::parse(path.as_bytes()).unwrap();
     let target = Target { path: &path, method: "GET", host: HOST };
