@@ -11,7 +11,7 @@ mod pattern;
 mod readings;
 
 #[cfg(test)]
-pub use crate::http::path::escapes::escaped;
+pub(crate) use crate::http::path::escapes::escaped;
 pub use crate::http::path::escapes::{decode, unescaped};
 pub use crate::http::path::pattern::{Pattern, PatternError, Segment, segments};
 pub use crate::http::path::readings::Reading;
