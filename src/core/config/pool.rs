@@ -105,7 +105,7 @@ fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
                 }
                 hosts.push(host);
             }
-            Err(error) => section.fault(&format!("hosts[{index}]"), error.to_string()),
+            Err(error) => section.fault(&format!("hosts[{index}]"), format!("`{text}` {error}")),
         }
     }
     hosts

@@ -135,7 +135,7 @@ fn read_path(section: &Section<'_>) -> Option<Pattern> {
     match Pattern::parse(&text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            section.fault("path", error.to_string());
+            section.fault("path", format!("`{text}` {error}"));
             None
         }
     }
@@ -163,7 +163,7 @@ fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
     let read = |(index, text): (usize, String)| match HostPattern::parse(&text) {
         Ok(host) => Some(host),
         Err(error) => {
-            section.fault(&format!("hosts[{index}]"), error.to_string());
+            section.fault(&format!("hosts[{index}]"), format!("`{text}` {error}"));
             None
         }
     };

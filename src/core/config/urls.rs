@@ -10,33 +10,40 @@ use crate::http::origin::Origin;
 
 /// Why a text is no URL that a setting may have. Its words are for the operator, and never show a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum UrlError {
+pub(crate) struct UrlError {
+    text: String,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
     /// It has no scheme, or it is no URL with a host.
-    NoScheme(String),
+    NoScheme,
     /// It isn't a URL (WHATWG URL Standard).
-    Invalid(String, ParseError),
+    Invalid(ParseError),
     /// It has a user or a password in it.
     HasPassword,
     /// It has no host, or it has a fragment.
-    NotAnAddress(String),
-    /// Its scheme, the second text, is neither `https` nor `http`.
-    OtherScheme(String, String),
+    NotAnAddress,
+    /// Its scheme is neither `https` nor `http`.
+    OtherScheme,
     /// It is `http`, and its host isn't the machine itself.
-    NotSecure(String),
+    NotSecure,
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoScheme(text) => {
-                write!(f, "`{text}` is not a valid URL: https:// is missing (http:// for localhost)")
+        let words = match self.fault {
+            Fault::HasPassword => {
+                return f.write_str("a URL with a user or a password in it is not accepted");
             }
-            Self::Invalid(text, error) => write!(f, "`{text}` is not a valid URL: {error}"),
-            Self::HasPassword => f.write_str("a URL with a user or a password in it is not accepted"),
-            Self::NotAnAddress(text) => write!(f, "`{text}` must have a host and no fragment"),
-            Self::OtherScheme(text, scheme) => write!(f, "`{text}`: https is needed, not {scheme}"),
-            Self::NotSecure(text) => write!(f, "`{text}` is http; only localhost may be"),
-        }
+            Fault::Invalid(error) => return write!(f, "`{}` is not a valid URL: {error}", self.text),
+            Fault::NoScheme => "is not a valid URL: https:// is missing (http:// for localhost)",
+            Fault::NotAnAddress => "must have a host and no fragment",
+            Fault::OtherScheme => "is not an https URL",
+            Fault::NotSecure => "is http; only localhost may be",
+        };
+        write!(f, "`{}` {words}", self.text)
     }
 }
 
@@ -63,9 +70,11 @@ pub(crate) fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
 /// # Errors
 /// When it isn't such a URL.
 pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
-    match parse_any_url(text)? {
-        url if url.scheme() == "https" || is_loopback(&url) => Ok(url),
-        _ => Err(UrlError::NotSecure(text.to_owned())),
+    let url = parse_any_url(text)?;
+    if url.scheme() == "https" || is_loopback(&url) {
+        Ok(url)
+    } else {
+        Err(UrlError { text: text.to_owned(), fault: Fault::NotSecure })
     }
 }
 
@@ -74,24 +83,25 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
 /// # Errors
 /// When it isn't such a URL.
 pub(crate) fn parse_any_url(text: &str) -> Result<Url, UrlError> {
-    let no_scheme = || UrlError::NoScheme(text.to_owned());
+    parse(text).map_err(|fault| UrlError { text: text.to_owned(), fault })
+}
+
+fn parse(text: &str) -> Result<Url, Fault> {
     let url = Url::parse(text).map_err(|error| match error {
-        ParseError::RelativeUrlWithoutBase => no_scheme(),
-        error => UrlError::Invalid(text.to_owned(), error),
+        ParseError::RelativeUrlWithoutBase => Fault::NoScheme,
+        error => Fault::Invalid(error),
     })?;
-    // `localhost:8080` is a URL whose scheme is `localhost`.
     if url.cannot_be_a_base() {
-        return Err(no_scheme());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(UrlError::HasPassword);
-    }
-    if url.host_str().unwrap_or_default().is_empty() || url.fragment().is_some() {
-        return Err(UrlError::NotAnAddress(text.to_owned()));
-    }
-    match url.scheme() {
-        "https" | "http" => Ok(url),
-        other => Err(UrlError::OtherScheme(text.to_owned(), other.to_owned())),
+        // `localhost:8080` is a URL whose scheme is `localhost`.
+        Err(Fault::NoScheme)
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Err(Fault::HasPassword)
+    } else if url.host_str().unwrap_or_default().is_empty() || url.fragment().is_some() {
+        Err(Fault::NotAnAddress)
+    } else if !matches!(url.scheme(), "https" | "http") {
+        Err(Fault::OtherScheme)
+    } else {
+        Ok(url)
     }
 }
 

@@ -61,28 +61,21 @@ pub struct HostPattern {
     below: bool,
 }
 
-/// Why a text is no pattern for hosts. Its words are for the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is wrong with a pattern. Its words go on after the pattern, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostPatternError {
-    /// A `*` is not a whole label at the beginning.
-    PartOfLabel(String),
+    /// A `*` isn't the whole first label.
+    PartOfLabel,
     /// It is neither a host nor all hosts below a domain.
-    NotAHost(String),
+    NotAHost,
 }
 
 impl fmt::Display for HostPatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PartOfLabel(text) => {
-                write!(f, "`{text}`: `*` stands for whole labels, as in *.example.com")
-            }
-            Self::NotAHost(text) => {
-                write!(
-                    f,
-                    "`{text}` is not a valid host: write app.example.com or *.example.com, without a port"
-                )
-            }
-        }
+        f.write_str(match self {
+            Self::PartOfLabel => "has a `*` that isn't the whole first label, as in *.example.com",
+            Self::NotAHost => "is not a valid host: write app.example.com or *.example.com, without a port",
+        })
     }
 }
 
@@ -97,7 +90,7 @@ impl HostPattern {
         let lower = text.to_ascii_lowercase();
         let (name, below) = match lower.strip_prefix('*') {
             Some(domain) if domain.starts_with('.') => (domain, true),
-            Some(_) => return Err(HostPatternError::PartOfLabel(text.to_owned())),
+            Some(_) => return Err(HostPatternError::PartOfLabel),
             None => (lower.as_str(), false),
         };
         let address = if below { None } else { Host::parse(name).ok() };
@@ -108,7 +101,7 @@ impl HostPattern {
         if is_name(name.strip_prefix('.').filter(|_| below).unwrap_or(name)) {
             Ok(Self { name: name.to_owned(), below })
         } else {
-            Err(HostPatternError::NotAHost(text.to_owned()))
+            Err(HostPatternError::NotAHost)
         }
     }
 

@@ -11,7 +11,10 @@ fn rules_have_paths_and_choices_that_can_be_read() {
     check(path("/a?b"), &["rules[0].path: `/a?b` must be a path alone: no query, no fragment"]);
     check(path("/a//b"), &["rules[0].path: `/a//b` has an empty segment, which no path has"]);
     check(path("/a/../b"), &["rules[0].path: `/a/../b` has a dot segment, which no path has"]);
-    check(path("/a*"), &["rules[0].path: `/a*`: `*` and `**` stand for whole segments, not within `a*`"]);
+    check(
+        path("/a*"),
+        &["rules[0].path: `/a*` has a `*` within a segment; `*` and `**` stand for whole segments"],
+    );
     check(
         rule(json!({"allow": "admins"})),
         &["rules[0].allow: `admins` is not one of everyone, optional, signed_in, nobody"],

@@ -88,7 +88,7 @@ fn endpoints_are_https_or_on_the_machine_itself() {
                 refuse(http, &format!("`{http}` is http; only localhost may be"));
             }
         }
-        refuse("ftp://x.example.com/", "`ftp://x.example.com/`: https is needed, not ftp");
+        refuse("ftp://x.example.com/", "`ftp://x.example.com/` is not an https URL");
         refuse(
             "x.example.com",
             "`x.example.com` is not a valid URL: https:// is missing (http:// for localhost)",
