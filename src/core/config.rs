@@ -16,7 +16,6 @@ mod session;
 mod tests;
 mod urls;
 
-use std::fmt;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -24,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cognito::identity::headers::IdentityHeaders;
 use crate::cognito::pool::Pools;
 pub use crate::config::bearer::BearerSettings;
+use crate::config::document::DocumentError;
 pub use crate::config::paths::Paths;
 use crate::config::reader::{ConfigError, ConfigErrors, Section};
 use crate::crypto::seal::Keyring;
@@ -79,15 +79,15 @@ impl Config {
     ///
     /// # Errors
     /// All faults, in the order of the document.
-    pub fn of_document<E: fmt::Display>(
-        document: Result<document::Node, E>,
+    pub fn of_document(
+        document: Result<document::Node, DocumentError>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<ConfigError>> {
         let faults = ConfigErrors::default();
         let mut root = match document {
             Ok(root) => root,
             Err(error) => {
-                faults.add("configuration", error.to_string());
+                faults.add("configuration", error);
                 return Err(faults.into_vec());
             }
         };

@@ -40,30 +40,30 @@ impl Node {
     }
 }
 
-/// Why a document can't be read. Its words are for the operator.
-#[derive(Debug)]
-pub enum DocumentError {
-    /// It is empty.
-    Missing,
-    /// It isn't JSON, or a key comes twice in one object.
-    NotJson(serde_json::Error),
+/// Why a document can't be read, in words for the operator. It is one text, whatever the form of the document: an
+/// error of serde_json kept as such would make the filter a kilobyte larger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError(String);
+
+impl DocumentError {
+    /// An error in these words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
 }
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("there is none: give the filter a `configuration`"),
-            Self::NotJson(error) => write!(f, "not JSON: {error}"),
-        }
+        f.write_str(&self.0)
     }
 }
 
-impl Error for DocumentError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Missing => None,
-            Self::NotJson(error) => Some(error),
-        }
+impl Error for DocumentError {}
+
+/// The words alone.
+impl From<DocumentError> for String {
+    fn from(error: DocumentError) -> Self {
+        error.0
     }
 }
 
@@ -73,9 +73,9 @@ impl Error for DocumentError {
 /// When there is none, or it isn't JSON.
 pub fn parse(json: &[u8]) -> Result<Node, DocumentError> {
     if json.is_empty() {
-        return Err(DocumentError::Missing);
+        return Err(DocumentError::new("there is none: give the filter a `configuration`"));
     }
-    serde_json::from_slice(json).map_err(DocumentError::NotJson)
+    serde_json::from_slice(json).map_err(|error| DocumentError(format!("not JSON: {error}")))
 }
 
 /// JSON, but a key that comes twice in one object is an error: which of the two was meant?
