@@ -4,6 +4,7 @@
 
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
 #[path = "docs/reasons.rs"]
 mod reasons;
@@ -223,6 +224,30 @@ fn every_default_is_what_it_says() {
     // Another value makes a difference that this would see.
     assert_ne!(read("headers.preset", &json!("none")), read("headers.preset", &Value::Null));
     assert_ne!(read("timeouts.userinfo", &json!("3s")), read("timeouts.userinfo", &Value::Null));
+}
+
+/// The schema is made from the command's table of settings.
+#[test]
+fn the_schema_has_the_defaults_that_the_tables_state() {
+    fn collect(section: &str, schema: &Value, defaults: &mut BTreeMap<Setting, Value>) {
+        for (key, shape) in schema["properties"].as_object().into_iter().flatten() {
+            let setting = below(section, key);
+            collect(&setting, shape, defaults);
+            collect(&format!("{setting}[]"), &shape["items"], defaults);
+            defaults.insert(setting, shape["default"].clone());
+        }
+    }
+    let mut defaults = BTreeMap::new();
+    collect("", &serde_json::from_str(&read("docs/configuration.schema.json")).unwrap(), &mut defaults);
+    let mut count = 0;
+    for (setting, Row { default, .. }) in rows() {
+        let stated = code(&default).filter(|text| !text.contains('<')).map(|text| yaml(&setting, text));
+        // `{}` for settings of a fixed set of names is the absence of all of them.
+        let expected = stated.filter(|value| setting != "authorize_params" || *value != json!({}));
+        assert_eq!(defaults[&setting], expected.unwrap_or_default(), "`{setting}`");
+        count += usize::from(!defaults[&setting].is_null());
+    }
+    assert!(count >= 30, "{count}");
 }
 
 #[test]

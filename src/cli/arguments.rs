@@ -1,22 +1,22 @@
-//! What may be said on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Checks configurations of the envoy-cognito filter without Envoy, and helps with what goes with them.
+/// Checks configurations of the envoy-cognito filter without Envoy, and helps to set it up.
 #[derive(Parser)]
 #[command(name = "envoy-cognito", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 all is good, 1 faults were found, 2 the command couldn't do its job.")]
+#[command(after_help = "Exit codes: 0 no faults, 1 faults were found, 2 the command couldn't do its job.")]
 pub struct Arguments {
-    /// When to colour what is printed (NO_COLOR is minded too).
+    /// When to colour the output (NO_COLOR is respected too).
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// When to colour what is printed. The words say it all, and comments would make each page of help longer.
+/// When to colour the output. The names say it all, and comments would make each page of help longer.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Color {
     Auto,
@@ -24,14 +24,13 @@ pub enum Color {
     Never,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Say every fault of configurations, and what good ones need at Cognito and in Envoy.
+    /// Check configurations and list what they need at Cognito and in Envoy.
     ///
-    /// A file holds a configuration of the filter alone, or a part of Envoy's configuration, Istio WasmPlugins or
-    /// Envoy Gateway EnvoyExtensionPolicies that hold some; YAML or JSON. Kubernetes manifests of other kinds are
-    /// passed over.
+    /// A file holds the filter's configuration alone, a part of Envoy's configuration, Istio WasmPlugins, or Envoy
+    /// Gateway EnvoyExtensionPolicies; as YAML or JSON. Kubernetes manifests of other kinds are skipped.
     Check(Check),
     /// Print a fresh session key.
     Key,
@@ -44,17 +43,17 @@ pub enum Command {
     ShowCookie(ShowCookie),
     /// Print a complete Envoy configuration to begin with.
     Envoy(Box<Envoy>),
-    /// Print what makes a shell complete this command.
+    /// Generate a shell completion script.
     Completions {
-        /// For which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }
 
-/// Where variables have their values from.
+/// Where the values of variables come from.
 #[derive(Args)]
 pub struct Variables {
-    /// A file of NAME=value lines for `${NAME}`; what the environment has already wins.
+    /// A file of NAME=value lines for `${NAME}`; variables of the environment take precedence.
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 }
@@ -62,18 +61,18 @@ pub struct Variables {
 /// `check`.
 #[derive(Args)]
 pub struct Check {
-    /// Files; `-` is standard input.
+    /// The files to check; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
-    /// Let variables be unset in a configuration that stands alone; their values aren't checked then.
+    /// Allow unset variables in a configuration that stands alone; their values aren't checked.
     #[arg(long)]
     pub allow_unset: bool,
-    /// Print one JSON document instead.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Take warnings for faults.
+    /// Treat warnings as errors.
     #[arg(long)]
     pub strict: bool,
 }
@@ -84,10 +83,10 @@ pub struct ShowCookie {
     /// A file that holds the cookie; standard input otherwise.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The configuration that the cookie was sealed under, in any form that `check` reads.
+    /// The configuration that the cookie was sealed with, in any form that `check` reads.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// The host that the cookie belongs to, as the browser spells it; not needed where `public_url` says it.
+    /// The host that the cookie belongs to, as in the browser's address bar; not needed if `public_url` is set.
     #[arg(long)]
     pub host: Option<String>,
     /// The environment variable that holds the key, instead of those that `session.keys` names.
@@ -95,7 +94,7 @@ pub struct ShowCookie {
     pub key_env: Option<String>,
     #[command(flatten)]
     pub variables: Variables,
-    /// Print one JSON document instead.
+    /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
 }
@@ -112,40 +111,41 @@ pub struct Envoy {
     /// The whole host of the hosted UI, without a scheme.
     #[arg(long, value_name = "HOST")]
     pub domain: String,
-    /// The app behind Envoy.
+    /// The address of the app behind Envoy.
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: String,
-    /// Where Envoy listens.
+    /// The address that Envoy listens on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
     pub listen: String,
-    /// Scheme and host that browsers see, as in https://app.example.com.
+    /// Scheme and host that browsers see, such as `https://app.example.com`.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// The filter.
+    /// The path of the filter.
     #[arg(long, value_name = "FILE", default_value = "/etc/envoy/envoy_cognito.wasm")]
     pub wasm: String,
-    /// The environment variable that holds the app client's secret. Without it the client is a public one.
+    /// The environment variable that holds the app client's secret. Leave it out for a public client.
     #[arg(long, value_name = "NAME")]
     pub client_secret_env: Option<String>,
     /// The environment variable that holds the session key.
     #[arg(long, value_name = "NAME", default_value = "SESSION_KEY")]
     pub session_key_env: String,
-    /// A certificate chain, for Envoy to end TLS; needs --tls-key.
+    /// A certificate chain, with which Envoy serves HTTPS; needs --tls-key.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<String>,
     /// The certificate's private key.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<String>,
-    /// Certificate authorities that Cognito's certificates are held to.
+    /// Certificate authorities that Cognito's certificates are verified against.
     #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
     pub ca: String,
-    /// Proxies in front of Envoy whose X-Forwarded-Proto and -For are to be believed; 1 behind a load balancer.
+    /// How many proxies in front of Envoy are trusted to set X-Forwarded-Proto and X-Forwarded-For; 1 behind a load
+    /// balancer.
     #[arg(long, value_name = "NUMBER")]
     pub trusted_hops: Option<u32>,
-    /// A path that everyone may see, such as /healthz; may be given several times.
+    /// A path that needs no sign-in, such as /healthz; may be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub open: Vec<String>,
-    /// Envoy's admin interface.
+    /// The address of Envoy's admin interface.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     pub admin: String,
 }

@@ -1,272 +1,76 @@
-//! `envoy-cognito check`: what is wrong with configurations, and what good ones need.
+//! `envoy-cognito check`: reports every fault of configurations, and what good ones need at Cognito and in Envoy.
 
-use std::collections::HashMap;
+pub mod checked;
+pub mod clusters;
+pub mod files;
+pub mod locating;
+pub mod machine;
+pub mod masks;
+pub mod needs;
+pub mod reading;
+pub mod registration;
+pub mod report;
+pub mod stand_ins;
 
-use crate::clusters;
-use crate::contents::{Cluster, Contents, Kind, Plugin};
-use crate::documents;
-use crate::finding::{Finding, Severity};
-use crate::needs::{self, Need};
-use crate::reading::{self, Reading};
-use crate::registration::{self, Registration};
-use crate::source::Source;
-use crate::stand_ins::StandIns;
-use crate::tree::Node;
-use crate::variables::Environment;
+use std::io::Write;
+use std::process::ExitCode;
 
-/// A file, and all that is to be said of it.
-pub struct Checked {
-    /// The file.
-    pub source: Source,
-    /// Its text, to be shown.
-    pub shown: String,
-    /// Its configurations of the filter.
-    pub configurations: Vec<Configuration>,
-    /// What is to be said, in the order of the file.
-    pub findings: Vec<Finding>,
-    /// Wasm filters of another kind.
-    strangers: usize,
-}
+use crate::arguments::Check;
+use crate::check::checked::Checked;
+use crate::documents::finding::Severity;
+use crate::documents::source::Source;
+use crate::envoy::variables::Environment;
+use crate::output::{Failure, cant_write, print};
 
-/// A configuration of the filter.
-pub struct Configuration {
-    /// What hands it to the filter.
-    pub kind: Kind,
-    /// Its path in the document.
-    pub path: String,
-    /// Its place in the file.
-    pub at: usize,
-    /// What it needs; `None` where it isn't good.
-    pub needs: Option<Needs>,
-}
-
-/// What a good configuration needs.
-pub struct Needs {
-    /// What must be registered at Cognito, for each pool.
-    pub registrations: Vec<Registration>,
-    /// Clusters.
-    pub clusters: Vec<Need>,
-}
-
-/// Checks files together: the clusters of one may serve the filter of another.
-pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool) -> Vec<Checked> {
-    let read: Vec<(Source, Contents)> = sources
-        .into_iter()
-        .map(|source| {
-            let contents = documents::read(&source);
-            (source, contents)
-        })
-        .collect();
-    let mut loose = Vec::new();
-    let mut entries = Vec::new();
-    for (_, contents) in &read {
-        // A bootstrap's clusters are for the filters in it. One without any, as Envoy Gateway has it, is for others.
-        let is_loose = |cluster: &&Cluster| {
-            let is_bootstrap = contents.bootstraps.iter().any(|(document, _)| *document == cluster.document);
-            !is_bootstrap || !contents.plugins.iter().any(|plugin| plugin.document == cluster.document)
-        };
-        loose.extend(contents.clusters.iter().filter(is_loose).cloned());
-        entries.extend(contents.service_entries.iter().cloned());
-    }
-    let around = Around { loose, entries, environment, allow_unset };
-    read.into_iter().map(|(source, contents)| around.check_file(source, contents)).collect()
-}
-
-/// What is known besides one file.
-struct Around<'a> {
-    /// Clusters that serve filters of other documents.
-    loose: Vec<Cluster>,
-    /// Hosts of Istio's service entries.
-    entries: Vec<String>,
-    environment: &'a Environment,
-    allow_unset: bool,
-}
-
-impl Around<'_> {
-    fn check_file(&self, source: Source, mut contents: Contents) -> Checked {
-        let mut findings = std::mem::take(&mut contents.findings);
-        let mut configurations = Vec::new();
-        for plugin in &contents.plugins {
-            let Reading { config, user_pool_ids, stand_ins, findings: mut found, .. } =
-                reading::read(plugin, self.environment, self.allow_unset);
-            let needs = config.map(|config| {
-                let hosts: Vec<String> = contents
-                    .domains
-                    .iter()
-                    .filter(|(document, _)| *document == plugin.document)
-                    .map(|(_, domain)| domain.clone())
-                    .collect();
-                let needs = needs::of(&config);
-                found.extend(self.check_clusters(plugin, &contents, &needs));
-                Needs { registrations: registration::of(&config, &user_pool_ids, &hosts), clusters: needs }
-            });
-            if let (None, Some(root)) = (&needs, &plugin.configuration) {
-                found.extend(Self::check_names(plugin, &contents, root));
-            }
-            // What is said of a stand-in says nothing of the real value, but that a cluster is missing.
-            found.retain(|finding| !stand_ins.are_in(&finding.message));
-            for finding in &mut found {
-                finding.help = finding.help.as_deref().map(|help| stand_ins.shown(help));
-            }
-            findings.append(&mut found);
-            configurations.push(Configuration {
-                kind: plugin.kind,
-                path: plugin.path.clone(),
-                at: plugin.span.start,
-                needs: needs.map(|needs| needs.shown(&stand_ins)),
-            });
-        }
-        findings.sort_by_key(|finding| (finding.span.start, finding.severity));
-        Checked { source, strangers: contents.strangers, shown: contents.shown, configurations, findings }
-    }
-
-    /// The clusters that a faulty configuration names, looked for in the bootstrap around it.
-    fn check_names(plugin: &Plugin, contents: &Contents, root: &Node) -> Vec<Finding> {
-        let is_whole =
-            contents.bootstraps.iter().any(|(document, more)| *document == plugin.document && !more);
-        let is_there = |name: &String| {
-            contents
-                .clusters
-                .iter()
-                .any(|cluster| cluster.document == plugin.document && cluster.name == *name)
-        };
-        let missing = needs::names(root).into_iter().filter(|name| is_whole && !is_there(name));
-        let at = plugin.span.start..plugin.span.start;
-        missing
-            .map(|name| {
-                let message = format!("the cluster `{name}` is missing, which the filter calls");
-                Finding::fault(format!("{}.clusters", plugin.path), at.clone(), message)
-            })
-            .collect()
-    }
-
-    /// The clusters that the filter calls, held to those that are known.
-    fn check_clusters(&self, plugin: &Plugin, contents: &Contents, needs: &[Need]) -> Vec<Finding> {
-        let at = plugin.span.start..plugin.span.start;
-        let place = format!("{}.clusters", plugin.path).trim_start_matches('.').to_owned();
-        let bootstrap = contents.bootstraps.iter().find(|(document, _)| *document == plugin.document);
-        match (bootstrap, plugin.kind) {
-            (Some((document, more)), _) => {
-                let known: Vec<&Cluster> =
-                    contents.clusters.iter().filter(|cluster| cluster.document == *document).collect();
-                let missing = if *more { Severity::Warning } else { Severity::Fault };
-                clusters::check(needs, &known, missing, &at, &place)
-            }
-            (None, Kind::EnvoyExtensionPolicy) if self.loose.is_empty() => {
-                let help = "an EnvoyPatchPolicy adds clusters, and so does the bootstrap of the EnvoyProxy; name the file here";
-                let message = "the filter calls clusters that Envoy Gateway doesn't have by itself";
-                vec![Finding::warning(place, at, message).help(help)]
-            }
-            (None, Kind::WasmPlugin) => self.check_istio(needs, &at, &place),
-            (None, _) if self.loose.is_empty() => Vec::new(),
-            (None, _) => {
-                clusters::check(needs, &self.loose.iter().collect::<Vec<_>>(), Severity::Warning, &at, &place)
-            }
+/// Checks the files, and prints a report. The exit code is 1 when faults were found.
+///
+/// # Errors
+/// When a file can't be read, or none of them holds a configuration of the filter.
+pub fn run(arguments: &Check, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let environment = Environment::with_files(&arguments.variables.env_file)?;
+    let (mut sources, mut failures) = (Vec::new(), Vec::new());
+    for file in &arguments.files {
+        match Source::read(file) {
+            Ok(source) => sources.push(source),
+            Err(failure) => failures.push(failure),
         }
     }
-
-    /// Istio names its clusters by what it knows of hosts.
-    fn check_istio(&self, needs: &[Need], at: &std::ops::Range<usize>, place: &str) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut said: HashMap<&str, ()> = HashMap::new();
-        for need in needs {
-            let own = format!("outbound|{}||{}", need.port, need.host);
-            if self.loose.iter().any(|cluster| cluster.name == need.cluster) {
-                let known: Vec<&Cluster> = self.loose.iter().collect();
-                findings.extend(clusters::check(
-                    std::slice::from_ref(need),
-                    &known,
-                    Severity::Warning,
-                    at,
-                    place,
-                ));
-            } else if need.cluster.starts_with("outbound|") {
-                let host = need.cluster.rsplit('|').next().unwrap_or_default();
-                if host != need.host {
-                    let message =
-                        format!("`{}` leads to {host}, and the filter means {}", need.cluster, need.host);
-                    findings.push(Finding::warning(place, at.clone(), message));
-                } else if !self.entries.is_empty() && !self.entries.iter().any(|entry| entry == host) {
-                    let message = format!(
-                        "no ServiceEntry here makes {host} known, so Istio has no cluster `{}`",
-                        need.cluster
-                    );
-                    findings.push(Finding::warning(place, at.clone(), message));
-                }
-            } else if said.insert(&need.cluster, ()).is_none() {
-                let message =
-                    format!("Istio has no cluster `{}`, unless an EnvoyFilter adds it", need.cluster);
-                let help = format!(
-                    "with a ServiceEntry for {} (and a DestinationRule for TLS) it is called `{own}`; name that under `clusters`",
-                    need.host
-                );
-                findings.push(Finding::warning(place, at.clone(), message).help(help));
-            }
-        }
+    let files = checked::check(sources, &environment, arguments.allow_unset);
+    let (mut files, others): (Vec<Checked>, Vec<Checked>) = files.into_iter().partition(Checked::is_ours);
+    // When one file has a configuration, the others may be without.
+    if files.is_empty() {
+        failures.extend(others.iter().map(Checked::refusal));
+    } else if !arguments.json {
+        others.iter().for_each(|file| anstream::eprintln!("note: {}", file.refusal()));
+    }
+    if arguments.strict {
+        let findings = files.iter_mut().flat_map(|file| &mut file.findings);
         findings
+            .filter(|finding| finding.severity == Severity::Warning)
+            .for_each(|finding| finding.severity = Severity::Fault);
     }
+    print_report(&files, &failures, arguments.json, out)?;
+    if !failures.is_empty() {
+        return Err(failures.join("\n       "));
+    }
+    let faults: usize = files.iter().map(|file| file.count(Severity::Fault)).sum();
+    Ok(if faults > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-impl Needs {
-    /// The same with variables where stand-ins were.
-    fn shown(mut self, stand_ins: &StandIns) -> Self {
-        let shown = |text: &str| stand_ins.shown(text);
-        let all = |texts: &mut Vec<String>| texts.iter_mut().for_each(|text| *text = shown(text));
-        for registration in &mut self.registrations {
-            let Registration { user_pool_id, region, client_id, .. } = registration;
-            for text in [user_pool_id, region, client_id] {
-                *text = shown(text);
-            }
-            let Registration {
-                callback_urls,
-                sign_out_urls,
-                scopes,
-                read_attributes,
-                not_writable,
-                other_claims,
-                remarks,
-                commands,
-                ..
-            } = registration;
-            for texts in
-                [callback_urls, sign_out_urls, scopes, read_attributes, not_writable, other_claims, remarks]
-            {
-                all(texts);
-            }
-            for command in commands {
-                *command = stand_ins.shown_in_shell(command);
-            }
-        }
-        for cluster in &mut self.clusters {
-            cluster.cluster = shown(&cluster.cluster);
-            cluster.host = shown(&cluster.host);
-        }
-        self
-    }
-}
-
-impl Checked {
-    /// Whether the file holds a configuration of the filter, or would if it could be read.
-    pub fn is_ours(&self) -> bool {
-        let text = &self.source.text;
-        let speaks_of_it =
-            ["user_pool_id", "envoy_cognito", "envoy-cognito"].iter().any(|word| text.contains(word));
-        !self.configurations.is_empty() || (speaks_of_it && !self.findings.is_empty())
-    }
-
-    /// Why there was nothing to check.
-    pub fn refusal(&self) -> String {
-        let why = match (self.findings.first(), self.strangers) {
-            (Some(finding), _) => format!(" ({})", finding.message),
-            (None, 0) => String::new(),
-            (None, 1) => " (the wasm filter in it is another)".to_owned(),
-            (None, _) => " (the wasm filters in it are others)".to_owned(),
-        };
-        format!("{}: no configuration of the filter is in it{why}", self.source.name)
-    }
-
-    /// How many findings are that bad.
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
-    }
+fn print_report(
+    files: &[Checked],
+    failures: &[Failure],
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let written = if json {
+        machine::write(files, failures, &mut text)
+    } else if files.is_empty() {
+        Ok(())
+    } else {
+        report::write(files, &mut text)
+    };
+    written.map_err(|error| cant_write(&error))?;
+    print(out, &String::from_utf8_lossy(&text)).map(|_| ())
 }

@@ -1,14 +1,25 @@
 //! `envoy-cognito key`: a fresh session key.
 
+use std::io::Write;
+use std::process::ExitCode;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use envoy_cognito_core::crypto::seal::KEY_LEN;
 
-/// A key out of the system's randomness, as `session.keys` takes it.
+use crate::output::{Failure, print};
+
+/// Prints a fresh key.
 ///
 /// # Errors
-/// Where the system has no randomness to give.
-pub fn fresh() -> Result<String, getrandom::Error> {
+/// When the system gives no randomness.
+pub fn run(out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let key = fresh().map_err(|error| format!("the system has no randomness: {error}"))?;
+    print(out, &format!("{key}\n"))
+}
+
+/// A key from the system's random number generator, in the form that `session.keys` takes.
+fn fresh() -> Result<String, getrandom::Error> {
     let mut key = [0; KEY_LEN];
     getrandom::getrandom(&mut key)?;
     Ok(STANDARD.encode(key))

@@ -1,13 +1,12 @@
 //! `envoy-cognito schema`: a JSON Schema of the configuration, for editors. It is of draft 7, which all of them read.
-//! What only the filter's core can judge is left to it: `check` says that.
+//! What only the filter's core can judge is left to it: `check` reports that.
 
-mod pool;
-mod settings;
 mod shapes;
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::shapes::{described, list, object};
+use crate::schema::shapes::{insert, shape_of};
+use crate::settings::{POOL, SEVERAL_POOLS, SHARED, Setting, Shape};
 
 /// The schema as a text, with a line break at its end.
 pub fn text() -> String {
@@ -16,13 +15,18 @@ pub fn text() -> String {
     text
 }
 
-/// The schema.
 fn schema() -> Value {
-    let own = pool::of_a_pool();
-    let mut properties = settings::shared();
-    properties.extend(own.clone());
-    properties.insert("pools".to_owned(), pools(&own));
-    // Beside several pools the settings of one are a fault; null is as good as absent.
+    let own = properties("", POOL, false);
+    let mut all = properties("", SHARED, true);
+    all.extend(properties("", SEVERAL_POOLS, true));
+    all.extend(own.clone());
+    if let Some(Value::Object(pool)) = all.get_mut("pools").and_then(|pools| pools.get_mut("items")) {
+        if let Some(Value::Object(properties)) = pool.get_mut("properties") {
+            properties.extend(own.clone());
+        }
+        pool.insert("allOf".to_owned(), json!([required_of_pool()]));
+    }
+    // Beside `pools` the settings of a single pool are a fault; null counts as absent.
     let nothing: Map<String, Value> =
         own.keys().map(|key| (key.clone(), json!({ "type": "null" }))).collect();
     json!({
@@ -31,40 +35,74 @@ fn schema() -> Value {
         "description": "The configuration of the envoy-cognito filter. Any text may contain ${NAME}, an environment variable of the filter's VM.",
         "type": "object",
         "additionalProperties": false,
-        "properties": properties,
-        "required": ["session"],
+        "properties": all,
+        "required": required("", SHARED),
         "if": { "properties": { "pools": { "type": "array" } }, "required": ["pools"] },
         "then": { "properties": nothing },
-        "else": required(),
+        "else": required_of_pool(),
     })
 }
 
-/// What a pool must have.
-fn required() -> Value {
+/// The settings of a section, with everything below them. `strictly` says whether null is refused where a setting is
+/// required.
+fn properties(section: &str, settings: &[Setting], strictly: bool) -> Map<String, Value> {
+    let mut properties = Map::new();
+    for setting in settings.iter().filter(|setting| section_of(setting) == section) {
+        let mut shape = shape_of(setting);
+        match setting.shape {
+            Shape::Section => add_section(&mut shape, setting.path, settings, strictly),
+            Shape::Sections { .. } => {
+                if let Some(item) = shape.get_mut("items") {
+                    add_section(item, &format!("{}[]", setting.path), settings, strictly);
+                }
+            }
+            _ => {}
+        }
+        if setting.is_required && strictly {
+            shapes::refuse_null(&mut shape);
+        }
+        properties.insert(setting.key().to_owned(), shape);
+    }
+    properties
+}
+
+fn add_section(shape: &mut Value, section: &str, settings: &[Setting], strictly: bool) {
+    insert(shape, "properties", Value::Object(properties(section, settings, strictly)));
+    let required = required(section, settings);
+    if !required.is_empty() {
+        insert(shape, "required", json!(required));
+    }
+}
+
+/// The section that a setting is in.
+fn section_of(setting: &Setting) -> &'static str {
+    setting.path.rsplit_once('.').map_or("", |(section, _)| section)
+}
+
+/// What a section must have.
+fn required(section: &str, settings: &[Setting]) -> Vec<&'static str> {
+    let required = settings.iter().filter(|setting| setting.is_required && section_of(setting) == section);
+    required.map(Setting::key).collect()
+}
+
+/// What a pool must have: its ids, and a domain or all endpoints that would follow from it.
+fn required_of_pool() -> Value {
+    let texts = |keys: &[&str]| -> Map<String, Value> {
+        keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect()
+    };
+    let ids = required("", POOL);
     let endpoints = ["authorize", "token", "revoke", "logout"];
-    let texts: Map<String, Value> =
-        endpoints.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect();
     json!({
-        "required": ["user_pool_id", "client_id"],
-        "properties": { "user_pool_id": { "type": "string" }, "client_id": { "type": "string" } },
+        "required": ids,
+        "properties": texts(&ids),
         "anyOf": [
-            { "required": ["domain"], "properties": { "domain": { "type": "string" } } },
+            { "required": ["domain"], "properties": texts(&["domain"]) },
             {
                 "required": ["endpoints"],
-                "properties": { "endpoints": { "type": "object", "required": endpoints, "properties": texts } },
+                "properties": {
+                    "endpoints": { "type": "object", "required": endpoints, "properties": texts(&endpoints) },
+                },
             },
         ],
     })
-}
-
-/// Several pools.
-fn pools(own: &Map<String, Value>) -> Value {
-    let mut properties = pool::of_several();
-    properties.extend(own.clone());
-    let mut pool = object("A user pool, and what the filter calls it.", properties);
-    described(&mut pool, "required", json!(["name"]));
-    described(&mut pool, "allOf", json!([required()]));
-    let mut pools = list("Several user pools, in place of the settings of one.", pool);
-    described(&mut pools, "minItems", json!(1));
-    pools
 }

@@ -160,7 +160,8 @@ pub enum Verdict<'r> {
 /// All rules, compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    rules: Vec<(Rule, bool)>,
+    /// In order, each with whether it is in shadow mode.
+    list: Vec<(Rule, bool)>,
     /// Finds the first rule that decides.
     enforced: Automaton,
     /// Finds the first rule of all, as if those in shadow mode decided too; where there are such.
@@ -187,7 +188,7 @@ impl Rules {
             }
             rules.push((rule, shadow));
         }
-        (Self { rules, enforced, all }, never)
+        (Self { list: rules, enforced, all }, never)
     }
 
     /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
@@ -195,7 +196,7 @@ impl Rules {
     pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
         let first = |automaton: &Automaton, path: &[u8], as_spelt: bool| {
             let place = automaton.first(target.host, path, as_spelt, target.method)?;
-            self.rules.get(place)
+            self.list.get(place)
         };
         let decides =
             |path: &[u8], as_spelt: bool| first(&self.enforced, path, as_spelt).map(|(rule, _)| rule);

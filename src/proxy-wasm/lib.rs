@@ -4,6 +4,9 @@
 //! `root_context` takes the configuration, ticks and answers of calls; `http_context` the events of one request;
 //! `host` does what the core asks for. The rest reads and writes the ABI's bytes.
 
+// The lints of style are for what is shipped.
+#![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
+
 pub mod header_map;
 pub mod protobuf;
 pub mod struct_config;

@@ -1,6 +1,6 @@
 //! The plugin configuration as Envoy hands it over: JSON text, or the protobuf bytes of a `google.protobuf.Struct`.
 
-use envoy_cognito_core::config::document::{self, Node};
+use envoy_cognito_core::config::document::{self, DocumentError, Node};
 
 use crate::protobuf::{Fields, Value};
 
@@ -10,14 +10,13 @@ const MAX_DEPTH: usize = 32;
 /// Reads a document in either form.
 ///
 /// # Errors
-/// With a sentence that says what is wrong, and where.
-pub fn parse(bytes: &[u8]) -> Result<Node, String> {
+/// When it is in neither form.
+pub fn parse(bytes: &[u8]) -> Result<Node, DocumentError> {
     // A Struct's bytes are never JSON: they begin with a field's tag and length. The reverse holds too,
     // but an error in JSON must be reported as such, so what looks like text is taken for JSON.
     match document::parse(bytes) {
-        Err(_) if !bytes.is_empty() && !looks_like_text(bytes) => {
-            read_struct(bytes, 0).ok_or_else(|| "neither JSON nor a google.protobuf.Struct".to_owned())
-        }
+        Err(_) if !bytes.is_empty() && !looks_like_text(bytes) => read_struct(bytes, 0)
+            .ok_or_else(|| DocumentError::new("neither JSON nor a google.protobuf.Struct")),
         read => read,
     }
 }
@@ -93,7 +92,8 @@ mod tests {
 
     #[test]
     fn what_is_neither_form_says_so() {
-        let check = |bytes: &[u8], expected: &str| assert_eq!(parse(bytes).err().as_deref(), Some(expected));
+        let check =
+            |bytes: &[u8], expected: &str| assert_eq!(parse(bytes).err(), Some(DocumentError::new(expected)));
         check(b"", "there is none: give the filter a `configuration`");
         check(b"{", "not JSON: EOF while parsing an object at line 1 column 1");
         check(b"\xff\xfe", "neither JSON nor a google.protobuf.Struct");

@@ -50,7 +50,7 @@ fn all_faults_are_reported_at_once_with_their_paths() {
             "client_idd: unknown setting; did you mean `client_id`?",
             "domain: `https://myapp.auth.us-east-1.amazoncognito.com` has a scheme",
             "session.keys[0]: 16 bytes, 32 are needed",
-            "session.lifetime: `12 hours` is no duration",
+            "session.lifetime: `12 hours` is not a valid duration",
             "rules[0].path: `admin` must begin with a slash",
             "rules[1].allow: `some` is not one of everyone, optional, signed_in, nobody",
         ] {

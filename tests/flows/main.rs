@@ -3,6 +3,7 @@
 
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
 mod harness;
 

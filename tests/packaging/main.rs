@@ -6,6 +6,7 @@
 
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
 mod dist;
 mod docker;

@@ -115,12 +115,12 @@ fn what_is_wrong_with_the_arguments_is_said_by_their_names() {
     .outcome()
     .expect(2);
     for part in [
-        "--user-pool-id: `x` is no pool id",
-        "--client-id: `a b` is no app client id",
+        "--user-pool-id: `x` is not a valid pool id",
+        "--client-id: `a b` is not a valid app client id",
         "--domain: `https://x` has a scheme",
-        "--upstream: `app` is no HOST:PORT, as in app.internal:8000",
-        "--listen: `app` is no IP address",
-        "`A-B` is no name of an environment variable",
+        "--upstream: `app` is not a valid HOST:PORT, as in app.internal:8000",
+        "--listen: `app` is not an IP address",
+        "`A-B` is not a valid name of an environment variable",
         "--open: `x` must begin with a slash",
     ] {
         assert!(outcome.err.contains(part), "{part}\nis missing in\n{}", outcome.err);

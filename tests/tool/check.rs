@@ -28,7 +28,7 @@ fn every_fault_is_said_at_once_with_its_place() {
              myapp.auth.us-east-1.amazoncognito.com",
             "4:16 client_secret: has white space in it, perhaps a line break at its end",
             "7:7 session.keys[0]: 16 bytes, 32 are needed",
-            "8:13 session.lifetime: `12 hours` is no duration; write 30s, 5m, 12h or 1h30m",
+            "8:13 session.lifetime: `12 hours` is not a valid duration; write 30s, 5m, 12h or 1h30m",
             "10:13 rules[0].path: `admin` must begin with a slash",
             "12:12 rules[1].allow: `some` is not one of everyone, optional, signed_in, nobody",
         ]
@@ -125,7 +125,7 @@ fn json_is_as_good_as_yaml() {
         outcome.faults(),
         [
             "1:1 domain: is missing (for example myapp.auth.us-east-1.amazoncognito.com)",
-            "3:15 client_id: `x y` is no app client id",
+            "3:15 client_id: `x y` is not a valid app client id",
             "4:23 session.keys[0]: a number where text is needed",
         ]
     );

@@ -138,7 +138,7 @@ fn names_must_be_handed_to_the_vm() {
         .arguments(&["--json"])
         .outcome()
         .expect(1);
-    assert_eq!(outcome.faults(), ["23:40 client_id: `a b` is no app client id"]);
+    assert_eq!(outcome.faults(), ["23:40 client_id: `a b` is not a valid app client id"]);
     let short = envoy(&settings(), CLUSTERS).replace(SESSION_KEY, "c2hvcnQ=");
     assert_eq!(faults(&short), ["25:48 session.keys[0]: 5 bytes, 32 are needed"]);
 }
@@ -279,7 +279,7 @@ fn bytes_are_read_in_either_alphabet() {
             engine.encode(&json)
         );
         let found = faults(&text);
-        assert!(found[1].starts_with("3:10 client_id: `??>>` is no app client id"), "{found:?}");
+        assert!(found[1].starts_with("3:10 client_id: `??>>` is not a valid app client id"), "{found:?}");
     }
 }
 
@@ -418,7 +418,7 @@ fn json_in_a_file_of_yaml_is_read_as_yaml() {
     let file = File::new("envoy.yaml", &tree.to_string().replace("\"us-east-1_UFeMzbuJe\"", "1e3"));
     let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
     // In JSON that would be a number, in YAML it is a text to Envoy.
-    assert!(outcome.faults()[0].contains("user_pool_id: `1e3` is no pool id"), "{outcome:?}");
+    assert!(outcome.faults()[0].contains("user_pool_id: `1e3` is not a valid pool id"), "{outcome:?}");
     let note = "written as JSON, and read as YAML, as Envoy does by the file's name";
     assert!(outcome.findings("notes").iter().any(|found| found.ends_with(note)), "{outcome:?}");
 }

@@ -300,7 +300,7 @@ fn lists_and_config_maps_are_looked_into() {
             10
         )
     );
-    assert!(faults(&filter).iter().any(|fault| fault.contains("user_pool_id: `x` is no pool id")));
+    assert!(faults(&filter).iter().any(|fault| fault.contains("user_pool_id: `x` is not a valid pool id")));
 }
 
 #[test]

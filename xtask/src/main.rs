@@ -1,8 +1,10 @@
 //! Build steps that cargo doesn't know.
 //!
-//! `xtask trim FILE` takes out of a built filter what nothing needs. `xtask dist FILE FOLDER` makes of it what is
-//! released, with the native command; `--no-command` leaves that out, which takes a while to
-//! build.
+//! `xtask trim FILE` removes from a built filter what nothing needs. `xtask dist FILE FOLDER` makes the files of a
+//! release from it, with the native command; `--no-command` leaves the command out, which takes a while to build.
+
+// A binary exports nothing, and rustc finds its unused items whatever their visibility.
+#![allow(unreachable_pub)]
 
 mod archive;
 mod cargo;

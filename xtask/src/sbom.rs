@@ -1,4 +1,4 @@
-//! What the filter is made of, as a CycloneDX bill of materials.
+//! What the filter is made of, as a `CycloneDX` bill of materials.
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,9 @@ mod fold;
 use std::path::Path;
 
 use walrus::ir::BinaryOp;
-use walrus::{ElementItems, ExportItem, FunctionBuilder, FunctionId, Module, ModuleConfig, ValType};
+use walrus::{
+    ElementItems, Export, ExportItem, Function, FunctionBuilder, FunctionId, Module, ModuleConfig, ValType,
+};
 
 /// What the host is to call. It calls everything that a module exports, for every request, whether anything is
 /// done there or not, and the SDK exports all that there is: bodies, trailers of answers, the end of a stream and
@@ -81,7 +83,7 @@ pub fn trim(file: &Path) -> Result<(), String> {
         stop_all_with_headers(&mut module).map_err(|error| failed(&error))?;
     }
     let needless = module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str()));
-    let needless: Vec<_> = needless.map(|export| export.id()).collect();
+    let needless: Vec<_> = needless.map(Export::id).collect();
     needless.into_iter().for_each(|export| module.exports.delete(export));
     forget_conveniences(&mut module);
     walrus::passes::gc::run(&mut module);
@@ -125,7 +127,7 @@ fn forget_conveniences(module: &mut Module) {
         VERBS.iter().any(|verb| method.starts_with(verb)) && !method.starts_with("get_type")
     };
     let named = module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(is_convenience));
-    let conveniences: Vec<_> = named.map(|function| function.id()).collect();
+    let conveniences: Vec<_> = named.map(Function::id).collect();
     let mut nothing = FunctionBuilder::new(&mut module.types, &[], &[]);
     nothing.func_body().unreachable();
     let nothing = nothing.finish(Vec::new(), &mut module.funcs);

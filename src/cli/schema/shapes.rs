@@ -1,105 +1,139 @@
-//! The shapes that settings have.
+//! The shapes of settings, in the words of JSON Schema.
 
 use serde_json::{Map, Value, json};
 
-/// What a text with a variable in it looks like: nobody knows what it will be.
+use crate::settings::{Item, ItemShape, Literal, Setting, Shape};
+
+/// What a text with a variable in it looks like: its value isn't known.
 const VARIABLE: &str = r"\$\{[A-Za-z0-9_]+\}";
 
-/// A host, or all hosts below one.
-pub const HOST: &str = r"\*\.[A-Za-z0-9_.-]+|[A-Za-z0-9_.:-]+|\[[0-9A-Fa-f:.]+\]";
+/// The schema of a setting, without the settings below it.
+pub fn shape_of(setting: &Setting) -> Value {
+    let description = setting.description;
+    let mut shape = match setting.shape {
+        Shape::Section => object(description, Map::new()),
+        Shape::Sections { description: item, min_items, min_properties } => {
+            let mut item = object(item, Map::new());
+            at_least(&mut item, "minProperties", min_properties);
+            let mut shape = list(description, item);
+            at_least(&mut shape, "minItems", min_items);
+            shape
+        }
+        Shape::Text => text(description),
+        Shape::Pattern(form) => pattern(description, form.regex),
+        Shape::Duration => {
+            let mut shape = pattern(description, r"\s*(?:[0-9]+(?:d|h|ms|m|s))+\s*");
+            insert(&mut shape, "examples", json!(["30s", "5m", "1h30m"]));
+            shape
+        }
+        Shape::Flag => json!({ "description": description, "type": ["boolean", "null"] }),
+        Shape::Choice(words) => choice(description, words),
+        Shape::List { item, min_items, must_have } => {
+            let mut shape = list(description, shape_of_item(&item));
+            at_least(&mut shape, "minItems", min_items);
+            if let Some(text) = must_have {
+                let contains =
+                    json!({ "anyOf": [{ "const": text }, { "type": "string", "pattern": VARIABLE }] });
+                insert(&mut shape, "contains", contains);
+            }
+            shape
+        }
+        Shape::TextMap { names, value } => json!({
+            "description": description,
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": format!("^(?:{names})$") },
+            "additionalProperties": shape_of_item(&value),
+        }),
+        Shape::Names(names) => {
+            let texts = names.iter().map(|(name, description)| ((*name).to_owned(), text(description)));
+            object(description, texts.collect())
+        }
+    };
+    if let Some(default) = setting.default {
+        insert(&mut shape, "default", value_of(default));
+    }
+    if let Some(example) = setting.example {
+        insert(&mut shape, "examples", json!([example]));
+    }
+    if let Some(characters) = setting.max_length {
+        insert(&mut shape, "maxLength", json!(characters));
+    }
+    shape
+}
 
-/// A URL that a browser or the filter may be sent to.
-pub const URL: &str = r"https://\S+|http://(?:[A-Za-z0-9.-]*localhost|127\.[0-9.]+|\[::1\])(?:[:/?]\S*)?";
+fn shape_of_item(item: &Item) -> Value {
+    match item.shape {
+        ItemShape::Pattern(form) => pattern(item.description, form.regex),
+        ItemShape::Choice(words) => {
+            let mut shape = choice(item.description, words);
+            insert(&mut shape, "default", json!(words.first()));
+            shape
+        }
+    }
+}
 
-/// A URL that nobody is sent to.
-pub const COMPARED: &str = r"https?://[^/?#@\s]+(?:/[^?#\s]*)?";
+fn value_of(literal: Literal) -> Value {
+    match literal {
+        Literal::Null => Value::Null,
+        Literal::Text(text) => json!(text),
+        Literal::Flag(flag) => json!(flag),
+        Literal::Texts(texts) => json!(texts),
+        Literal::EmptyObject => json!({}),
+    }
+}
 
 /// Any text.
-pub fn text(description: &str) -> Value {
+fn text(description: &str) -> Value {
     json!({ "description": description, "type": ["string", "null"] })
 }
 
-/// A text that matches a pattern, or has a variable in it.
-pub fn pattern(description: &str, pattern: &str) -> Value {
+/// A text that matches a regular expression, or has a variable in it.
+fn pattern(description: &str, regex: &str) -> Value {
     let mut shape = text(description);
-    described(&mut shape, "pattern", json!(format!("^(?:{pattern})$|{VARIABLE}")));
+    insert(&mut shape, "pattern", json!(format!("^(?:{regex})$|{VARIABLE}")));
     shape
-}
-
-/// A text that isn't empty.
-pub fn some_text(description: &str) -> Value {
-    pattern(description, r"[\s\S]*\S[\s\S]*")
-}
-
-/// A duration.
-pub fn duration(description: &str, default: Option<&str>) -> Value {
-    let mut shape = pattern(description, r"\s*(?:[0-9]+(?:d|h|ms|m|s))+\s*");
-    described(&mut shape, "default", json!(default));
-    described(&mut shape, "examples", json!(["30s", "5m", "1h30m"]));
-    shape
-}
-
-/// `true` or `false`.
-pub fn flag(description: &str, default: bool) -> Value {
-    json!({ "description": description, "type": ["boolean", "null"], "default": default })
 }
 
 /// One word of a few. An editor offers them.
-pub fn choice(description: &str, choices: &[&str], default: &str) -> Value {
-    let mut known: Vec<Value> = choices.iter().map(|choice| json!(choice)).collect();
+fn choice(description: &str, words: &[&str]) -> Value {
+    let mut known: Vec<Value> = words.iter().map(|word| json!(word)).collect();
     known.push(Value::Null);
     json!({
         "description": description,
-        "default": default,
         "anyOf": [{ "enum": known }, { "type": "string", "pattern": VARIABLE }],
     })
 }
 
-/// A list.
-pub fn list(description: &str, mut item: Value) -> Value {
-    // An item that is null is an item all the same, and none of these.
-    if let Some(kind) = item.get_mut("type")
+/// A list. An item that is null is an item all the same, and the core refuses it.
+fn list(description: &str, mut item: Value) -> Value {
+    refuse_null(&mut item);
+    json!({ "description": description, "type": ["array", "null"], "items": item })
+}
+
+fn object(description: &str, properties: Map<String, Value>) -> Value {
+    let mut shape =
+        json!({ "description": description, "type": ["object", "null"], "additionalProperties": false });
+    insert(&mut shape, "properties", Value::Object(properties));
+    shape
+}
+
+fn at_least(shape: &mut Value, keyword: &str, count: u32) {
+    if count > 0 {
+        insert(shape, keyword, json!(count));
+    }
+}
+
+/// Leaves null out of the types that a value may have.
+pub fn refuse_null(shape: &mut Value) {
+    if let Some(kind) = shape.get_mut("type")
         && let Some(first) = kind.get(0).cloned()
     {
         *kind = first;
     }
-    json!({ "description": description, "type": ["array", "null"], "items": item })
 }
 
-/// An object of known settings.
-pub fn object(description: &str, properties: Map<String, Value>) -> Value {
-    json!({
-        "description": description,
-        "type": ["object", "null"],
-        "additionalProperties": false,
-        "properties": properties,
-    })
-}
-
-/// An object of texts under names that the operator chooses.
-pub fn text_map(description: &str, names: &str, value: Value) -> Value {
-    json!({
-        "description": description,
-        "type": ["object", "null"],
-        "propertyNames": { "pattern": names },
-        "additionalProperties": value,
-        "default": {},
-    })
-}
-
-/// Settings by their names.
-pub fn settings<const N: usize>(settings: [(&str, Value); N]) -> Map<String, Value> {
-    settings.into_iter().map(|(key, shape)| (key.to_owned(), shape)).collect()
-}
-
-/// A shape with one more keyword.
-pub fn with(mut shape: Value, keyword: &str, value: Value) -> Value {
-    described(&mut shape, keyword, value);
-    shape
-}
-
-/// Adds a keyword.
-pub fn described(shape: &mut Value, keyword: &str, value: Value) {
+/// Adds a keyword to a schema.
+pub fn insert(shape: &mut Value, keyword: &str, value: Value) {
     if let Value::Object(shape) = shape {
         shape.insert(keyword.to_owned(), value);
     }

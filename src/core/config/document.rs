@@ -1,8 +1,9 @@
 //! The configuration as it was written, as one tree.
 
+use std::error::Error;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// A value of the document.
 #[derive(Clone, PartialEq)]
@@ -39,15 +40,42 @@ impl Node {
     }
 }
 
+/// Why a document can't be read, in words for the operator. It is one text, whatever the form of the document: an
+/// error of serde_json kept as such would make the filter a kilobyte larger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError(String);
+
+impl DocumentError {
+    /// An error in these words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for DocumentError {}
+
+/// The words alone.
+impl From<DocumentError> for String {
+    fn from(error: DocumentError) -> Self {
+        error.0
+    }
+}
+
 /// Reads a document that is written as JSON.
 ///
 /// # Errors
-/// With a sentence that says what is wrong, and where.
-pub fn parse(json: &[u8]) -> Result<Node, String> {
+/// When there is none, or it isn't JSON.
+pub fn parse(json: &[u8]) -> Result<Node, DocumentError> {
     if json.is_empty() {
-        return Err("there is none: give the filter a `configuration`".to_owned());
+        return Err(DocumentError::new("there is none: give the filter a `configuration`"));
     }
-    serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))
+    serde_json::from_slice(json).map_err(|error| DocumentError(format!("not JSON: {error}")))
 }
 
 /// JSON, but a key that comes twice in one object is an error: which of the two was meant?
@@ -127,7 +155,7 @@ mod tests {
     #[test]
     fn a_document_that_cannot_be_read_says_why() {
         let check = |bytes: &[u8], needle: &str| {
-            let error = parse(bytes).unwrap_err();
+            let error = parse(bytes).unwrap_err().to_string();
             assert!(error.contains(needle), "{error}");
         };
         check(b"", "there is none");

@@ -50,7 +50,7 @@ fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String,
         expanded.push_str(before);
         let (name, after) = after.split_once('}').ok_or("`${` without `}`; write `$${` for a literal one")?;
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err(format!("`${{{name}}}` is no name of an environment variable"));
+            return Err(format!("`${{{name}}}` is not a valid name of an environment variable"));
         }
         let value = lookup(name).ok_or_else(|| {
             format!(

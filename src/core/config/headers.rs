@@ -34,7 +34,7 @@ const RESERVED: [&str; 24] = [
 ];
 
 /// Reads the section `headers` of the document's root.
-pub fn read(root: &Section<'_>) -> IdentityHeaders {
+pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
     let section = root.section("headers");
     let presets: [(&str, Preset); 5] = [
         ("x-auth", X_AUTH),
@@ -81,7 +81,7 @@ fn bad_name(name: &str, source: &Source) -> Option<String> {
     let token =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(token) {
-        return Some(format!("`{name}` is no header name of letters, digits, `-`, `_` and `.`"));
+        return Some(format!("`{name}` is not a valid header name; use letters, digits, `-`, `_` and `.`"));
     }
     let is_token = matches!(source, Source::IdToken | Source::AccessToken);
     let reserved = RESERVED.iter().any(|reserved| same_when_folded(reserved, name))

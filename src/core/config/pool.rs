@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use crate::cognito::identity::RoleSettings;
 use crate::cognito::pool::{Pool, Pools};
-use crate::cognito::user_pool::{AttributesFrom, Clusters, Endpoints, Timeouts, UserPool};
+use crate::cognito::user_pool::{AttributesFrom, Clusters, Timeouts, UserPool};
+use crate::config::endpoints;
 use crate::config::reader::Section;
 use crate::config::session::CookieNames;
-use crate::config::{parse_any_url, parse_url};
 use crate::crypto::secret::Secret;
-use crate::http::Endpoint;
 use crate::http::host::HostPattern;
 use crate::oidc::ClientSecret;
 
@@ -38,7 +35,7 @@ const OWN_SETTINGS: [&str; 9] = [
 const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// Reads the pools out of the document's root.
-pub fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
+pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
     let timeouts = read_timeouts(root);
     if !root.has("pools") {
         root.optional("pools");
@@ -108,7 +105,7 @@ fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
                 }
                 hosts.push(host);
             }
-            Err(message) => section.fault(&format!("hosts[{index}]"), message),
+            Err(error) => section.fault(&format!("hosts[{index}]"), format!("`{text}` {error}")),
         }
     }
     hosts
@@ -121,12 +118,12 @@ fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings)
         if !pool_id.is_empty() {
             root.fault(
                 "user_pool_id",
-                format!("`{pool_id}` is no pool id (for example us-east-1_UFeMzbuJe)"),
+                format!("`{pool_id}` is not a valid pool id (for example us-east-1_UFeMzbuJe)"),
             );
         }
         "https://invalid.invalid".to_owned()
     });
-    let (issuer, endpoints) = read_endpoints(root, &pool_id, &api);
+    let (issuer, endpoints) = endpoints::read(root, &pool_id, &api);
     let clusters = root.section("clusters");
     let cluster = |key, default: &str| {
         let name = clusters.text(key).unwrap_or_else(|| default.to_owned());
@@ -186,7 +183,7 @@ fn read_client_id(root: &Section<'_>) -> String {
     let client_id = root.required_text("client_id", "2jvuq8gkhfoh7u4fdfihiditj5");
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-');
     if client_id.len() > 128 || !client_id.bytes().all(word) {
-        root.fault("client_id", format!("`{client_id}` is no app client id"));
+        root.fault("client_id", format!("`{client_id}` is not a valid app client id"));
     }
     client_id
 }
@@ -207,7 +204,7 @@ fn read_scopes(root: &Section<'_>) -> Vec<String> {
     let token = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b'"' | b'\\');
     for (index, scope) in &scopes {
         if scope.is_empty() || !scope.bytes().all(token) {
-            root.fault(&format!("scopes[{index}]"), format!("`{scope}` is no scope"));
+            root.fault(&format!("scopes[{index}]"), format!("`{scope}` is not a valid scope"));
         }
     }
     let scopes: Vec<String> = scopes.into_iter().map(|(_, scope)| scope).collect();
@@ -228,131 +225,12 @@ fn read_authorize_params(root: &Section<'_>) -> Vec<(String, String)> {
     params
 }
 
-fn read_endpoints(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
-    let section = root.section("endpoints");
-    let given = |key: &'static str| {
-        let text = section.text(key)?;
-        // Nobody is sent to the issuer: emulators in containers call themselves by names of their network.
-        let read = if key == "issuer" { parse_any_url(&text) } else { parse_url(&text) };
-        match read {
-            Ok(url) => Some((url, text)),
-            Err(message) => {
-                section.fault(key, message);
-                None
-            }
-        }
-    };
-    // The issuer is compared byte for byte, so it stays as it was written.
-    let issuer = given("issuer").map_or_else(
-        || UserPool::issuer_of(pool_id).unwrap_or_else(|| api.to_owned()),
-        |(url, text)| {
-            if url.query().is_some() {
-                section.fault("issuer", "must have no query");
-            }
-            text
-        },
-    );
-    let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url)).or_else(|| {
-        let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
-        Url::parse(&url).ok().map(|url| Endpoint::new(&url))
-    });
-    let overridden = ["authorize", "token", "userinfo", "revoke", "logout"].map(|key| {
-        let url = given(key).map(|(url, _)| url);
-        if key == "authorize"
-            && let Some(url) = &url
-            && url.query_pairs().any(|(name, _)| is_own_parameter(&name))
-        {
-            section.fault(key, "has a parameter that the filter sets itself");
-        }
-        (key, url.as_ref().map(Endpoint::new))
-    });
-    let api = given("api").map(|(url, _)| url).or_else(|| Url::parse(api).ok());
-    let api = api.as_ref().map_or_else(nowhere, Endpoint::new);
-    let all = overridden.iter().all(|(key, url)| url.is_some() || *key == "userinfo");
-    let domain = read_domain(root, all);
-    let [authorize, token, userinfo, revoke, logout] = overridden.map(|(key, url)| {
-        let path = match key {
-            "logout" => "/logout".to_owned(),
-            "userinfo" => "/oauth2/userInfo".to_owned(),
-            _ => format!("/oauth2/{key}"),
-        };
-        url.unwrap_or_else(|| {
-            let url = domain.as_ref().and_then(|domain| domain.join(&path).ok());
-            url.as_ref().map_or_else(nowhere, Endpoint::new)
-        })
-    });
-    section.finish();
-    let jwks = jwks.unwrap_or_else(nowhere);
-    (issuer, Endpoints { authorize, token, userinfo, revoke, logout, jwks, api })
-}
-
-/// Whether a parameter of the authorization request is the filter's to set.
-fn is_own_parameter(name: &str) -> bool {
-    [
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "scope",
-        "state",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-    ]
-    .contains(&name)
-}
-
-/// Stands where a fault has been noted, so that reading can go on and find the next.
-fn nowhere() -> Endpoint {
-    Endpoint { url: String::new(), scheme: String::new(), authority: String::new(), target: String::new() }
-}
-
-/// The hosted UI's domain. Only a configuration that spells out every endpoint can do without.
-fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
-    let example = "myapp.auth.us-east-1.amazoncognito.com";
-    let domain = match root.text("domain") {
-        None if all_overridden => return None,
-        Some(domain) if !domain.trim().is_empty() => domain.to_ascii_lowercase(),
-        Some(_) => {
-            root.fault("domain", "is empty");
-            return None;
-        }
-        // There, but unreadable: that is a fault already.
-        None if root.has("domain") => return None,
-        None => {
-            root.fault("domain", format!("is missing (for example {example})"));
-            return None;
-        }
-    };
-    if domain.contains("://") {
-        root.fault("domain", format!("`{domain}` has a scheme; write the host alone, as in {example}"));
-        return None;
-    }
-    let url = Url::parse(&format!("https://{domain}")).ok().filter(|url| {
-        let host = url.host_str().unwrap_or_default();
-        let rest = domain.strip_prefix(host).unwrap_or("x");
-        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
-    });
-    let Some(url) = url else {
-        root.fault("domain", format!("`{domain}` is no host name (for example {example})"));
-        return None;
-    };
-    // What Cognito's console and API call the domain is its first label. A stand-in may be called anything.
-    let is_prefix =
-        !all_overridden && domain != "localhost" && domain.bytes().all(|byte| !matches!(byte, b'.' | b':'));
-    if is_prefix {
-        let whole = format!("{domain}.auth.<region>.amazoncognito.com");
-        root.fault("domain", format!("`{domain}` is a prefix alone; write the whole host, as in {whole}"));
-        return None;
-    }
-    Some(url)
-}
-
 fn read_timeouts(root: &Section<'_>) -> Timeouts {
     let section = root.section("timeouts");
     let timeout = |key, seconds| {
         let timeout = section.duration(key, Duration::from_secs(seconds));
         if timeout.is_zero() || timeout > Duration::from_secs(60) {
-            section.fault(key, "must be more than nothing and at most 60s");
+            section.fault(key, "must be greater than 0s and at most 60s");
         }
         timeout
     };

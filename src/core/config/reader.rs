@@ -2,6 +2,7 @@
 //! them all at once instead of one a restart.
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl Error for ConfigError {}
+
 /// All faults of one document.
 #[derive(Debug, Default)]
 pub struct ConfigErrors(RefCell<Vec<ConfigError>>);
@@ -41,6 +44,19 @@ impl ConfigErrors {
         self.0.into_inner()
     }
 }
+
+/// One fault a line.
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, fault) in self.0.borrow().iter().enumerate() {
+            f.write_str(if number > 0 { "\n" } else { "" })?;
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConfigErrors {}
 
 /// The path of a key. An empty key is quoted, or there would be nothing to see.
 pub fn path_of(section: &str, key: &str) -> String {
@@ -164,7 +180,7 @@ impl<'n> Section<'n> {
         let text = self.text(key)?;
         let duration = parse_duration(&text);
         if duration.is_none() {
-            self.fault(key, format!("`{text}` is no duration; write 30s, 5m, 12h or 1h30m"));
+            self.fault(key, format!("`{text}` is not a valid duration; write 30s, 5m, 12h or 1h30m"));
         }
         duration
     }

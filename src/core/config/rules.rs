@@ -11,7 +11,7 @@ use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
 const MAX_PATTERNS: usize = 50_000;
 
 /// Reads the list `rules` of the document's root.
-pub fn read(root: &Section<'_>, pools: &Pools) -> Rules {
+pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let sections = root.sections("rules");
     let drafts: Vec<Draft> =
         sections.iter().enumerate().map(|(number, section)| read_rule(section, number, pools)).collect();
@@ -54,7 +54,7 @@ fn describe(draft: &Draft) -> String {
 
 fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
     if section.is_empty() {
-        section.fault_here("says nothing: a rule has a path, or whom it allows");
+        section.fault_here("is empty: set `path` or `allow`");
     }
     let choices = [
         ("everyone", Allow::Everyone),
@@ -98,7 +98,10 @@ fn read_roles(section: &Section<'_>, key: &'static str) -> Vec<String> {
     let list = read_list(section, key);
     for (index, role) in &list {
         if role.trim() != role || role.is_empty() {
-            section.fault(&format!("{key}[{index}]"), format!("`{role}` is no role: nobody could hold it"));
+            section.fault(
+                &format!("{key}[{index}]"),
+                format!("`{role}` is not a valid role: nobody could hold it"),
+            );
         }
     }
     list.into_iter().map(|(_, role)| role).collect()
@@ -131,8 +134,8 @@ fn read_path(section: &Section<'_>) -> Option<Pattern> {
     let text = section.text("path")?;
     match Pattern::parse(&text) {
         Ok(pattern) => Some(pattern),
-        Err(message) => {
-            section.fault("path", message);
+        Err(error) => {
+            section.fault("path", format!("`{text}` {error}"));
             None
         }
     }
@@ -145,7 +148,7 @@ fn read_methods(section: &Section<'_>) -> Vec<String> {
         let at = format!("methods[{index}]");
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if method.is_empty() || !method.bytes().all(token) {
-            section.fault(&at, format!("`{method}` is no method"));
+            section.fault(&at, format!("`{method}` is not a valid method"));
         } else if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
             let upper = method.to_ascii_uppercase();
             section.fault(&at, format!("`{method}`: methods are case-sensitive; did you mean `{upper}`?"));
@@ -159,8 +162,8 @@ fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
     let count = list.len();
     let read = |(index, text): (usize, String)| match HostPattern::parse(&text) {
         Ok(host) => Some(host),
-        Err(message) => {
-            section.fault(&format!("hosts[{index}]"), message);
+        Err(error) => {
+            section.fault(&format!("hosts[{index}]"), format!("`{text}` {error}"));
             None
         }
     };

@@ -12,7 +12,7 @@ use crate::http::cookie::{CookieAttributes, SameSite};
 use crate::http::origin::Origin;
 
 /// What the section `session` says.
-pub struct SessionSettings {
+pub(crate) struct SessionSettings {
     pub cookies: CookieNames,
     pub keyring: Keyring,
     pub lifetime: Duration,
@@ -22,7 +22,7 @@ pub struct SessionSettings {
 }
 
 /// What the cookies of all pools share.
-pub struct CookieNames {
+pub(crate) struct CookieNames {
     prefix: &'static str,
     name: String,
     attributes: CookieAttributes,
@@ -31,7 +31,7 @@ pub struct CookieNames {
 
 impl CookieNames {
     /// The cookies of a pool; those of one without a name go by the common name alone.
-    pub fn of_pool(&self, pool: &str) -> CookieSettings {
+    pub(crate) fn of_pool(&self, pool: &str) -> CookieSettings {
         let dash = if pool.is_empty() { "" } else { "-" };
         let identity = format!("{}{}{dash}{pool}", self.prefix, self.name);
         // These have a `Domain`, with which browsers drop `__Host-`.
@@ -50,7 +50,7 @@ impl CookieNames {
 }
 
 /// Reads the section `session` of the document's root.
-pub fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings {
+pub(crate) fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings {
     let section = root.section("session");
     let keyring = read_keys(&section);
     let cookies = read_cookie(&section, public_url);
@@ -134,7 +134,7 @@ fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<
     // The last label of a name is never a number; that of an IPv4 address always is.
     let is_address = domain.split('.').next_back().is_some_and(|last| last.parse::<u64>().is_ok());
     if is_address || !domain.contains('.') || !domain.split('.').all(label) {
-        section.fault("domain", format!("`{domain}` is no domain that browsers take cookies for"));
+        section.fault("domain", format!("`{domain}` is not a domain that browsers accept cookies for"));
         return;
     }
     if let Some(host) = public_url.map(Origin::host)

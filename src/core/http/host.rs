@@ -1,6 +1,7 @@
 //! Host names: as requests spell them, and the patterns that rules and pools name them by.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 
 use url::Host;
@@ -60,16 +61,36 @@ pub struct HostPattern {
     below: bool,
 }
 
+/// What is wrong with a pattern. Its words go on after the pattern, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostPatternError {
+    /// A `*` isn't the whole first label.
+    PartOfLabel,
+    /// It is neither a host nor all hosts below a domain.
+    NotAHost,
+}
+
+impl fmt::Display for HostPatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PartOfLabel => "has a `*` that isn't the whole first label, as in *.example.com",
+            Self::NotAHost => "is not a valid host: write app.example.com or *.example.com, without a port",
+        })
+    }
+}
+
+impl Error for HostPatternError {}
+
 impl HostPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// With a sentence for the operator.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// When it is neither a host nor `*.` and a domain.
+    pub fn parse(text: &str) -> Result<Self, HostPatternError> {
         let lower = text.to_ascii_lowercase();
         let (name, below) = match lower.strip_prefix('*') {
             Some(domain) if domain.starts_with('.') => (domain, true),
-            Some(_) => return Err(format!("`{text}`: `*` stands for whole labels, as in *.example.com")),
+            Some(_) => return Err(HostPatternError::PartOfLabel),
             None => (lower.as_str(), false),
         };
         let address = if below { None } else { Host::parse(name).ok() };
@@ -80,7 +101,7 @@ impl HostPattern {
         if is_name(name.strip_prefix('.').filter(|_| below).unwrap_or(name)) {
             Ok(Self { name: name.to_owned(), below })
         } else {
-            Err(format!("`{text}` is no host: write app.example.com or *.example.com, without a port"))
+            Err(HostPatternError::NotAHost)
         }
     }
 

@@ -10,8 +10,10 @@ mod escapes;
 mod pattern;
 mod readings;
 
+#[cfg(test)]
+pub(crate) use crate::http::path::escapes::escaped;
 pub use crate::http::path::escapes::{decode, unescaped};
-pub use crate::http::path::pattern::{Pattern, Segment, segments};
+pub use crate::http::path::pattern::{Pattern, PatternError, Segment, segments};
 pub use crate::http::path::readings::Reading;
 
 use crate::http::path::escapes::{has_escape, has_stray};

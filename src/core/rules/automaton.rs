@@ -43,7 +43,7 @@ struct Node {
 
 /// Compiled patterns.
 #[derive(Clone, Debug)]
-pub struct Automaton {
+pub(crate) struct Automaton {
     nodes: Vec<Node>,
     hosts: bool,
     methods: bool,
@@ -57,7 +57,7 @@ impl Default for Automaton {
 
 impl Automaton {
     /// One without patterns. What no rule asks for (hosts, methods) is not read of requests.
-    pub fn new(hosts: bool, methods: bool) -> Self {
+    pub(crate) fn new(hosts: bool, methods: bool) -> Self {
         Self { nodes: vec![Node::default()], hosts, methods }
     }
 
@@ -66,7 +66,7 @@ impl Automaton {
     ///
     /// That verdict is never wrong, but it isn't complete: a pattern counts as covered where one other
     /// covers it. Several that only together leave nothing of it are not noticed.
-    pub fn add(&mut self, matches: &Matches, rule: usize) -> Option<usize> {
+    pub(crate) fn add(&mut self, matches: &Matches, rule: usize) -> Option<usize> {
         let hosts: Vec<Vec<Symbol<'_>>> = match matches.hosts.as_slice() {
             [] => vec![vec![Symbol::Any]],
             hosts => hosts.iter().map(|host| host_symbols(host.labels())).collect(),
@@ -134,7 +134,7 @@ impl Automaton {
 
     /// The first rule that matches a request. `as_spelt` says that the path is as a client spelt it: a
     /// segment may then also stand in the escapes that browsers use for it.
-    pub fn first(&self, host: &str, path: &[u8], as_spelt: bool, method: &str) -> Option<usize> {
+    pub(crate) fn first(&self, host: &str, path: &[u8], as_spelt: bool, method: &str) -> Option<usize> {
         let mut walk = Walk::begin(self);
         if self.hosts {
             labels(host).for_each(|label| walk.step(Symbol::Label(label.as_bytes()), None));

@@ -65,7 +65,7 @@ fn a_rule_that_can_never_match_names_the_one_in_front() {
     never(
         json!([{"path": "/a", "hosts": ["https://x"]}, {"path": "/a"}]),
         &[
-            "rules[0].hosts[0]: `https://x` is no host: write app.example.com or *.example.com, without a port",
+            "rules[0].hosts[0]: `https://x` is not a valid host: write app.example.com or *.example.com, without a port",
         ],
     );
 }
@@ -96,8 +96,8 @@ fn a_list_that_is_there_says_something() {
     check(
         json!({"path": "/a", "roles_any": ["", " admin"]}),
         &[
-            "roles_any[0]: `` is no role: nobody could hold it",
-            "roles_any[1]: ` admin` is no role: nobody could hold it",
+            "roles_any[0]: `` is not a valid role: nobody could hold it",
+            "roles_any[1]: ` admin` is not a valid role: nobody could hold it",
         ],
     );
     check(json!({"path": "/a", "pools": ["us", "mars"]}), &["pools[1]: `mars` is not the name of a pool"]);
@@ -109,8 +109,8 @@ fn methods_are_written_as_they_are_sent() {
         json!({"path": "/a", "methods": ["get", "G T", ""]}),
         &[
             "methods[0]: `get`: methods are case-sensitive; did you mean `GET`?",
-            "methods[1]: `G T` is no method",
-            "methods[2]: `` is no method",
+            "methods[1]: `G T` is not a valid method",
+            "methods[2]: `` is not a valid method",
         ],
     );
 }

@@ -9,7 +9,7 @@ pub fn decode(text: &[u8], wanted: fn(u8) -> bool) -> Vec<u8> {
 }
 
 /// Decodes `%uXXXX`, which no standard has, and which IIS and JavaScript's `unescape` read.
-pub fn decode_utf16(text: &[u8]) -> Vec<u8> {
+pub(crate) fn decode_utf16(text: &[u8]) -> Vec<u8> {
     rewrite(text, &|rest, decoded| {
         decoded.extend_from_slice(utf16_escape(rest)?.encode_utf8(&mut [0; 4]).as_bytes());
         Some(6)
@@ -17,7 +17,7 @@ pub fn decode_utf16(text: &[u8]) -> Vec<u8> {
 }
 
 /// Puts a byte that no text has in the place of each `%` that begins no escape. Then it equals no literal of a rule.
-pub fn mark_stray(text: &[u8]) -> Vec<u8> {
+pub(crate) fn mark_stray(text: &[u8]) -> Vec<u8> {
     rewrite(text, &|rest, marked| is_stray(rest).then(|| marked.push(0xff)).map(|()| 1))
 }
 
@@ -42,12 +42,12 @@ fn rewrite(text: &[u8], replace: &Replace<'_>) -> Vec<u8> {
 }
 
 /// Whether there is an escape of any character.
-pub fn has_escape(text: &[u8]) -> bool {
+pub(crate) fn has_escape(text: &[u8]) -> bool {
     tails(text).any(|rest| escape(rest).is_some() || utf16_escape(rest).is_some())
 }
 
 /// Whether there is a `%` that begins no escape.
-pub fn has_stray(text: &[u8]) -> bool {
+pub(crate) fn has_stray(text: &[u8]) -> bool {
     tails(text).any(is_stray)
 }
 
@@ -60,7 +60,7 @@ pub fn unescaped(segment: &[u8]) -> Option<Vec<u8>> {
 
 /// A path segment in the escapes that browsers put into URLs (WHATWG URL, path percent-encode set), and
 /// with `%` itself escaped.
-pub fn escaped(segment: &[u8]) -> Vec<u8> {
+pub(crate) fn escaped(segment: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(segment.len());
     for byte in segment {
         match byte {
@@ -76,13 +76,13 @@ pub fn escaped(segment: &[u8]) -> Vec<u8> {
 
 /// Whether there is a control character. A single byte from 0x80 to 0x9F is none, though ISO 8859-1 has it for
 /// one: it is half a character in Shift-JIS, and a letter in the encodings that Windows had.
-pub fn has_control(text: &[u8]) -> bool {
+pub(crate) fn has_control(text: &[u8]) -> bool {
     text.utf8_chunks().any(|chunk| chunk.valid().chars().any(char::is_control))
 }
 
 /// Whether there is an over-long form of an ASCII character (RFC 3629, section 10; `C0 AE` for `.`), which
 /// lenient decoders take for it.
-pub fn has_overlong_ascii(text: &[u8]) -> bool {
+pub(crate) fn has_overlong_ascii(text: &[u8]) -> bool {
     let last = |byte: &u8| matches!(byte, 0x80..=0xbf);
     std::str::from_utf8(text).is_err()
         && tails(text).any(|rest| match rest {

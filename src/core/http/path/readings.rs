@@ -16,6 +16,7 @@ const MAX_BYTES: usize = 1 << 18;
 /// What a path is to some server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
+    /// Its bytes.
     pub path: Vec<u8>,
     /// Whether its escapes are the client's: nothing was decoded but what means the same.
     pub as_spelt: bool,
@@ -42,7 +43,7 @@ const STEPS: [Step; 6] = [
 ///
 /// # Errors
 /// Where one of them has what no path may have, or they are too many.
-pub fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
+pub(crate) fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
     let as_spelt = path.contains(&b'%');
     let mut readings = vec![Reading { path: path.to_vec(), as_spelt, lacks_names: false }];
     let (mut bytes, mut at) = (0, 0);
@@ -68,7 +69,7 @@ pub fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
 }
 
 /// Refuses what no reading of a path may have.
-pub fn refuse(path: &[u8]) -> Result<(), BadPath> {
+pub(crate) fn refuse(path: &[u8]) -> Result<(), BadPath> {
     match path {
         _ if has_control(path) => Err(BadPath::ControlCharacter),
         _ if has_overlong_ascii(path) => Err(BadPath::Overlong),
@@ -162,7 +163,7 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A path of these names.
-pub fn joined(names: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn joined(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::new();
     for name in names {
         path.push(b'/');

@@ -1,0 +1,183 @@
+//! The file that `envoy-cognito envoy` prints, part by part.
+
+use std::net::IpAddr;
+
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::origin::Origin;
+use serde_json::Value;
+
+use crate::arguments::Envoy;
+use crate::bootstrap::templates::{DOWNSTREAM_TLS, LISTENER, NO_TLS, UPSTREAM_TLS};
+use crate::check::needs::Need;
+
+/// An argument as a setting: the filter would take `${` for the beginning of a variable.
+pub fn literal(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+/// A text as YAML reads it back, whatever is in it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let word = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
+    if starts && text.chars().all(plain) && !word.contains(&text.to_ascii_lowercase().as_str()) {
+        text.to_owned()
+    } else {
+        Value::from(text).to_string()
+    }
+}
+
+/// What the file is made of.
+pub struct Page<'a> {
+    /// The command line.
+    pub arguments: &'a Envoy,
+    /// Host and port that Envoy listens on.
+    pub listen: (String, u16),
+    /// Host and port of the admin interface.
+    pub admin: (String, u16),
+    /// Host and port of the app.
+    pub upstream: (String, u16),
+    /// The clusters that the filter calls.
+    pub needs: Vec<Need>,
+}
+
+impl Page<'_> {
+    /// The whole file.
+    pub fn write(&self, config: &Config) -> String {
+        let mut page = self.head(config);
+        page.push_str(&self.listener());
+        page.push_str(
+            "\n  clusters:\n    # The app. It must not be reachable around Envoy: it believes the headers.\n",
+        );
+        // Of the app there may be several, under one name.
+        page.push_str(
+            &cluster("app", &self.upstream.0, self.upstream.1).replace("LOGICAL_DNS", "STRICT_DNS"),
+        );
+        for need in &self.needs {
+            page.push_str(&format!("\n    # {}.\n", sentence(&need.uses)));
+            page.push_str(&cluster(&need.cluster, need.host.trim_matches(['[', ']']), need.port));
+            if need.tls {
+                page.push_str(&tls(&need.host, &self.arguments.ca));
+            }
+        }
+        page
+    }
+
+    fn head(&self, config: &Config) -> String {
+        let origin = config.public_url.as_ref().map_or("https://<your host>".to_owned(), Origin::url);
+        let (callback, signed_out) = (&config.paths.callback, &config.paths.after_sign_out);
+        let mut variables = String::new();
+        if let Some(name) = &self.arguments.client_secret_env {
+            variables.push_str(&format!("#        {name}: the app client's secret\n"));
+        }
+        let key = &self.arguments.session_key_env;
+        format!(
+            "# Envoy with envoy-cognito in front of an app.\n\
+             #\n\
+             # Before it runs:\n\
+             #   1. Put the filter where `filename` below says.\n\
+             #   2. In Cognito, register for the app client, letter for letter,\n\
+             #        the callback URL   {origin}{callback}\n\
+             #        the sign-out URL   {origin}{signed_out}\n\
+             #      `envoy-cognito check` on this file says what else, and how.\n\
+             #   3. Set in Envoy's environment:\n\
+             {variables}\
+             #        {key}: a key, made with `envoy-cognito key`\n\
+             \n\
+             admin:\n  \
+               # On the machine itself only: whoever reaches the admin interface owns Envoy.\n  \
+               address: {{ socket_address: {{ address: {}, port_value: {} }} }}\n\n",
+            quoted(&self.admin.0),
+            self.admin.1,
+        )
+    }
+
+    fn listener(&self) -> String {
+        let arguments = self.arguments;
+        let hops = match arguments.trusted_hops {
+            Some(hops) => format!("                xff_num_trusted_hops: {hops}\n"),
+            None if arguments.tls_cert.is_none() => NO_TLS.to_owned(),
+            None => String::new(),
+        };
+        LISTENER
+            .replace("{address}", &quoted(&self.listen.0))
+            .replace("{port}", &self.listen.1.to_string())
+            .replace("{tls}\n", &self.filter_chain())
+            .replace("{hops}\n", &hops)
+            .replace("{wasm}", &quoted(&arguments.wasm))
+            .replace("{variables}\n", &self.variables())
+            .replace("{settings}\n", &self.settings())
+    }
+
+    /// How the one filter chain begins: with the certificate, where there is one.
+    fn filter_chain(&self) -> String {
+        match (&self.arguments.tls_cert, &self.arguments.tls_key) {
+            (Some(cert), Some(key)) => {
+                DOWNSTREAM_TLS.replace("{cert}", &quoted(cert)).replace("{key}", &quoted(key))
+            }
+            _ => "        - filters:\n".to_owned(),
+        }
+    }
+
+    fn variables(&self) -> String {
+        let names =
+            self.arguments.client_secret_env.iter().chain(std::iter::once(&self.arguments.session_key_env));
+        names.map(|name| format!("                              - {}\n", quoted(name))).collect()
+    }
+
+    /// The filter's own configuration.
+    fn settings(&self) -> String {
+        let arguments = self.arguments;
+        let text = |text: &str| quoted(&literal(text));
+        let mut lines = vec![
+            format!("user_pool_id: {}", text(&arguments.user_pool_id)),
+            format!("client_id: {}", text(&arguments.client_id)),
+        ];
+        if let Some(name) = &arguments.client_secret_env {
+            lines.push(format!("client_secret: ${{{name}}}"));
+        }
+        lines.push(format!("domain: {}", text(&arguments.domain)));
+        if let Some(url) = &arguments.public_url {
+            lines.push("# Fixes the callback URL, whatever Host a client sends.".to_owned());
+            lines.push(format!("public_url: {}", text(url)));
+        }
+        lines.push("session:".to_owned());
+        lines.push("  # The first key seals, all of them open: to rotate, put the new one first.".to_owned());
+        lines.push(format!("  keys: [ \"${{{}}}\" ]", arguments.session_key_env));
+        if arguments.public_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
+            lines.push("  cookie: { secure: false }   # only for http://localhost".to_owned());
+        }
+        if !arguments.open.is_empty() {
+            lines.push("rules:".to_owned());
+            lines.push("  # The first match decides; the implied last rule asks for a session.".to_owned());
+            let rule =
+                |path: &String| format!("  - {{ path: {}, allow: everyone }}", Value::from(literal(path)));
+            lines.extend(arguments.open.iter().map(rule));
+        }
+        lines.iter().map(|line| format!("                            {line}\n")).collect()
+    }
+}
+
+fn sentence(uses: &[&str]) -> String {
+    let text = uses.join(", ");
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or(String::new(), |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+}
+
+fn cluster(name: &str, host: &str, port: u16) -> String {
+    let kind = if host.parse::<IpAddr>().is_ok() {
+        "      type: STATIC\n"
+    } else {
+        "      type: LOGICAL_DNS\n      dns_lookup_family: V4_PREFERRED\n"
+    };
+    let (name, host) = (quoted(name), quoted(host));
+    format!(
+        "    - name: {name}\n{kind}      connect_timeout: 2s\n      load_assignment:\n        cluster_name: {name}\n        endpoints:\n          - lb_endpoints:\n              - endpoint:\n                  address:\n                    socket_address: {{ address: {host}, port_value: {port} }}\n"
+    )
+}
+
+fn tls(host: &str, ca: &str) -> String {
+    UPSTREAM_TLS.replace("{host}", &quoted(host)).replace("{ca}", &quoted(ca))
+}

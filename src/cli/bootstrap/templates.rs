@@ -1,0 +1,82 @@
+//! The fixed parts of the configuration that is written. `{name}` marks what is filled in.
+
+pub const LISTENER: &str = r#"static_resources:
+  listeners:
+    - name: app
+      address: { socket_address: { address: {address}, port_value: {port} } }
+      filter_chains:
+{tls}
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: app
+                use_remote_address: true
+{hops}
+                # The filter is safe whatever these say. Set like this, the app sees the same path
+                # that the rules were matched against.
+                normalize_path: true
+                merge_slashes: true
+                path_with_escaped_slashes_action: REJECT_REQUEST
+                common_http_protocol_options:
+                  headers_with_underscores_action: DROP_HEADER
+                upgrade_configs:
+                  - upgrade_type: websocket
+                http_filters:
+                  - name: envoy.filters.http.wasm
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                      config:
+                        name: envoy_cognito
+                        # 503 while a failed VM is replaced; no request ever goes past the filter unjudged.
+                        failure_policy: FAIL_RELOAD
+                        vm_config:
+                          vm_id: envoy_cognito
+                          runtime: envoy.wasm.runtime.v8
+                          code: { local: { filename: {wasm} } }
+                          environment_variables:
+                            # What `${…}` below may name.
+                            host_env_keys:
+{variables}
+                        configuration:
+                          "@type": type.googleapis.com/google.protobuf.Struct
+                          value:
+{settings}
+                  - name: envoy.filters.http.router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+                route_config:
+                  virtual_hosts:
+                    - name: app
+                      domains: ["*"]
+                      routes:
+                        - match: { prefix: "/" }
+                          route: { cluster: app }
+"#;
+
+pub const NO_TLS: &str = "                # Behind a load balancer that ends TLS, write `xff_num_trusted_hops: 1`, so that its\n                # X-Forwarded-Proto is believed: no sign-in begins over plain http.\n";
+
+pub const DOWNSTREAM_TLS: &str = r#"        - transport_socket:
+            name: envoy.transport_sockets.tls
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              common_tls_context:
+                alpn_protocols: [ h2, http/1.1 ]
+                tls_certificates:
+                  - certificate_chain: { filename: {cert} }
+                    private_key: { filename: {key} }
+          filters:
+"#;
+
+pub const UPSTREAM_TLS: &str = r#"      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          sni: {host}
+          common_tls_context:
+            tls_params: { tls_minimum_protocol_version: TLSv1_2 }
+            validation_context:
+              # Without `trusted_ca` Envoy would believe any certificate.
+              trusted_ca: { filename: {ca} }
+              match_typed_subject_alt_names:
+                - san_type: DNS
+                  matcher: { exact: {host} }
+"#;

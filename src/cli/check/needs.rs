@@ -1,0 +1,94 @@
+//! Which Envoy clusters a configuration calls, and where each must lead.
+
+use envoy_cognito_core::cognito::pool::Pool;
+use envoy_cognito_core::cognito::user_pool::AttributesFrom;
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::http::Endpoint;
+
+use crate::documents::tree::Node;
+use crate::settings::{self, Literal};
+
+/// A cluster that the filter calls, with one host that it must lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The host that it leads to.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether that is over TLS.
+    pub tls: bool,
+    /// What the filter asks there.
+    pub uses: Vec<&'static str>,
+}
+
+/// What all pools of a configuration need.
+pub fn of(config: &Config) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for pool in config.pools.iter() {
+        for (cluster, endpoint, used) in calls(pool) {
+            let (host, port) = host_and_port(endpoint);
+            let tls = endpoint.scheme == "https";
+            let same = |need: &&mut Need| need.cluster == *cluster && need.host == host && need.port == port;
+            match needs.iter_mut().find(same) {
+                Some(need) if !need.uses.contains(&used) => need.uses.push(used),
+                Some(_) => {}
+                None => needs.push(Need { cluster: cluster.clone(), host, port, tls, uses: vec![used] }),
+            }
+        }
+    }
+    needs
+}
+
+/// The names of the clusters that a configuration means which isn't good: as much as can be said of it.
+pub fn names(root: &Node) -> Vec<String> {
+    let pools = root.get("pools").map(Node::items).filter(|pools| !pools.is_empty());
+    let mut names: Vec<String> = Vec::new();
+    for pool in pools.unwrap_or(std::slice::from_ref(root)) {
+        for (key, default) in clusters() {
+            let name = pool.at(&["clusters", key]).map_or(Some(default), Node::text);
+            // What is no text is a fault already, and what a variable holds isn't looked for.
+            if let Some(name) =
+                name.filter(|name| !name.contains("${") && !names.iter().any(|known| known == name))
+            {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+/// The settings that name clusters, each with its default.
+fn clusters() -> impl Iterator<Item = (&'static str, &'static str)> {
+    settings::POOL.iter().filter_map(|setting| {
+        match (setting.path.strip_prefix("clusters."), setting.default) {
+            (Some(key), Some(Literal::Text(default))) => Some((key, default)),
+            _ => None,
+        }
+    })
+}
+
+/// What is called of a pool, through which cluster.
+fn calls(pool: &Pool) -> Vec<(&String, &Endpoint, &'static str)> {
+    let (clusters, endpoints) = (&pool.cognito.clusters, &pool.cognito.endpoints);
+    let mut calls = vec![
+        (&clusters.domain, &endpoints.token, "tokens"),
+        (&clusters.domain, &endpoints.revoke, "revocation"),
+        (&clusters.idp, &endpoints.jwks, "key set"),
+    ];
+    match pool.cognito.attributes_from {
+        AttributesFrom::IdToken => {}
+        AttributesFrom::UserInfo => calls.push((&clusters.domain, &endpoints.userinfo, "userInfo")),
+        AttributesFrom::GetUser => calls.push((&clusters.idp, &endpoints.api, "GetUser")),
+    }
+    calls
+}
+
+fn host_and_port(endpoint: &Endpoint) -> (String, u16) {
+    let own = if endpoint.scheme == "http" { 80 } else { 443 };
+    match endpoint.authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host.to_owned(), port.parse().unwrap_or(own)),
+        _ => (endpoint.authority.clone(), own),
+    }
+}

@@ -1,0 +1,312 @@
+//! Trees from the events of the YAML parser.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use saphyr_parser::{Event, ScalarStyle, ScanError, Span, Tag};
+
+use crate::documents::json::push;
+use crate::documents::tree::{Entry, Node, Trouble, Value};
+use crate::documents::yaml::places::Places;
+use crate::documents::yaml::scalars::{envoys_key, envoys_scalar, kubernetes_scalar, whole};
+use crate::documents::yaml::yaml_cpp;
+
+/// How deep a document may nest, so that a made-up one doesn't exhaust the stack.
+const MAX_DEPTH: usize = 200;
+
+/// How many values aliases may repeat: a few lines of them could fill any memory.
+pub const MAX_REPEATED: usize = 1_000_000;
+
+/// The documents of a stream, up to where it can't be read any further.
+#[derive(Default)]
+pub struct Documents {
+    /// Those that could be read.
+    pub nodes: Vec<Node>,
+    /// What is wrong in them: keys that come twice, and where reading came to an end.
+    pub troubles: Vec<Trouble>,
+    /// What is in none of them, since Envoy leaves it out.
+    pub ignored: Vec<Range<usize>>,
+    /// Whether reading came to an end before the text did.
+    pub cut_short: bool,
+}
+
+/// Who reads the file in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// Envoy, by yaml-cpp.
+    #[default]
+    Envoy,
+    /// Kubernetes, by Go's YAML 1.1.
+    Kubernetes,
+}
+
+impl Reader {
+    /// Its name, or of what reads for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Kubernetes => "kubectl",
+        }
+    }
+}
+
+/// Why and where reading can't go on.
+pub struct End {
+    pub message: String,
+    pub at: usize,
+    /// Where the outermost bracket stands that is open there.
+    pub flow: Option<usize>,
+}
+
+/// A list or an object that isn't finished.
+struct Open {
+    start: usize,
+    anchor: usize,
+    items: Vec<Item>,
+    is_map: bool,
+    /// Whether it is written with brackets or braces.
+    is_flow: bool,
+    is_ignored: bool,
+}
+
+/// What a list or an object is made of.
+#[derive(Clone)]
+struct Item {
+    node: Node,
+    /// Whether it is tagged `!ignore`, by which Envoy leaves out a key with what stands behind it.
+    is_ignored: bool,
+}
+
+/// Builds trees from the parser's events.
+#[derive(Default)]
+pub struct Builder<'t> {
+    places: Places<'t>,
+    reader: Reader,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Item>,
+    repeated: usize,
+    /// Where the last event ended.
+    last: usize,
+    pub documents: Documents,
+}
+
+impl<'t> Builder<'t> {
+    /// A builder for the text that `places` are of.
+    pub fn new(places: Places<'t>, reader: Reader) -> Self {
+        Self { places, reader, ..Self::default() }
+    }
+
+    pub fn end_of_reading(&self, error: &ScanError) -> End {
+        let at = self.places.of(error.marker().index());
+        let flow = self.open.iter().find(|open| open.is_flow).map(|open| open.start);
+        let flow = flow.or_else(|| yaml_cpp::flow_between(self.places.text, self.last..at));
+        End { message: format!("not YAML: {}", error.info()), at, flow }
+    }
+
+    pub fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), End> {
+        let (start, end) = self.places.range(span);
+        self.last = start;
+        match event {
+            Event::SequenceStart(anchor, tag) => self.begin(start, anchor, false, tag.as_deref()),
+            Event::MappingStart(anchor, tag) => self.begin(start, anchor, true, tag.as_deref()),
+            Event::SequenceEnd | Event::MappingEnd => self.end(end),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.last = end;
+                let tag = tag.as_deref();
+                let text = self.without_invented_end(text, style, end);
+                self.hold_to_reader(start..end, style);
+                let value = match self.reader {
+                    Reader::Envoy if self.is_at_key() => Value::Text(envoys_key(&text, style, tag)),
+                    Reader::Envoy => envoys_scalar(&text, style, tag),
+                    Reader::Kubernetes => kubernetes_scalar(&text, style, tag),
+                };
+                let is_ignored = self.is_ignored(tag);
+                self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
+            }
+            Event::Alias(anchor) => {
+                // An alias before its anchor is an error of the parser's already.
+                let item = self.anchors.get(&anchor).cloned().unwrap_or_else(|| {
+                    self.refuse(start, "an alias within what it stands for".to_owned());
+                    Item { node: Node { value: Value::Null, span: start..end }, is_ignored: false }
+                });
+                self.add(item, 0, true)
+            }
+            Event::DocumentEnd => {
+                self.anchors.clear();
+                Ok(())
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => Ok(()),
+        }
+    }
+
+    /// A text of lines as it is written: where a file ends without a line break, the parser makes one up.
+    fn without_invented_end<'e>(&self, text: Cow<'e, str>, style: ScalarStyle, end: usize) -> Cow<'e, str> {
+        let of_lines = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let source = self.places.text;
+        let is_last = of_lines && end == source.len() && !source.ends_with(['\n', '\r']);
+        match text.strip_suffix('\n') {
+            Some(text) if is_last => Cow::Owned(text.to_owned()),
+            _ => text,
+        }
+    }
+
+    fn is_ignored(&self, tag: Option<&Tag>) -> bool {
+        self.reader == Reader::Envoy && tag.is_some_and(|tag| whole(tag) == "!ignore")
+    }
+
+    /// Whether a key comes next.
+    fn is_at_key(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_map && open.items.len() % 2 == 0)
+    }
+
+    /// Notes what the reader refuses of a scalar.
+    fn hold_to_reader(&mut self, range: Range<usize>, style: ScalarStyle) {
+        let text = self.places.text;
+        let who = self.reader.name();
+        let in_flow = self.open.iter().any(|open| open.is_flow);
+        let in_braces = self.open.last().is_some_and(|open| open.is_flow);
+        let is_plain = style == ScalarStyle::Plain && !range.is_empty();
+        if in_flow
+            && is_plain
+            && let Some((at, sign)) = yaml_cpp::refused_in_flow(text, &range)
+        {
+            let message = format!(
+                "{who} refuses `{sign}` in an unquoted text between brackets or braces; put the text in quotes"
+            );
+            self.refuse(at, message);
+        } else if in_braces && self.is_at_key() && yaml_cpp::is_cut_off(text, range.end) {
+            self.refuse(range.start, format!("{who} wants the colon on the line of its key"));
+        }
+        if self.reader == Reader::Envoy && !in_flow {
+            self.hold_tabs_to_envoy(range, is_plain);
+        }
+    }
+
+    /// Notes the tabs that Envoy refuses around a scalar of a block.
+    fn hold_tabs_to_envoy(&mut self, range: Range<usize>, is_plain: bool) {
+        let text = self.places.text;
+        if self.is_at_key() && yaml_cpp::has_tab_before(text, range.start) {
+            self.refuse(range.start, "Envoy refuses a tab in front of a key".to_owned());
+        }
+        let indent = self.open.last().map_or(0, |open| self.places.column(open.start) + 1);
+        if is_plain && let Some(at) = yaml_cpp::tab_behind(text, range.end, indent) {
+            self.refuse(at, "Envoy refuses a tab where a text might go on".to_owned());
+        }
+    }
+
+    fn refuse(&mut self, at: usize, message: String) {
+        self.documents.troubles.push(Trouble { message, span: at..at + 1, unread: at..at });
+    }
+
+    fn begin(&mut self, start: usize, anchor: usize, is_map: bool, tag: Option<&Tag>) -> Result<(), End> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(End { message: "nests too deep".to_owned(), at: start, flow: None });
+        }
+        let text = self.places.text;
+        let is_flow = text.get(start..).is_some_and(|rest| rest.starts_with(['[', '{']))
+            // A block begins where its first key does, which may be in braces itself.
+            && (is_map == text.get(start..).is_some_and(|rest| rest.starts_with('{')));
+        let is_outermost = is_flow && !self.open.iter().any(|open| open.is_flow);
+        if self.reader == Reader::Envoy && is_outermost {
+            for at in yaml_cpp::leading_commas(text, start) {
+                self.refuse(at, "Envoy refuses a comma at the beginning of a line, since 1.38".to_owned());
+            }
+        }
+        let is_ignored = self.is_ignored(tag);
+        self.open.push(Open { start, anchor, items: Vec::new(), is_map, is_flow, is_ignored });
+        Ok(())
+    }
+
+    fn end(&mut self, end: usize) -> Result<(), End> {
+        let Some(Open { start, anchor, items, is_map, is_ignored, .. }) = self.open.pop() else {
+            return Ok(());
+        };
+        self.last = end;
+        let value = if is_map {
+            self.map(items)
+        } else {
+            Value::List(items.into_iter().map(|item| item.node).collect())
+        };
+        // A block ends where the next thing begins, which may be lines further on.
+        self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
+    }
+
+    /// Keys and values, one after the other, as pairs.
+    fn map(&mut self, items: Vec<Item>) -> Value {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut merged = Vec::new();
+        let mut items = items.into_iter();
+        while let (Some(Item { node: key, is_ignored }), Some(Item { node, .. })) =
+            (items.next(), items.next())
+        {
+            if is_ignored {
+                self.documents.ignored.push(node.span);
+                continue;
+            }
+            let text = match &key.value {
+                Value::Text(text) => text.clone(),
+                Value::Bool(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Null => String::new(),
+                Value::List(_) | Value::Map(_) => {
+                    let message = "a key that is no text".to_owned();
+                    let unread = key.span.start..node.span.end;
+                    self.documents.troubles.push(Trouble { message, span: key.span, unread });
+                    continue;
+                }
+            };
+            if text == "<<" && self.reader == Reader::Kubernetes {
+                merged.push(node);
+                continue;
+            }
+            let entry = Entry { key: text, span: key.span, node };
+            push(&mut entries, entry, &mut self.documents.troubles);
+        }
+        merged.into_iter().for_each(|node| merge(&mut entries, node));
+        Value::Map(entries)
+    }
+
+    fn add(&mut self, item: Item, anchor: usize, is_alias: bool) -> Result<(), End> {
+        if is_alias {
+            self.repeated += count(&item.node);
+        }
+        if self.repeated > MAX_REPEATED {
+            let message = "aliases make too much of it".to_owned();
+            return Err(End { message, at: item.node.span.start, flow: None });
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, item.clone());
+        }
+        match self.open.last_mut() {
+            Some(open) => open.items.push(item),
+            None => self.documents.nodes.push(item.node),
+        }
+        Ok(())
+    }
+}
+
+/// How many values a tree has.
+fn count(node: &Node) -> usize {
+    let below: usize = match &node.value {
+        Value::List(items) => items.iter().map(count).sum(),
+        Value::Map(entries) => entries.iter().map(|entry| count(&entry.node)).sum(),
+        _ => 0,
+    };
+    1 + below
+}
+
+/// What `<<` brings in: the pairs of an object, or of several, that aren't there already.
+fn merge(entries: &mut Vec<Entry>, node: Node) {
+    let (own, several) = match node.value {
+        Value::Map(own) => (own, Vec::new()),
+        Value::List(several) => (Vec::new(), several),
+        _ => return,
+    };
+    for entry in own {
+        if !entries.iter().any(|known| known.key == entry.key) {
+            entries.push(entry);
+        }
+    }
+    several.into_iter().for_each(|node| merge(entries, node));
+}

@@ -1,0 +1,101 @@
+//! What Envoy makes of the filter: where it stands among the others, and what happens to requests when it fails.
+
+use envoy_cognito_core::config::reader::path_of;
+
+use crate::documents::finding::{Finding, Severity};
+use crate::documents::tree::Node;
+use crate::envoy::fields;
+use crate::envoy::messages::{FAILURE_POLICIES, HTTP_FILTER};
+use crate::envoy::typed_reading::Rules;
+
+/// The list of HTTP filters that something stands in, and its place there.
+#[derive(Clone, Copy)]
+pub struct Chain<'n> {
+    /// The list.
+    pub filters: &'n [&'n Node],
+    /// The place.
+    pub place: usize,
+    /// Whether it is all that a connection manager has, not an excerpt.
+    pub is_whole: bool,
+}
+
+/// Whether the filter can do its work where it stands.
+pub fn check_chain(
+    Chain { filters, place, is_whole }: Chain<'_>,
+    path: &str,
+    rules: Rules,
+    findings: &mut Vec<Finding>,
+) {
+    let is_router = |filter: &&Node| {
+        let kind = filter.get("typed_config").and_then(|config| config.text_of("@type")).unwrap_or_default();
+        kind.ends_with(".router.v3.Router") || filter.text_of("name") == Some("envoy.filters.http.router")
+    };
+    let Some(own) = filters.get(place) else { return };
+    let own_path = path.rsplit_once("].").map_or(path.to_owned(), |(start, _)| format!("{start}]"));
+    fields::check(&HTTP_FILTER, own, &own_path, rules, findings);
+    if let Some(entry) = own.entry("disabled").filter(|entry| rules.is_true(&entry.node)) {
+        let message = "the filter is off unless a route turns it on: other routes are open to everybody";
+        findings.push(Finding::warning(path_of(&own_path, "disabled"), entry.span.clone(), message));
+    }
+    match filters.iter().position(is_router) {
+        Some(router) if router < place => {
+            let message = "the router stands before the filter, so no request ever reaches it";
+            findings.push(
+                Finding::fault(own_path, own.span.start..own.span.start, message)
+                    .help("move the filter in front of `envoy.filters.http.router`"),
+            );
+        }
+        Some(_) => {}
+        None => {
+            let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
+            // Only a filter that ends requests may be the last, which this one isn't and another may be.
+            let is_last = is_whole && place + 1 == filters.len();
+            let severity = if is_last { Severity::Fault } else { Severity::Warning };
+            findings.push(Finding::new(severity, own_path, own.span.start..own.span.start, message));
+        }
+    }
+}
+
+/// What happens to requests when the VM fails. By some versions of Envoy they pass unjudged, if it says so.
+pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
+    let help = "write `failure_policy: FAIL_RELOAD`: 503 while a failed VM is replaced, and no request goes past the filter";
+    if let Some(entry) = node.entry("fail_open").filter(|entry| rules.is_true(&entry.node)) {
+        let message = "lets every request through unjudged when the filter fails";
+        findings.push(Finding::fault(path_of(path, &entry.key), entry.span.clone(), message).help(help));
+        return;
+    }
+    let Some(entry) = node.entry("failure_policy") else {
+        let message = "is missing; what Envoy does when the filter fails then depends on its version";
+        let name = node.entry("name").map_or(node.span.clone(), |entry| entry.span.clone());
+        findings.push(Finding::warning(path_of(path, "failure_policy"), name, message).help(help));
+        return;
+    };
+    let (path, span) = (path_of(path, &entry.key), entry.node.span.clone());
+    findings.extend(match rules.number_of(&entry.node, &FAILURE_POLICIES) {
+        Some(1) => None,
+        Some(3) => {
+            let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
+            Some(Finding::fault(path, span, message).help(help))
+        }
+        Some(0 | 2) => {
+            let message = "after one crash every request gets 503 until Envoy is restarted";
+            Some(Finding::warning(path, span, message).help(help))
+        }
+        // Istio leaves out a name that it doesn't know, as if nothing stood there.
+        None if rules == Rules::Istio && entry.node.text().is_some() => {
+            let message = "is none of Envoy's failure policies to Istio, which leaves it out";
+            Some(Finding::warning(path, span, message).help(help))
+        }
+        _ => Some(Finding::fault(path, span, "is none of Envoy's failure policies").help(help)),
+    });
+}
+
+/// Whether a pause of the filter's is to hold back the headers alone.
+pub fn check_pauses(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
+    let Some(entry) = node.entry("allow_on_headers_stop_iteration") else { return };
+    if rules.wrapped_boolean(&entry.node) == Some(true) {
+        let message = "the filter doesn't need it, and under it earlier versions of the filter let requests with a body through before they had decided";
+        let help = "leave it out; see `allow_on_headers_stop_iteration` in docs/security.md";
+        findings.push(Finding::warning(path_of(path, &entry.key), entry.span.clone(), message).help(help));
+    }
+}

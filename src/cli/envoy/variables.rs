@@ -1,0 +1,164 @@
+//! Environment variables: which of them the filter's VM is handed, and what they hold.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::documents::source::Source;
+
+/// The environment that a command runs in, with what `--env-file` adds.
+pub struct Environment {
+    added: HashMap<String, String>,
+}
+
+impl Environment {
+    /// The process's environment and the pairs of a file. The process's own win, as they do in the shell.
+    fn new(added: HashMap<String, String>) -> Self {
+        Self { added }
+    }
+
+    /// The process's environment and the pairs of these files. Of two files, the later one wins.
+    ///
+    /// # Errors
+    /// With a sentence that names the file, when one can't be read.
+    pub fn with_files(files: &[PathBuf]) -> Result<Self, String> {
+        let mut added = HashMap::new();
+        for file in files {
+            let Source { name, text, .. } = Source::read(file)?;
+            let pairs =
+                Self::read_file(&text).map_err(|line| format!("{name}:{line}: not a line NAME=value"))?;
+            added.extend(pairs);
+        }
+        Ok(Self::new(added))
+    }
+
+    /// What a variable holds.
+    pub fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.added.get(name).cloned())
+    }
+
+    /// Reads `NAME=value` lines, as `docker run --env-file` takes them: no quotes, `#` begins a comment line, and
+    /// a name alone is taken from the process's environment.
+    ///
+    /// # Errors
+    /// With the number of a line that is none of these.
+    fn read_file(text: &str) -> Result<HashMap<String, String>, usize> {
+        let mut pairs = HashMap::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, value) = match line.split_once('=') {
+                Some((name, value)) => (name.trim_end(), Some(value)),
+                None => (line.trim_end(), None),
+            };
+            if !is_name(name) {
+                return Err(index + 1);
+            }
+            if let Some(value) = value {
+                pairs.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Where a VM has a variable from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// The value stands in the document.
+    Literal(String),
+    /// Envoy's own environment.
+    Host,
+}
+
+/// The variables that a VM is handed.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// By name.
+    pub variables: Vec<(String, Origin)>,
+    /// Where another one would be named: `vm_config.environment_variables.host_env_keys`.
+    pub list: &'static str,
+}
+
+/// Where `${NAME}` in a configuration is looked up.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// In the environment of this process: the document says nothing of any VM.
+    Process,
+    /// Among what the VM is handed.
+    Vm(Handed),
+}
+
+/// What is known of a variable.
+pub enum Lookup {
+    /// Its value.
+    Value(String),
+    /// It is there, but its value is known to Envoy alone.
+    Elsewhere,
+    /// It isn't there.
+    Unset,
+}
+
+impl Scope {
+    /// Looks a variable up.
+    pub fn look_up(&self, name: &str, environment: &Environment) -> Lookup {
+        let here = environment.get(name);
+        let handed = match self {
+            Self::Process => return here.map_or(Lookup::Unset, Lookup::Value),
+            Self::Vm(handed) => handed,
+        };
+        match handed.variables.iter().find(|(known, _)| known == name) {
+            Some((_, Origin::Literal(value))) => Lookup::Value(value.clone()),
+            Some((_, Origin::Host)) => here.map_or(Lookup::Elsewhere, Lookup::Value),
+            None => Lookup::Unset,
+        }
+    }
+}
+
+/// The names that a text refers to by `${NAME}`, each with its range, as the filter reads them.
+pub fn references(text: &str) -> Vec<(String, Range<usize>)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text.get(from..).and_then(|rest| rest.find("${")).map(|at| from + at) {
+        from = start + 2;
+        // `$${` is a literal one, unless the dollar in front ended an earlier reference.
+        if text.get(..start).is_some_and(|before| before.ends_with('$')) {
+            continue;
+        }
+        let Some(end) = text.get(from..).and_then(|rest| rest.find('}')).map(|at| from + at) else { break };
+        let name = text.get(from..end).unwrap_or_default();
+        if is_name(name) {
+            found.push((name.to_owned(), start..end + 1));
+        }
+        from = end + 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_found_as_the_filter_finds_them() {
+        let names = |text| references(text).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names("a ${A} ${B_1}"), ["A", "B_1"]);
+        assert_eq!(names("$${A} ${}"), [""; 0]);
+        assert_eq!(names("${A"), [""; 0]);
+        assert_eq!(references("x${A}y")[0].1, 1..5);
+    }
+
+    #[test]
+    fn files_of_variables_are_read() {
+        let pairs = Environment::read_file("# x\nA=b=c\n\nexport B=\nC\n").unwrap();
+        assert_eq!((pairs["A"].as_str(), pairs["B"].as_str(), pairs.len()), ("b=c", "", 2));
+        assert_eq!(Environment::read_file("A=1\nno way\n"), Err(2));
+    }
+}

@@ -1,0 +1,193 @@
+//! Every setting of the filter, in one table. From it follow the JSON Schema, what stands in for unknown values,
+//! which values are secrets, and how a configuration is recognised. Tests hold it to the core's reader and to
+//! docs/configuration.md.
+//!
+//! The core doesn't read by this table: its reader checks what one setting means for another and gives each fault its
+//! own words, and the table would only make the filter larger.
+
+mod pool;
+mod shape;
+mod shared;
+
+pub use crate::settings::pool::{POOL, SEVERAL_POOLS};
+pub use crate::settings::shape::{Item, ItemShape, Literal, Pattern, Shape, StandIn};
+pub use crate::settings::shared::SHARED;
+
+/// One setting, or a section of settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Where it is: `session.cookie.name`, `rules[].path`. What a pool has of its own is at the root, and below
+    /// `pools[]` when there are several pools.
+    pub path: &'static str,
+    /// What it means, for the schema.
+    pub description: &'static str,
+    /// What its value may be.
+    pub shape: Shape,
+    /// Its value when it is absent, if that is always the same.
+    pub default: Option<Literal>,
+    /// A value, as an example.
+    pub example: Option<&'static str>,
+    /// How many characters it may have.
+    pub max_length: Option<u32>,
+    /// Whether the section that it belongs to must have it.
+    pub is_required: bool,
+    /// Whether its value must never be shown.
+    pub is_secret: bool,
+    /// Whether its value goes into the seal or the name of a cookie.
+    pub binds_cookie: bool,
+    /// Whether an object that has it at its top is a configuration of the filter.
+    pub mark: Mark,
+}
+
+/// What a setting at the top of an object says about the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Nothing: other products have a setting of this name as well.
+    None,
+    /// It is likely a configuration of the filter.
+    Likely,
+    /// It is one.
+    Certain,
+}
+
+impl Setting {
+    /// A setting that is optional, without a default.
+    const fn new(path: &'static str, description: &'static str, shape: Shape) -> Self {
+        Self {
+            path,
+            description,
+            shape,
+            default: None,
+            example: None,
+            max_length: None,
+            is_required: false,
+            is_secret: false,
+            binds_cookie: false,
+            mark: Mark::None,
+        }
+    }
+
+    const fn default(mut self, default: Literal) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    const fn example(mut self, example: &'static str) -> Self {
+        self.example = Some(example);
+        self
+    }
+
+    const fn max_length(mut self, characters: u32) -> Self {
+        self.max_length = Some(characters);
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.is_required = true;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
+    const fn binds_cookie(mut self) -> Self {
+        self.binds_cookie = true;
+        self
+    }
+
+    const fn mark(mut self, mark: Mark) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    /// The last word of its path.
+    pub fn key(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// All settings, sections among them.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    POOL.iter().chain(SEVERAL_POOLS).chain(SHARED)
+}
+
+/// The setting at a path as faults name it: `rules[3].hosts[0]`, `pools[1].client_id`. An item of a list is found as
+/// the list, and a pair of an object as the object.
+pub fn at(path: &str) -> Option<&'static Setting> {
+    let path = without_numbers(path);
+    let own =
+        path.strip_prefix("pools[].").filter(|own| POOL.iter().any(|setting| starts(own, setting.path)));
+    let path = own.unwrap_or(&path);
+    all().filter(|setting| starts(path, setting.path)).max_by_key(|setting| setting.path.len())
+}
+
+/// Whether a path leads to a setting, or to a part of its value.
+fn starts(path: &str, setting: &str) -> bool {
+    path.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// A path with `[]` for each `[3]`.
+fn without_numbers(path: &str) -> String {
+    let mut parts = path.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push('[');
+        plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_found_by_the_path_that_faults_have() {
+        let found = |path| at(path).map(|setting| setting.path);
+        assert_eq!(found("session.keys[0]"), Some("session.keys"));
+        assert_eq!(found("rules[12].hosts[3]"), Some("rules[].hosts"));
+        assert_eq!(found("rules[0].name"), Some("rules[].name"));
+        assert_eq!(found("pools[1].name"), Some("pools[].name"));
+        assert_eq!(found("pools[1].endpoints.issuer"), Some("endpoints.issuer"));
+        assert_eq!(found("headers.claims.x-tenant"), Some("headers.claims"));
+        assert_eq!(found("zz-probe"), None);
+        // It isn't a pool's own.
+        assert_eq!(found("pools[0].session.keys"), Some("pools"));
+    }
+
+    #[test]
+    fn no_setting_is_there_twice_and_each_has_its_section() {
+        let paths: Vec<&str> = all().map(|setting| setting.path).collect();
+        for (place, path) in paths.iter().enumerate() {
+            assert!(!paths.iter().take(place).any(|earlier| earlier == path), "{path}");
+            if let Some((section, _)) = path.rsplit_once('.') {
+                assert!(paths.contains(&section.trim_end_matches("[]")), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_and_what_binds_cookies_are_few() {
+        let those = |has: fn(&Setting) -> bool| {
+            all().filter(|setting| has(setting)).map(|setting| setting.path).collect::<Vec<_>>()
+        };
+        assert_eq!(those(|setting| setting.is_secret), ["client_secret", "session.keys"]);
+        assert_eq!(
+            those(|setting| setting.binds_cookie),
+            [
+                "user_pool_id",
+                "client_id",
+                "endpoints.issuer",
+                "pools[].name",
+                "public_url",
+                "session.cookie.name",
+                "session.cookie.domain",
+                "session.cookie.same_site",
+                "session.cookie.partitioned",
+                "session.cookie.secure",
+            ]
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Where Cognito is reached: the hosted UI's domain, the endpoints that follow from it, and those that override them.
+
+use url::Url;
+
+use crate::cognito::user_pool::{Endpoints, UserPool};
+use crate::config::reader::Section;
+use crate::config::urls::{parse_any_url, parse_url};
+use crate::http::Endpoint;
+
+/// Reads `endpoints` and `domain` of a pool. Returns the issuer, and everything that is called or that browsers are
+/// sent to. `api` is the user pools API of the pool's Region.
+pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
+    let section = root.section("endpoints");
+    let given = |key: &'static str| {
+        let text = section.text(key)?;
+        // Nobody is sent to the issuer: emulators in containers call themselves by names of their network.
+        let read = if key == "issuer" { parse_any_url(&text) } else { parse_url(&text) };
+        match read {
+            Ok(url) => Some((url, text)),
+            Err(error) => {
+                section.fault(key, error.to_string());
+                None
+            }
+        }
+    };
+    // The issuer is compared byte for byte, so it stays as it was written.
+    let issuer = given("issuer").map_or_else(
+        || UserPool::issuer_of(pool_id).unwrap_or_else(|| api.to_owned()),
+        |(url, text)| {
+            if url.query().is_some() {
+                section.fault("issuer", "must have no query");
+            }
+            text
+        },
+    );
+    let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url)).or_else(|| {
+        let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
+        Url::parse(&url).ok().map(|url| Endpoint::new(&url))
+    });
+    let overridden = ["authorize", "token", "userinfo", "revoke", "logout"].map(|key| {
+        let url = given(key).map(|(url, _)| url);
+        if key == "authorize"
+            && let Some(url) = &url
+            && url.query_pairs().any(|(name, _)| is_own_parameter(&name))
+        {
+            section.fault(key, "has a parameter that the filter sets itself");
+        }
+        (key, url.as_ref().map(Endpoint::new))
+    });
+    let api = given("api").map(|(url, _)| url).or_else(|| Url::parse(api).ok());
+    let api = api.as_ref().map_or_else(nowhere, Endpoint::new);
+    let all = overridden.iter().all(|(key, url)| url.is_some() || *key == "userinfo");
+    let domain = read_domain(root, all);
+    let [authorize, token, userinfo, revoke, logout] = overridden.map(|(key, url)| {
+        let path = match key {
+            "logout" => "/logout".to_owned(),
+            "userinfo" => "/oauth2/userInfo".to_owned(),
+            _ => format!("/oauth2/{key}"),
+        };
+        url.unwrap_or_else(|| {
+            let url = domain.as_ref().and_then(|domain| domain.join(&path).ok());
+            url.as_ref().map_or_else(nowhere, Endpoint::new)
+        })
+    });
+    section.finish();
+    let jwks = jwks.unwrap_or_else(nowhere);
+    (issuer, Endpoints { authorize, token, userinfo, revoke, logout, jwks, api })
+}
+
+/// Whether a parameter of the authorization request is the filter's to set.
+fn is_own_parameter(name: &str) -> bool {
+    [
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+    ]
+    .contains(&name)
+}
+
+/// Stands where a fault has been noted, so that reading can go on and find the next.
+fn nowhere() -> Endpoint {
+    Endpoint { url: String::new(), scheme: String::new(), authority: String::new(), target: String::new() }
+}
+
+/// The hosted UI's domain. Only a configuration that spells out every endpoint can do without.
+fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
+    let example = "myapp.auth.us-east-1.amazoncognito.com";
+    let domain = match root.text("domain") {
+        None if all_overridden => return None,
+        Some(domain) if !domain.trim().is_empty() => domain.to_ascii_lowercase(),
+        Some(_) => {
+            root.fault("domain", "is empty");
+            return None;
+        }
+        // There, but unreadable: that is a fault already.
+        None if root.has("domain") => return None,
+        None => {
+            root.fault("domain", format!("is missing (for example {example})"));
+            return None;
+        }
+    };
+    if domain.contains("://") {
+        root.fault("domain", format!("`{domain}` has a scheme; write the host alone, as in {example}"));
+        return None;
+    }
+    let url = Url::parse(&format!("https://{domain}")).ok().filter(|url| {
+        let host = url.host_str().unwrap_or_default();
+        let rest = domain.strip_prefix(host).unwrap_or("x");
+        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+    });
+    let Some(url) = url else {
+        root.fault("domain", format!("`{domain}` is not a valid host name (for example {example})"));
+        return None;
+    };
+    // What Cognito's console and API call the domain is its first label. A stand-in may be called anything.
+    let is_prefix =
+        !all_overridden && domain != "localhost" && domain.bytes().all(|byte| !matches!(byte, b'.' | b':'));
+    if is_prefix {
+        let whole = format!("{domain}.auth.<region>.amazoncognito.com");
+        root.fault("domain", format!("`{domain}` is a prefix alone; write the whole host, as in {whole}"));
+        return None;
+    }
+    Some(url)
+}
