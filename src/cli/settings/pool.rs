@@ -1,7 +1,7 @@
 //! The settings of a user pool.
 
+use crate::settings::setting::{Mark, Setting};
 use crate::settings::shape::{HOST, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
-use crate::settings::{Mark, Setting};
 
 /// A URL that nobody is sent to.
 const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").stand_in(StandIn::Url);

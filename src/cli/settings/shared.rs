@@ -1,7 +1,7 @@
 //! The settings that all pools share.
 
+use crate::settings::setting::{Mark, Setting};
 use crate::settings::shape::{HOST, Item, ItemShape, Literal, Pattern, SOME_TEXT, Shape, StandIn};
-use crate::settings::{Mark, Setting};
 
 const PATH: Pattern = Pattern::new(r"/[!->@-~]*").stand_in(StandIn::Path);
 const HEADER: &str = r"[A-Za-z0-9._-]+";
