@@ -141,6 +141,9 @@ impl<'c> CookieStore<'c> {
     }
 
     /// Seals a value into a cookie of that name.
+    ///
+    /// # Errors
+    /// If it can't be encoded or encrypted.
     pub fn seal<T: Serialize>(
         &self,
         name: &str,

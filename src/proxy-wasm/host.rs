@@ -20,15 +20,15 @@ use crate::metrics::Metrics;
 use crate::signatures::HostRs256;
 
 /// One worker: its driver, and the host as the driver sees it.
-pub struct Worker {
+pub(crate) struct Worker {
     /// Decides.
-    pub driver: Driver,
+    pub(crate) driver: Driver,
     /// Obeys.
-    pub host: EnvoyHost,
+    pub(crate) host: EnvoyHost,
 }
 
 /// Envoy, in one worker.
-pub struct EnvoyHost {
+pub(crate) struct EnvoyHost {
     root_id: u32,
     /// The context that the ABI's calls are about: the one that Envoy has called, or another one after
     /// `proxy_set_effective_context`.
@@ -40,7 +40,7 @@ pub struct EnvoyHost {
 
 impl EnvoyHost {
     /// The host of a root context.
-    pub fn new(root_id: u32) -> Self {
+    pub(crate) fn new(root_id: u32) -> Self {
         Self {
             root_id,
             context_id: root_id,
@@ -51,12 +51,12 @@ impl EnvoyHost {
     }
 
     /// Notes which context Envoy has called.
-    pub const fn called_by(&mut self, context_id: u32) {
+    pub(crate) const fn called_by(&mut self, context_id: u32) {
         self.context_id = context_id;
     }
 
     /// Reads the headers of the request whose context is in effect.
-    pub fn request() -> Option<Request> {
+    pub(crate) fn request() -> Option<Request> {
         header_pairs(MapType::HttpRequestHeaders).and_then(header_map::parse)
     }
 
@@ -245,4 +245,4 @@ impl SharedData for EnvoySharedData {
 }
 
 /// The worker, which the root context and all streams share. Empty until a configuration was accepted.
-pub type SharedWorker = std::rc::Rc<std::cell::RefCell<Option<Worker>>>;
+pub(crate) type SharedWorker = std::rc::Rc<std::cell::RefCell<Option<Worker>>>;

@@ -9,7 +9,7 @@ use proxy_wasm::types::{Action, MapType};
 use crate::host::{EnvoyHost, SharedWorker, Worker};
 
 /// One request.
-pub struct HttpStream {
+pub(crate) struct HttpStream {
     context_id: u32,
     stream: Stream,
     worker: SharedWorker,
@@ -17,7 +17,7 @@ pub struct HttpStream {
 
 impl HttpStream {
     /// The request of that context.
-    pub fn new(context_id: u32, worker: SharedWorker) -> Self {
+    pub(crate) fn new(context_id: u32, worker: SharedWorker) -> Self {
         Self { context_id, stream: Stream::new(StreamId(u64::from(context_id))), worker }
     }
 

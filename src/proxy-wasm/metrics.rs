@@ -7,14 +7,14 @@ use envoy_cognito_core::telemetry::metrics::Metric;
 
 /// The host's numbers for the metrics that were defined so far.
 #[derive(Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// A hundred at most, which are asked for ten times a second at most.
     ids: Vec<(String, u32)>,
 }
 
 impl Metrics {
     /// Hands metrics over. One that the host doesn't take is lost: it is no reason to refuse anybody.
-    pub fn hand_over(&mut self, metrics: Vec<Metric>) {
+    pub(crate) fn hand_over(&mut self, metrics: Vec<Metric>) {
         for metric in metrics {
             let kind = match &metric {
                 Metric::Counter(..) => MetricType::Counter,

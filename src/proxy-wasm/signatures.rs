@@ -12,7 +12,7 @@ use envoy_cognito_core::oidc::rfc7515;
 
 /// The host's verdict, or ours.
 #[derive(Default)]
-pub struct HostRs256 {
+pub(crate) struct HostRs256 {
     /// Whether the host can be relied upon; asked once.
     native: OnceCell<bool>,
 }

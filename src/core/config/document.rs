@@ -41,7 +41,7 @@ impl Node {
 }
 
 /// Why a document can't be read, in words for the operator. It is one text, whatever the form of the document: an
-/// error of serde_json kept as such would make the filter a kilobyte larger.
+/// error of `serde_json` kept as such would make the filter a kilobyte larger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError(String);
 

@@ -139,13 +139,12 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut element = vec![tag];
     let len = content.len().to_be_bytes();
-    match content.len() {
-        0..=0x7f => element.extend(len.last()),
-        _ => {
-            let digits = len.iter().skip_while(|byte| **byte == 0);
-            element.push(0x80 | u8::try_from(digits.clone().count()).unwrap_or(0));
-            element.extend(digits);
-        }
+    if content.len() <= 0x7f {
+        element.extend(len.last());
+    } else {
+        let digits = len.iter().skip_while(|byte| **byte == 0);
+        element.push(0x80 | u8::try_from(digits.clone().count()).unwrap_or(0));
+        element.extend(digits);
     }
     element.extend_from_slice(content);
     element

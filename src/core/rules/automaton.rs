@@ -161,7 +161,7 @@ impl Automaton {
 
     /// How many nodes a request visits, for those who measure.
     #[cfg(test)]
-    pub fn visited(&self, host: &str, path: &[u8]) -> usize {
+    pub(super) fn visited(&self, host: &str, path: &[u8]) -> usize {
         let mut walk = Walk::begin(self);
         let host = labels(host)
             .map(|label| Symbol::Label(label.as_bytes()))

@@ -212,7 +212,7 @@ impl Authenticator {
         match step {
             ExchangeStep::Wait(exchange) => self.awaiting_keys.push(*exchange),
             ExchangeStep::Call(exchange, callout) => {
-                self.calls.push_follow_up(CalloutPurpose::SignIn(exchange), callout)
+                self.calls.push_follow_up(CalloutPurpose::SignIn(exchange), callout);
             }
             ExchangeStep::Done(streams, response, event) => {
                 self.emit(event);

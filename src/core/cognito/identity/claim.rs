@@ -30,7 +30,7 @@ const SINGLE: [&str; 17] = [
 
 /// What stands in a list, without what is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct List {
+pub(super) struct List {
     /// Texts, and numbers and truth values as they are written.
     pub items: Vec<String>,
     /// Whether lists or objects stand in it besides.
@@ -39,7 +39,7 @@ pub struct List {
 
 impl List {
     /// The list that a claim is.
-    pub fn of(claim: Json<'_>) -> Option<Self> {
+    pub(super) fn of(claim: Json<'_>) -> Option<Self> {
         let mut list = Self::default();
         for item in claim.items()? {
             match item.text().or_else(|| item.scalar().map(str::to_owned)) {
@@ -53,7 +53,7 @@ impl List {
 
     /// The list that stands in a text, as attributes of SAML and OIDC providers do at Cognito: JSON, or `[a, b]` without
     /// quotes. One that isn't closed, because something has cut it off, is none: its last item may be half of another.
-    pub fn in_text(text: &str) -> Option<Self> {
+    pub(super) fn in_text(text: &str) -> Option<Self> {
         let text = text.trim();
         let inside = text.strip_prefix('[')?.strip_suffix(']')?;
         Self::of(Json::unread(&mended(text))).or_else(|| {
@@ -68,7 +68,7 @@ impl List {
 }
 
 /// A claim as a session keeps it: a text as it is, all else as JSON. `None` where nothing is in it.
-pub fn kept(name: &str, claim: Json<'_>) -> Option<String> {
+pub(super) fn kept(name: &str, claim: Json<'_>) -> Option<String> {
     if is_single(name) {
         return single(claim);
     }
@@ -80,7 +80,7 @@ pub fn kept(name: &str, claim: Json<'_>) -> Option<String> {
 }
 
 /// A claim as one text. `None` where nothing is in it.
-pub fn single(claim: Json<'_>) -> Option<String> {
+pub(super) fn single(claim: Json<'_>) -> Option<String> {
     match (claim.text(), List::of(claim)) {
         _ if claim.is_empty() => None,
         (Some(text), _) => Some(text),

@@ -6,7 +6,7 @@ use crate::session::FlowId;
 
 /// What a callback needs of its request after that is no longer at hand.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub(super) struct Visitor {
     /// The host of the request.
     pub host: String,
     /// The request's id, for the log and for pages.
@@ -21,7 +21,7 @@ pub struct Visitor {
 
 impl Visitor {
     /// The visitor who brought the callback of a sign-in.
-    pub fn of(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Self {
+    pub(super) fn of(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Self {
         let mut without_flow = Vec::new();
         pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);
         Self {

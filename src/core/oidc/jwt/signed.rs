@@ -42,7 +42,7 @@ struct Extensions {
 }
 
 /// A token whose signature is not verified yet.
-pub struct Unverified<'t> {
+pub(super) struct Unverified<'t> {
     token: UntrustedToken<'t, Extensions>,
     signing_input: &'t str,
     payload: &'t str,
@@ -50,14 +50,14 @@ pub struct Unverified<'t> {
 
 /// The claims of a token whose signature holds. Issuer, audience and dates are not checked yet. Only
 /// [`Unverified::verify`] makes it.
-pub struct Signed(Members);
+pub(super) struct Signed(Members);
 
 impl<'t> Unverified<'t> {
     /// Splits a token. Its header must be one that can be read.
     ///
     /// # Errors
     /// [`JwtError::Malformed`].
-    pub fn parse(text: &'t str) -> Result<Self, JwtError> {
+    pub(super) fn parse(text: &'t str) -> Result<Self, JwtError> {
         if text.len() > MAX_TOKEN {
             return Err(JwtError::Malformed);
         }
@@ -74,7 +74,7 @@ impl<'t> Unverified<'t> {
     ///
     /// # Errors
     /// [`JwtError::Malformed`].
-    pub fn claims(&self) -> Result<Members, JwtError> {
+    pub(super) fn claims(&self) -> Result<Members, JwtError> {
         let payload = URL_SAFE_NO_PAD.decode(self.payload).ok();
         payload.and_then(|payload| Members::read(&payload)).ok_or(JwtError::Malformed)
     }
@@ -83,7 +83,7 @@ impl<'t> Unverified<'t> {
     ///
     /// # Errors
     /// With the first check that fails.
-    pub fn verify(&self, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Signed, JwtError> {
+    pub(super) fn verify(&self, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Signed, JwtError> {
         let header = self.token.header();
         if header.other_fields.crit.is_some() {
             return Err(JwtError::Malformed);
@@ -102,7 +102,7 @@ impl<'t> Unverified<'t> {
 
 impl Signed {
     /// The claims.
-    pub fn into_claims(self) -> Members {
+    pub(super) fn into_claims(self) -> Members {
         self.0
     }
 }

@@ -3,13 +3,13 @@
 use crate::http::path::{Pattern, Segment, escaped, segments};
 
 /// Whether the pattern covers a canonical path.
-pub fn matches(pattern: &Pattern, path: &[u8]) -> bool {
+pub(super) fn matches(pattern: &Pattern, path: &[u8]) -> bool {
     covers(pattern, path, |text, found| text.as_bytes() == found)
 }
 
 /// Whether the pattern covers a path as a client spelt it: letter for letter, or in the escapes that
 /// a browser uses for want of another spelling.
-pub fn matches_spelling(pattern: &Pattern, path: &[u8]) -> bool {
+pub(super) fn matches_spelling(pattern: &Pattern, path: &[u8]) -> bool {
     covers(pattern, path, |text, found| text.as_bytes() == found || escaped(text.as_bytes()) == found)
 }
 

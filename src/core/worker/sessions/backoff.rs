@@ -13,20 +13,20 @@ const PAUSE_UP_TO: Duration = Duration::from_secs(30);
 
 /// The failures of one pool's refreshes, as far as this worker knows.
 #[derive(Clone, Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     failures: u32,
     until: UnixTime,
 }
 
 impl Backoff {
     /// Whether it is too early for the next refresh. A time too far in the future is of a clock that was set back.
-    pub fn is_active(&self, now: UnixTime) -> bool {
+    pub(super) fn is_active(&self, now: UnixTime) -> bool {
         now < self.until && self.until.since(now) <= PAUSE_UP_TO * 2
     }
 
     /// Records a failure. Returns the time of the next attempt: each pause is longer, by up to a quarter more at random,
     /// so that workers and Envoys don't try at the same moment.
-    pub fn fail(&mut self, env: &mut HostEnv<'_>) -> UnixTime {
+    pub(super) fn fail(&mut self, env: &mut HostEnv<'_>) -> UnixTime {
         let pause = PAUSE_FROM.saturating_mul(1 << self.failures.min(5)).min(PAUSE_UP_TO);
         let [jitter] = random_bytes::<1>(env.entropy).unwrap_or([0]);
         self.failures = self.failures.saturating_add(1);

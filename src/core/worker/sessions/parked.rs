@@ -15,7 +15,7 @@ const MAX_PARKED: usize = 1024;
 
 /// The parked requests of one worker.
 #[derive(Default)]
-pub struct ParkedRequests(Vec<ParkedRequest>);
+pub(super) struct ParkedRequests(Vec<ParkedRequest>);
 
 struct ParkedRequest {
     attempt: Attempt,
@@ -26,27 +26,32 @@ struct ParkedRequest {
 
 impl ParkedRequests {
     /// Whether another request can be parked.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.0.len() < MAX_PARKED
     }
 
     /// Whether none is parked.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Parks a request until this refresh has ended.
-    pub fn push(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, refresh: RefreshId) {
+    pub(super) fn push(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, refresh: RefreshId) {
         self.0.push(ParkedRequest { attempt: ctx.attempt, request: ctx.request.clone(), pool, refresh });
     }
 
     /// Removes the request of a stream that is gone.
-    pub fn remove(&mut self, stream: StreamId) {
+    pub(super) fn remove(&mut self, stream: StreamId) {
         self.0.retain(|parked| parked.attempt.stream != stream);
     }
 
     /// Removes and returns the requests whose wait is over: those of one refresh, or of any if `of` is `None`.
-    pub fn unpark(&mut self, refreshes: &Refreshes, of: Option<RefreshId>, env: &HostEnv<'_>) -> Vec<Retry> {
+    pub(super) fn unpark(
+        &mut self,
+        refreshes: &Refreshes,
+        of: Option<RefreshId>,
+        env: &HostEnv<'_>,
+    ) -> Vec<Retry> {
         let mut ready = Vec::new();
         // Many requests of one session wait together, and each look reads shared data.
         let mut known: Vec<(RefreshId, bool)> = Vec::new();
@@ -55,12 +60,14 @@ impl ParkedRequests {
         for parked in candidates {
             let impatient = env.now.since(parked.attempt.since) >= Refresh::hold(&parked.pool);
             let found = known.iter().find(|(refresh, _)| *refresh == parked.refresh);
-            let is_under_way = found.map(|(_, is_under_way)| *is_under_way).unwrap_or_else(|| {
+            let is_under_way = if let Some((_, is_under_way)) = found {
+                *is_under_way
+            } else {
                 let state = refreshes.find(parked.refresh, env.now, env.shared);
                 let is_under_way = state == RefreshState::UnderWay;
                 known.push((parked.refresh, is_under_way));
                 is_under_way
-            });
+            };
             if is_under_way && !impatient {
                 self.0.push(parked);
             } else {

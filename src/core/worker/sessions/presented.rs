@@ -7,14 +7,14 @@ use crate::http::cookie::Cookies;
 use crate::worker::session_cache::CachedSession;
 
 /// A session, and the cookies of a browser that hold it and its tokens.
-pub struct PresentedSession<'c> {
+pub(super) struct PresentedSession<'c> {
     pub cached: CachedSession,
     pub cookies: &'c Cookies<'c>,
 }
 
 impl PresentedSession<'_> {
     /// The person, with the tokens that go upstream. The token cookies are opened only if there are such tokens.
-    pub fn person(self, ctx: &RequestContext<'_>) -> Arc<Person> {
+    pub(super) fn person(self, ctx: &RequestContext<'_>) -> Arc<Person> {
         let Self { cached: CachedSession { session, person }, cookies } = self;
         if !ctx.config.headers.forwards_tokens() {
             return person;

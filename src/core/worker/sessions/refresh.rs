@@ -29,7 +29,7 @@ pub enum RefreshPolicy {
 }
 
 /// The refreshes of one worker.
-pub struct Refreshes {
+pub(super) struct Refreshes {
     leases: RefreshLeases,
     /// By the indexes of the pools.
     backoffs: Vec<Backoff>,
@@ -39,7 +39,7 @@ pub struct Refreshes {
 
 impl Refreshes {
     /// None yet, of so many pools. `scope` separates the shared data of different configurations.
-    pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
+    pub(super) fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
             leases: RefreshLeases::new(scope, shared),
             backoffs: vec![Backoff::default(); pools],
@@ -48,18 +48,18 @@ impl Refreshes {
     }
 
     /// What is known of a refresh, at whatever worker.
-    pub fn find(&self, id: RefreshId, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
+    pub(super) fn find(&self, id: RefreshId, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         self.leases.find(id.session, id.of, now, shared)
     }
 
     /// Records a sign-out. `false` if that was recorded before.
-    pub fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
+    pub(super) fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
         self.leases.end(session, now, shared)
     }
 
     /// Decides whether the tokens of a session are refreshed now, and begins that. `known` is what [`Refreshes::find`]
     /// has found. Returns the state that counts for this request.
-    pub fn refresh_if_due(
+    pub(super) fn refresh_if_due(
         &mut self,
         ctx: &RequestContext<'_>,
         presented: &PresentedSession<'_>,
@@ -107,7 +107,7 @@ impl Refreshes {
     }
 
     /// Time has passed: verifies the new tokens that wait for keys.
-    pub fn handle_tick(
+    pub(super) fn handle_tick(
         &mut self,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
@@ -120,7 +120,7 @@ impl Refreshes {
     }
 
     /// Does the next step of a refresh.
-    pub fn advance(
+    pub(super) fn advance(
         &mut self,
         step: RefreshStep,
         calls: &mut Callouts,
@@ -168,12 +168,12 @@ impl Refreshes {
     }
 
     /// Whether new tokens wait for keys.
-    pub fn await_keys(&self) -> bool {
+    pub(super) fn await_keys(&self) -> bool {
         !self.awaiting_keys.is_empty()
     }
 
     /// Whether new tokens of this pool wait for its keys.
-    pub fn await_keys_of(&self, pool: &Pool) -> bool {
+    pub(super) fn await_keys_of(&self, pool: &Pool) -> bool {
         self.awaiting_keys.iter().any(|refresh| refresh.pool().index == pool.index)
     }
 }
