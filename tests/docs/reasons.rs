@@ -102,7 +102,7 @@ fn every_reason_of_a_failed_refresh_has_a_row() {
 
 #[test]
 fn every_reason_of_a_rejected_bearer_token_has_a_row() {
-    let reasons = literals("src/core/oidc/jwt.rs", "bearer_reason");
+    let reasons = literals("src/core/oidc/jwt/error.rs", "bearer_reason");
     let mut of_id_tokens: BTreeSet<String> =
         of_id_tokens().iter().map(|reason| reason.trim_start_matches("id_token_").to_owned()).collect();
     // These two are checked of ID tokens alone.

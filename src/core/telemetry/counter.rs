@@ -169,12 +169,13 @@ const SIGN_IN_REASONS: [&str; 8] = [
 ];
 
 /// Why sign-ins and refreshes fail: no tokens came, or they can't be trusted or kept.
-const TOKEN_REASONS: [&str; 32] = [
+const TOKEN_REASONS: [&str; 33] = [
     "token_unavailable",
     "token_timeout",
     "cluster_missing",
     "token_nonsense",
     "no_entropy",
+    "seal_failed",
     "invalid_grant",
     "identity_too_large",
     "tokens_too_large",
