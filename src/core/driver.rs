@@ -208,8 +208,8 @@ impl Driver {
             match decision {
                 Decision::Respond(response) => host.respond(stream, &response),
                 Decision::Forward(edits, response) => {
-                    self.expect_response(stream, response);
                     if host.edit_request(stream, &edits).is_ok() {
+                        self.expect_response(stream, response);
                         gate.open();
                         host.resume(stream);
                     } else {

@@ -82,9 +82,10 @@ impl HttpContext for HttpStream {
     }
 
     fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        if self.worker.try_borrow_mut().is_err() {
+        if !matches!(self.worker.try_borrow_mut().as_deref(), Ok(Some(_))) {
             // The worker is answering this very stream, or has resumed it and Envoy answers it at once, as a route with
-            // a `direct_response` does. Neither is the app's answer; cookies of a refresh ride on a later one.
+            // a `direct_response` does. Neither is the app's answer; cookies of a refresh ride on a later one. Without a
+            // worker the answer is our own 503.
             return Action::Continue;
         }
         self.handle(|worker, stream| worker.driver.response_headers(stream, &mut worker.host))

@@ -56,6 +56,8 @@ fn every_image_is_built_of_pinned_ones() {
     );
     let rust = argument("RUST_VERSION");
     assert_eq!(rust.split('.').count(), 3, "{rust}");
+    // This file would take precedence over the Rust of the image, and fetch another one.
+    assert!(read(".dockerignore").lines().any(|line| line == "rust-toolchain.toml"));
     let stages: Vec<String> =
         instructions().iter().filter_map(|line| line.split(" AS ").nth(1).map(str::to_owned)).collect();
     for line in instructions().iter().filter_map(|line| line.strip_prefix("FROM ")) {

@@ -24,7 +24,7 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
         }
     }
     let mut page = format!(
-        "envoy-cognito {} contains the packages below (its native command those marked with * besides),\n\
+        "envoy-cognito {} contains the packages below (those marked with * are part of the native command only),\n\
          and Rust {rust}'s standard library, which is under MIT or Apache-2.0.\n\n",
         workspace.filter.1
     );

@@ -21,7 +21,12 @@ pub fn fold(mut wasm: Vec<u8>, config: &ModuleConfig) -> walrus::Result<Vec<u8>>
         }
         replace(&mut module, &equal);
         walrus::passes::gc::run(&mut module);
-        wasm = module.emit_wasm();
+        let folded = module.emit_wasm();
+        // Something else may still name one of them: then it stays, and so does the module.
+        if folded.len() >= wasm.len() {
+            return Ok(wasm);
+        }
+        wasm = folded;
     }
 }
 
