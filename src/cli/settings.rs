@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(found("pools[1].endpoints.issuer"), Some("endpoints.issuer"));
         assert_eq!(found("headers.claims.x-tenant"), Some("headers.claims"));
         assert_eq!(found("zz-probe"), None);
-        // The pool has no such setting of its own.
+        // `session.keys` can't be set for a single pool.
         assert_eq!(found("pools[0].session.keys"), Some("pools"));
     }
 
