@@ -43,8 +43,8 @@ impl Index {
         self.places.insert(path, Place { key, value: node.span.clone() });
     }
 
-    /// Where to show an error in the setting at `path`: at its value, or at its key if the key is wrong or the value
-    /// is a block of several lines. A missing setting is shown at the section that lacks it.
+    /// Where to show an error in the setting at `path`: at its value, or at its key if the key is wrong. A missing
+    /// setting is shown at the section that lacks it.
     pub fn find(&self, path: &str, about_key: bool) -> Range<usize> {
         let mut at = path;
         loop {
