@@ -33,7 +33,7 @@ const RESERVED: [&str; 24] = [
     "x-real-ip",
 ];
 
-/// Reads the section `headers` of the document's root.
+/// Reads the section `headers` at the root of the document.
 pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
     let section = root.section("headers");
     let presets: [(&str, Preset); 5] = [
