@@ -43,11 +43,11 @@ pub struct Config {
     pub paths: Paths,
     /// The keys that seal the cookies.
     pub keyring: Keyring,
-    /// The maximum length of a session, whatever is refreshed.
+    /// The maximum length of a session, even if its tokens are refreshed.
     pub lifetime: Duration,
     /// The maximum time without a request before the person must sign in again.
     pub idle: Option<Duration>,
-    /// How long before the tokens expire they are refreshed.
+    /// How long before they expire the tokens are refreshed.
     pub refresh_early: Duration,
     /// How long a session remains valid after its tokens expire while Cognito is down.
     pub stale_if_error: Duration,

@@ -37,8 +37,8 @@ impl Rules {
         }
     }
 
-    /// The boolean that a `google.protobuf.BoolValue` is read as. Envoy also reads it as a message: `{ value: true
-    /// }`.
+    /// The boolean that a `google.protobuf.BoolValue` is read as. Envoy also reads it as a message:
+    /// `{ value: true }`.
     pub fn wrapped_boolean(self, node: &Node) -> Option<bool> {
         match &node.value {
             Value::Map(entries) if self == Self::Envoy => match entries.as_slice() {

@@ -64,7 +64,7 @@ pub(crate) fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
         at += 1;
     }
     if readings.iter().any(|reading| reading.path.split(|byte| *byte == b'/').any(|name| name == b"..")) {
-        // The names that are left out change which name a `..` removes.
+        // Leaving out names changes which name a `..` removes.
         readings.iter_mut().for_each(|reading| reading.lacks_names = false);
     }
     Ok(readings)
