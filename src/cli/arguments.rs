@@ -16,7 +16,7 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// When to colour the output. The names say it all, and comments would make each page of help longer.
+/// When to colour the output. The names explain themselves, and comments would make every help page longer.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Color {
     Auto,

@@ -1,4 +1,4 @@
-//! `envoy-cognito envoy`: a complete Envoy configuration to begin with.
+//! `envoy-cognito envoy`: a complete Envoy configuration to start from.
 
 pub mod page;
 pub mod templates;
@@ -16,10 +16,10 @@ use crate::bootstrap::page::{Page, literal};
 use crate::check::needs;
 use crate::output::{Failure, print};
 
-/// Prints it.
+/// Prints the configuration.
 ///
 /// # Errors
-/// With a sentence for each argument that is wrong.
+/// One sentence for each wrong argument.
 pub fn run(arguments: &Envoy, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let text = write(arguments).map_err(|wrong| wrong.join("\n       "))?;
     print(out, &text)
@@ -66,7 +66,7 @@ fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
     }
 }
 
-/// The arguments read by the filter's core, with a secret and a key that stand in for the real ones.
+/// Lets the filter's core check the arguments, with placeholders for the secret and the key.
 fn read(arguments: &Envoy) -> Result<Config, Vec<ConfigError>> {
     let rule = |path: &String| json!({ "path": literal(path), "allow": "everyone" });
     let mut settings = json!({
@@ -82,11 +82,11 @@ fn read(arguments: &Envoy) -> Result<Config, Vec<ConfigError>> {
             session.insert("cookie".to_owned(), json!({ "secure": false }));
         }
     }
-    // No variable is left in it.
+    // The settings contain no variables.
     Config::parse(settings.to_string().as_bytes(), &|_| None)
 }
 
-/// A fault by the name of the argument that it is about.
+/// An error's text, with the name of the argument in place of the setting's path.
 fn about_argument(fault: &ConfigError) -> String {
     let name = match fault.path.split(['[', '.']).next().unwrap_or_default() {
         "rules" => "open".to_owned(),

@@ -1,4 +1,4 @@
-//! `envoy-cognito check`: reports every fault of configurations, and what good ones need at Cognito and in Envoy.
+//! `envoy-cognito check`: reports every error in configurations, and what valid ones need at Cognito and in Envoy.
 
 pub mod checked;
 pub mod clusters;
@@ -22,10 +22,10 @@ use crate::documents::source::Source;
 use crate::envoy::variables::Environment;
 use crate::output::{Failure, cant_write, print};
 
-/// Checks the files, and prints a report. The exit code is 1 when faults were found.
+/// Checks the files and prints a report. The exit code is 1 if there are errors.
 ///
 /// # Errors
-/// When a file can't be read, or none of them holds a configuration of the filter.
+/// If a file can't be read, or no file contains a configuration of the filter.
 pub fn run(arguments: &Check, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let environment = Environment::with_files(&arguments.variables.env_file)?;
     let (mut sources, mut failures) = (Vec::new(), Vec::new());
@@ -37,7 +37,7 @@ pub fn run(arguments: &Check, out: &mut dyn Write) -> Result<ExitCode, Failure> 
     }
     let files = checked::check(sources, &environment, arguments.allow_unset);
     let (mut files, others): (Vec<Checked>, Vec<Checked>) = files.into_iter().partition(Checked::is_ours);
-    // When one file has a configuration, the others may be without.
+    // If one file has a configuration, the others don't need one.
     if files.is_empty() {
         failures.extend(others.iter().map(Checked::refusal));
     } else if !arguments.json {

@@ -19,10 +19,10 @@ use crate::documents::source::Source;
 use crate::envoy::variables::Environment;
 use crate::output::{Failure, cant_write, print};
 
-/// Reads a cookie, and prints what it holds. The exit code is 1 when a part of it couldn't be opened.
+/// Reads a cookie and prints its content. The exit code is 1 if a part of it couldn't be opened.
 ///
 /// # Errors
-/// With a sentence, when there is nothing to open, or nothing to open it with.
+/// A sentence, if there is nothing to open, or no key to open it with.
 pub fn run(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let environment = Environment::with_files(&arguments.variables.env_file)?;
     let source = Source::read(&arguments.config)?;
@@ -57,7 +57,7 @@ pub fn run(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, Fail
     Ok(if shown.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Whether a configuration says which host its cookies belong to.
+/// Whether the configuration itself determines the host that its cookies belong to.
 fn knows_its_host(config: &Config) -> bool {
     config.public_url.is_some() || config.pools.iter().all(|pool| pool.cookies.attributes.domain.is_some())
 }

@@ -1,4 +1,4 @@
-//! Text and its structure: a file, the parsers of JSON and YAML, and trees whose every value knows its place.
+//! Text and its structure: files, the parsers of JSON and YAML, and trees in which every value knows its place.
 
 pub mod embedded;
 pub mod finding;

@@ -1,5 +1,5 @@
-//! Envoy's own configuration and Kubernetes manifests: where the filter's configuration is in them, and what around
-//! it matters to the filter.
+//! Envoy's own configuration and Kubernetes manifests: where they contain the filter's configuration, and what else
+//! in them matters to the filter.
 
 pub mod any;
 pub mod contents;

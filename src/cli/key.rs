@@ -1,4 +1,4 @@
-//! `envoy-cognito key`: a fresh session key.
+//! `envoy-cognito key`: a new session key.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,16 +9,16 @@ use envoy_cognito_core::crypto::seal::KEY_LEN;
 
 use crate::output::{Failure, print};
 
-/// Prints a fresh key.
+/// Prints a new key.
 ///
 /// # Errors
-/// When the system gives no randomness.
+/// If the system has no randomness.
 pub fn run(out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let key = fresh().map_err(|error| format!("the system has no randomness: {error}"))?;
     print(out, &format!("{key}\n"))
 }
 
-/// A key from the system's random number generator, in the form that `session.keys` takes.
+/// A key from the system's random number generator, in the form that `session.keys` accepts.
 fn fresh() -> Result<String, getrandom::Error> {
     let mut key = [0; KEY_LEN];
     getrandom::getrandom(&mut key)?;

@@ -1,10 +1,11 @@
 //! `envoy-cognito`, the command: everything about a configuration that can be known without running Envoy. It reads
-//! configurations with the filter's own core, so its answers are the filter's. The filter uses nothing of it.
+//! configurations with the filter's own core, so it accepts and refuses what the filter does. The filter doesn't use
+//! this package.
 
 #![forbid(unsafe_code)]
-// A binary exports nothing, and rustc finds its unused items whatever their visibility.
+// A binary exports nothing, and rustc finds unused items whatever their visibility.
 #![allow(unreachable_pub)]
-// The lints of style are for what is shipped.
+// The style lints are for shipped code only.
 #![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
 
 mod arguments;

@@ -1,15 +1,15 @@
-//! Standard output, and what stops the command.
+//! Standard output, and the failures that stop the command.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Why the command couldn't do its job, in words.
+/// Why the command failed, as a sentence.
 pub type Failure = String;
 
-/// Writes a text. A reader that closes the pipe early has read enough.
+/// Writes a text. A reader that closes the pipe early isn't an error.
 ///
 /// # Errors
-/// When the text can't be written for any other reason.
+/// If the text can't be written for any other reason.
 pub fn print(out: &mut dyn Write, text: &str) -> Result<ExitCode, Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cant_write(&error)),
@@ -17,7 +17,7 @@ pub fn print(out: &mut dyn Write, text: &str) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The failure of writing.
+/// The failure for output that can't be written.
 pub fn cant_write(error: &io::Error) -> Failure {
     format!("can't write: {error}")
 }

@@ -1,5 +1,5 @@
-//! `envoy-cognito schema`: a JSON Schema of the configuration, for editors. It is of draft 7, which all of them read.
-//! What only the filter's core can judge is left to it: `check` reports that.
+//! `envoy-cognito schema`: a JSON Schema of the configuration, for editors. It uses draft 7, which all editors
+//! support. The schema can't express everything that the filter's core checks; `check` reports the rest.
 
 mod shapes;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::schema::shapes::{insert, shape_of};
 use crate::settings::{POOL, SEVERAL_POOLS, SHARED, Setting, Shape};
 
-/// The schema as a text, with a line break at its end.
+/// The schema as text, with a line break at the end.
 pub fn text() -> String {
     let mut text = serde_json::to_string_pretty(&schema()).unwrap_or_default();
     text.push('\n');
@@ -26,7 +26,7 @@ fn schema() -> Value {
         }
         pool.insert("allOf".to_owned(), json!([required_of_pool()]));
     }
-    // Beside `pools` the settings of a single pool are a fault; null counts as absent.
+    // The settings of a single pool are an error beside `pools`. Null counts as absent.
     let nothing: Map<String, Value> =
         own.keys().map(|key| (key.clone(), json!({ "type": "null" }))).collect();
     json!({
@@ -43,8 +43,7 @@ fn schema() -> Value {
     })
 }
 
-/// The settings of a section, with everything below them. `strictly` says whether null is refused where a setting is
-/// required.
+/// The settings of a section, with everything below them. `strictly` says whether a required setting refuses null.
 fn properties(section: &str, settings: &[Setting], strictly: bool) -> Map<String, Value> {
     let mut properties = Map::new();
     for setting in settings.iter().filter(|setting| section_of(setting) == section) {
@@ -74,18 +73,18 @@ fn add_section(shape: &mut Value, section: &str, settings: &[Setting], strictly:
     }
 }
 
-/// The section that a setting is in.
+/// The section that contains a setting.
 fn section_of(setting: &Setting) -> &'static str {
     setting.path.rsplit_once('.').map_or("", |(section, _)| section)
 }
 
-/// What a section must have.
+/// The required settings of a section.
 fn required(section: &str, settings: &[Setting]) -> Vec<&'static str> {
     let required = settings.iter().filter(|setting| setting.is_required && section_of(setting) == section);
     required.map(Setting::key).collect()
 }
 
-/// What a pool must have: its ids, and a domain or all endpoints that would follow from it.
+/// The required settings of a pool: its ids, and either a domain or all endpoints that would follow from it.
 fn required_of_pool() -> Value {
     let texts = |keys: &[&str]| -> Map<String, Value> {
         keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect()

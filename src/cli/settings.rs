@@ -1,9 +1,9 @@
-//! Every setting of the filter, in one table. From it follow the JSON Schema, what stands in for unknown values,
-//! which values are secrets, and how a configuration is recognised. Tests hold it to the core's reader and to
+//! Every setting of the filter, in one table. The JSON Schema, the stand-ins for unknown values, the list of secrets
+//! and the recognition of configurations all follow from it. Tests compare it with the core's reader and with
 //! docs/configuration.md.
 //!
-//! The core doesn't read by this table: its reader checks what one setting means for another and gives each fault its
-//! own words, and the table would only make the filter larger.
+//! The core doesn't use this table. Its reader checks settings against each other and words each error itself; the
+//! table would only make the filter larger.
 
 mod pool;
 mod setting;
@@ -15,13 +15,13 @@ pub use crate::settings::setting::{Mark, Setting};
 pub use crate::settings::shape::{Item, ItemShape, Literal, Pattern, Shape, StandIn};
 pub use crate::settings::shared::SHARED;
 
-/// All settings, sections among them.
+/// All settings, including sections.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
     POOL.iter().chain(SEVERAL_POOLS).chain(SHARED)
 }
 
-/// The setting at a path as faults name it: `rules[3].hosts[0]`, `pools[1].client_id`. An item of a list is found as
-/// the list, and a pair of an object as the object.
+/// The setting at a path as errors write it: `rules[3].hosts[0]`, `pools[1].client_id`. An item of a list gives the
+/// list, and an entry of an object gives the object.
 pub fn at(path: &str) -> Option<&'static Setting> {
     let path = without_numbers(path);
     let own =
@@ -30,7 +30,7 @@ pub fn at(path: &str) -> Option<&'static Setting> {
     all().filter(|setting| starts(path, setting.path)).max_by_key(|setting| setting.path.len())
 }
 
-/// Whether a path leads to a setting, or to a part of its value.
+/// Whether a path is that of a setting, or of a part of its value.
 fn starts(path: &str, setting: &str) -> bool {
     path.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(found("pools[1].endpoints.issuer"), Some("endpoints.issuer"));
         assert_eq!(found("headers.claims.x-tenant"), Some("headers.claims"));
         assert_eq!(found("zz-probe"), None);
-        // It isn't a pool's own.
+        // `session.keys` can't be set for a single pool.
         assert_eq!(found("pools[0].session.keys"), Some("pools"));
     }
 

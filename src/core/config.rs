@@ -1,5 +1,5 @@
-//! The configuration: what the operator wrote, read once into what it means. A document with any fault
-//! is refused whole, with all its faults at once.
+//! The configuration: reads what the operator wrote once, and checks it. A document with any error is refused
+//! as a whole, and all its errors are reported together.
 
 mod bearer;
 pub mod document;
@@ -32,42 +32,42 @@ use crate::http::origin::Origin;
 use crate::pages::page::Design;
 use crate::rules::Rules;
 
-/// Everything that can be configured, checked.
+/// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The user pools that people sign in at.
+    /// The user pools in which people can sign in.
     pub pools: Pools,
-    /// Scheme and authority that browsers see, where it isn't the request's own.
+    /// Scheme and authority that browsers see, if they differ from the request's.
     pub public_url: Option<Origin<'static>>,
-    /// Our own paths.
+    /// The filter's own paths.
     pub paths: Paths,
-    /// What cookies are sealed under.
+    /// The keys that seal the cookies.
     pub keyring: Keyring,
-    /// How long a session may last, whatever is refreshed.
+    /// The maximum length of a session, even if its tokens are refreshed.
     pub lifetime: Duration,
-    /// Sign in again after this long without a request.
+    /// The maximum time without a request before the person must sign in again.
     pub idle: Option<Duration>,
-    /// How long before the tokens expire new ones are asked for.
+    /// How long before they expire the tokens are refreshed.
     pub refresh_early: Duration,
-    /// How long a session outlives its tokens while Cognito is down.
+    /// How long a session remains valid after its tokens expire while Cognito is down.
     pub stale_if_error: Duration,
-    /// What the app is told.
+    /// The headers that the app gets.
     pub headers: IdentityHeaders,
-    /// Who may see what.
+    /// Who may access what.
     pub rules: Rules,
-    /// Which bearer tokens are taken; none where it is absent.
+    /// Which bearer tokens are accepted; `None` accepts none.
     pub bearer: Option<BearerSettings>,
-    /// Whether CORS preflights go upstream, whoever sends them. They carry no credentials by design.
+    /// Whether CORS preflights are forwarded regardless of the sender. By design they carry no credentials.
     pub preflights_pass: bool,
-    /// What the pages look like.
+    /// The design of the pages.
     pub pages: Design,
 }
 
 impl Config {
-    /// Reads a document that is written as JSON. `environment` looks variables up.
+    /// Reads a JSON document. `environment` looks up variables.
     ///
     /// # Errors
-    /// All faults, in the order of the document.
+    /// All errors, in the order of the document.
     pub fn parse(
         json: &[u8],
         environment: &dyn Fn(&str) -> Option<String>,
@@ -75,10 +75,10 @@ impl Config {
         Self::of_document(document::parse(json), environment)
     }
 
-    /// Reads a document, or reports why there is none. `environment` looks variables up.
+    /// Reads a document, or reports why it can't be read. `environment` looks up variables.
     ///
     /// # Errors
-    /// All faults, in the order of the document.
+    /// All errors, in the order of the document.
     pub fn of_document(
         document: Result<document::Node, DocumentError>,
         environment: &dyn Fn(&str) -> Option<String>,
@@ -127,7 +127,7 @@ impl Config {
         }
     }
 
-    /// Keeps the shared data of different configurations in one Envoy apart.
+    /// A name that separates the shared data of different configurations in one Envoy.
     pub fn scope(&self) -> String {
         let scopes = self.pools.iter().map(|pool| pool.scope(self.keyring.fingerprint()));
         let hash = scopes.fold(Sha256::new(), Sha256::chain_update).finalize();

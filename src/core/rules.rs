@@ -1,7 +1,7 @@
-//! Rules: who may see what. The first that matches decides; where none does, one must be signed in.
+//! Rules: who may access what. The first rule that matches decides; if none does, one must be signed in.
 //!
-//! All rules together are compiled into one automaton at load, which reads a request's host,
-//! path and method once, whatever the number of rules.
+//! At load, all rules are compiled into one automaton. It reads a request's host, path and method once,
+//! whatever the number of rules.
 
 mod automaton;
 #[cfg(test)]
@@ -13,50 +13,50 @@ use crate::http::host::HostPattern;
 use crate::http::path::{Pattern, Reading, RequestPath};
 use crate::rules::automaton::Automaton;
 
-/// Whom a rule lets in, most liberal first: the order is what "stricter" means.
+/// Who may pass, in order of strictness: a later variant is stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Allow {
-    /// Anybody. Who is signed in is said if it is known as it is; nobody waits for it.
+    /// Anyone. Identity headers are added if a session is already valid; no refresh is awaited.
     Everyone,
-    /// Anybody, and who is signed in matters.
+    /// Anyone. Identity headers are added if there is a session; it is refreshed if necessary.
     Optional,
-    /// Whoever is signed in, and has the roles that the rule names.
+    /// People who are signed in and have the rule's roles.
     SignedIn,
-    /// Not a soul.
+    /// Nobody: always 403.
     Nobody,
 }
 
-/// What somebody without a session gets where a rule wants one.
+/// The answer to a request without a session if a rule requires one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// A navigation is sent to sign in, everything else is told so.
+    /// A navigation is redirected to sign in; other requests are refused.
     Auto,
-    /// Every `GET` is sent to sign in.
+    /// Every `GET` is redirected to sign in.
     Redirect,
-    /// Nobody is sent anywhere.
+    /// No request is redirected.
     Reject,
 }
 
-/// What a rule says, once it is found.
+/// What a rule decides after it has matched.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The name that the operator gave it.
     pub name: Option<String>,
     /// Its place in the document, from 0.
     pub number: usize,
-    /// Whom it lets in.
+    /// Who may pass.
     pub allow: Allow,
-    /// One of these roles is needed, where there are any.
+    /// One of these roles is required, unless the list is empty.
     pub roles_any: Vec<String>,
-    /// All of these roles are needed.
+    /// All of these roles are required.
     pub roles_all: Vec<String>,
-    /// The account must be in one of these pools, where there are any.
+    /// The account must be in one of these pools, unless the list is empty.
     pub pools: Vec<String>,
-    /// What somebody without a session gets.
+    /// The answer to a request without a session.
     pub unauthenticated: Unauthenticated,
 }
 
-/// The rule behind all others.
+/// The rule that applies if no other rule matches.
 static DEFAULT: Rule = Rule {
     name: None,
     number: usize::MAX,
@@ -68,7 +68,7 @@ static DEFAULT: Rule = Rule {
 };
 
 impl Rule {
-    /// What logs call it: its name, else its number in the document, from 0.
+    /// Its name in logs: the configured name, or else its index in the document, from 0.
     pub fn label(&self) -> Cow<'static, str> {
         match &self.name {
             Some(name) => Cow::Owned(name.clone()),
@@ -95,65 +95,65 @@ impl Rule {
     }
 }
 
-/// Which requests a rule is for.
+/// Which requests a rule matches.
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
-    /// Which paths; all where it is absent.
+    /// The paths; all paths if absent.
     pub path: Option<Pattern>,
-    /// Which methods, byte for byte; all where there are none.
+    /// The methods, byte for byte; all methods if empty.
     pub methods: Vec<String>,
-    /// Which hosts; all where there are none.
+    /// The hosts; all hosts if empty.
     pub hosts: Vec<HostPattern>,
 }
 
-/// A rule that is not compiled yet.
+/// A rule before compilation.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// What it says.
+    /// What it decides.
     pub rule: Rule,
-    /// Which requests it is for.
+    /// Which requests it matches.
     pub matches: Matches,
-    /// Whether it decides nothing and only tells what it would.
+    /// Whether it is in shadow mode: it decides nothing, and only reports what it would decide.
     pub shadow: bool,
 }
 
-/// A rule that no request ever meets.
+/// A rule that can never match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NeverMatches {
-    /// Its place among the drafts.
+    /// Its index among the drafts.
     pub rule: usize,
-    /// The place of an earlier one that takes its requests, or the first of several that share them.
+    /// The index of the earlier rule that matches its requests, or of the first one if there are several.
     pub behind: usize,
 }
 
-/// Somebody who is signed in, as far as rules care.
+/// A person who is signed in, as far as rules need to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
-    /// The roles they hold.
+    /// The person's roles.
     pub roles: &'a [String],
-    /// The name of their pool.
+    /// The name of the person's pool.
     pub pool: &'a str,
 }
 
-/// What rules look at.
+/// The parts of a request that rules look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     /// The path.
     pub path: &'a RequestPath<'a>,
     /// The method, byte for byte.
     pub method: &'a str,
-    /// The host, as [`crate::http::host::of_authority`] reads it.
+    /// The host, in the form of [`crate::http::host::of_authority`].
     pub host: &'a str,
 }
 
-/// What rules say of a request.
+/// What rules decide about a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'r> {
     /// It may pass.
     Pass,
-    /// This rule wants to know who is there.
+    /// This rule requires a sign-in.
     SignIn(&'r Rule),
-    /// This rule doesn't let them in.
+    /// This rule refuses the person.
     Forbidden(&'r Rule),
 }
 
@@ -164,12 +164,13 @@ pub struct Rules {
     list: Vec<(Rule, bool)>,
     /// Finds the first rule that decides.
     enforced: Automaton,
-    /// Finds the first rule of all, as if those in shadow mode decided too; where there are such.
+    /// Finds the first rule as if rules in shadow mode decided too; `None` if there are no such rules.
     all: Option<Automaton>,
 }
 
 impl Rules {
-    /// Compiles rules in the order in which they are tried. Gives those as well that can never match.
+    /// Compiles rules; the order of the drafts is the order of matching. Also returns the rules that can never
+    /// match.
     pub fn compile(drafts: Vec<Draft>) -> (Self, Vec<NeverMatches>) {
         let hosts = drafts.iter().any(|draft| !draft.matches.hosts.is_empty());
         let methods = drafts.iter().any(|draft| !draft.matches.methods.is_empty());
@@ -183,7 +184,7 @@ impl Rules {
                 never.push(NeverMatches { rule: place, behind });
             }
             if let Some(all) = all.as_mut().filter(|_| !shadow) {
-                // Rules in shadow mode take nothing away from those that decide.
+                // Rules in shadow mode don't make the others unreachable.
                 let _ = all.add(&matches, place);
             }
             rules.push((rule, shadow));
@@ -191,8 +192,9 @@ impl Rules {
         (Self { list: rules, enforced, all }, never)
     }
 
-    /// Finds the rules for a request. Where the client's spelling of the path isn't the canonical one, each
-    /// reading may meet a rule of its own, and all must let the request pass: no spelling opens a door.
+    /// Finds the rules for a request. If the client's spelling of the path isn't the canonical one, each
+    /// reading may match another rule. All these rules must let the request pass, so no spelling bypasses a
+    /// rule.
     pub fn find(&self, target: &Target<'_>) -> Ruling<'_> {
         let first = |automaton: &Automaton, path: &[u8], as_spelt: bool| {
             let place = automaton.first(target.host, path, as_spelt, target.method)?;
@@ -209,7 +211,7 @@ impl Rules {
         let mut found: Vec<&Rule> =
             spelt.map(|path| decides(path, true).unwrap_or(&DEFAULT)).into_iter().collect();
         found.extend(others.iter().filter_map(|Reading { path, as_spelt, lacks_names }| {
-            // The default is no rule that is there for what is left.
+            // For a path with names left out, the default rule doesn't count.
             decides(path, *as_spelt).or((!lacks_names).then_some(&DEFAULT))
         }));
         let mut shadow: Vec<&Rule> = tells(canonical, false).into_iter().collect();
@@ -219,29 +221,29 @@ impl Rules {
     }
 }
 
-/// The rules that a request has met.
+/// The rules that match a request.
 #[derive(Clone, Debug)]
 pub struct Ruling<'r> {
     canonical: &'r Rule,
-    /// Those of other readings of the path, the client's spelling first.
+    /// The rules for the other readings of the path, the client's spelling first.
     others: Vec<&'r Rule>,
-    /// Those in shadow mode that come first for one reading or another.
+    /// The rules in shadow mode that match first for at least one reading.
     shadow: Vec<&'r Rule>,
 }
 
 impl<'r> Ruling<'r> {
-    /// Whom the stricter of the rules lets in, roles left aside: what there is to know before it is known
-    /// who is there.
+    /// Who may pass by the strictest of the rules, apart from roles. This is known before it is known who sent
+    /// the request.
     pub fn allow(&self) -> Allow {
         self.others.iter().fold(self.canonical.allow, |allow, rule| allow.max(rule.allow))
     }
 
-    /// The rule for the canonical path, which speaks for the request where no other decides.
+    /// The rule for the canonical path, which is reported if no other rule decides.
     pub const fn rule(&self) -> &'r Rule {
         self.canonical
     }
 
-    /// Whether the request may pass. Every rule that it has met must let it.
+    /// Whether the request may pass. Every rule that it matches must allow it.
     pub fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'r> {
         let mut verdict = self.canonical.verdict(who);
         for rule in &self.others {
@@ -255,7 +257,7 @@ impl<'r> Ruling<'r> {
         verdict
     }
 
-    /// The rule in shadow mode that wouldn't have let the request pass, were it in force.
+    /// The first rule in shadow mode that would refuse the request if it were enforced.
     pub fn shadow(&self, who: Option<Who<'_>>) -> Option<&'r Rule> {
         self.shadow.iter().copied().find(|rule| !matches!(rule.verdict(who), Verdict::Pass))
     }

@@ -1,4 +1,4 @@
-//! Archives, checksums and times that are the same whenever and wherever they are made.
+//! Archives, checksums and times that are the same on every machine and at any time.
 
 use std::fmt::Write as _;
 
@@ -6,8 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
-/// A tar archive of files, in that order. Nothing in it but their names and contents differs from one machine to
-/// another.
+/// A tar archive of files, in this order. It depends only on the names and contents of the files, not on the machine.
 pub fn tar(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
@@ -23,14 +22,14 @@ pub fn tar(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
     archive.into_inner().map_err(|error| error.to_string())
 }
 
-/// Without a name and a time, which gzip would write down.
+/// Compresses without a file name and time, which gzip would otherwise record.
 pub fn gzip(content: &[u8]) -> Result<Vec<u8>, String> {
     use std::io::Write as _;
     let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
     encoder.write_all(content).and_then(|()| encoder.finish()).map_err(|error| error.to_string())
 }
 
-/// In hexadecimal.
+/// The SHA-256 digest in hexadecimal.
 pub fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().fold(String::new(), |mut text, byte| {
         // Writing to a `String` can't fail.
@@ -39,7 +38,7 @@ pub fn sha256(content: &[u8]) -> String {
     })
 }
 
-/// What the environment calls the time of all that is made: seconds, as <https://reproducible-builds.org> has it.
+/// The build time from the environment, in seconds (<https://reproducible-builds.org>).
 fn source_date() -> Result<Option<u64>, String> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => {
@@ -49,7 +48,7 @@ fn source_date() -> Result<Option<u64>, String> {
     }
 }
 
-/// The same as documents want it. Without one, they have none: the present would differ every time.
+/// The same in the format of documents. `None` if it isn't set, because the current time would differ in every build.
 pub fn source_time() -> Result<Option<String>, String> {
     let Some(seconds) = source_date()? else { return Ok(None) };
     let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));

@@ -1,4 +1,4 @@
-//! Asks cargo, and the compiler that it calls.
+//! Gets information from cargo and the compiler.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,19 +6,19 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What all of it is called.
+/// The name of the product.
 pub const PRODUCT: &str = "envoy-cognito";
 
-/// The package of the filter.
+/// The filter's package.
 pub const FILTER: &str = "envoy-cognito-proxy-wasm";
 
-/// The package of the core, which the filter and the command are built on.
+/// The core's package, which the filter and the command use.
 pub const CORE: &str = "envoy-cognito-core";
 
-/// The package of the native command.
+/// The native command's package.
 pub const COMMAND: &str = "envoy-cognito";
 
-/// A package, by name and version. There is no other of both, since all come out of one registry.
+/// A package's name and version. They identify it, because all packages come from one registry.
 pub type Id = (String, String);
 
 /// One package, built for one target.
@@ -29,15 +29,15 @@ pub struct Build {
 }
 
 impl Build {
-    /// All that cargo knows of the packages that could take part in it.
+    /// What cargo reports about all packages that could be part of the build.
     pub fn metadata(&self) -> Result<Value, String> {
         let arguments = ["metadata", "--locked", "--format-version", "1", "--filter-platform", &self.target];
         let metadata = cargo(&arguments)?;
         serde_json::from_str(&metadata).map_err(|error| error.to_string())
     }
 
-    /// The packages that do take part in it, along these kinds of edges. Which features are on without the tests, this
-    /// alone knows.
+    /// The packages that are part of the build, along these kinds of edges. Only this shows which features are on
+    /// without the tests.
     pub fn tree(&self, edges: &str, more: &[&str]) -> Result<BTreeSet<Id>, String> {
         let arguments =
             ["tree", "--locked", "--package", self.package, "--target", &self.target, "--edges", edges];
@@ -55,7 +55,7 @@ impl Build {
         Ok(found)
     }
 
-    /// Builds the native command for release, and says where it is.
+    /// Builds the native command in release mode and returns its path.
     pub fn command(&self) -> Result<PathBuf, String> {
         let arguments = ["build", "--locked", "--release", "--package", self.package, "--bin", self.package];
         let form = ["--message-format", "json"];
@@ -67,14 +67,14 @@ impl Build {
     }
 }
 
-/// This machine, as compilers call it.
+/// This machine's target triple.
 pub fn host() -> Result<String, String> {
     let version = run("rustc", &["--version", "--verbose"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| "rustc doesn't say what it runs on".to_owned())
 }
 
-/// Which Rust has built the filter, whose standard library is part of it.
+/// The version of Rust that built the filter. Rust's standard library is part of the filter.
 pub fn rust_version() -> Result<String, String> {
     let version = run("rustc", &["--version"])?;
     version.split(' ').nth(1).map(str::to_owned).ok_or_else(|| "rustc has no version".to_owned())
@@ -87,12 +87,12 @@ pub fn lock_file() -> Result<String, String> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<String, String> {
-    // The one that runs this, where one does.
+    // The cargo that runs this program, if any.
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     run(&cargo, arguments)
 }
 
-/// What a command prints. What it says of itself is shown, as if it had been called by hand.
+/// The output of a command. Its errors are shown as if it had been called by hand.
 fn run(command: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(command).args(arguments).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("{command}: {error}"))?;

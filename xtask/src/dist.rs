@@ -1,4 +1,4 @@
-//! What is released: the filter, the same as an image, what it is made of, and checksums of it all.
+//! The files of a release: the filter, the filter as an image, what it consists of, and checksums of everything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,11 @@ use crate::cargo::{PRODUCT, rust_version};
 use crate::workspace::Workspace;
 use crate::{image, notices, sbom};
 
-/// Files that a release has besides, under their own names.
+/// Other files in a release, under their own names.
 const OWN: [&str; 2] = ["LICENSE", "CHANGELOG.md"];
 
-/// Makes the folder anew. The same sources and tools make the same bytes. With the native command, where that is wanted.
+/// Makes the folder from scratch, with the native command if `with_command` is set. The same sources and tools give
+/// the same bytes.
 pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String> {
     let wasm = fs::read(wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
     let (workspace, rust) = (Workspace::read()?, rust_version()?);
@@ -41,7 +42,7 @@ pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String
     command.map_or(Ok(()), |name| allow_to_run(&folder.join(name)))
 }
 
-/// In the place of what was there, so that nothing of another version is left over.
+/// Replaces the previous files, so that nothing of another version remains.
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     if folder.exists() {

@@ -1,8 +1,8 @@
-//! JSON documents that are put together field by field.
+//! JSON documents, built field by field.
 
 use serde_json::Value;
 
-/// An object with one more field, if there is a value for it.
+/// Adds a field to an object, if there is a value for it.
 pub fn with(object: Value, key: &str, value: Option<Value>) -> Value {
     match (object, value) {
         (Value::Object(mut fields), Some(value)) => {

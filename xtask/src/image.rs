@@ -1,8 +1,8 @@
-//! The filter as an image that registries store, and that Istio and Envoy Gateway load: an OCI image layout, packed
-//! into one file.
+//! The filter as an image that registries store, and that Istio and Envoy Gateway load: an OCI image layout in one
+//! file.
 //!
-//! Both take an image whose last layer is a gzipped tar with the file `plugin.wasm` (the "compat" form of the Wasm
-//! Image Specification), which is also what `docker build` makes out of `FROM scratch` and one `COPY`.
+//! Both accept an image whose last layer is a gzipped tar with the file `plugin.wasm` (the "compat" form of the Wasm
+//! Image Specification). `docker build` makes the same from `FROM scratch` and one `COPY`.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// The layout, as a tar archive: `skopeo copy oci-archive:FILE:VERSION docker://…`.
+/// The layout as a tar archive, for `skopeo copy oci-archive:FILE:VERSION docker://…`.
 pub fn archive(wasm: &[u8], workspace: &Workspace) -> Result<Vec<u8>, String> {
     let content = tar(&[("plugin.wasm", wasm)])?;
     let layer = gzip(&content)?;
@@ -35,10 +35,10 @@ pub fn archive(wasm: &[u8], workspace: &Workspace) -> Result<Vec<u8>, String> {
     ])
 }
 
-/// `diff_id` is the digest of the layer before it was compressed.
+/// The image's configuration. `diff_id` is the digest of the layer before compression.
 fn config(diff_id: &str, workspace: &Workspace) -> Result<Value, String> {
     let config = json!({
-        // Not a machine's: the same image does for all.
+        // Not the architecture of a machine: one image works on all.
         "architecture": "wasm",
         "os": "wasip1",
         "config": { "Labels": labels(workspace) },

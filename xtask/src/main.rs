@@ -1,9 +1,10 @@
-//! Build steps that cargo doesn't know.
+//! Build steps that cargo can't do.
 //!
-//! `xtask trim FILE` removes from a built filter what nothing needs. `xtask dist FILE FOLDER` makes the files of a
-//! release from it, with the native command; `--no-command` leaves the command out, which takes a while to build.
+//! `xtask trim FILE` removes everything from a built filter that isn't needed. `xtask dist FILE FOLDER` makes the
+//! files of a release from it, including the native command. `--no-command` leaves out the command, which takes some
+//! time to build.
 
-// A binary exports nothing, and rustc finds its unused items whatever their visibility.
+// A binary exports nothing, and rustc finds unused items whatever their visibility.
 #![allow(unreachable_pub)]
 
 mod archive;

@@ -1,4 +1,4 @@
-//! The licences of what is linked into the filter, in full, as most of them ask.
+//! The full licence texts of everything that is linked into the filter, as most licences require.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::cargo::Id;
 use crate::workspace::{Package, Workspace};
 
-/// How the names of files with licences, and with notices that must be passed on, begin.
+/// The beginnings of the names of licence files, and of notices that must be passed on.
 const FILES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
-/// One text after another, each below the packages that have it.
+/// All texts, each with the packages that contain it.
 pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
     let linked = linked(workspace);
     let mut texts: BTreeMap<String, BTreeSet<&Id>> = BTreeMap::new();
@@ -44,7 +44,7 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
     Ok(page)
 }
 
-/// What is part of the filter, or of the command.
+/// The packages that are linked into the filter or the command.
 fn linked(workspace: &Workspace) -> BTreeMap<&Id, &Package> {
     let command = workspace.command.packages.iter();
     command.chain(&workspace.packages).filter(|(_, package)| package.linked).collect()
@@ -54,7 +54,7 @@ fn listed((name, version): &Id, package: &Package) -> String {
     format!("{name} {version}: {}", package.license.as_deref().unwrap_or("see its text"))
 }
 
-/// The licences and notices in a package's own folder.
+/// The licences and notices in a package's folder.
 fn texts_in(folder: &Path) -> Result<BTreeSet<String>, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What the filter is made of, as a `CycloneDX` bill of materials.
+//! The filter's components, as a `CycloneDX` bill of materials.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use crate::cargo::Id;
 use crate::document::with;
 use crate::workspace::{Package, Workspace};
 
-/// Of the filter as it is in `wasm`. `rust` is the version of the compiler, whose standard library is part of it.
+/// The bill of materials of the filter in `wasm`. `rust` is the compiler's version, whose standard library is part of
+/// the filter.
 pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, String> {
     let mut components: Vec<Value> =
         workspace.packages.iter().map(|(id, package)| component(id, package)).collect();
@@ -42,7 +43,7 @@ pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, St
         "components": components,
         "dependencies": dependencies,
     });
-    // The same document has the same number, and another one another.
+    // The same document always has the same serial number, and a different document has another.
     let number = uuid(&sha256(document.to_string().as_bytes()));
     Ok(format!("{:#}\n", with(document, "serialNumber", Some(number.into()))))
 }
@@ -66,7 +67,7 @@ fn component(id: &Id, package: &Package) -> Value {
         "bom-ref": purl(id),
         "name": id.0,
         "version": id.1,
-        // A macro has written code while the filter was built, and is no part of it.
+        // A macro only generated code at build time, so it isn't part of the filter.
         "scope": if package.linked { "required" } else { "excluded" },
         "purl": purl(id),
     });
@@ -82,11 +83,11 @@ fn refs(ids: &BTreeSet<Id>) -> Vec<String> {
 }
 
 fn purl((name, version): &Id) -> String {
-    // A `+` in a version would stand for a space.
+    // A `+` in a version would be read as a space.
     format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"))
 }
 
-/// A UUID of the kind that holds what its maker chose (version 8), out of a digest in hexadecimal.
+/// A UUID whose content the creator chooses (version 8), from a hexadecimal digest.
 fn uuid(digest: &str) -> String {
     let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
     format!("urn:uuid:{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))

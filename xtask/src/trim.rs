@@ -1,4 +1,4 @@
-//! Takes out of a built filter what nothing needs.
+//! Removes everything from a built filter that isn't needed.
 
 mod fold;
 
@@ -9,9 +9,9 @@ use walrus::{
     ElementItems, Export, ExportItem, Function, FunctionBuilder, FunctionId, Module, ModuleConfig, ValType,
 };
 
-/// What the host is to call. It calls everything that a module exports, for every request, whether anything is
-/// done there or not, and the SDK exports all that there is: bodies, trailers of answers, the end of a stream and
-/// its log entry, TCP, gRPC, queues.
+/// The exports that the host should call. A host calls every callback that a module exports, for every request, even
+/// if it does nothing. The SDK exports all of them: for bodies, response trailers, the end of a stream and its log
+/// entry, TCP, gRPC, queues.
 const EXPORTS: [&str; 12] = [
     "memory",
     "_initialize",
@@ -22,32 +22,32 @@ const EXPORTS: [&str; 12] = [
     "proxy_on_tick",
     "proxy_on_http_call_response",
     "proxy_on_request_headers",
-    // Trailers that an app could take for our headers are taken out. Few requests have any.
+    // Removes trailers that an app could mistake for our headers. Few requests have trailers.
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
-    // Where the SDK drops a stream.
+    // Here the SDK deletes a stream.
     "proxy_on_delete",
 ];
 
-/// The callback that decides upon a request.
+/// The callback that decides about a request.
 const ON_REQUEST_HEADERS: &str = "proxy_on_request_headers";
 
-/// The callback that holds a body back while the headers wait.
+/// The callback that holds back a body while the headers wait.
 const ON_REQUEST_BODY: &str = "proxy_on_request_body";
 
-/// The ABI's `StopIteration`, which is what the SDK's `Action::Pause` is: the headers wait, and the body goes on to the
-/// next callback.
+/// The ABI's `StopIteration`, which is the SDK's `Action::Pause`: the headers wait, and the body goes to the next
+/// callback.
 const STOP_ITERATION: i32 = 1;
 
-/// The ABI's `StopAllIterationAndWatermark`: the whole request waits, and the client with it once buffers are full. The
-/// SDK can't say it.
+/// The ABI's `StopAllIterationAndWatermark`: the whole request waits, and so does the client when the buffers are
+/// full. The SDK can't return it.
 const STOP_ALL: i32 = 4;
 
-/// What the SDK lends its contexts besides the callbacks: a method for each call of the host, in a table for each type
-/// of context, so that no linker can tell that they are never called. This filter calls the host itself.
+/// The SDK's convenience methods on contexts, one for each host call. They are in a table for each type of context,
+/// so no linker can detect that they are never called. This filter calls the host itself.
 const CONVENIENCES: &str = "proxy_wasm6traits";
 
-/// How the names of those methods begin.
+/// The beginnings of the names of these methods.
 const VERBS: [&str; 16] = [
     "add_",
     "call_",
@@ -67,10 +67,10 @@ const VERBS: [&str; 16] = [
     "set_",
 ];
 
-/// Leaves those exports in a module, and what they need. A second time changes nothing.
+/// Keeps only the `EXPORTS` of a module, and what they need. Trimming again changes nothing.
 pub fn trim(file: &Path) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error:#}", file.display());
-    // Names of functions are a quarter of a module, and no host asks for them.
+    // The names of functions are a quarter of a module, and no host needs them.
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false);
     let mut module = config.parse_file(file).map_err(|error| failed(&error))?;
@@ -88,14 +88,14 @@ pub fn trim(file: &Path) -> Result<(), String> {
     forget_conveniences(&mut module);
     walrus::passes::gc::run(&mut module);
     let wasm = fold::fold(module.emit_wasm(), &config).map_err(|error| failed(&error))?;
-    // Beside it first, then in its place: nobody ever loads half a module.
+    // Writes a temporary file first and then renames it, so that nobody ever loads an incomplete module.
     let beside = file.with_extension("trimmed");
     std::fs::write(&beside, wasm).map_err(|error| failed(&error))?;
     std::fs::rename(&beside, file).map_err(|error| failed(&error))
 }
 
-/// Has whoever stops at the headers stop the whole request. So no body needs a callback that holds it back, which would be
-/// a call for each piece of it.
+/// Makes every stop at the headers stop the whole request. Then no body needs a callback that holds it back, which
+/// would be called for each piece of the body.
 fn stop_all_with_headers(module: &mut Module) -> Result<(), String> {
     let decide = module.exports.get_func(ON_REQUEST_HEADERS).map_err(|error| format!("{error:#}"))?;
     let arguments = [(); 3].map(|()| module.locals.add(ValType::I32));
@@ -115,12 +115,14 @@ fn stop_all_with_headers(module: &mut Module) -> Result<(), String> {
     Ok(())
 }
 
-/// Has the tables hold a function that ends the virtual machine in the place of the SDK's conveniences. It is never
-/// called, as they weren't; what they alone needed goes with them. Without names in the module, all stay.
+/// Replaces the SDK's convenience methods in the tables with a function that aborts the virtual machine. They were
+/// never called, and nor is it. Code that only they needed is removed too. If the module has no function names, all
+/// methods stay.
 fn forget_conveniences(module: &mut Module) {
     let is_convenience = |name: &str| {
         let Some((_, method)) = name.split_once(CONVENIENCES) else { return false };
-        // `…traits7Context36get_http_call_response_trailer_bytes17h…`: the trait, then the method, behind their lengths.
+        // `…traits7Context36get_http_call_response_trailer_bytes17h…`: the trait and then the method, each after its
+        // length.
         let method = method.trim_start_matches(|c: char| c.is_ascii_digit());
         let method = method.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         let method = method.trim_start_matches(|c: char| c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The filter's package, and what is linked into what is built of it.
+//! The filter's package, and the packages that are linked into what is built.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -7,31 +7,31 @@ use serde_json::Value;
 
 use crate::cargo::{Build, COMMAND, CORE, FILTER, Id, PRODUCT, host, lock_file};
 
-/// A package that building the filter, or the command, takes.
+/// A package that is needed to build the filter or the command.
 #[derive(Debug)]
 pub struct Package {
     pub license: Option<String>,
     pub description: Option<String>,
-    /// SHA-256 of the packed crate, as `Cargo.lock` has it.
+    /// SHA-256 of the packed crate, from `Cargo.lock`.
     pub checksum: Option<String>,
-    /// Where its files are.
+    /// The folder with its files.
     pub folder: PathBuf,
-    /// Whether its code is in what is built. A macro's isn't: it has written code meanwhile.
+    /// Whether its code is part of the built file. A macro's code isn't: it only generates code at build time.
     pub linked: bool,
-    /// What it takes in turn.
+    /// The packages that it depends on.
     pub dependencies: BTreeSet<Id>,
 }
 
 pub type Packages = BTreeMap<Id, Package>;
 
-/// The filter, and all packages that building it takes.
+/// The filter, and all packages that are needed to build it.
 #[derive(Debug)]
 pub struct Workspace {
     pub filter: Id,
     pub license: String,
     pub description: String,
     pub packages: Packages,
-    /// Those of them that the filter itself names.
+    /// The packages that the filter depends on directly.
     pub direct: BTreeSet<Id>,
     /// The native command.
     pub command: NativeCommand,
@@ -54,7 +54,7 @@ impl Workspace {
         let own = own.ok_or_else(|| format!("there is no package {FILTER}"))?;
         let checksums = checksums(&lock_file()?);
         let packages = packages(&build, &metadata, &checksums)?;
-        // What the core names is the filter's as well.
+        // The direct dependencies of the core count as the filter's.
         let mut direct = build.tree("normal", &["--depth", "1"])?;
         direct.extend(Build { package: CORE, ..build.clone() }.tree("normal", &["--depth", "1"])?);
         direct.retain(|id| !is_own(id));
@@ -71,12 +71,12 @@ impl Workspace {
     }
 }
 
-/// Whether a package is of this workspace. What they are made of is listed, they aren't.
+/// Whether a package belongs to this workspace. Such packages aren't listed, only their dependencies are.
 fn is_own((name, _): &Id) -> bool {
     [FILTER, CORE, COMMAND].contains(&name.as_str())
 }
 
-/// What a build takes besides the workspace's own packages.
+/// The packages that a build needs, apart from the workspace's own.
 fn packages(build: &Build, metadata: &Value, checksums: &BTreeMap<Id, String>) -> Result<Packages, String> {
     let (mut all, linked) = (build.tree("normal", &[])?, build.tree("normal,no-proc-macro", &[])?);
     all.retain(|id| !is_own(id));
@@ -101,7 +101,7 @@ fn packages(build: &Build, metadata: &Value, checksums: &BTreeMap<Id, String>) -
     }
 }
 
-/// What of a package's dependencies is among `all`.
+/// The dependencies of a package that are in `all`.
 fn dependencies(metadata: &Value, package: &Value, all: &BTreeSet<Id>) -> BTreeSet<Id> {
     let known = list(metadata, "packages");
     let nodes = metadata.get("resolve").map(|resolve| list(resolve, "nodes")).unwrap_or_default();

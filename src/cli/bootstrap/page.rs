@@ -10,12 +10,12 @@ use crate::arguments::Envoy;
 use crate::bootstrap::templates::{DOWNSTREAM_TLS, LISTENER, NO_TLS, UPSTREAM_TLS};
 use crate::check::needs::Need;
 
-/// An argument as a setting: the filter would take `${` for the beginning of a variable.
+/// An argument as the value of a setting: the filter would read `${` as the start of a variable.
 pub fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
 
-/// A text as YAML reads it back, whatever is in it.
+/// A text in a form that YAML reads back unchanged, whatever it contains.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
@@ -27,7 +27,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// What the file is made of.
+/// The parts of the file.
 pub struct Page<'a> {
     /// The command line.
     pub arguments: &'a Envoy,
@@ -49,7 +49,7 @@ impl Page<'_> {
         page.push_str(
             "\n  clusters:\n    # The app. It must not be reachable around Envoy: it believes the headers.\n",
         );
-        // Of the app there may be several, under one name.
+        // The app may have several instances under one name.
         page.push_str(
             &cluster("app", &self.upstream.0, self.upstream.1).replace("LOGICAL_DNS", "STRICT_DNS"),
         );
@@ -109,7 +109,7 @@ impl Page<'_> {
             .replace("{settings}\n", &self.settings())
     }
 
-    /// How the one filter chain begins: with the certificate, where there is one.
+    /// The start of the single filter chain, with the certificate if there is one.
     fn filter_chain(&self) -> String {
         match (&self.arguments.tls_cert, &self.arguments.tls_key) {
             (Some(cert), Some(key)) => {

@@ -1,4 +1,4 @@
-//! The fixed parts of the configuration that is written. `{name}` marks what is filled in.
+//! The fixed parts of the generated configuration. `{name}` marks a placeholder.
 
 pub const LISTENER: &str = r#"static_resources:
   listeners:

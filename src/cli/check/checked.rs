@@ -1,4 +1,4 @@
-//! `envoy-cognito check`: what is wrong with configurations, and what good ones need.
+//! `envoy-cognito check`: what is wrong with configurations, and what valid ones need.
 
 use std::collections::HashSet;
 
@@ -14,41 +14,41 @@ use crate::documents::tree::Node;
 use crate::envoy::contents::{Cluster, Contents, Kind, Plugin};
 use crate::envoy::variables::Environment;
 
-/// A file, and all that is to be said of it.
+/// A file, and everything to report about it.
 pub struct Checked {
     /// The file.
     pub source: Source,
-    /// Its text, to be shown.
+    /// Its text with secrets masked, to show lines from.
     pub shown: String,
     /// Its configurations of the filter.
     pub configurations: Vec<Configuration>,
-    /// What is to be said, in the order of the file.
+    /// The findings, in the order of the file.
     pub findings: Vec<Finding>,
-    /// Wasm filters of another kind.
+    /// The number of other wasm filters.
     strangers: usize,
 }
 
 /// A configuration of the filter.
 pub struct Configuration {
-    /// What hands it to the filter.
+    /// What contains it.
     pub kind: Kind,
     /// Its path in the document.
     pub path: String,
-    /// Its place in the file.
+    /// Where it starts in the file.
     pub at: usize,
-    /// What it needs; `None` where it isn't good.
+    /// What it needs; `None` if it isn't valid.
     pub needs: Option<Needs>,
 }
 
-/// What a good configuration needs.
+/// What a valid configuration needs.
 pub struct Needs {
     /// What must be registered at Cognito, for each pool.
     pub registrations: Vec<Registration>,
-    /// Clusters.
+    /// The clusters that the filter calls.
     pub clusters: Vec<Need>,
 }
 
-/// Checks files together: the clusters of one may serve the filter of another.
+/// Checks files together: the clusters in one file may serve a filter in another.
 pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool) -> Vec<Checked> {
     let read: Vec<(Source, Contents)> = sources
         .into_iter()
@@ -60,7 +60,8 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
     let mut loose = Vec::new();
     let mut entries = Vec::new();
     for (_, contents) in &read {
-        // A bootstrap's clusters are for the filters in it. One without any, as Envoy Gateway has it, is for others.
+        // A bootstrap's clusters are for its own filters. A bootstrap without filters, as in Envoy Gateway, serves
+        // others.
         let is_loose = |cluster: &&Cluster| {
             let is_bootstrap = contents.bootstraps.iter().any(|(document, _)| *document == cluster.document);
             !is_bootstrap || !contents.plugins.iter().any(|plugin| plugin.document == cluster.document)
@@ -72,9 +73,9 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
     read.into_iter().map(|(source, contents)| around.check_file(source, contents)).collect()
 }
 
-/// What is known besides one file.
+/// What is known from outside one file.
 struct Around<'a> {
-    /// Clusters that serve filters of other documents.
+    /// Clusters that serve filters in other documents.
     loose: Vec<Cluster>,
     /// Hosts of Istio's service entries.
     entries: Vec<String>,
@@ -103,7 +104,7 @@ impl Around<'_> {
             if let (None, Some(root)) = (&needs, &plugin.configuration) {
                 found.extend(Self::check_names(plugin, &contents, root));
             }
-            // What is said of a stand-in says nothing of the real value, but that a cluster is missing.
+            // A finding about a stand-in says nothing about the real value.
             found.retain(|finding| !stand_ins.are_in(&finding.message));
             for finding in &mut found {
                 finding.help = finding.help.as_deref().map(|help| stand_ins.shown(help));
@@ -120,7 +121,7 @@ impl Around<'_> {
         Checked { source, strangers: contents.strangers, shown: contents.shown, configurations, findings }
     }
 
-    /// The clusters that a faulty configuration names, looked for in the bootstrap around it.
+    /// Looks for the clusters that an invalid configuration names, in the bootstrap around it.
     fn check_names(plugin: &Plugin, contents: &Contents, root: &Node) -> Vec<Finding> {
         let is_whole =
             contents.bootstraps.iter().any(|(document, more)| *document == plugin.document && !more);
@@ -140,7 +141,7 @@ impl Around<'_> {
             .collect()
     }
 
-    /// The clusters that the filter calls, held to those that are known.
+    /// Compares the clusters that the filter calls with the known ones.
     fn check_clusters(&self, plugin: &Plugin, contents: &Contents, needs: &[Need]) -> Vec<Finding> {
         let at = plugin.span.start..plugin.span.start;
         let place = format!("{}.clusters", plugin.path).trim_start_matches('.').to_owned();
@@ -165,7 +166,7 @@ impl Around<'_> {
         }
     }
 
-    /// Istio names its clusters by what it knows of hosts.
+    /// Istio derives the names of its clusters from hosts.
     fn check_istio(&self, needs: &[Need], at: &std::ops::Range<usize>, place: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut said: HashSet<&str> = HashSet::new();
@@ -208,7 +209,7 @@ impl Around<'_> {
 }
 
 impl Needs {
-    /// The same with variables where stand-ins were.
+    /// Replaces stand-ins with their variables again.
     fn shown(mut self, stand_ins: &StandIns) -> Self {
         let shown = |text: &str| stand_ins.shown(text);
         let all = |texts: &mut Vec<String>| texts.iter_mut().for_each(|text| *text = shown(text));
@@ -246,7 +247,7 @@ impl Needs {
 }
 
 impl Checked {
-    /// Whether the file holds a configuration of the filter, or would if it could be read.
+    /// Whether the file contains a configuration of the filter, or would if it could be read.
     pub fn is_ours(&self) -> bool {
         let text = &self.source.text;
         let speaks_of_it =
@@ -265,7 +266,7 @@ impl Checked {
         format!("{}: no configuration of the filter is in it{why}", self.source.name)
     }
 
-    /// How many findings are that bad.
+    /// The number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }

@@ -1,4 +1,4 @@
-//! The clusters of an Envoy, held to what the filter needs of them.
+//! Compares the clusters of an Envoy with what the filter needs.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -13,8 +13,8 @@ use crate::envoy::fields;
 use crate::envoy::messages::CLUSTER;
 use crate::envoy::typed_reading::Rules;
 
-/// What is wrong with the clusters that `needs` name. `at` is where it is said that one is missing, and how
-/// bad that is depends on whether all of Envoy's clusters are known.
+/// Checks the clusters that `needs` names. A missing cluster is reported at `at`; `missing` is its severity, which
+/// depends on whether all of Envoy's clusters are known.
 pub fn check(
     needs: &[Need],
     clusters: &[&Cluster],
@@ -26,7 +26,7 @@ pub fn check(
     for (number, need) in needs.iter().enumerate() {
         match clusters.iter().find(|cluster| cluster.name == need.cluster) {
             Some(cluster) => Judge { need, cluster, findings: &mut findings }.judge(),
-            // A cluster of two hosts is missing once.
+            // A cluster with two hosts is reported missing once.
             None if needs.iter().take(number).any(|earlier| earlier.cluster == need.cluster) => {}
             None => {
                 let message = format!(
@@ -47,7 +47,7 @@ pub fn check(
     findings
 }
 
-/// One need, and the cluster that should meet it.
+/// A need, and the cluster that should meet it.
 struct Judge<'j> {
     need: &'j Need,
     cluster: &'j Cluster,
@@ -70,7 +70,7 @@ impl Judge<'_> {
         fields::check(&CLUSTER, node, path, *rules, self.findings);
         let security = node.get("transport_socket").map(|socket| (socket, socket.get("typed_config")));
         let sni = security.as_ref().and_then(|(_, config)| config.as_ref()?.get("sni"));
-        // Such a cluster goes to whatever host the request names.
+        // A cluster with a `cluster_type` goes to the host that the request names.
         if node.get("cluster_type").is_none() {
             let is_named = sni.and_then(Node::text) == Some(self.need.host.as_str());
             self.judge_addresses(is_named);
@@ -110,13 +110,13 @@ impl Judge<'_> {
 
     fn judge_addresses(&mut self, is_named: bool) {
         let (host, port) = (self.need.host.clone(), self.need.port);
-        // A stand-in is on the browser's own machine, which a container calls by another name.
+        // An emulator runs on the browser's own machine; a container uses another name for that machine.
         let is_local = !self.need.tls && (host == "localhost" || host.starts_with("127.") || host == "[::1]");
         for address in addresses(&self.cluster.node, self.cluster.rules) {
             let Some(found) = address.get("address") else { continue };
             let name = found.text().unwrap_or_default();
             let leads_there = name.trim_end_matches('.').eq_ignore_ascii_case(host.trim_matches(['[', ']']));
-            // By way of a proxy or a private endpoint, which TLS then sees to.
+            // Through a proxy or a private endpoint. TLS then verifies the host.
             let is_address = name.parse::<IpAddr>().is_ok();
             if !leads_there && !is_local && !name.contains("${") {
                 let severity = if is_named || is_address { Severity::Warning } else { Severity::Fault };
@@ -158,7 +158,7 @@ impl Judge<'_> {
     fn judge_certificates(&mut self, config: &Node, at: Range<usize>) {
         let common = config.get("common_tls_context");
         let has = |key: &str| common.is_some_and(|common| common.get(key).is_some());
-        // What is fetched while Envoy runs can't be looked at.
+        // What Envoy fetches at runtime can't be checked.
         let elsewhere = [
             "validation_context_sds_secret_config",
             "custom_validator_config",

@@ -1,4 +1,4 @@
-//! The documents of a file, each read as what it is.
+//! Reads each document of a file according to its kind.
 
 use crate::check::masks::masked;
 use crate::documents::embedded::Places;
@@ -36,7 +36,7 @@ pub fn read(source: &Source) -> Contents {
 const TEMPLATE: &str =
     "check what the template makes, not the template: `helm template … | envoy-cognito check -`";
 
-/// Takes the documents of a file, or of a text that is one, which is in the document `outer` then.
+/// Reads the documents of a file, or of a text that is a file of its own in the document `outer`.
 fn take_all(contents: &mut Contents, parsed: Parsed, path: &str, file: &str, outer: Option<usize>) {
     for trouble in parsed.troubles {
         let finding = Finding::trouble(path, trouble);
@@ -66,7 +66,7 @@ fn take_all(contents: &mut Contents, parsed: Parsed, path: &str, file: &str, out
     }
 }
 
-/// Says of a document that Envoy doesn't read it, which is bad where the filter stands in it.
+/// Reports that Envoy doesn't read a document. This is an error if the document contains the filter.
 fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path: &str, file: &str) {
     let (Some(first), Some(node)) = (documents.first(), documents.get(number)) else { return };
     if matches!(node.value, Value::Null) {
@@ -88,14 +88,14 @@ fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path:
         Severity::Warning
     };
     let finding = Finding::new(severity, path, at, UNREAD).help(JOIN);
-    // Within a text nobody else looks for secrets in it.
+    // In an embedded text, nothing else masks the secrets.
     contents.findings.push(Finding { unread: Some(node.span.clone()), ..finding });
 }
 
 const UNREAD: &str = "Envoy reads the first document of a file alone, and nothing of this one";
 const JOIN: &str = "make one document of them, or two files";
 
-/// Takes a document, or one within a list of them.
+/// Reads a document, or an item of a list of documents.
 fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
     if node.text_of("apiVersion").is_some() && node.text_of("kind").is_some() {
         for (inner, path) in kubernetes::take(contents, node, path, file) {
@@ -118,7 +118,7 @@ fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
     }
 }
 
-/// Takes a text that is a file of its own, as a ConfigMap has them.
+/// Reads a text that is a file of its own, as in a ConfigMap.
 fn take_text(contents: &mut Contents, node: &Node, text: &str, path: &str, file: &str) {
     if !["user_pool_id", "wasm", "load_assignment"].iter().any(|word| text.contains(word)) {
         return;
@@ -126,7 +126,7 @@ fn take_text(contents: &mut Contents, node: &Node, text: &str, path: &str, file:
     let places = Places::new(file, &node.span, text);
     let moved = |at: usize| places.of(at);
     let mut parsed = parsing::parse(text, Format::of_key(path));
-    // Of a text that is no YAML at all, only the filter's own settings tell that it was meant to be.
+    // If the text isn't YAML at all, only the filter's own settings show that it should be.
     if !text.contains("user_pool_id") {
         parsed.troubles.clear();
     }

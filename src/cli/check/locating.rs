@@ -1,4 +1,4 @@
-//! Where in the file a setting stands that the filter's core finds fault with.
+//! Maps a setting's path to its place in the file.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,19 +7,19 @@ use envoy_cognito_core::config::reader::path_of;
 
 use crate::documents::tree::{Node, Value};
 
-/// The places of all settings of a configuration, by the path that the core names them by.
+/// The places of all settings of a configuration, by the paths that the core uses.
 pub struct Index {
     places: HashMap<String, Place>,
 }
 
-/// A setting's key, where it has one, and its value.
+/// A setting's key, if it has one, and its value.
 struct Place {
     key: Option<Range<usize>>,
     value: Range<usize>,
 }
 
 impl Index {
-    /// The places of everything below `root`.
+    /// Collects the places of everything below `root`.
     pub fn new(root: &Node) -> Self {
         let mut index = Self { places: HashMap::new() };
         index.add(String::new(), None, root);
@@ -43,8 +43,8 @@ impl Index {
         self.places.insert(path, Place { key, value: node.span.clone() });
     }
 
-    /// Where a fault of the setting at `path` is shown: at its value; at its key where the key is what is wrong, or
-    /// where the value is a block of many lines. What isn't there is shown at what it is missing from.
+    /// Where to show an error in the setting at `path`: at its value, or at its key if the key is wrong. A missing
+    /// setting is shown at the section that lacks it.
     pub fn find(&self, path: &str, about_key: bool) -> Range<usize> {
         let mut at = path;
         loop {

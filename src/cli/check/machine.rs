@@ -11,7 +11,7 @@ use crate::documents::finding::{Finding, Severity};
 
 #[derive(Serialize)]
 struct Document<'r> {
-    /// Whether there is no fault.
+    /// Whether there are no errors.
     good: bool,
     faults: Vec<Place<'r>>,
     warnings: Vec<Place<'r>>,
@@ -54,10 +54,10 @@ struct Cluster<'r> {
     uses: &'r [&'static str],
 }
 
-/// Writes it.
+/// Writes the report.
 ///
 /// # Errors
-/// Where nobody reads any more.
+/// If the output can't be written.
 pub fn write(files: &[Checked], errors: &[String], out: &mut dyn Write) -> io::Result<()> {
     let of = |severity: Severity| {
         let findings = files.iter().flat_map(|file| file.findings.iter().map(move |finding| (file, finding)));

@@ -1,4 +1,4 @@
-//! What of a file is a secret, so that no line of it is shown with one.
+//! Finds the secrets in a file, so that no line is shown with a secret in it.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use crate::envoy::contents::Contents;
 use crate::envoy::variables::references;
 use crate::settings::{self, Setting};
 
-/// Words that keys of secrets have in them; also of settings that are spelt wrong.
+/// Words in the keys of secrets, including misspelt settings.
 const WORDS: [&str; 5] = ["secret", "key", "password", "passwd", "credential"];
 
-/// Keys that have such a word and hold no secret.
+/// Keys that contain such a word but hold no secret.
 const NAMES: [&str; 3] = ["host_env_keys", "hostenvkeys", "hostkeys"];
 
-/// The text of a file with asterisks for secrets, byte for byte.
+/// The text of a file, with each byte of a secret replaced by an asterisk.
 pub fn masked(source: &Source, documents: &[Node], contents: &Contents) -> String {
     let mut masks = Masks { places: Vec::new() };
     for node in documents {
@@ -37,8 +37,8 @@ pub fn masked(source: &Source, documents: &[Node], contents: &Contents) -> Strin
     hidden(&source.text, masks.places)
 }
 
-/// What is said of a value that it quotes, with asterisks for what looks like a key, and without the further lines of
-/// a value that has swallowed what stands below it.
+/// A message that quotes a value, with words that look like keys masked. Only its first line is kept if the value has
+/// swallowed the lines below it.
 pub fn without_secrets(message: &str) -> String {
     let message = match message.split_once('\n') {
         Some((line, rest)) => {
@@ -56,7 +56,7 @@ fn hidden(text: &str, places: Vec<Range<usize>>) -> String {
             secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
         }
     }
-    // Whole characters were hidden, so that none was cut in half.
+    // Only whole characters were masked, so the text is still UTF-8.
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -84,7 +84,7 @@ impl Masks {
         }
     }
 
-    /// Texts that hold a configuration which nobody looked at.
+    /// Masks texts that contain a configuration which was not checked.
     fn texts(&mut self, node: &Node, looked_at: &[&Range<usize>]) {
         match &node.value {
             Value::Text(text) => {
@@ -99,8 +99,8 @@ impl Masks {
         }
     }
 
-    /// What no tree tells keys from values in: of each line the key in front is left, and the punctuation, which
-    /// is what has to be mended.
+    /// Masks text that could not be parsed. Each line keeps its key and its punctuation, which is what needs
+    /// correcting.
     fn unread(&mut self, text: &str, range: &Range<usize>) {
         let mut at = range.start;
         for line in text.get(range.clone()).unwrap_or_default().split_inclusive('\n') {
@@ -113,10 +113,10 @@ impl Masks {
     }
 }
 
-/// What structure is made of, in YAML and in JSON.
+/// The characters of structure in YAML and JSON.
 const PUNCTUATION: &str = "{}[],:\"'|>&%@`";
 
-/// How far the key goes that a line begins with, with what stands in front of it.
+/// The length of the key that starts a line, including what precedes it.
 fn key_length(line: &str) -> usize {
     let rest = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '{' | '[' | ','));
     let bare = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
@@ -125,7 +125,7 @@ fn key_length(line: &str) -> usize {
     line.len() - if is_key { behind.len() } else { rest.len() }
 }
 
-/// Words that look like keys, wherever they were put.
+/// Words that look like keys, anywhere in the text.
 fn random_words(text: &str) -> Vec<Range<usize>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
     let mut found = Vec::new();
@@ -140,9 +140,9 @@ fn random_words(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a key in lower case is of a secret, or was meant to be.
+/// Whether a key in lower case names a secret, or is a misspelling of one that does.
 fn names_a_secret(key: &str) -> bool {
-    // The longer the name, the more letters may be wrong.
+    // A longer name may have more wrong letters.
     let is_like = |name: &str| strsim::osa_distance(key, name) <= if name.len() > 8 { 3 } else { 2 };
     WORDS.iter().any(|word| key.contains(word)) || secret_names().any(is_like)
 }
@@ -152,12 +152,12 @@ fn secret_names() -> impl Iterator<Item = &'static str> {
     settings::all().filter(|setting| setting.is_secret).map(Setting::key)
 }
 
-/// Whether a text may have that key in it. A common word must be quoted, as a key of JSON is.
+/// Whether a text may contain this key. A common word must be in quotes, like a key in JSON.
 fn has_key(text: &str, name: &str) -> bool {
     if name.contains('_') { text.contains(name) } else { text.contains(&format!("\"{name}\"")) }
 }
 
-/// Whether a word looks like a key or a client's secret: made of nothing that anybody would write by hand.
+/// Whether a word looks like a session key or client secret: nobody would write it by hand.
 fn looks_random(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
@@ -169,7 +169,7 @@ fn looks_random(word: &str) -> bool {
         || (word.len() >= 40 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit))
 }
 
-/// Whether a text is one variable and nothing else, which is no secret.
+/// Whether a text is exactly one variable, which isn't a secret.
 fn is_reference(text: &str) -> bool {
     matches!(references(text).as_slice(), [(_, range)] if range.len() == text.len())
 }

@@ -1,4 +1,4 @@
-//! Which Envoy clusters a configuration calls, and where each must lead.
+//! Which Envoy clusters a configuration calls, and the host that each must connect to.
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::cognito::user_pool::AttributesFrom;
@@ -8,18 +8,18 @@ use envoy_cognito_core::http::Endpoint;
 use crate::documents::tree::Node;
 use crate::settings::{self, Literal};
 
-/// A cluster that the filter calls, with one host that it must lead to.
+/// A cluster that the filter calls, with one host that it must connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     /// The cluster's name.
     pub cluster: String,
-    /// The host that it leads to.
+    /// The host that it connects to.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Whether that is over TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
-    /// What the filter asks there.
+    /// What the filter requests there.
     pub uses: Vec<&'static str>,
 }
 
@@ -41,14 +41,14 @@ pub fn of(config: &Config) -> Vec<Need> {
     needs
 }
 
-/// The names of the clusters that a configuration means which isn't good: as much as can be said of it.
+/// The names of the clusters in an invalid configuration, as far as they can be known.
 pub fn names(root: &Node) -> Vec<String> {
     let pools = root.get("pools").map(Node::items).filter(|pools| !pools.is_empty());
     let mut names: Vec<String> = Vec::new();
     for pool in pools.unwrap_or(std::slice::from_ref(root)) {
         for (key, default) in clusters() {
             let name = pool.at(&["clusters", key]).map_or(Some(default), Node::text);
-            // What is no text is a fault already, and what a variable holds isn't looked for.
+            // A name that isn't text is already an error. Names in variables aren't looked for.
             if let Some(name) =
                 name.filter(|name| !name.contains("${") && !names.iter().any(|known| known == name))
             {
@@ -69,7 +69,7 @@ fn clusters() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// What is called of a pool, through which cluster.
+/// The endpoints of a pool that the filter calls, with their clusters.
 fn calls(pool: &Pool) -> Vec<(&String, &Endpoint, &'static str)> {
     let (clusters, endpoints) = (&pool.cognito.clusters, &pool.cognito.endpoints);
     let mut calls = vec![

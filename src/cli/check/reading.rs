@@ -1,4 +1,4 @@
-//! A configuration read by the filter's own core, and what the core says of it, at its place in the file.
+//! A configuration read by the filter's own core. Each of the core's errors gets its place in the file.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,23 +15,23 @@ use crate::documents::tree::{Node, Value};
 use crate::envoy::contents::Plugin;
 use crate::envoy::variables::{Environment, Lookup, Scope, references};
 
-/// What came of reading.
+/// The result of reading.
 #[derive(Default)]
 pub struct Reading {
-    /// The configuration, where it is good and all that matters of it is known.
+    /// The configuration, if it is valid and everything that matters in it is known.
     pub config: Option<Config>,
-    /// The ids of its user pools, in the order of its pools: the core keeps what follows from them.
+    /// The ids of its user pools, in the order of its pools: the core keeps only what it derives from them.
     pub user_pool_ids: Vec<String>,
-    /// What stands in for values that aren't known here.
+    /// The stand-ins for values that aren't known here.
     pub stand_ins: StandIns,
-    /// Settings whose value isn't known here, each with a variable that it refers to.
+    /// Settings whose value isn't known here, each with a variable in it.
     pub unknown: Vec<(String, String)>,
-    /// Faults, and notes on what couldn't be checked.
+    /// Errors, and notes about what couldn't be checked.
     pub findings: Vec<Finding>,
 }
 
-/// Reads a configuration as the filter would. With `allow_unset`, a variable that isn't set here is taken to be set
-/// where the filter runs.
+/// Reads a configuration as the filter would. With `allow_unset`, variables that aren't set here count as set where
+/// the filter runs.
 pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading {
     let Some(root) = &plugin.configuration else { return Reading::default() };
     let index = Index::new(root);
@@ -86,9 +86,9 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
 }
 
 impl Reading {
-    /// Takes a fault that the core found, unless it is one of a value that isn't known here.
+    /// Adds an error from the core, unless it is about a value that isn't known here.
     fn take(&mut self, fault: &ConfigError, index: &Index) {
-        // The document as a whole.
+        // The whole document.
         let path = if fault.path == "configuration" { "" } else { fault.path.as_str() };
         if self.unknown.iter().any(|(known, _)| known == path) || self.stand_ins.are_in(&fault.message) {
             return;
@@ -100,7 +100,7 @@ impl Reading {
     }
 }
 
-/// The pools' ids in a configuration that is good.
+/// The user pool ids in a valid configuration.
 fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let Ok(mut root) = document::parse(json) else { return Vec::new() };
     environment::substitute(&mut root, "", lookup, &ConfigErrors::default());
@@ -121,14 +121,14 @@ fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<St
     pools.iter().map(id).collect()
 }
 
-/// What is odd about a domain of Cognito's own that lies in another region than the user pool.
+/// The warning about a Cognito domain in another region than the user pool.
 fn other_region(host: &str, user_pool_id: &str) -> Option<String> {
     let (_, domains) = host.strip_suffix(".amazoncognito.com")?.rsplit_once(".auth.")?;
     let (pools, _) = user_pool_id.split_once('_')?;
     (domains != pools).then(|| format!("a domain of {domains}, and the user pool is in {pools}"))
 }
 
-/// What somebody should know who has requests of other sites carry the session.
+/// The warning about a session that is sent with other sites' requests.
 fn open_to_other_sites(config: &Config) -> Option<&'static str> {
     let cookies = &config.pools.first()?.cookies;
     let partitioned = cookies.attributes.partitioned;
@@ -140,7 +140,7 @@ fn open_to_other_sites(config: &Config) -> Option<&'static str> {
     })
 }
 
-/// What is to be known of an issuer by http, which Cognito's never is.
+/// The warning about an `http` issuer. Cognito's own issuer never uses http.
 fn plain_issuer(issuer: &str) -> Option<String> {
     let rest = issuer.strip_prefix("http://")?;
     let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
@@ -177,18 +177,18 @@ fn unset_fault(path: &str, name: &str, span: Range<usize>, scope: &Scope) -> Fin
     }
 }
 
-/// Looks up what a configuration refers to, before the core reads it.
+/// Looks up the variables in a configuration before the core reads it.
 struct Preparation<'p> {
     scope: &'p Scope,
     environment: &'p Environment,
     allow_unset: bool,
     root: &'p Node,
     stand_ins: StandIns,
-    /// What the core is to find under each name.
+    /// The value for each variable that the core will look up.
     values: BTreeMap<String, String>,
     /// Settings whose value isn't known.
     unknown: Vec<(String, String)>,
-    /// Settings that refer to what isn't set.
+    /// Settings that refer to an unset variable.
     unset: Vec<(String, String)>,
     /// Variables that are set elsewhere, each with the first setting that refers to it.
     elsewhere: BTreeMap<String, (String, Range<usize>)>,
@@ -209,7 +209,7 @@ impl<'p> Preparation<'p> {
         }
     }
 
-    /// The tree with stand-ins where all of a text is a variable that isn't known.
+    /// The tree, in which a stand-in replaces each text that is one unknown variable.
     fn prepare(&mut self, node: &Node, path: &str) -> Node {
         let value = match &node.value {
             Value::Text(text) => Value::Text(self.text(text, path, &node.span)),

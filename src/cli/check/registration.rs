@@ -1,14 +1,14 @@
-//! What must be registered at Cognito for a configuration to work, and commands that do it.
+//! What must be registered at Cognito for a configuration to work, and the commands that do it.
 
 use envoy_cognito_core::cognito::identity::headers::Source;
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
 use serde::Serialize;
 
-/// What an app client must have.
+/// The settings that an app client must have.
 #[derive(Clone, Debug, Serialize)]
 pub struct Registration {
-    /// The pool's name in the configuration; empty where there is but one.
+    /// The pool's name in the configuration; empty if there is only one pool.
     pub pool: String,
     /// The user pool.
     pub user_pool_id: String,
@@ -16,27 +16,27 @@ pub struct Registration {
     pub region: String,
     /// The app client.
     pub client_id: String,
-    /// Whether the configuration has a secret for it.
+    /// Whether the configuration has a client secret.
     pub has_secret: bool,
     /// Where Cognito may send a code.
     pub callback_urls: Vec<String>,
-    /// Where Cognito may send somebody who has signed out.
+    /// Where Cognito may send the browser after sign-out.
     pub sign_out_urls: Vec<String>,
-    /// What it must be allowed to ask for.
+    /// The scopes that it must be allowed to request.
     pub scopes: Vec<String>,
     /// Attributes that it must be allowed to read.
     pub read_attributes: Vec<String>,
-    /// Attributes that no client of the pool may be allowed to write, since roles come from them.
+    /// Attributes that no client of the pool may be allowed to write, because roles come from them.
     pub not_writable: Vec<String>,
-    /// Claims that are no attributes: a trigger must put them into the token.
+    /// Claims that aren't attributes: a Lambda trigger must add them to the token.
     pub other_claims: Vec<String>,
-    /// What is to be minded.
+    /// What else to consider.
     pub remarks: Vec<String>,
-    /// Shell commands that look, and that add what is missing.
+    /// Shell commands that show the registration and add what is missing.
     pub commands: Vec<String>,
 }
 
-/// Claims that every ID token has, or that Cognito makes of groups and sign-ins.
+/// Claims that every ID token has, or that Cognito derives from groups and sign-ins.
 const OWN_CLAIMS: [&str; 19] = [
     "sub",
     "iss",
@@ -82,8 +82,8 @@ const STANDARD: [&str; 19] = [
     "website",
 ];
 
-/// What each pool of a configuration needs. `hosts` are those that the filter is reached under, as far as they are
-/// known; `user_pool_ids` are in the order of the pools.
+/// What each pool of a configuration needs. `hosts` are the known hosts of the filter; `user_pool_ids` are in the
+/// order of the pools.
 pub fn of(config: &Config, user_pool_ids: &[String], hosts: &[String]) -> Vec<Registration> {
     let ids = user_pool_ids.iter().map(String::as_str).chain(std::iter::repeat(""));
     config.pools.iter().zip(ids).map(|(pool, id)| of_pool(config, pool, id, hosts)).collect()
@@ -97,7 +97,7 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
         claim.starts_with("custom:") || claim.starts_with("dev:") || STANDARD.contains(&claim.as_str())
     };
     let mut read_attributes: Vec<String> = wanted.iter().filter(is_attribute).cloned().collect();
-    // Cognito turns a scope down where not all behind it can be read.
+    // Cognito refuses a scope if the client can't read all of its attributes.
     for (scope, attributes) in
         [("email", ["email", "email_verified"]), ("phone", ["phone_number", "phone_number_verified"])]
     {
@@ -136,7 +136,7 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
     registration
 }
 
-/// Scheme and authority of the addresses that people use.
+/// The origins (scheme and authority) that people use.
 fn origins(config: &Config, pool: &Pool, hosts: &[String]) -> Vec<String> {
     if let Some(url) = &config.public_url {
         return vec![url.url()];
@@ -155,7 +155,7 @@ fn origins(config: &Config, pool: &Pool, hosts: &[String]) -> Vec<String> {
     known.iter().map(|host| format!("{scheme}://{host}")).collect()
 }
 
-/// The claims that headers, roles and pages are filled from.
+/// The claims that headers, roles and pages use.
 fn claims(config: &Config, pool: &Pool) -> Vec<String> {
     let mut claims: Vec<String> = Vec::new();
     let mut add = |claim: &str| {
@@ -163,7 +163,7 @@ fn claims(config: &Config, pool: &Pool) -> Vec<String> {
             claims.push(claim.to_owned());
         }
     };
-    // The page that says who one is has them, whether a header does or not.
+    // The page that shows who is signed in has them, even if no header does.
     add("email");
     add("name");
     if config.headers.forwards(&Source::Username) {
@@ -226,12 +226,12 @@ fn commands(registration: &Registration, pool: &Pool) -> Vec<String> {
     ]
 }
 
-/// Steps of jq that make what is to be written out of what an app client has.
+/// The jq steps that turn an app client's description into its new settings.
 fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
     let Registration { callback_urls, sign_out_urls, scopes, read_attributes, .. } = registration;
     let list = |items: &[String]| serde_json::to_string(items).unwrap_or_default();
-    // A client without a list reads the standard attributes, says AWS's API reference. What is wanted beyond them needs a
-    // list, and that must have them as well.
+    // According to AWS's API reference, a client without a list reads the standard attributes. To read any others it
+    // needs a list, which must then include the standard ones.
     let is_standard = |name: &String| STANDARD.contains(&name.as_str());
     let without_list = if read_attributes.iter().all(is_standard) {
         ".".to_owned()
@@ -251,7 +251,7 @@ fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
         ".AllowedOAuthFlowsUserPoolClient = true".to_owned(),
         match provider {
             Some((_, name)) => add("SupportedIdentityProviders", std::slice::from_ref(name)),
-            // Who lets people in by other providers alone had a reason to.
+            // A client that only has other providers was set up like that on purpose.
             None => ".SupportedIdentityProviders //= [\"COGNITO\"]".to_owned(),
         },
         format!(
@@ -261,7 +261,7 @@ fn additions(registration: &Registration, pool: &Pool) -> Vec<String> {
     ]
 }
 
-/// A text as one word of a shell; a variable stays one.
+/// A text as one word of a shell command. A variable is still expanded.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:+".contains(c);
     if text.starts_with("${") && text.ends_with('}') {

@@ -15,10 +15,10 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Writes all of it. Colours are in it; who can't show them takes them out.
+/// Writes the whole report, with colours. The caller removes them for an output that can't show them.
 ///
 /// # Errors
-/// Where nobody reads any more.
+/// If the output can't be written.
 pub fn write(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     for file in files {
         let (notes, others): (Vec<&Finding>, Vec<&Finding>) =
@@ -35,7 +35,7 @@ pub fn write(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     write_summary(files, out)
 }
 
-/// What couldn't be looked at. There is nothing to mend, so its line isn't shown.
+/// Writes what couldn't be checked. There is nothing to correct, so its line isn't shown.
 fn write_note(file: &Checked, note: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let (line, column) = file.source.position(note.span.start);
     writeln!(out, "{BOLD}note{BOLD:#}: {}:{line}:{column}: {}", file.source.name, title(note))
@@ -50,7 +50,7 @@ fn title(finding: &Finding) -> String {
 
 fn write_finding(file: &Checked, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let level = if finding.severity == Severity::Warning { Level::WARNING } else { Level::ERROR };
-    // One line, however many the value has.
+    // One line, however many lines the value has.
     let line = file.source.line_of(finding.span.start);
     let text = file.shown.get(line.clone()).unwrap_or_default();
     let within = |at: usize| at.clamp(line.start, line.end) - line.start;
@@ -75,10 +75,10 @@ fn write_configuration(file: &Checked, configuration: &Configuration, out: &mut 
     };
     let what = format!("{}:{line}: {}{place}", file.source.name, configuration.kind.name());
     let Some(Needs { registrations, clusters }) = &configuration.needs else {
-        // What is wrong with it has been said.
+        // The errors are already reported.
         return Ok(());
     };
-    // The filter takes it, but not all is good around it.
+    // The filter accepts it, but there may be errors around it.
     let verdict =
         if file.count(Severity::Fault) == 0 { format!("{GOOD}good{GOOD:#} ") } else { String::new() };
     writeln!(out, "{verdict}{BOLD}{what}{BOLD:#}\n")?;
@@ -105,7 +105,7 @@ fn write_registration(registration: &Registration, out: &mut dyn Write) -> io::R
         ("claims of a trigger", &registration.other_claims),
     ];
     for (label, items) in rows {
-        // Addresses stand alone, to be copied.
+        // Each URL is on a line of its own, easy to copy.
         let lines: Vec<String> = if label.ends_with("URLs") {
             items.to_vec()
         } else if items.is_empty() {

@@ -1,6 +1,5 @@
-//! Values that stand in for those of variables which are known to Envoy alone, so that the rest of a
-//! configuration can be checked all the same. They are told from real values by their spelling, and the reports
-//! show the variable instead.
+//! Stand-ins for the values of variables that only Envoy knows, so that the rest of a configuration can still be
+//! checked. Their spelling distinguishes them from real values, and reports show the variable instead.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,8 +29,7 @@ impl StandIns {
         format!("standin{}x", self.number(name))
     }
 
-    /// A value for a variable that is the whole text of the setting at `path`, such that the core finds no fault
-    /// with it there.
+    /// A value for a variable that is the whole text of the setting at `path`. The core accepts it there.
     pub fn value(&mut self, name: &str, path: &str, root: &Node) -> String {
         let number = self.number(name);
         let word = format!("standin{number}x");
@@ -52,7 +50,7 @@ impl StandIns {
         }
     }
 
-    /// Whether a text has a stand-in in it: what is said about such a one says nothing of the real value.
+    /// Whether a text contains a stand-in. A message with one says nothing about the real value.
     pub fn are_in(&self, text: &str) -> bool {
         (0..self.names.len()).any(|number| {
             let word = format!("standin{number}x");
@@ -60,19 +58,19 @@ impl StandIns {
         })
     }
 
-    /// The text with variables where stand-ins were.
+    /// Replaces stand-ins with their variables again.
     pub fn shown(&self, text: &str) -> String {
         self.replaced(text, &|name| format!("${{{name}}}"), &|name| format!("<region of ${{{name}}}>"))
     }
 
-    /// A shell's command with variables where stand-ins were, such that the shell fills them in.
+    /// Replaces the stand-ins in a shell command with their variables, so that the shell expands them.
     pub fn shown_in_shell(&self, command: &str) -> String {
         let mut shown = String::with_capacity(command.len());
         for (number, part) in command.split('\'').enumerate() {
             if number > 0 {
                 shown.push('\'');
             }
-            // Within single quotes nothing is filled in.
+            // The shell expands nothing in single quotes.
             let (before, after) = if number % 2 == 1 { ("'\"", "\"'") } else { ("\"", "\"") };
             let variable = |name: &str| format!("{before}${{{name}}}{after}");
             let region = |name: &str| format!("{before}${{{name}%%_*}}{after}");
@@ -106,7 +104,7 @@ impl StandIns {
     }
 }
 
-/// The default of a choice, which goes with every other setting.
+/// The default of a choice, which is consistent with every other setting.
 fn first(words: &[&str], setting: &Setting) -> String {
     match setting.default {
         Some(Literal::Text(default)) => default.to_owned(),
@@ -129,13 +127,13 @@ fn stand_in_text(stand_in: StandIn, name: &str, number: usize, root: &Node) -> S
     }
 }
 
-/// What goes with `partitioned`, where that is known: partitioned cookies need `none`.
+/// The value that is consistent with `partitioned`, if that is known: partitioned cookies need `none`.
 fn same_site(root: &Node) -> &'static str {
     let partitioned = root.at(&["session", "cookie"]).and_then(|cookie| cookie.get("partitioned"));
     if partitioned.is_some_and(|flag| matches!(flag.value, Value::Bool(true))) { "none" } else { "lax" }
 }
 
-/// A public URL that goes with the cookie's settings, where those are known.
+/// A public URL that is consistent with the cookie settings, as far as they are known.
 fn public_url(word: &str, root: &Node) -> String {
     let cookie = root.at(&["session", "cookie"]);
     if cookie

@@ -1,4 +1,4 @@
-//! Opens cookies with the core's own code, and finds out why one doesn't open.
+//! Opens cookies with the core's own code, and finds out why a cookie doesn't open.
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
@@ -10,22 +10,22 @@ use envoy_cognito_core::time::UnixTime;
 use crate::cookie::pasted::Pasted;
 use crate::cookie::shown::{NotOpened, Shown, ShownFlow, ShownSession, ShownTokens};
 
-/// What is to be opened, and with what.
+/// What to open, and with which configurations.
 pub struct Request<'r> {
-    /// The configurations that it may have been sealed under, with the keys in them.
+    /// The configurations whose keys may have sealed it.
     pub configs: &'r [Config],
-    /// The host that the user named.
+    /// The host from the command line.
     pub host: Option<String>,
-    /// What was pasted.
+    /// The text that the user pasted.
     pub pasted: String,
-    /// The time.
+    /// The current time.
     pub now: UnixTime,
 }
 
-/// Opens what can be opened.
+/// Opens whatever can be opened.
 ///
 /// # Errors
-/// With a sentence, where there is nothing to open.
+/// A sentence, if there is nothing to open.
 pub fn show(request: &Request<'_>) -> Result<Shown, String> {
     let pasted = Pasted::parse(&request.pasted)?;
     let mut shown = Shown::default();
@@ -58,12 +58,12 @@ pub fn show(request: &Request<'_>) -> Result<Shown, String> {
     Ok(shown)
 }
 
-/// Whether a cookie is that one, or a part of it.
+/// Whether a cookie has this name, or is a part of a cookie with this name.
 fn is_part_of(name: &str, whole: &str) -> bool {
     name.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// What opens the cookies of a pool at a host.
+/// Opens the cookies of a pool for a host.
 struct Opener<'r> {
     config: &'r Config,
     pool: &'r Pool,
@@ -83,7 +83,7 @@ impl Request<'_> {
         self.configs.iter().flat_map(|config| config.pools.iter().map(move |pool| (config, &**pool)))
     }
 
-    /// The host that a cookie of that configuration belongs to.
+    /// The host that this configuration's cookies belong to.
     fn host_of(&self, config: &Config) -> String {
         let public = config.public_url.as_ref().map(|url| url.host().to_owned());
         public.or_else(|| self.host.clone()).unwrap_or_default()
@@ -93,7 +93,7 @@ impl Request<'_> {
         self.pools().map(|(config, pool)| Opener::new(config, pool, self.host_of(config)))
     }
 
-    /// Cookies of ours that nothing was shown of.
+    /// Reports our cookies that couldn't be shown.
     fn note_the_rest(&self, cookies: &Cookies<'_>, ours: &[String], shown: &mut Shown) {
         for name in ours {
             let is_shown = shown.sessions.iter().any(|session| session.cookie == *name)
@@ -107,7 +107,7 @@ impl Request<'_> {
         }
     }
 
-    /// What may be the matter with a value that doesn't open.
+    /// Possible reasons why a value doesn't open.
     fn reasons(&self, name: &str, value: &str) -> Vec<String> {
         let sealed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let is_part = name.rsplit_once('.').is_some_and(|(_, number)| number.len() == 1);
@@ -144,7 +144,7 @@ impl Request<'_> {
         reasons
     }
 
-    /// A host, near to what the user said, that it does open for.
+    /// A host, similar to the configured ones, for which the cookie does open.
     fn other_host(&self, value: &str) -> Option<String> {
         let said = self.host.iter().cloned();
         let public =
@@ -169,7 +169,7 @@ impl Request<'_> {
     }
 }
 
-/// Opens a value whose cookie's name isn't known.
+/// Opens a value if the cookie's name isn't known.
 fn open_value(opener: &Opener<'_>, value: &str, now: UnixTime, shown: &mut Shown) -> bool {
     let before = shown.sessions.len() + shown.tokens.len();
     let names = [&opener.pool.cookies.identity, &opener.pool.cookies.tokens];
@@ -203,7 +203,7 @@ fn open_header(opener: &Opener<'_>, cookies: &Cookies<'_>, now: UnixTime, shown:
                 cookie: name.clone(),
                 started_at: flow.started_at.secs(),
                 is_alive: flow.is_alive(now),
-                // A query may hold what is nobody else's business.
+                // A query may contain private data.
                 return_to: flow.return_to.split('?').next().unwrap_or_default().to_owned(),
                 redirect_uri: flow.redirect_uri,
             });
@@ -232,7 +232,7 @@ fn of_session(config: &Config, pool: &Pool, host: &str, session: &Session, now: 
     }
 }
 
-/// The host of a `--host`, as the filter reads the request's.
+/// The host of `--host`, read as the filter reads a request's host.
 pub fn host(said: &str) -> Option<String> {
     let authority = said.split("://").last().unwrap_or(said).trim_end_matches('/');
     host::of_authority(authority).map(std::borrow::Cow::into_owned)

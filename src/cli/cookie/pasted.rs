@@ -1,18 +1,18 @@
-//! What somebody pastes for a cookie.
+//! The text that the user pastes as a cookie.
 
 /// What the user pasted.
 pub struct Pasted {
     /// A `Cookie` header's value, or one pair of it.
     pub header: Option<String>,
-    /// A cookie's value alone.
+    /// The value of a single cookie.
     pub value: String,
 }
 
 impl Pasted {
-    /// Reads it.
+    /// Reads the text.
     ///
     /// # Errors
-    /// Where there is nothing.
+    /// If there is nothing in it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut pairs: Vec<&str> = Vec::new();
         let mut value = "";
@@ -22,7 +22,7 @@ impl Pasted {
                 lower.starts_with(name).then(|| line.get(name.len()..).unwrap_or_default().trim())
             };
             if let Some(cookie) = start("set-cookie:") {
-                // What follows are attributes.
+                // The rest are attributes.
                 pairs.extend(cookie.split(';').next());
             } else if let Some(cookies) = start("cookie:") {
                 pairs.push(cookies);

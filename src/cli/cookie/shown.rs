@@ -1,4 +1,4 @@
-//! What is shown of cookies.
+//! What is shown about cookies.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,16 +7,16 @@ use chrono::{DateTime, Datelike as _, Timelike as _};
 use envoy_cognito_core::time::UnixTime;
 use serde::Serialize;
 
-/// What was found in the cookies.
+/// The content of the cookies.
 #[derive(Default, Serialize)]
 pub struct Shown {
     /// Sessions.
     pub sessions: Vec<ShownSession>,
-    /// What goes with them.
+    /// The token cookies of these sessions.
     pub tokens: Vec<ShownTokens>,
-    /// Sign-ins under way.
+    /// Sign-ins in progress.
     pub sign_ins_under_way: Vec<ShownFlow>,
-    /// Why something didn't open, in sentences.
+    /// The cookies that didn't open.
     pub not_opened: Vec<NotOpened>,
 }
 
@@ -25,7 +25,7 @@ pub struct Shown {
 pub struct ShownSession {
     /// The name of the cookie.
     pub cookie: String,
-    /// The name of its pool; empty where there is but one.
+    /// The name of its pool; empty if there is only one pool.
     pub pool: String,
     /// The host that it belongs to.
     pub host: String,
@@ -37,21 +37,21 @@ pub struct ShownSession {
     pub email: Option<String>,
     /// `name`.
     pub name: Option<String>,
-    /// The roles.
+    /// The person's roles.
     pub roles: Vec<String>,
-    /// What `headers.claims` asks for.
+    /// The claims that `headers.claims` requests.
     pub claims: BTreeMap<String, String>,
-    /// When the person signed in, in Unix seconds like all times here.
+    /// When the person signed in. All times here are Unix times in seconds.
     pub signed_in_at: u64,
-    /// When its tokens were had.
+    /// When its tokens were last issued.
     pub tokens_renewed_at: u64,
     /// When they expire.
     pub tokens_expire_at: u64,
-    /// When signing in again will be needed.
+    /// When the person must sign in again.
     pub ends_at: u64,
-    /// When the person was last seen, where that is kept.
+    /// When the person was last seen, if the session records that.
     pub seen_at: Option<u64>,
-    /// Whether the filter would take it now.
+    /// Whether the filter would accept it now.
     pub lasts: bool,
 }
 
@@ -60,50 +60,50 @@ pub struct ShownSession {
 pub struct ShownTokens {
     /// The name of the cookie.
     pub cookie: String,
-    /// The length of each token that is there; the tokens themselves are nobody's business.
+    /// The length of the refresh token, if there is one. The token itself is never shown.
     pub refresh_token_characters: Option<usize>,
-    /// Likewise.
+    /// The length of the ID token.
     pub id_token_characters: Option<usize>,
-    /// Likewise.
+    /// The length of the access token.
     pub access_token_characters: Option<usize>,
-    /// Whether it is of the session that was shown; unknown where there is none.
+    /// Whether they belong to the session that is shown; `None` if no session is shown.
     pub of_the_session: Option<bool>,
 }
 
-/// A sign-in under way.
+/// A sign-in in progress.
 #[derive(Serialize)]
 pub struct ShownFlow {
     /// The name of the cookie.
     pub cookie: String,
     /// When it began.
     pub started_at: u64,
-    /// Where it leads to, without the query.
+    /// Where the browser goes afterwards, without the query.
     pub return_to: String,
-    /// The callback URL; empty where a page offers the sign-in and nobody has begun it.
+    /// The callback URL; empty if a page only offers the sign-in and it hasn't started.
     pub redirect_uri: String,
-    /// Whether it can still be finished.
+    /// Whether it can still be completed.
     pub is_alive: bool,
 }
 
-/// What didn't open.
+/// A cookie that didn't open.
 #[derive(Serialize)]
 pub struct NotOpened {
     /// The name of the cookie.
     pub cookie: String,
-    /// Why, or what may be why.
+    /// The reasons, or possible reasons.
     pub reasons: Vec<String>,
 }
 
 impl Shown {
-    /// Whether everything that was pasted has opened.
+    /// Whether every pasted cookie was opened.
     pub fn is_whole(&self) -> bool {
         self.not_opened.is_empty()
     }
 
-    /// Writes it for people.
+    /// Writes everything for people to read.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// If the output can't be written.
     pub fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
         self.sessions.iter().try_for_each(|session| session.write(now, out))?;
         self.tokens.iter().try_for_each(|tokens| tokens.write(out))?;
@@ -191,7 +191,7 @@ impl NotOpened {
 
 /// Writes labels and values in two columns.
 fn write_rows(rows: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
-    // Names of claims are as long as their operator likes.
+    // The names of claims can be of any length.
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
     rows.iter().try_for_each(|(label, value)| writeln!(out, "  {label:<width$}  {}", printable(value)))
 }
@@ -200,7 +200,7 @@ fn at(secs: u64, now: UnixTime) -> String {
     format!("{} ({})", moment(secs), distance(secs, now.secs()))
 }
 
-/// A text that can't move the cursor: claims are what people call themselves.
+/// A text without control characters, which could move the cursor: people can choose the values of claims.
 fn printable(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
@@ -223,7 +223,7 @@ fn moment(secs: u64) -> String {
     )
 }
 
-/// How far away a time is, in its two largest units.
+/// The distance between two times, in its two largest units.
 fn distance(secs: u64, now: u64) -> String {
     let far = secs.abs_diff(now);
     let units = [("d", far / 86_400), ("h", far / 3600 % 24), ("min", far / 60 % 60), ("s", far % 60)];

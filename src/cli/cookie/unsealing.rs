@@ -1,4 +1,4 @@
-//! The configurations of a file with the keys that a cookie is opened with.
+//! The configurations of a file, with the keys that open a cookie.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -11,13 +11,13 @@ use crate::documents::source::Source;
 use crate::envoy::variables::Environment;
 use crate::settings;
 
-/// Where the key is where nothing else says so.
+/// The variable that holds the key if nothing names another.
 const USUAL: &str = "SESSION_KEY";
 
-/// The good configurations of a file. `key_env` names the variable that holds the key.
+/// The valid configurations of a file. `key_env` names the variable that holds the key.
 ///
 /// # Errors
-/// Where there is none, or where not all is known that a cookie is bound to.
+/// If there is none, or if a value that the cookie is bound to isn't known.
 pub fn configs(
     source: &Source,
     key_env: Option<&str>,
@@ -67,7 +67,7 @@ pub fn configs(
             config.keyring = Keyring::new(&[key]);
         }
         if reading.unknown.iter().any(|(path, _)| path == "public_url") {
-            // What the user says is in its place.
+            // The user's `--host` replaces it.
             config.public_url = None;
         }
         configs.push(config);
@@ -75,13 +75,13 @@ pub fn configs(
     Ok(configs)
 }
 
-/// Whether the value at a path goes into a cookie's seal or name. `public_url` does so only by its host.
+/// Whether the value at a path is part of a cookie's seal or name. For `public_url` this is only its host.
 fn is_bound(path: &str, host_given: bool) -> bool {
     settings::at(path)
         .is_some_and(|setting| setting.binds_cookie && !(host_given && setting.path == "public_url"))
 }
 
-/// The key that a variable holds.
+/// The key in a variable.
 fn key(name: &str, environment: &Environment) -> Result<[u8; KEY_LEN], String> {
     let text = environment
         .get(name)

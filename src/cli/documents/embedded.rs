@@ -1,14 +1,14 @@
-//! Text within a file: a configuration that is JSON within YAML, or YAML within a ConfigMap. A place in
-//! such a text is a place in the file, however the text is quoted, folded or indented there.
+//! Text in a file: JSON in YAML, or YAML in a ConfigMap. A place in such a text is mapped to its place in the file,
+//! however the text is quoted, folded or indented there.
 
 use std::ops::Range;
 
-/// For each byte of a text, the byte of the file that it was written as.
+/// For each byte of a text, its position in the file.
 pub struct Places(Vec<usize>);
 
 impl Places {
-    /// Lays `text` beside the place in `file` that it was read from. White space is what quoting, folding and
-    /// indenting change, so runs of it count as equal; everything else is found letter for letter.
+    /// Matches `text` with the place in `file` that it was read from. Quoting, folding and indentation change white
+    /// space, so any runs of white space match each other. All other characters must match exactly.
     pub fn new(file: &str, span: &Range<usize>, text: &str) -> Self {
         let mut raw = Raw::new(file, span);
         let mut places = Vec::with_capacity(text.len() + 1);
@@ -20,25 +20,25 @@ impl Places {
         Self(places)
     }
 
-    /// The byte of the file for a byte of the text.
+    /// The position in the file of a byte of the text.
     pub fn of(&self, at: usize) -> usize {
         self.0.get(at).or(self.0.last()).copied().unwrap_or_default()
     }
 }
 
-/// What stands in the file.
+/// The text as it is written in the file.
 struct Raw<'f> {
     file: &'f str,
     at: usize,
     end: usize,
-    /// The quote around it; it says which escapes there are.
+    /// The quote around it, which determines the escapes.
     quote: Option<char>,
 }
 
 impl<'f> Raw<'f> {
     fn new(file: &'f str, span: &Range<usize>) -> Self {
         let mut raw = Self { file, at: span.start, end: span.end, quote: None };
-        // An anchor or a tag in front.
+        // Skips an anchor or a tag before the text.
         while raw.peek().is_some_and(|c| matches!(c, '&' | '!')) {
             raw.skip(|c| !c.is_whitespace());
             raw.skip(char::is_whitespace);
@@ -61,7 +61,7 @@ impl<'f> Raw<'f> {
         self.at += rest.find(|c| !wanted(c)).unwrap_or(rest.len());
     }
 
-    /// Where a character of the text stands; what is read on with is behind it.
+    /// The position of a character of the text. Reading continues after it.
     fn find(&mut self, character: char) -> usize {
         if !character.is_whitespace() {
             self.skip(char::is_whitespace);
@@ -77,13 +77,13 @@ impl<'f> Raw<'f> {
         at
     }
 
-    /// The length of the escape that begins here.
+    /// The length of the escape at the current position.
     fn escape(&self) -> Option<usize> {
         let rest = self.rest();
         match self.quote? {
             '\'' => rest.starts_with("''").then_some(2),
             _ => match rest.strip_prefix('\\')?.chars().next()? {
-                // A character beyond the first plane is two of these in JSON.
+                // JSON writes a character above U+FFFF as two of these.
                 'u' => {
                     let high = rest.get(2..4).is_some_and(|digits| {
                         matches!(digits.to_ascii_lowercase().as_str(), "d8" | "d9" | "da" | "db")

@@ -1,41 +1,41 @@
-//! What is to be said of a file: faults, warnings and notes, each at its place.
+//! What to report about a file: errors, warnings and notes, each with its place.
 
 use std::ops::Range;
 
 use crate::documents::tree::Trouble;
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Envoy or the filter would refuse it, or it would leave the app open.
     Fault,
-    /// It works, and is most likely not what was meant.
+    /// It works, but is probably not what was meant.
     Warning,
-    /// Something to know of, or that couldn't be looked at.
+    /// Something to know, or something that couldn't be checked.
     Note,
 }
 
-/// One thing to be said.
+/// One thing to report.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// How bad it is.
+    /// How serious it is.
     pub severity: Severity,
-    /// The path: of a setting as the filter names it, of anything else in the document.
+    /// The path of a setting as the filter names it; for anything else the path in the document.
     pub path: String,
-    /// The path in the document, which is longer where the document holds more than the configuration.
+    /// The path in the document. It is longer if the document contains more than the configuration.
     pub document_path: String,
     /// What it is.
     pub message: String,
-    /// What to do about it, where that isn't plain.
+    /// How to correct it, if that isn't obvious.
     pub help: Option<String>,
-    /// Where it stands, in bytes of the file.
+    /// The byte range in the file.
     pub span: Range<usize>,
-    /// What of the file wasn't read because of it, so that nobody knows what is a secret there.
+    /// The range of the file that wasn't read because of it. Nothing is known about secrets there.
     pub unread: Option<Range<usize>>,
 }
 
 impl Finding {
-    /// Something about a part of the document.
+    /// A finding about a part of the document.
     pub fn new(
         severity: Severity,
         path: impl Into<String>,
@@ -54,12 +54,12 @@ impl Finding {
         }
     }
 
-    /// A fault of a part of the document.
+    /// An error in a part of the document.
     pub fn fault(path: impl Into<String>, span: Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Fault, path, span, message)
     }
 
-    /// A fault of how a part of the document is written.
+    /// A syntax error in a part of the document.
     pub fn trouble(path: impl Into<String>, Trouble { message, span, unread }: Trouble) -> Self {
         Self { unread: Some(unread), ..Self::fault(path, span, message) }
     }
@@ -69,7 +69,7 @@ impl Finding {
         Self::new(Severity::Warning, path, span, message)
     }
 
-    /// The same with a word on what to do.
+    /// Adds advice on how to correct it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

@@ -9,7 +9,7 @@ use jsonc_parser::{CollectOptions, ParseOptions};
 use crate::documents::source::Source;
 use crate::documents::tree::{Entry, Node, Trouble, Value};
 
-/// JSON and nothing else: what Envoy and the filter don't read is not read here.
+/// Strict JSON: nothing is accepted that Envoy and the filter refuse.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
@@ -23,7 +23,7 @@ const STRICT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// What protobuf's parser takes besides, by which Envoy reads JSON.
+/// What protobuf's JSON parser, which Envoy uses, also accepts.
 const LENIENT: ParseOptions = ParseOptions {
     allow_loose_object_property_names: true,
     allow_trailing_commas: true,
@@ -31,12 +31,12 @@ const LENIENT: ParseOptions = ParseOptions {
     ..STRICT
 };
 
-/// Reads a text that is one JSON value. Keys that come twice are noted.
+/// Reads a text that is one JSON value, and reports duplicate keys.
 ///
 /// # Errors
-/// Where it isn't, and what the filter would say of it.
+/// If it isn't JSON, with the message that the filter would give.
 pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
-    // The filter reads with serde_json, so that has the word; the other parser only knows places.
+    // The filter reads JSON with serde_json, so serde_json decides. The other parser only finds places.
     if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
         let at = Source::offset(text, error.line(), error.column());
         let words = error.to_string();
@@ -46,11 +46,11 @@ pub fn parse(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
     parse_by(&STRICT, text, twice)
 }
 
-/// Reads a text as Envoy reads the JSON of its own configuration: with commas behind the last of a list, with apostrophes
-/// for quotes, and with keys without quotes.
+/// Reads a text as Envoy reads the JSON of its own configuration: with trailing commas, single quotes and keys
+/// without quotes.
 ///
 /// # Errors
-/// Where Envoy doesn't read it either.
+/// If Envoy can't read it either.
 pub fn parse_leniently(text: &str, twice: &mut Vec<Trouble>) -> Result<Node, Trouble> {
     parse_by(&LENIENT, text, twice)
 }
@@ -101,7 +101,7 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
     Node { value, span: range.start..range.end }
 }
 
-/// A number as it is written. One that no double can hold is refused.
+/// A number as it is written. A number outside the range of a double is refused.
 fn number(text: &str, span: Range<usize>, troubles: &mut Vec<Trouble>) -> Value {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Value::Number(number),
@@ -113,13 +113,13 @@ fn number(text: &str, span: Range<usize>, troubles: &mut Vec<Trouble>) -> Value 
     }
 }
 
-/// Whether a key may do without quotes.
+/// Whether a key may be without quotes.
 fn is_identifier(key: &str) -> bool {
     let is_word = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_word && !key.starts_with(|c: char| c.is_ascii_digit()) && !["true", "false", "null"].contains(&key)
 }
 
-/// Adds a pair. The second of the same key is a fault: which of the two was meant? Envoy takes the last.
+/// Adds a pair. A duplicate key is an error, because it is unclear which one was meant. Envoy takes the last.
 pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
     match entries.iter_mut().find(|known| known.key == entry.key) {
         Some(known) => {

@@ -1,4 +1,4 @@
-//! Which parser a text is given to, by its name and by what is in it: Envoy goes by the name alone.
+//! Chooses the parser for a text by its name and content. Envoy itself only looks at the name.
 
 use std::ops::Range;
 
@@ -7,23 +7,23 @@ use crate::documents::tree::{Node, Trouble};
 use crate::documents::yaml::{Documents, Reader};
 use crate::documents::{json, yaml};
 
-/// What a file is, by its name.
+/// The format of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `.yaml` or `.yml`.
     Yaml,
     /// `.json`.
     Json,
-    /// Any other name, which says JSON to Envoy.
+    /// Any other name, which Envoy reads as JSON.
     Other,
-    /// `.pb` or `.pb_text`, which say protobuf's own formats to Envoy.
+    /// `.pb` or `.pb_text`, which Envoy reads as protobuf's own formats.
     Protobuf,
-    /// It has no name, or none that Envoy goes by.
+    /// No name, or a name that isn't the one Envoy will see.
     Unnamed,
 }
 
 impl Format {
-    /// What a file is, by its name. Upper case and lower case are one to Envoy.
+    /// The format of a file, by its name. Envoy ignores upper and lower case.
     pub fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
@@ -36,7 +36,7 @@ impl Format {
         }
     }
 
-    /// What a text in a ConfigMap is, by its key: other keys may become files of any name.
+    /// The format of a text in a ConfigMap, by its key. Other keys may become files with any name.
     pub fn of_key(key: &str) -> Self {
         match Self::of(key) {
             known @ (Self::Yaml | Self::Json) => known,
@@ -45,31 +45,31 @@ impl Format {
     }
 }
 
-/// What came of a text.
+/// The result of parsing.
 #[derive(Default)]
 pub struct Parsed {
     /// Its documents.
     pub nodes: Vec<Node>,
-    /// What is wrong with how they are written.
+    /// What is wrong with the syntax.
     pub troubles: Vec<Trouble>,
-    /// What to do about that, where it isn't plain.
+    /// How to correct that, if it isn't obvious.
     pub help: Option<&'static str>,
     /// Whether it was read as JSON.
     pub is_json: bool,
-    /// Whether it is for Kubernetes, which reads all documents.
+    /// Whether it is for Kubernetes, which reads all its documents.
     pub is_for_kubernetes: bool,
-    /// What is wrong with its name, if it is a file of Envoy's.
+    /// What is wrong with its name, if it is an Envoy file.
     pub misnamed: Option<&'static str>,
-    /// What is to be known of a file of Envoy's that is written in something else than its name says.
+    /// A note if an Envoy file has another format than its name says.
     pub note: Option<&'static str>,
-    /// What Envoy leaves out.
+    /// The ranges that Envoy ignores.
     pub ignored: Vec<Range<usize>>,
-    /// What stands behind Envoy's document and can't be read, which is nothing to Envoy.
+    /// Unreadable text after Envoy's document, which Envoy ignores.
     pub rest: Option<Range<usize>>,
 }
 
 impl Parsed {
-    /// Puts `map` around every place in it.
+    /// Maps every place in it with `map`.
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
         let nodes = self.nodes.into_iter().map(|node| node.moved(map)).collect();
         let troubles = self.troubles.into_iter().map(|trouble| trouble.moved(map)).collect();
@@ -102,7 +102,7 @@ pub fn parse(text: &str, format: Format) -> Parsed {
 const BY_NAME: &str = "written as JSON, and read as YAML, as Envoy does by the file's name";
 const NAME: &str = "Envoy reads YAML only from a file whose name ends in `.yaml` or `.yml`";
 
-/// A text whose name doesn't say what it is. What begins with a brace may still be YAML.
+/// Parses a text whose format isn't known by its name. Even a text that starts with a brace may be YAML.
 fn parse_either(text: &str, format: Format) -> Parsed {
     let begins_as_json = text.trim_start().starts_with(['{', '[']);
     let json = if begins_as_json { parse_json(text).map_err(Some) } else { Err(None) };
@@ -126,7 +126,7 @@ fn parse_either(text: &str, format: Format) -> Parsed {
 const MISNAMED: &str =
     "YAML in a file that Envoy reads as JSON, and refuses: let its name end in `.yaml` or `.yml`";
 
-/// One document of JSON, which of Envoy's own configuration need not be strict.
+/// One JSON document. If it is Envoy's own configuration, it need not be strict.
 fn parse_json(text: &str) -> Result<Parsed, Trouble> {
     let mut troubles = Vec::new();
     let node = json::parse(text, &mut troubles).or_else(|trouble| {
@@ -138,10 +138,10 @@ fn parse_json(text: &str) -> Result<Parsed, Trouble> {
     Ok(Parsed { nodes: vec![node], troubles, is_json: true, is_for_kubernetes, ..Parsed::default() })
 }
 
-/// The documents of a text in YAML.
+/// The documents of a YAML text.
 fn parse_yaml(text: &str) -> Parsed {
     let mut documents = yaml::parse(text, Reader::Envoy);
-    // Kubernetes reads YAML in another way, and no Envoy ever sees such a file.
+    // Kubernetes reads YAML differently, and Envoy never reads such a file.
     let is_for_kubernetes = documents.nodes.iter().any(is_for_kubernetes);
     if is_for_kubernetes {
         documents = yaml::parse(text, Reader::Kubernetes);
@@ -150,7 +150,7 @@ fn parse_yaml(text: &str) -> Parsed {
     let mut rest = None;
     if let Some(first) = nodes.first().filter(|first| is_envoy_file(first) && !is_for_kubernetes) {
         let end = end_of_document(text, first.span.end);
-        // What nobody reads can't be wrong.
+        // Errors in a part that nobody reads don't count.
         let (read, unread): (Vec<Trouble>, Vec<Trouble>) =
             troubles.into_iter().partition(|trouble| trouble.span.start < end);
         troubles = read;
@@ -159,7 +159,7 @@ fn parse_yaml(text: &str) -> Parsed {
     Parsed { nodes, troubles, is_for_kubernetes, ignored, rest, ..Parsed::default() }
 }
 
-/// Where a document ends whose last value ends at `end`.
+/// The end of a document whose last value ends at `end`.
 fn end_of_document(text: &str, end: usize) -> usize {
     let rest = text.get(end..).unwrap_or_default();
     let is_end = |line: &str| {

@@ -4,14 +4,14 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
-/// A file's name and text. Places in it are ranges of bytes.
+/// A file's name and text. Places in the text are byte ranges.
 #[derive(Debug)]
 pub struct Source {
-    /// What the user called it; `-` reads as `<stdin>`.
+    /// The name that the user gave; `<stdin>` for `-`.
     pub name: String,
-    /// All of it, but for a byte order mark.
+    /// The whole text, without a byte order mark.
     pub text: String,
-    /// Whether it began with a byte order mark, as some editors leave it.
+    /// Whether the file started with a byte order mark, which some editors add.
     pub has_mark: bool,
 }
 
@@ -19,7 +19,7 @@ impl Source {
     /// Reads a file, or standard input for `-`.
     ///
     /// # Errors
-    /// With a sentence that names the file, when it can't be read or isn't UTF-8.
+    /// A sentence that names the file, if it can't be read or isn't UTF-8.
     pub fn read(path: &Path) -> Result<Self, String> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
@@ -36,7 +36,7 @@ impl Source {
         Ok(Self { name, text: stripped.unwrap_or(text), has_mark })
     }
 
-    /// The line and the column of a byte, both from 1; the column counts characters.
+    /// The line and the column of a byte, counted from 1. The column counts characters.
     pub fn position(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..floor(&self.text, at)).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
@@ -44,20 +44,20 @@ impl Source {
         (line, column)
     }
 
-    /// The byte at which a line and a column stand, both from 1.
+    /// The byte at a line and a column, both counted from 1.
     pub fn offset(text: &str, line: usize, column: usize) -> usize {
         let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let rest = text.get(start..).unwrap_or_default();
         start + rest.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>()
     }
 
-    /// The whole lines that a place begins in: only the first of them, however far it goes.
+    /// The whole line that contains a byte.
     pub fn line_of(&self, at: usize) -> Range<usize> {
         let at = floor(&self.text, at);
         let (before, after) = self.text.split_at_checked(at).unwrap_or((&self.text, ""));
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let end = after.find('\n').map_or(self.text.len(), |newline| at + newline);
-        // A line may end as Windows ends it.
+        // A line may have a Windows line ending.
         let line = self.text.get(start..end).unwrap_or_default();
         start..start + line.strip_suffix('\r').unwrap_or(line).len()
     }

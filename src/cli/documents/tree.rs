@@ -1,4 +1,4 @@
-//! A document as a tree whose every value knows where it was written.
+//! A document as a tree, in which every value knows its place in the file.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 pub struct Node {
     /// What it is.
     pub value: Value,
-    /// Where it stands, in bytes of the file.
+    /// Its byte range in the file.
     pub span: Range<usize>,
 }
 
-/// What a value is, once whoever reads the file has decided on its kind.
+/// A value. The reader of the file determines its type.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// `null`, or nothing.
@@ -26,16 +26,16 @@ pub enum Value {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// An object, in the order it was written in.
+    /// An object, in the order of the document.
     Map(Vec<Entry>),
 }
 
-/// One pair of an object.
+/// One key and value of an object.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The place of the key.
     pub span: Range<usize>,
     /// The value.
     pub node: Node,
@@ -48,12 +48,12 @@ pub struct Trouble {
     pub message: String,
     /// Where.
     pub span: Range<usize>,
-    /// What of the text is in no tree because of it.
+    /// The text that is in no tree because of it.
     pub unread: Range<usize>,
 }
 
 impl Trouble {
-    /// Puts `map` around every place in it.
+    /// Maps every place in it with `map`.
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
         Self { message: self.message, span: around(&self.span, map), unread: around(&self.unread, map) }
     }
@@ -64,12 +64,12 @@ fn around(span: &Range<usize>, map: &dyn Fn(usize) -> usize) -> Range<usize> {
 }
 
 impl Node {
-    /// The value of a key, spelt in any of these ways: protobuf's JSON knows two spellings of each.
+    /// The value of a key, in either spelling of protobuf's JSON.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.node)
     }
 
-    /// The pair of a key, `like_this` or `likeThis`. What is null is as good as absent.
+    /// The entry of a key, `like_this` or `likeThis`. Null counts as absent.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         let other = camel_case(key);
         self.entries().iter().find(|entry| {
@@ -82,7 +82,7 @@ impl Node {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The pairs of an object; of anything else none.
+    /// The entries of an object; empty for anything else.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -90,7 +90,7 @@ impl Node {
         }
     }
 
-    /// The items of a list; of anything else none.
+    /// The items of a list; empty for anything else.
     pub fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// The text that it is.
+    /// The text, if it is text.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
@@ -106,7 +106,7 @@ impl Node {
         }
     }
 
-    /// The text of a key.
+    /// The text at a key.
     pub fn text_of(&self, key: &str) -> Option<&str> {
         self.get(key)?.text()
     }
@@ -116,7 +116,7 @@ impl Node {
         matches!(self.value, Value::Map(_))
     }
 
-    /// Puts `map` around every place in the tree.
+    /// Maps every place in the tree with `map`.
     pub fn moved(self, map: &dyn Fn(usize) -> usize) -> Self {
         let value = match self.value {
             Value::List(items) => Value::List(items.into_iter().map(|item| item.moved(map)).collect()),
@@ -148,7 +148,7 @@ pub fn camel_case(key: &str) -> String {
     camel
 }
 
-/// As JSON, in which the filter's core reads it.
+/// As JSON, for the filter's core.
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.value {

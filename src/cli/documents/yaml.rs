@@ -1,5 +1,5 @@
-//! YAML with the place of each value, and with the kind that whoever reads the file gives it: an unquoted
-//! `yes` or `12` is text to nobody.
+//! YAML with the place of each value, and with the type that the reader of the file gives it: no reader takes an
+//! unquoted `yes` or `12` for text.
 
 mod builder;
 mod places;
@@ -13,7 +13,7 @@ use crate::documents::yaml::builder::{Builder, End};
 pub use crate::documents::yaml::builder::{Documents, Reader};
 use crate::documents::yaml::places::Places;
 
-/// How often a text is changed so that it can be read any further, and how long it may be for that.
+/// How often a text may be changed to make more of it readable, and the maximum length of such a text.
 const MAX_RELAXED: (usize, usize) = (200, 1_000_000);
 
 /// Reads a stream of documents.
@@ -36,7 +36,7 @@ pub fn parse(text: &str, reader: Reader) -> Documents {
     documents
 }
 
-/// Reads as far as it goes. `relaxed` is the text with other white space, and no comments.
+/// Reads as far as possible. `relaxed` is the text with white space and comments changed.
 fn attempt(text: &str, relaxed: &str, reader: Reader) -> (Documents, Option<End>) {
     let mut builder = Builder::new(Places::new(text), reader);
     let mut parser = Parser::new_from_str(relaxed);

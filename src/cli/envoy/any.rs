@@ -39,7 +39,7 @@ pub fn configuration(
         }
         "google.protobuf.BytesValue" => {
             if let Some((node, text)) = value.and_then(|value| Some((value, bytes(value)?))) {
-                // What is in it has no places of its own in the file.
+                // The decoded bytes have no places of their own in the file.
                 embedded_json(node, &text, file, findings, &inner)
                     .map(|tree| tree.moved(&|_| node.span.start))
             } else {
@@ -66,16 +66,16 @@ pub fn configuration(
     (read, inner)
 }
 
-/// The text in a `BytesValue`: base64 in either alphabet, padded or not, as protobuf's JSON has it.
+/// The text in a `BytesValue`: base64 in either alphabet, padded or not, as in protobuf's JSON.
 fn bytes(value: &Node) -> Option<String> {
     let plain = value.text()?.trim_end_matches('=').replace('-', "+").replace('_', "/");
     String::from_utf8(STANDARD_NO_PAD.decode(plain).ok()?).ok()
 }
 
-/// A configuration that stands in a text as JSON.
+/// A configuration in a text that is JSON.
 ///
 /// # Errors
-/// Where it doesn't; said at its place in the file.
+/// If it isn't JSON; the finding is at its place in the file.
 fn embedded_json(
     node: &Node,
     text: &str,

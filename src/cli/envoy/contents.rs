@@ -1,4 +1,4 @@
-//! What a file holds: configurations of the filter, and what else of it matters to them.
+//! The content of a file: configurations of the filter, and anything else that matters to them.
 
 use std::ops::Range;
 
@@ -7,12 +7,12 @@ use crate::documents::tree::Node;
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::Scope;
 
-/// What hands a configuration to the filter.
+/// What contains a configuration and passes it to the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing: it is the configuration alone.
+    /// Nothing: the configuration alone.
     Plugin,
-    /// A piece of Envoy's own configuration.
+    /// Part of Envoy's own configuration.
     Envoy,
     /// Istio's `WasmPlugin`.
     WasmPlugin,
@@ -21,7 +21,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name for people and programs.
+    /// Its name, in reports for people and programs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plugin => "plugin configuration",
@@ -35,13 +35,13 @@ impl Kind {
 /// A configuration of the filter.
 #[derive(Debug)]
 pub struct Plugin {
-    /// What hands it to the filter.
+    /// What contains it.
     pub kind: Kind,
-    /// Its path in the document; empty where it is the document.
+    /// Its path in the document; empty if it is the whole document.
     pub path: String,
-    /// Where it begins.
+    /// Where it starts.
     pub span: Range<usize>,
-    /// The configuration; `None` where there is none that could be read, which is a finding then.
+    /// The configuration; `None` if it couldn't be read, which is then a finding.
     pub configuration: Option<Node>,
     /// Where its variables are looked up.
     pub scope: Scope,
@@ -49,18 +49,18 @@ pub struct Plugin {
     pub document: usize,
 }
 
-/// A cluster of Envoy's.
+/// A cluster of Envoy.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     /// Its name.
     pub name: String,
     /// Its path in the document.
     pub path: String,
-    /// All of it.
+    /// The whole cluster.
     pub node: Node,
     /// The number of its document in the file.
     pub document: usize,
-    /// Who reads it.
+    /// Whose rules apply to reading it.
     pub rules: Rules,
 }
 
@@ -71,24 +71,24 @@ pub struct Contents {
     pub plugins: Vec<Plugin>,
     /// Clusters.
     pub clusters: Vec<Cluster>,
-    /// Hosts that an Istio `ServiceEntry` makes known.
+    /// Hosts that an Istio `ServiceEntry` registers.
     pub service_entries: Vec<String>,
-    /// The documents that are a whole bootstrap, and whether each gets more clusters while it runs.
+    /// The documents that are a complete bootstrap, and whether each of them gets more clusters at runtime.
     pub bootstraps: Vec<(usize, bool)>,
     /// Domains of virtual hosts, by document.
     pub domains: Vec<(usize, String)>,
-    /// Names of HTTP filters that are this one.
+    /// Names of the HTTP filters that are this filter.
     pub filters: Vec<String>,
-    /// Names of HTTP filters that a route switches off, and what is to be said if it is this one.
+    /// Names of the HTTP filters that a route disables, each with the finding to report if it is this filter.
     pub switched_off: Vec<(String, Finding)>,
-    /// What is in no tree though nothing is wrong with it, so that nobody knows what is a secret there.
+    /// Ranges that are in no tree although they are valid. Nothing is known about secrets there.
     pub ignored: Vec<Range<usize>>,
-    /// What was found wrong on the way.
+    /// Findings so far.
     pub findings: Vec<Finding>,
-    /// Other wasm filters, which are passed over.
+    /// The number of other wasm filters, which are skipped.
     pub strangers: usize,
-    /// The document that is being read.
+    /// The number of the document that is being read.
     pub document: usize,
-    /// The file's text without the secrets in it, to show lines of.
+    /// The file's text with its secrets masked, to show lines from.
     pub shown: String,
 }

@@ -1,5 +1,4 @@
-//! The custom resources of Kubernetes that hand the filter its configuration, field by field, as their definitions in
-//! Istio and Envoy Gateway have them.
+//! The Kubernetes custom resources that configure the filter, field by field, as Istio and Envoy Gateway define them.
 
 use crate::envoy::messages::{Kind, Message};
 

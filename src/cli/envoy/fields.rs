@@ -1,4 +1,4 @@
-//! Holds the fields of a document to the messages that they belong to: wrong types, and fields that don't exist.
+//! Compares the fields of a document with the messages that they belong to: finds wrong types and unknown fields.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::documents::tree::{Entry, Node, Value, camel_case};
 use crate::envoy::messages::{Kind, Message};
 use crate::envoy::typed_reading::Rules;
 
-/// What in `node` isn't what `message` has there.
+/// Reports what in `node` doesn't fit `message`.
 pub fn check(message: &Message, node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
     Reader { rules, findings }.message(message, node, path);
 }
@@ -95,14 +95,14 @@ impl Reader<'_> {
         }
     }
 
-    /// A text among others. Nothing in its place is an empty one to Envoy alone.
+    /// One text of a list. Only Envoy reads a missing value as an empty text.
     fn item(&mut self, node: &Node, path: &str) {
         if !matches!(node.value, Value::Null) || self.rules != Rules::Envoy {
             self.text(node, path);
         }
     }
 
-    /// Whether a value that should be a list is none, which Envoy itself doesn't mind.
+    /// Whether a list is needed, but the value isn't one. Envoy itself accepts that.
     fn wants_a_list(&self, node: &Node) -> bool {
         self.rules != Rules::Envoy && !matches!(node.value, Value::List(_))
     }
@@ -127,7 +127,7 @@ impl Reader<'_> {
         self.findings.push(Finding::fault(path, head(node), message));
     }
 
-    /// Which of the two spellings counts nobody knows.
+    /// Reports a field that is written in both spellings: it is undefined which one counts.
     fn spelt_once(&mut self, node: &Node, name: &str, entry: &Entry, path: &str) {
         let is_there = |key: &str| {
             node.entries().iter().any(|entry| entry.key == key && !matches!(entry.node.value, Value::Null))
@@ -162,7 +162,7 @@ const OBJECT: &str = "an object is needed";
 const LIST: &str = "a list is needed";
 const BOOLEAN: &str = "true or false is needed";
 
-/// Where a value begins: of a block of many lines no more than that.
+/// The range to show for a value; for a block of several lines, only its start.
 fn head(node: &Node) -> Range<usize> {
     match node.value {
         Value::List(_) | Value::Map(_) => node.span.start..node.span.start,
@@ -170,7 +170,7 @@ fn head(node: &Node) -> Range<usize> {
     }
 }
 
-/// Whether a text is a duration to protobuf: seconds, with at most nine digits behind the point.
+/// Whether protobuf reads a text as a duration: seconds, with at most nine decimal places.
 fn is_duration(text: &str) -> bool {
     let Some(seconds) = text.strip_suffix('s') else { return false };
     let seconds = seconds.strip_prefix('-').unwrap_or(seconds);

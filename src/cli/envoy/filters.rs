@@ -1,4 +1,4 @@
-//! Envoy's own configuration: the wasm filters in it, what they are handed, and the clusters.
+//! Envoy's own configuration: its wasm filters, what they are configured with, and the clusters.
 
 use envoy_cognito_core::config::reader::path_of;
 
@@ -13,10 +13,10 @@ use crate::envoy::placement::{Chain, check_chain, check_failure_policy, check_pa
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::{Handed, Origin, Scope};
 
-/// Where a variable is named that the VM shall have.
+/// The field that names the environment variables that Envoy passes to the VM.
 pub const HOST_ENV_KEYS: &str = "vm_config.environment_variables.host_env_keys";
 
-/// Takes a piece of Envoy's configuration.
+/// Reads a piece of Envoy's configuration.
 pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str, rules: Rules) {
     if node.get("static_resources").is_some() || node.get("dynamic_resources").is_some() {
         let dynamic = node.get("dynamic_resources");
@@ -70,7 +70,7 @@ impl Walk<'_> {
             }
             "extension_config" | "extensionConfig" => self.behind_a_matcher(entry, path, chain),
             "typed_per_filter_config" | "typedPerFilterConfig" => self.of_a_route(&entry.node, path, chain),
-            // A message that Envoy itself makes of a `Struct`, whoever hands that on.
+            // Envoy itself converts this `Struct` to a message, whoever passed it on.
             "value" if node.text_of("@type").is_some_and(|kind| kind.ends_with(".TypedStruct")) => {
                 let rules = std::mem::take(&mut self.rules);
                 self.node(&entry.node, path, chain);
@@ -90,7 +90,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A filter that a matcher puts before some requests alone.
+    /// A filter that a matcher applies to some requests only.
     fn behind_a_matcher(&mut self, entry: &Entry, path: &str, chain: Option<Chain<'_>>) {
         let before = self.contents.plugins.len();
         self.node(&entry.node, path, chain);
@@ -101,7 +101,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What a route, or a virtual host, sets for filters by their names.
+    /// The settings of a route or virtual host for filters, by filter name.
     fn of_a_route(&mut self, filters: &Node, path: &str, chain: Option<Chain<'_>>) {
         for entry in filters.entries() {
             let path = path_of(path, &entry.key);
@@ -177,13 +177,13 @@ fn is_cluster(node: &Node) -> bool {
     .any(|key| node.get(key).is_some())
 }
 
-/// Whether it is a `PluginConfig`: what runs in a VM, and how it is configured.
+/// Whether it is a `PluginConfig`: the code for a VM, and its configuration.
 fn is_plugin(node: &Node) -> bool {
     let typed = node.get("configuration").and_then(|configuration| configuration.text_of("@type"));
     node.get("vm_config").is_some() || typed.is_some_and(|kind| kind.contains("google.protobuf."))
 }
 
-/// Whether names and addresses say that this is the filter, whatever its configuration looks like.
+/// Whether names and addresses identify this filter, whatever its configuration looks like.
 fn names_cognito(node: &Node) -> bool {
     let vm = node.get("vm_config");
     let code = vm.and_then(|vm| vm.get("code"));
@@ -200,7 +200,7 @@ fn names_cognito(node: &Node) -> bool {
     })
 }
 
-/// What the VM is handed of the environment. That it is all text has been seen to.
+/// The environment that the VM gets. The types of the fields are already checked.
 fn environment(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let given = node.at(&["vm_config", "environment_variables"]);

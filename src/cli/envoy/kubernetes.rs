@@ -1,5 +1,5 @@
-//! Kubernetes manifests: Istio's `WasmPlugin`, Envoy Gateway's `EnvoyExtensionPolicy`, and what holds Envoy's own
-//! configuration. Other kinds are passed over.
+//! Kubernetes manifests: Istio's `WasmPlugin`, Envoy Gateway's `EnvoyExtensionPolicy`, and resources that contain
+//! Envoy's own configuration. Other kinds are skipped.
 
 use envoy_cognito_core::config::reader::path_of;
 
@@ -13,7 +13,7 @@ use crate::envoy::filters;
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::{Handed, Origin, Scope};
 
-/// Takes a manifest. Gives what it holds that are documents of their own, or texts that may be, with their paths.
+/// Reads a manifest. Returns the documents within it, and the texts that may be documents, with their paths.
 pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str) -> Vec<(&'n Node, String)> {
     let spec_path = path_of(path, "spec");
     let spec = node.get("spec");
@@ -24,7 +24,7 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
         (kind @ ("EnvoyFilter" | "EnvoyPatchPolicy" | "EnvoyProxy"), Some(spec)) => {
             let rules = if kind == "EnvoyFilter" { Rules::Istio } else { Rules::Gateway };
             filters::take(contents, spec, &spec_path, file, rules);
-            // An EnvoyProxy may have a bootstrap as a text.
+            // An EnvoyProxy may contain a bootstrap as text.
             if let Some(value) = spec.at(&["bootstrap", "value"]) {
                 return vec![(value, path_of(&spec_path, "bootstrap.value"))];
             }
@@ -44,7 +44,7 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
     Vec::new()
 }
 
-/// The files that a ConfigMap or a Secret holds.
+/// The files in a ConfigMap or Secret.
 fn files<'n>(node: &'n Node, key: &str, path: &str) -> Vec<(&'n Node, String)> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (&entry.node, path_of(&path_of(path, key), &entry.key))).collect()
@@ -80,7 +80,7 @@ fn wasm_plugin(contents: &mut Contents, node: &Node, spec: &Node, path: &str) {
     });
 }
 
-/// What Istio does with the filter.
+/// Checks how Istio is told to run the filter.
 fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
     if let Some(entry) = spec.entry("failStrategy") {
         let path = path_of(path, "failStrategy");
@@ -131,7 +131,7 @@ fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What `vmConfig.env` hands to the VM. That it is all text has been seen to.
+/// The variables that `vmConfig.env` passes to the VM. The types of the fields are already checked.
 fn vm_environment(spec: &Node, path: &str, findings: &mut Vec<Finding>) -> Handed {
     let mut variables: Vec<(String, Origin)> = Vec::new();
     let list = spec.at(&["vmConfig", "env"]).map(Node::items).unwrap_or_default();

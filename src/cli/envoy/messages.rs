@@ -1,13 +1,13 @@
-//! The messages of Envoy around the filter, field by field, as Envoy 1.36 to 1.40 have them: what in a document is of
-//! the wrong type, or no field at all.
+//! Envoy's messages around the filter, field by field, as in Envoy 1.36 to 1.40. They show which fields of a document
+//! have the wrong type or don't exist.
 
-/// What a field holds.
+/// The type of a field.
 pub enum Kind {
     /// A text.
     Text,
-    /// Texts.
+    /// A list of texts.
     Texts,
-    /// Texts by names that are the operator's.
+    /// A map of texts. The operator chooses the keys.
     TextMap,
     /// `true` or `false`.
     Bool,
@@ -15,15 +15,15 @@ pub enum Kind {
     WrappedBool,
     /// A `uint32`.
     Unsigned,
-    /// A `google.protobuf.Duration`, as in `2s`.
+    /// A `google.protobuf.Duration`, such as `2s`.
     Duration,
-    /// A message of fields that are known.
+    /// A message with these fields.
     Message(&'static Message),
-    /// Messages of that kind.
+    /// A list of such messages.
     Messages(&'static Message),
-    /// An object of any kind.
+    /// Any object.
     Object,
-    /// What isn't looked at here.
+    /// A field that isn't checked here.
     Other,
 }
 
@@ -33,11 +33,11 @@ pub struct Message {
     pub name: &'static str,
     /// Its fields.
     pub fields: &'static [(&'static str, Kind)],
-    /// Whether these are all of them.
+    /// Whether the list of fields is complete.
     pub is_whole: bool,
 }
 
-/// What Envoy does with requests when the VM has failed.
+/// What Envoy does with requests after the VM has failed.
 pub const FAILURE_POLICIES: [(&str, i32); 4] =
     [("UNSPECIFIED", 0), ("FAIL_RELOAD", 1), ("FAIL_CLOSED", 2), ("FAIL_OPEN", 3)];
 
@@ -132,7 +132,7 @@ pub static HTTP_FILTER: Message = Message {
     is_whole: true,
 };
 
-/// `envoy.config.cluster.v3.Cluster`, as far as it is read here.
+/// The part of `envoy.config.cluster.v3.Cluster` that is read here.
 pub static CLUSTER: Message = Message {
     name: "Cluster",
     fields: &[

@@ -1,4 +1,4 @@
-//! What Envoy makes of the filter: where it stands among the others, and what happens to requests when it fails.
+//! How Envoy runs the filter: its place among the other filters, and what happens to requests if it fails.
 
 use envoy_cognito_core::config::reader::path_of;
 
@@ -8,18 +8,18 @@ use crate::envoy::fields;
 use crate::envoy::messages::{FAILURE_POLICIES, HTTP_FILTER};
 use crate::envoy::typed_reading::Rules;
 
-/// The list of HTTP filters that something stands in, and its place there.
+/// A list of HTTP filters, and a place in it.
 #[derive(Clone, Copy)]
 pub struct Chain<'n> {
     /// The list.
     pub filters: &'n [&'n Node],
     /// The place.
     pub place: usize,
-    /// Whether it is all that a connection manager has, not an excerpt.
+    /// Whether the list is everything that a connection manager has, not an excerpt.
     pub is_whole: bool,
 }
 
-/// Whether the filter can do its work where it stands.
+/// Checks whether the filter can work at its place in the list.
 pub fn check_chain(
     Chain { filters, place, is_whole }: Chain<'_>,
     path: &str,
@@ -48,7 +48,7 @@ pub fn check_chain(
         Some(_) => {}
         None => {
             let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
-            // Only a filter that ends requests may be the last, which this one isn't and another may be.
+            // The last filter must be one that ends requests. This filter isn't, but another one may be.
             let is_last = is_whole && place + 1 == filters.len();
             let severity = if is_last { Severity::Fault } else { Severity::Warning };
             findings.push(Finding::new(severity, own_path, own.span.start..own.span.start, message));
@@ -56,7 +56,7 @@ pub fn check_chain(
     }
 }
 
-/// What happens to requests when the VM fails. By some versions of Envoy they pass unjudged, if it says so.
+/// Checks what happens to requests if the VM fails. With some settings and versions of Envoy, they pass unchecked.
 pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
     let help = "write `failure_policy: FAIL_RELOAD`: 503 while a failed VM is replaced, and no request goes past the filter";
     if let Some(entry) = node.entry("fail_open").filter(|entry| rules.is_true(&entry.node)) {
@@ -81,7 +81,7 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
             let message = "after one crash every request gets 503 until Envoy is restarted";
             Some(Finding::warning(path, span, message).help(help))
         }
-        // Istio leaves out a name that it doesn't know, as if nothing stood there.
+        // Istio ignores a name that it doesn't know, as if the field were absent.
         None if rules == Rules::Istio && entry.node.text().is_some() => {
             let message = "is none of Envoy's failure policies to Istio, which leaves it out";
             Some(Finding::warning(path, span, message).help(help))
@@ -90,7 +90,7 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
     });
 }
 
-/// Whether a pause of the filter's is to hold back the headers alone.
+/// Checks whether a pause of the filter holds back only the headers.
 pub fn check_pauses(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
     let Some(entry) = node.entry("allow_on_headers_stop_iteration") else { return };
     if rules.wrapped_boolean(&entry.node) == Some(true) {

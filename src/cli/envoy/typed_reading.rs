@@ -1,31 +1,31 @@
-//! What counts as a boolean, a number or a text where a document becomes one of Envoy's messages, or an object of
-//! Kubernetes. Each reader has rules of its own.
+//! What counts as a boolean, a number or a text when a document becomes an Envoy message or a Kubernetes object. Each
+//! reader has its own rules.
 
 use crate::documents::tree::{Node, Value};
 
-/// Who reads a document, each with its own rules.
+/// Who reads a document. Each reader has its own rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
-    /// Envoy, by protobuf's JSON parser for C++: texts for booleans, names of enums in any case, one item for a list.
+    /// Envoy, with protobuf's JSON parser for C++: it accepts texts for booleans, names of enum values in any case,
+    /// and a single item for a list.
     #[default]
     Envoy,
-    /// Istio, which reads the patches of an `EnvoyFilter` by protobuf's JSON parser for Go, and leaves out what it
-    /// doesn't know.
+    /// Istio. It reads the patches of an `EnvoyFilter` with protobuf's JSON parser for Go, and ignores unknown
+    /// fields.
     Istio,
-    /// Envoy Gateway, which reads the patches of an `EnvoyPatchPolicy` by the same parser, and refuses what it doesn't
-    /// know.
+    /// Envoy Gateway. It reads the patches of an `EnvoyPatchPolicy` with the same parser, and refuses unknown fields.
     Gateway,
-    /// An API server of Kubernetes, which holds an object to its schema.
+    /// A Kubernetes API server, which validates an object against its schema.
     ApiServer,
 }
 
-/// The texts that protobuf's parser for C++ takes for `true`, in any case.
+/// The texts that protobuf's parser for C++ reads as `true`, in any case.
 const TRUE: [&str; 5] = ["true", "t", "yes", "y", "1"];
-/// Those that it takes for `false`.
+/// The texts that it reads as `false`.
 const FALSE: [&str; 5] = ["false", "f", "no", "n", "0"];
 
 impl Rules {
-    /// The boolean that a value is taken for. `None` where it is refused.
+    /// The boolean that a value is read as. `None` if it is refused.
     pub fn boolean(self, node: &Node) -> Option<bool> {
         let is_one_of =
             |texts: &[&str], text: &str| texts.iter().any(|known| known.eq_ignore_ascii_case(text));
@@ -37,7 +37,7 @@ impl Rules {
         }
     }
 
-    /// The boolean that a `google.protobuf.BoolValue` is taken for, which Envoy also reads as the message that it is:
+    /// The boolean that a `google.protobuf.BoolValue` is read as. Envoy also reads it as a message:
     /// `{ value: true }`.
     pub fn wrapped_boolean(self, node: &Node) -> Option<bool> {
         match &node.value {
@@ -51,12 +51,12 @@ impl Rules {
         }
     }
 
-    /// Whether a value is taken for `true`.
+    /// Whether a value is read as `true`.
     pub fn is_true(self, node: &Node) -> bool {
         self.boolean(node) == Some(true)
     }
 
-    /// The number of an enum's value, which is written by its name or as that number. `None` where it is neither.
+    /// The number of an enum value, which is written as its name or its number. `None` if it is neither.
     pub fn number_of(self, node: &Node, names: &[(&str, i32)]) -> Option<i32> {
         let number_where =
             |is: &dyn Fn(&str) -> bool| names.iter().find(|(name, _)| is(name)).map(|(_, number)| *number);
@@ -70,7 +70,7 @@ impl Rules {
         }
     }
 
-    /// A `uint32`, which may be written as a text. `None` where it is refused.
+    /// A `uint32`, which may be written as text. `None` if it is refused.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     pub fn unsigned(self, node: &Node) -> Option<u32> {
         let number = match &node.value {
@@ -86,8 +86,8 @@ impl Rules {
         is_whole.then_some(number as u32)
     }
 
-    /// The items of a repeated field. To Envoy a value that is no list is a list of one, and a list within a list is
-    /// part of it.
+    /// The items of a repeated field. Envoy reads a value that isn't a list as a list of one, and flattens nested
+    /// lists.
     pub fn items(self, node: &Node) -> Vec<&Node> {
         match &node.value {
             Value::Null => Vec::new(),

@@ -1,4 +1,4 @@
-//! Environment variables: which of them the filter's VM is handed, and what they hold.
+//! Environment variables: which of them the filter's VM gets, and their values.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -6,21 +6,22 @@ use std::path::PathBuf;
 
 use crate::documents::source::Source;
 
-/// The environment that a command runs in, with what `--env-file` adds.
+/// The environment of the command, with the variables of `--env-file`.
 pub struct Environment {
     added: HashMap<String, String>,
 }
 
 impl Environment {
-    /// The process's environment and the pairs of a file. The process's own win, as they do in the shell.
+    /// The process's environment and the pairs of a file. The process's environment takes precedence, as in the
+    /// shell.
     fn new(added: HashMap<String, String>) -> Self {
         Self { added }
     }
 
-    /// The process's environment and the pairs of these files. Of two files, the later one wins.
+    /// The process's environment and the pairs of these files. If two files set a variable, the later one counts.
     ///
     /// # Errors
-    /// With a sentence that names the file, when one can't be read.
+    /// A sentence that names the file, if it can't be read.
     pub fn with_files(files: &[PathBuf]) -> Result<Self, String> {
         let mut added = HashMap::new();
         for file in files {
@@ -32,16 +33,16 @@ impl Environment {
         Ok(Self::new(added))
     }
 
-    /// What a variable holds.
+    /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.added.get(name).cloned())
     }
 
-    /// Reads `NAME=value` lines, as `docker run --env-file` takes them: no quotes, `#` begins a comment line, and
-    /// a name alone is taken from the process's environment.
+    /// Reads `NAME=value` lines as `docker run --env-file` does: there are no quotes, `#` starts a comment line, and
+    /// a name alone takes its value from the process's environment.
     ///
     /// # Errors
-    /// With the number of a line that is none of these.
+    /// The number of a line that is none of these.
     fn read_file(text: &str) -> Result<HashMap<String, String>, usize> {
         let mut pairs = HashMap::new();
         for (index, line) in text.lines().enumerate() {
@@ -69,30 +70,30 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Where a VM has a variable from.
+/// Where a VM gets a variable from.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    /// The value stands in the document.
+    /// The document contains the value.
     Literal(String),
     /// Envoy's own environment.
     Host,
 }
 
-/// The variables that a VM is handed.
+/// The variables that a VM gets.
 #[derive(Clone, Debug)]
 pub struct Handed {
-    /// By name.
+    /// The variables, by name.
     pub variables: Vec<(String, Origin)>,
-    /// Where another one would be named: `vm_config.environment_variables.host_env_keys`.
+    /// The field to add another variable to: `vm_config.environment_variables.host_env_keys`.
     pub list: &'static str,
 }
 
 /// Where `${NAME}` in a configuration is looked up.
 #[derive(Clone, Debug)]
 pub enum Scope {
-    /// In the environment of this process: the document says nothing of any VM.
+    /// In the environment of this process, because the document configures no VM.
     Process,
-    /// Among what the VM is handed.
+    /// In the variables that the VM gets.
     Vm(Handed),
 }
 
@@ -100,9 +101,9 @@ pub enum Scope {
 pub enum Lookup {
     /// Its value.
     Value(String),
-    /// It is there, but its value is known to Envoy alone.
+    /// It is set, but only Envoy knows its value.
     Elsewhere,
-    /// It isn't there.
+    /// It isn't set.
     Unset,
 }
 
@@ -122,13 +123,13 @@ impl Scope {
     }
 }
 
-/// The names that a text refers to by `${NAME}`, each with its range, as the filter reads them.
+/// The names that a text refers to with `${NAME}`, each with its range, found as the filter finds them.
 pub fn references(text: &str) -> Vec<(String, Range<usize>)> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text.get(from..).and_then(|rest| rest.find("${")).map(|at| from + at) {
         from = start + 2;
-        // `$${` is a literal one, unless the dollar in front ended an earlier reference.
+        // `$${` is a literal `${`.
         if text.get(..start).is_some_and(|before| before.ends_with('$')) {
             continue;
         }

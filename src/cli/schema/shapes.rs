@@ -1,10 +1,10 @@
-//! The shapes of settings, in the words of JSON Schema.
+//! The shapes of settings, as JSON Schema.
 
 use serde_json::{Map, Value, json};
 
 use crate::settings::{Item, ItemShape, Literal, Setting, Shape};
 
-/// What a text with a variable in it looks like: its value isn't known.
+/// Matches a text that contains a variable. Its value isn't known.
 const VARIABLE: &str = r"\$\{[A-Za-z0-9_]+\}";
 
 /// The schema of a setting, without the settings below it.
@@ -87,14 +87,14 @@ fn text(description: &str) -> Value {
     json!({ "description": description, "type": ["string", "null"] })
 }
 
-/// A text that matches a regular expression, or has a variable in it.
+/// A text that matches a regular expression or contains a variable.
 fn pattern(description: &str, regex: &str) -> Value {
     let mut shape = text(description);
     insert(&mut shape, "pattern", json!(format!("^(?:{regex})$|{VARIABLE}")));
     shape
 }
 
-/// One word of a few. An editor offers them.
+/// One of a few words, which an editor can offer.
 fn choice(description: &str, words: &[&str]) -> Value {
     let mut known: Vec<Value> = words.iter().map(|word| json!(word)).collect();
     known.push(Value::Null);
@@ -104,7 +104,7 @@ fn choice(description: &str, words: &[&str]) -> Value {
     })
 }
 
-/// A list. An item that is null is an item all the same, and the core refuses it.
+/// A list. A null item still counts as an item, and the core refuses it.
 fn list(description: &str, mut item: Value) -> Value {
     refuse_null(&mut item);
     json!({ "description": description, "type": ["array", "null"], "items": item })
@@ -123,7 +123,7 @@ fn at_least(shape: &mut Value, keyword: &str, count: u32) {
     }
 }
 
-/// Leaves null out of the types that a value may have.
+/// Removes null from the types that a value may have.
 pub fn refuse_null(shape: &mut Value) {
     if let Some(kind) = shape.get_mut("type")
         && let Some(first) = kind.get(0).cloned()

@@ -3,10 +3,10 @@
 use crate::settings::setting::{Mark, Setting};
 use crate::settings::shape::{HOST, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
 
-/// A URL that nobody is sent to.
+/// A URL that no browser is sent to; it is only compared.
 const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").stand_in(StandIn::Url);
 
-/// What a pool has of its own. It stands at the root when there is only one.
+/// The settings of one pool. With a single pool they are at the root.
 pub const POOL: &[Setting] = &[
     Setting::new(
         "user_pool_id",
@@ -114,7 +114,7 @@ pub const POOL: &[Setting] = &[
     .default(Literal::Text("id_token")),
 ];
 
-/// What a pool has besides when there are several.
+/// The additional settings of each pool if there are several.
 pub const SEVERAL_POOLS: &[Setting] = &[
     Setting::new(
         "pools",

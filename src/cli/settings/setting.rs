@@ -1,46 +1,46 @@
-//! What is known of one setting.
+//! The description of one setting.
 
 use crate::settings::shape::{Literal, Shape};
 
 /// One setting, or a section of settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Where it is: `session.cookie.name`, `rules[].path`. What a pool has of its own is at the root, and below
-    /// `pools[]` when there are several pools.
+    /// Its path: `session.cookie.name`, `rules[].path`. The settings of a pool are at the root; if there are several
+    /// pools, they are below `pools[]`.
     pub path: &'static str,
-    /// What it means, for the schema.
+    /// What it means; goes into the schema.
     pub description: &'static str,
-    /// What its value may be.
+    /// Which values it may have.
     pub shape: Shape,
-    /// Its value when it is absent, if that is always the same.
+    /// Its value if it is absent, when that is always the same.
     pub default: Option<Literal>,
-    /// A value, as an example.
+    /// An example of a value.
     pub example: Option<&'static str>,
-    /// How many characters it may have.
+    /// The maximum length in characters.
     pub max_length: Option<u32>,
-    /// Whether the section that it belongs to must have it.
+    /// Whether its section requires it.
     pub is_required: bool,
     /// Whether its value must never be shown.
     pub is_secret: bool,
-    /// Whether its value goes into the seal or the name of a cookie.
+    /// Whether its value is part of a cookie's seal or name.
     pub binds_cookie: bool,
-    /// Whether an object that has it at its top is a configuration of the filter.
+    /// Whether an object with this setting at its top is a configuration of the filter.
     pub mark: Mark,
 }
 
-/// What a setting at the top of an object says about the object.
+/// What a setting at the top of an object reveals about the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
-    /// Nothing: other products have a setting of this name as well.
+    /// Nothing: other products have a setting with this name too.
     None,
-    /// It is likely a configuration of the filter.
+    /// The object is probably a configuration of the filter.
     Likely,
-    /// It is one.
+    /// The object is a configuration of the filter.
     Certain,
 }
 
 impl Setting {
-    /// A setting that is optional, without a default.
+    /// An optional setting without a default.
     pub const fn new(path: &'static str, description: &'static str, shape: Shape) -> Self {
         Self {
             path,
@@ -56,49 +56,49 @@ impl Setting {
         }
     }
 
-    /// The same with a default.
+    /// Adds a default.
     pub const fn default(mut self, default: Literal) -> Self {
         self.default = Some(default);
         self
     }
 
-    /// The same with an example.
+    /// Adds an example.
     pub const fn example(mut self, example: &'static str) -> Self {
         self.example = Some(example);
         self
     }
 
-    /// The same with a limit to its length.
+    /// Adds a maximum length.
     pub const fn max_length(mut self, characters: u32) -> Self {
         self.max_length = Some(characters);
         self
     }
 
-    /// The same, required in its section.
+    /// Makes it required in its section.
     pub const fn required(mut self) -> Self {
         self.is_required = true;
         self
     }
 
-    /// The same, as a secret.
+    /// Marks its value as a secret.
     pub const fn secret(mut self) -> Self {
         self.is_secret = true;
         self
     }
 
-    /// The same, as a part of the seal or the name of a cookie.
+    /// Marks its value as part of a cookie's seal or name.
     pub const fn binds_cookie(mut self) -> Self {
         self.binds_cookie = true;
         self
     }
 
-    /// The same, as a mark of the filter's configuration.
+    /// Sets what it reveals about the object that contains it.
     pub const fn mark(mut self, mark: Mark) -> Self {
         self.mark = mark;
         self
     }
 
-    /// The last word of its path.
+    /// The last part of its path.
     pub fn key(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or_default()
     }

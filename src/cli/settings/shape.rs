@@ -1,72 +1,72 @@
-//! The shapes that settings have.
+//! The shapes of settings.
 
-/// What a value may be.
+/// Which values a setting may have.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// An object of settings.
     Section,
     /// A list of objects of settings.
     Sections {
-        /// What each of them is.
+        /// What each object is.
         description: &'static str,
-        /// How many objects there must be at least.
+        /// The minimum number of objects.
         min_items: u32,
-        /// How many settings each must have at least.
+        /// The minimum number of settings in each object.
         min_properties: u32,
     },
     /// Any text.
     Text,
-    /// A text of a certain form.
+    /// A text that matches a pattern.
     Pattern(Pattern),
     /// A duration, such as `1h30m`.
     Duration,
     /// `true` or `false`.
     Flag,
-    /// One word of these.
+    /// One of these words.
     Choice(&'static [&'static str]),
     /// A list of texts.
     List {
-        /// What each of them is.
+        /// What each text is.
         item: Item,
-        /// How many there must be at least.
+        /// The minimum number of texts.
         min_items: u32,
-        /// A text that must be among them.
+        /// A text that the list must contain.
         must_have: Option<&'static str>,
     },
-    /// An object of texts under names that the operator chooses.
+    /// An object of texts. The operator chooses the names.
     TextMap {
-        /// The form of the names, as a regular expression.
+        /// A regular expression for the names.
         names: &'static str,
         /// What each text is.
         value: Item,
     },
-    /// An object of texts under names of which only these are allowed, each with its description.
+    /// An object of texts. Only these names are allowed, each with its description.
     Names(&'static [(&'static str, &'static str)]),
 }
 
-/// The form of a text, and a value that is sure to have it.
+/// The form of a text, and a stand-in that has this form.
 #[derive(Clone, Copy, Debug)]
 pub struct Pattern {
-    /// A regular expression for the whole text.
+    /// A regular expression that the whole text matches.
     pub regex: &'static str,
-    /// What stands in for a value that isn't known.
+    /// What stands in for an unknown value.
     pub stand_in: StandIn,
 }
 
-/// What a value is that stands in for one that isn't known.
+/// The kinds of values that stand in for unknown ones.
 #[derive(Clone, Copy, Debug)]
 pub enum StandIn {
     /// A word.
     Word,
-    /// A word in capitals.
+    /// A word in capital letters.
     Capitals,
-    /// `/` and a word.
+    /// A slash and a word.
     Path,
     /// A host.
     Host,
-    /// `https` and a host.
+    /// An `https` URL of a host.
     Url,
-    /// A URL that goes with the settings of the cookies.
+    /// A URL that is consistent with the cookie settings.
     PublicUrl,
     /// The id of a user pool.
     PoolId,
@@ -76,28 +76,28 @@ pub enum StandIn {
     Fixed(&'static str),
 }
 
-/// An item of a list, or a value of an object.
+/// An item of a list, or a value in an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     /// What it means.
     pub description: &'static str,
-    /// What it may be.
+    /// Which values it may have.
     pub shape: ItemShape,
 }
 
-/// What an item may be.
+/// Which values an item may have.
 #[derive(Clone, Copy, Debug)]
 pub enum ItemShape {
-    /// A text of a certain form.
+    /// A text that matches a pattern.
     Pattern(Pattern),
-    /// One word of these; the first is the default of the list.
+    /// One of these words; the first is the default of the list.
     Choice(&'static [&'static str]),
 }
 
-/// A default.
+/// A default value.
 #[derive(Clone, Copy, Debug)]
 pub enum Literal {
-    /// None: an editor shows `null`.
+    /// No default: an editor shows `null`.
     Null,
     /// A text.
     Text(&'static str),
@@ -105,29 +105,29 @@ pub enum Literal {
     Flag(bool),
     /// A list of texts.
     Texts(&'static [&'static str]),
-    /// An object with nothing in it.
+    /// An empty object.
     EmptyObject,
 }
 
 impl Pattern {
-    /// A form, with a word standing in.
+    /// A pattern whose stand-in is a word.
     pub const fn new(regex: &'static str) -> Self {
         Self { regex, stand_in: StandIn::Word }
     }
 
-    /// The same, with something else standing in.
+    /// Changes the stand-in.
     pub const fn stand_in(self, stand_in: StandIn) -> Self {
         Self { stand_in, ..self }
     }
 }
 
 impl Shape {
-    /// A text that must have this form.
+    /// A text that must match this pattern.
     pub const fn pattern(regex: &'static str) -> Self {
         Self::Pattern(Pattern::new(regex))
     }
 
-    /// A list of texts of this form.
+    /// A list of texts that match this pattern.
     pub const fn list(description: &'static str, pattern: Pattern) -> Self {
         Self::List {
             item: Item { description, shape: ItemShape::Pattern(pattern) },
@@ -136,7 +136,7 @@ impl Shape {
         }
     }
 
-    /// The same, which must have this text among its items.
+    /// Requires this text among the items.
     pub const fn with(self, text: &'static str) -> Self {
         match self {
             Self::List { item, min_items, .. } => Self::List { item, min_items, must_have: Some(text) },
@@ -144,7 +144,7 @@ impl Shape {
         }
     }
 
-    /// The same, which must have one item at least where it is there.
+    /// Requires at least one item if the list is present.
     pub const fn some(self) -> Self {
         match self {
             Self::List { item, must_have, .. } => Self::List { item, must_have, min_items: 1 },
@@ -156,11 +156,11 @@ impl Shape {
 /// A text that isn't blank.
 pub const SOME_TEXT: Pattern = Pattern::new(r"[\s\S]*\S[\s\S]*");
 
-/// A host, or all hosts below one.
+/// A host, or all hosts below a domain.
 pub const HOST: Pattern =
     Pattern::new(r"\*\.[A-Za-z0-9_.-]+|[A-Za-z0-9_.:-]+|\[[0-9A-Fa-f:.]+\]").stand_in(StandIn::Host);
 
-/// A URL that a browser or the filter may be sent to.
+/// A URL that the filter calls or sends a browser to.
 pub const URL: Pattern =
     Pattern::new(r"https://\S+|http://(?:[A-Za-z0-9.-]*localhost|127\.[0-9.]+|\[::1\])(?:[:/?]\S*)?")
         .stand_in(StandIn::Url);

@@ -6,10 +6,10 @@ use crate::settings::shape::{HOST, Item, ItemShape, Literal, Pattern, SOME_TEXT,
 const PATH: Pattern = Pattern::new(r"/[!->@-~]*").stand_in(StandIn::Path);
 const HEADER: &str = r"[A-Za-z0-9._-]+";
 
-/// A list of roles, or of pools.
+/// A list of roles or pools.
 const ROLES: Shape = Shape::list("A role.", Pattern::new(r"\S(?:[\s\S]*\S)?")).some();
 
-/// What all pools share.
+/// The settings that all pools share.
 pub const SHARED: &[Setting] = &[
     Setting::new(
         "public_url",

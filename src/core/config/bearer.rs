@@ -3,16 +3,16 @@
 use crate::config::reader::Section;
 use crate::oidc::jwt::TokenUse;
 
-/// Which bearer tokens are taken.
+/// Which bearer tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct BearerSettings {
-    /// The app clients whose tokens they may be; each pool's own where it is empty.
+    /// The app clients whose tokens are accepted; if empty, each pool's own client.
     pub client_ids: Vec<String>,
-    /// The kinds of token.
+    /// The accepted kinds of token.
     pub uses: Vec<TokenUse>,
 }
 
-/// Reads the section `bearer` of the document's root.
+/// Reads the section `bearer` at the root of the document.
 pub(crate) fn read(root: &Section<'_>) -> Option<BearerSettings> {
     let section = root.section("bearer");
     let enabled = section.flag("enabled", false);

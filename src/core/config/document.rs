@@ -1,4 +1,4 @@
-//! The configuration as it was written, as one tree.
+//! The configuration as it was written, as a tree.
 
 use std::error::Error;
 use std::fmt;
@@ -9,25 +9,25 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub enum Node {
-    /// `null`, which is as good as absent.
+    /// `null`, which counts as absent.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// Any number; a Struct knows doubles only.
+    /// Any number. A protobuf `Struct` only has doubles.
     Number(f64),
-    /// Text, with `${NAME}` still in it.
+    /// Text that may contain `${NAME}`.
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// An object, in the order it was written in.
+    /// An object, in the order of the document.
     Map(Vec<(String, Node)>),
-    /// Text with a reference that couldn't be resolved. The fault is noted; nothing more is to be
-    /// said of this value.
+    /// Text with a reference that couldn't be resolved. That error is already reported, so this value gets no
+    /// other.
     Unresolved,
 }
 
 impl Node {
-    /// What kind of value this is, for a fault's text.
+    /// The type of the value, for error messages.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -40,13 +40,13 @@ impl Node {
     }
 }
 
-/// Why a document can't be read, in words for the operator. It is one text, whatever the form of the document: an
-/// error of `serde_json` kept as such would make the filter a kilobyte larger.
+/// Why a document can't be read, in words for the operator. It is plain text for every document format: keeping
+/// the `serde_json` error would make the filter a kilobyte larger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError(String);
 
 impl DocumentError {
-    /// An error in these words.
+    /// An error with this message.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
@@ -60,17 +60,17 @@ impl fmt::Display for DocumentError {
 
 impl Error for DocumentError {}
 
-/// The words alone.
+/// The message alone.
 impl From<DocumentError> for String {
     fn from(error: DocumentError) -> Self {
         error.0
     }
 }
 
-/// Reads a document that is written as JSON.
+/// Reads a JSON document.
 ///
 /// # Errors
-/// When there is none, or it isn't JSON.
+/// If there is none, or it isn't JSON.
 pub fn parse(json: &[u8]) -> Result<Node, DocumentError> {
     if json.is_empty() {
         return Err(DocumentError::new("there is none: give the filter a `configuration`"));
@@ -78,7 +78,7 @@ pub fn parse(json: &[u8]) -> Result<Node, DocumentError> {
     serde_json::from_slice(json).map_err(|error| DocumentError(format!("not JSON: {error}")))
 }
 
-/// JSON, but a key that comes twice in one object is an error: which of the two was meant?
+/// Reads JSON. A duplicate key in an object is an error, because it is unclear which value was meant.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Tree;

@@ -1,4 +1,5 @@
-//! Where Cognito is reached: the hosted UI's domain, the endpoints that follow from it, and those that override them.
+//! Cognito's addresses: the hosted UI's domain, the endpoints that follow from it, and the endpoints that
+//! override them.
 
 use url::Url;
 
@@ -7,13 +8,13 @@ use crate::config::reader::Section;
 use crate::config::urls::{parse_any_url, parse_url};
 use crate::http::Endpoint;
 
-/// Reads `endpoints` and `domain` of a pool. Returns the issuer, and everything that is called or that browsers are
-/// sent to. `api` is the user pools API of the pool's Region.
+/// Reads `endpoints` and `domain` of a pool. Returns the issuer, and all endpoints that the filter calls or
+/// sends browsers to. `api` is the user pools API in the pool's Region.
 pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
     let section = root.section("endpoints");
     let given = |key: &'static str| {
         let text = section.text(key)?;
-        // Nobody is sent to the issuer: emulators in containers call themselves by names of their network.
+        // Nobody is sent to the issuer. Emulators in containers use names of their network in it.
         let read = if key == "issuer" { parse_any_url(&text) } else { parse_url(&text) };
         match read {
             Ok(url) => Some((url, text)),
@@ -23,7 +24,7 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, End
             }
         }
     };
-    // The issuer is compared byte for byte, so it stays as it was written.
+    // The issuer is compared byte for byte, so it isn't changed.
     let issuer = given("issuer").map_or_else(
         || UserPool::issuer_of(pool_id).unwrap_or_else(|| api.to_owned()),
         |(url, text)| {
@@ -67,7 +68,7 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, End
     (issuer, Endpoints { authorize, token, userinfo, revoke, logout, jwks, api })
 }
 
-/// Whether a parameter of the authorization request is the filter's to set.
+/// Whether the filter itself sets this parameter of the authorization request.
 fn is_own_parameter(name: &str) -> bool {
     [
         "response_type",
@@ -82,12 +83,12 @@ fn is_own_parameter(name: &str) -> bool {
     .contains(&name)
 }
 
-/// Stands where a fault has been noted, so that reading can go on and find the next.
+/// A placeholder after an error, so that reading continues and finds further errors.
 fn nowhere() -> Endpoint {
     Endpoint { url: String::new(), scheme: String::new(), authority: String::new(), target: String::new() }
 }
 
-/// The hosted UI's domain. Only a configuration that spells out every endpoint can do without.
+/// The hosted UI's domain. It is optional only if every endpoint is configured.
 fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
     let example = "myapp.auth.us-east-1.amazoncognito.com";
     let domain = match root.text("domain") {
@@ -97,7 +98,7 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
             root.fault("domain", "is empty");
             return None;
         }
-        // There, but unreadable: that is a fault already.
+        // Present but invalid: that error is already reported.
         None if root.has("domain") => return None,
         None => {
             root.fault("domain", format!("is missing (for example {example})"));
@@ -117,7 +118,7 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
         root.fault("domain", format!("`{domain}` is not a valid host name (for example {example})"));
         return None;
     };
-    // What Cognito's console and API call the domain is its first label. A stand-in may be called anything.
+    // In Cognito's console and API, the domain is only the first label. An emulator may have any name.
     let is_prefix =
         !all_overridden && domain != "localhost" && domain.bytes().all(|byte| !matches!(byte, b'.' | b':'));
     if is_prefix {

@@ -1,12 +1,12 @@
-//! `${NAME}` in any text of the document, replaced by the VM's environment variable of that name.
+//! Replaces `${NAME}` in all texts of the document with the VM's environment variable of that name.
 
 use crate::config::document::Node;
 use crate::config::reader::{ConfigErrors, path_of};
 
-/// Replaces every reference in the tree below `node`, which stands at `path`.
+/// Replaces every reference in the tree below `node`, whose path is `path`.
 ///
-/// `lookup` says what a variable holds. Unset variables and broken references are faults; neither
-/// ever shows a value.
+/// `lookup` returns the value of a variable. Unset variables and invalid references are errors. Their messages
+/// never show a value.
 pub fn substitute(
     node: &mut Node,
     path: &str,

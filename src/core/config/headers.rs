@@ -1,11 +1,11 @@
-//! The settings of the headers that the app gets.
+//! The settings of the headers for the app.
 
 use crate::cognito::identity::headers::{
     Encoding, IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
 };
 use crate::config::reader::Section;
 
-/// Headers that carry the request itself; a claim in their place would bend it.
+/// Headers that carry the request itself. A claim in one of them would change the request's meaning.
 const RESERVED: [&str; 24] = [
     "host",
     "cookie",
@@ -33,7 +33,7 @@ const RESERVED: [&str; 24] = [
     "x-real-ip",
 ];
 
-/// Reads the section `headers` of the document's root.
+/// Reads the section `headers` at the root of the document.
 pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
     let section = root.section("headers");
     let presets: [(&str, Preset); 5] = [
@@ -75,9 +75,9 @@ pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
     IdentityHeaders::new(headers).encoded(encoding)
 }
 
-/// Why a header can't be set from that source.
+/// Why a header can't be set from this source.
 fn bad_name(name: &str, source: &Source) -> Option<String> {
-    // RFC 9110, section 5.1, without the characters that servers fold.
+    // A token (RFC 9110, section 5.1), but without the characters that some servers replace.
     let token =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(token) {

@@ -4,7 +4,7 @@ use crate::config::reader::Section;
 use crate::config::urls::parse_url;
 use crate::pages::page::{Accent, Design};
 
-/// Reads the section `pages` of the document's root.
+/// Reads the section `pages` at the root of the document.
 pub(crate) fn read(root: &Section<'_>) -> Design {
     let section = root.section("pages");
     let title = section.text("title");

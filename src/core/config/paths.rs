@@ -10,32 +10,32 @@ use crate::http::path::{RequestPath, decode};
 pub struct Paths {
     /// Starts a sign-in.
     pub sign_in: String,
-    /// Ends one.
+    /// Ends a session.
     pub sign_out: String,
     /// Where Cognito sends the code.
     pub callback: String,
-    /// Who am I?
+    /// Reports who is signed in.
     pub me: String,
-    /// The small page that says it is done.
+    /// The page that confirms the sign-out.
     pub signed_out: String,
-    /// Where Cognito's logout leads to.
+    /// Where Cognito's logout endpoint redirects to.
     pub after_sign_out: String,
 }
 
-/// Reads the section `paths` of the document's root.
+/// Reads the section `paths` at the root of the document.
 pub(crate) fn read(root: &Section<'_>) -> Paths {
     let section = root.section("paths");
     let path = |key: &'static str, default: String| {
         let Some(path) = section.text(key) else { return default };
-        // Visible ASCII: browsers would spell anything else in escapes.
+        // Visible ASCII only: browsers would escape anything else.
         let plain = path.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'?');
         let parsed = RequestPath::parse(path.as_bytes()).ok();
-        // What is left to decode would be another path to some server.
+        // If an escape remains after decoding, some servers would read another path.
         let decoded =
             String::from_utf8(decode(path.as_bytes(), |_| true)).is_ok_and(|path| !path.contains('%'));
         let good = parsed.is_some_and(|parsed| match key {
-            // It may be anything that is registered at Cognito already, and is taken letter for letter: as
-            // browsers leave it.
+            // The callback may be any URL that is already registered at Cognito. It is compared exactly, in the
+            // spelling that browsers leave unchanged.
             "callback" => Url::parse("https://host.invalid")
                 .and_then(|base| base.join(&path))
                 .is_ok_and(|url| url.path() == path),

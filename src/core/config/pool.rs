@@ -1,5 +1,4 @@
-//! The settings of the user pools: one whose settings stand at the document's root, or several under
-//! `pools`.
+//! The settings of the user pools: a single one at the root of the document, or several under `pools`.
 
 use std::time::Duration;
 
@@ -13,12 +12,12 @@ use crate::crypto::secret::Secret;
 use crate::http::host::HostPattern;
 use crate::oidc::ClientSecret;
 
-/// What may be added to the authorization request. Anything else would be a typing error or would
-/// undo what the filter does.
+/// The parameters that may be added to the authorization request. Anything else would be a typing error, or
+/// would break what the filter does.
 const AUTHORIZE_PARAMS: [&str; 6] =
     ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
 
-/// The settings that a pool has of its own.
+/// The settings that belong to a single pool.
 const OWN_SETTINGS: [&str; 9] = [
     "user_pool_id",
     "client_id",
@@ -31,10 +30,10 @@ const OWN_SETTINGS: [&str; 9] = [
     "roles",
 ];
 
-/// What Cognito calls the scope that the user pools API wants to see in an access token.
+/// Cognito's name for the scope that the user pools API requires in an access token.
 const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
-/// Reads the pools out of the document's root.
+/// Reads the pools from the root of the document.
 pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
     let timeouts = read_timeouts(root);
     if !root.has("pools") {
@@ -69,11 +68,11 @@ pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
     Pools::new(pools)
 }
 
-/// The name, which stands in addresses and in the names of cookies.
+/// The name, which is part of URLs and of cookie names.
 fn read_name(section: &Section<'_>, before: &[Pool]) -> String {
     let name = section.required_text("name", "us");
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    // `auth-x-tokens` is the token cookie of pool `x`; it can't be the identity cookie of another.
+    // `auth-x-tokens` is the token cookie of the pool `x`, so it can't be the identity cookie of another pool.
     let like_a_cookie = name.ends_with("-tokens") || name.contains("-flow-");
     if name.len() > 32 || !name.bytes().all(plain) {
         section.fault("name", format!("`{name}` must be a short name of a-z, 0-9, `-` and `_`"));
@@ -111,7 +110,7 @@ fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
     hosts
 }
 
-/// Reads what every pool has: the pool at Cognito, and where its roles come from.
+/// Reads the settings that every pool has: the pool at Cognito, and the source of its roles.
 fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings) {
     let pool_id = root.required_text("user_pool_id", "us-east-1_UFeMzbuJe");
     let api = UserPool::api_of(&pool_id).unwrap_or_else(|| {

@@ -1,5 +1,5 @@
-//! Reading a document section by section, and gathering every fault on the way: an operator mends
-//! them all at once instead of one a restart.
+//! Reads a document section by section and collects all errors, so that an operator can correct them at once
+//! instead of one per restart.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::config::document::Node;
 use crate::time::parse_duration;
 
-/// Something wrong in a configuration.
+/// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where: `session.keys[0]`; empty for the document as a whole.
+    /// The path: `session.keys[0]`; empty for the whole document.
     pub path: String,
-    /// What, in words for the operator. Never the value of a secret.
+    /// The message for the operator. Never contains the value of a secret.
     pub message: String,
 }
 
@@ -29,23 +29,23 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// All faults of one document.
+/// All errors in a document.
 #[derive(Debug, Default)]
 pub struct ConfigErrors(RefCell<Vec<ConfigError>>);
 
 impl ConfigErrors {
-    /// Notes a fault.
+    /// Adds an error.
     pub fn add(&self, path: impl Into<String>, message: impl Into<String>) {
         self.0.borrow_mut().push(ConfigError { path: path.into(), message: message.into() });
     }
 
-    /// What was noted, in order.
+    /// The errors so far, in order.
     pub fn into_vec(self) -> Vec<ConfigError> {
         self.0.into_inner()
     }
 }
 
-/// One fault a line.
+/// One error per line.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, fault) in self.0.borrow().iter().enumerate() {
@@ -58,25 +58,25 @@ impl fmt::Display for ConfigErrors {
 
 impl Error for ConfigErrors {}
 
-/// The path of a key. An empty key is quoted, or there would be nothing to see.
+/// The path of a key. An empty key is shown as two quotes, because it would be invisible.
 pub fn path_of(section: &str, key: &str) -> String {
     let key = if key.is_empty() { "\"\"" } else { key };
     if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
-/// One object of the document. Each getter marks its key as known; [`Section::finish`] reports what
-/// nobody asked for. An absent section reads as an empty one, so that defaults live in one place.
+/// An object of the document. Each getter marks its key as known, and [`Section::finish`] reports the other
+/// keys. An absent section reads as an empty one, so that each default is defined in one place.
 pub struct Section<'n> {
     path: String,
     entries: Vec<(&'n str, &'n Node, Cell<bool>)>,
-    /// Whether it is an object, or absent.
+    /// Whether it is an object or absent.
     readable: bool,
     known: RefCell<Vec<&'static str>>,
     faults: &'n ConfigErrors,
 }
 
 impl<'n> Section<'n> {
-    /// The section of `node`, which stands at `path`.
+    /// The section of `node`, whose path is `path`.
     pub fn new(path: String, node: Option<&'n Node>, faults: &'n ConfigErrors) -> Self {
         let entries = match node {
             Some(Node::Map(entries)) => {
@@ -97,22 +97,22 @@ impl<'n> Section<'n> {
         path_of(&self.path, key)
     }
 
-    /// Whether nothing is in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.readable
     }
 
-    /// Notes a fault of the section as a whole.
+    /// Adds an error about the whole section.
     pub fn fault_here(&self, message: impl Into<String>) {
         self.faults.add(self.path.as_str(), message);
     }
 
-    /// Notes a fault of one of its keys.
+    /// Adds an error about one of its keys.
     pub fn fault(&self, key: &str, message: impl Into<String>) {
         self.faults.add(self.at(key), message);
     }
 
-    /// Whether a list is there and has anything in it, readable or not.
+    /// Whether a list is present and not empty, valid or not.
     pub fn has_items(&self, key: &str) -> bool {
         self.entries.iter().any(|(found, node, _)| {
             *found == key
@@ -121,7 +121,7 @@ impl<'n> Section<'n> {
         })
     }
 
-    /// Whether a key is there at all, readable or not.
+    /// Whether a key is present, valid or not.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(found, node, _)| *found == key && **node != Node::Null)
     }
@@ -142,7 +142,7 @@ impl<'n> Section<'n> {
         value
     }
 
-    /// Text.
+    /// A text.
     pub fn text(&self, key: &'static str) -> Option<String> {
         self.read(key, "text", |node| match node {
             Node::Text(text) => Some(text.clone()),
@@ -150,7 +150,7 @@ impl<'n> Section<'n> {
         })
     }
 
-    /// Text that must be there and not be empty. Where it is missing, `example` helps.
+    /// A text that must be present and not empty. If it is absent, the message shows `example`.
     pub fn required_text(&self, key: &'static str, example: &str) -> String {
         match self.text(key) {
             Some(text) if text.trim().is_empty() => self.fault(key, "is empty"),
@@ -170,12 +170,12 @@ impl<'n> Section<'n> {
         flag.unwrap_or(default)
     }
 
-    /// A duration (`12h`, `90s`).
+    /// A duration such as `12h` or `90s`.
     pub fn duration(&self, key: &'static str, default: Duration) -> Duration {
         self.optional_duration(key).unwrap_or(default)
     }
 
-    /// A duration, or none.
+    /// An optional duration.
     pub fn optional_duration(&self, key: &'static str) -> Option<Duration> {
         let text = self.text(key)?;
         let duration = parse_duration(&text);
@@ -185,8 +185,8 @@ impl<'n> Section<'n> {
         duration
     }
 
-    /// A list of texts, each under its place in the list; `None` where there is no list. What can't be
-    /// read is left out, and a fault of its own.
+    /// A list of texts, each with its index in the list; `None` if there is no list. An invalid item is left
+    /// out, and is an error.
     pub fn texts(&self, key: &'static str) -> Option<Vec<(usize, String)>> {
         let list = self.read(key, "a list", |node| match node {
             Node::List(list) => Some(list.clone()),
@@ -203,12 +203,12 @@ impl<'n> Section<'n> {
         Some(list.into_iter().enumerate().filter_map(text).collect())
     }
 
-    /// The same without places, where nothing can be wrong with one of them.
+    /// The same without the indexes, if no single item can be invalid.
     pub fn plain_texts(&self, key: &'static str) -> Option<Vec<String>> {
         Some(self.texts(key)?.into_iter().map(|(_, text)| text).collect())
     }
 
-    /// One word of a few.
+    /// One of a few words.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(key) else { return default };
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
@@ -219,7 +219,7 @@ impl<'n> Section<'n> {
         default
     }
 
-    /// A section of its own; empty where it is absent.
+    /// A section within this one; empty if it is absent.
     pub fn section(&self, key: &'static str) -> Section<'n> {
         Section::new(self.at(key), self.node(key), self.faults)
     }
@@ -242,7 +242,7 @@ impl<'n> Section<'n> {
         }
     }
 
-    /// An object of texts under names that the operator chooses.
+    /// An object of texts. The operator chooses the keys.
     pub fn text_map(&self, key: &'static str) -> Vec<(String, String)> {
         let section = self.section(key);
         let mut pairs = Vec::new();
@@ -257,12 +257,12 @@ impl<'n> Section<'n> {
         pairs
     }
 
-    /// Marks a key as known whose value matters elsewhere, or not at all. Whether it is there.
+    /// Marks a key as known if its value is used elsewhere, or not at all. Returns whether the key is present.
     pub fn optional(&self, key: &'static str) -> bool {
         self.node(key).is_some()
     }
 
-    /// Reports the keys that nobody asked for, each with the nearest that somebody did.
+    /// Reports the unknown keys, each with the most similar known key.
     pub fn finish(&self) {
         let known = self.known.borrow();
         for (key, _, used) in &self.entries {

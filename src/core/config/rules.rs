@@ -6,11 +6,11 @@ use crate::http::host::HostPattern;
 use crate::http::path::Pattern;
 use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
 
-/// Patterns that rules may come to, each with every host and every method. Far beyond what anybody writes;
-/// a mistake shall not fill the memory of every worker.
+/// The maximum number of patterns in all rules, each with every host and method. Nobody writes that many, and a
+/// mistake must not fill the memory of every worker.
 const MAX_PATTERNS: usize = 50_000;
 
-/// Reads the list `rules` of the document's root.
+/// Reads the list `rules` at the root of the document.
 pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let sections = root.sections("rules");
     let drafts: Vec<Draft> =
@@ -34,8 +34,8 @@ pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     rules
 }
 
-/// Whether a rule matches what was meant. One whose path can't be read would match everything, and every
-/// rule behind it would be called dead.
+/// Whether all conditions of a rule could be read. A rule without its path would match everything, and all
+/// later rules would be reported as unreachable.
 fn is_whole(section: &Section<'_>, Draft { matches, .. }: &Draft) -> bool {
     !section.is_empty()
         && section.has("path") == matches.path.is_some()
@@ -43,7 +43,7 @@ fn is_whole(section: &Section<'_>, Draft { matches, .. }: &Draft) -> bool {
         && section.has("methods") != matches.methods.is_empty()
 }
 
-/// A rule as faults of others speak of it.
+/// How errors in other rules refer to a rule.
 fn describe(draft: &Draft) -> String {
     let number = draft.rule.number;
     match &draft.rule.name {
@@ -85,7 +85,7 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
     Draft { rule, matches, shadow }
 }
 
-/// A list that says something wherever it is there.
+/// A list that must not be empty if it is present.
 fn read_list(section: &Section<'_>, key: &'static str) -> Vec<(usize, String)> {
     let list = section.texts(key).unwrap_or_default();
     if section.has(key) && !section.has_items(key) {
@@ -141,7 +141,7 @@ fn read_path(section: &Section<'_>) -> Option<Pattern> {
     }
 }
 
-/// Methods, byte for byte (RFC 9110, section 9.1).
+/// Methods, compared byte for byte (RFC 9110, section 9.1).
 fn read_methods(section: &Section<'_>) -> Vec<String> {
     let list = read_list(section, "methods");
     for (index, method) in &list {
@@ -168,11 +168,11 @@ fn read_hosts(section: &Section<'_>) -> Vec<HostPattern> {
         }
     };
     let hosts: Vec<HostPattern> = list.into_iter().filter_map(read).collect();
-    // Half of a list would be another rule than the one that was meant.
+    // With only some of its hosts, it would be another rule than the one that was meant.
     if hosts.len() == count { hosts } else { Vec::new() }
 }
 
-/// Names stand in logs and tell rules apart there.
+/// Names identify rules in logs, so they must be unique.
 fn check_names(sections: &[Section<'_>], drafts: &[Draft]) {
     for (place, section) in sections.iter().enumerate() {
         let name_of = |draft: &Draft| draft.rule.name.clone();

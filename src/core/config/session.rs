@@ -11,7 +11,7 @@ use crate::crypto::seal::{KEY_LEN, Keyring};
 use crate::http::cookie::{CookieAttributes, SameSite};
 use crate::http::origin::Origin;
 
-/// What the section `session` says.
+/// The content of the section `session`.
 pub(crate) struct SessionSettings {
     pub cookies: CookieNames,
     pub keyring: Keyring,
@@ -30,11 +30,11 @@ pub(crate) struct CookieNames {
 }
 
 impl CookieNames {
-    /// The cookies of a pool; those of one without a name go by the common name alone.
+    /// The cookies of a pool. For a pool without a name, the common name is used alone.
     pub(crate) fn of_pool(&self, pool: &str) -> CookieSettings {
         let dash = if pool.is_empty() { "" } else { "-" };
         let identity = format!("{}{}{dash}{pool}", self.prefix, self.name);
-        // These have a `Domain`, with which browsers drop `__Host-`.
+        // These have a `Domain` attribute, and browsers then refuse the prefix `__Host-`.
         let prefix = if self.attributes.secure { "__Secure-" } else { "" };
         let of_domain = |what: &str| format!("{prefix}{}-{what}", self.name);
         CookieSettings {
@@ -49,7 +49,7 @@ impl CookieNames {
     }
 }
 
-/// Reads the section `session` of the document's root.
+/// Reads the section `session` at the root of the document.
 pub(crate) fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSettings {
     let section = root.section("session");
     let keyring = read_keys(&section);
@@ -131,7 +131,7 @@ fn check_domain(section: &Section<'_>, domain: Option<&str>, public_url: Option<
     let label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    // The last label of a name is never a number; that of an IPv4 address always is.
+    // The last label of a host name is never a number; the last part of an IPv4 address always is.
     let is_address = domain.split('.').next_back().is_some_and(|last| last.parse::<u64>().is_ok());
     if is_address || !domain.contains('.') || !domain.split('.').all(label) {
         section.fault("domain", format!("`{domain}` is not a domain that browsers accept cookies for"));
@@ -153,7 +153,7 @@ fn check_secure(section: &Section<'_>, secure: bool, public_url: Option<&Origin>
             "public_url is http, so no sign-in could begin; for localhost set `secure: false`",
         );
     }
-    // An http origin got here only because it is the machine itself.
+    // An http origin was accepted only because it is the local machine.
     if !secure && origin.is_secure() {
         section.fault("secure", "`false` is for http://localhost only, and public_url isn't that");
     }

@@ -1,4 +1,4 @@
-//! Configurations: what is read, what is refused, and in which words.
+//! Configurations: what is accepted, what is refused, and with which messages.
 
 mod access;
 mod addresses;
@@ -68,7 +68,7 @@ fn accepted(patch: Value) -> Config {
     parse(patch).unwrap()
 }
 
-/// The faults of a document, as the operator reads them.
+/// The errors in a document, as the operator sees them.
 #[track_caller]
 fn faults(patch: Value) -> Vec<String> {
     parse(patch).unwrap_err().iter().map(ConfigError::to_string).collect()
@@ -79,7 +79,7 @@ fn check(patch: Value, expected: &[&str]) {
     assert_eq!(faults(patch.clone()), expected, "{patch}");
 }
 
-/// Whom a path lets in.
+/// Who may access a path.
 fn allow(config: &Config, path: &str) -> Allow {
     let path = RequestPath::parse(path.as_bytes()).unwrap();
     config.rules.find(&Target { path: &path, method: "GET", host: "app.example.com" }).allow()

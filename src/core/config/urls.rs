@@ -8,7 +8,7 @@ use url::{Host, ParseError, Url};
 use crate::config::reader::Section;
 use crate::http::origin::Origin;
 
-/// Why a text is no URL that a setting may have. Its words are for the operator, and never show a password.
+/// Why a text isn't a valid URL for a setting. The message is for the operator and never shows a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UrlError {
     text: String,
@@ -17,17 +17,17 @@ pub(crate) struct UrlError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// It has no scheme, or it is no URL with a host.
+    /// It has no scheme, or isn't a URL with a host.
     NoScheme,
     /// It isn't a URL (WHATWG URL Standard).
     Invalid(ParseError),
-    /// It has a user or a password in it.
+    /// It contains a user name or a password.
     HasPassword,
-    /// It has no host, or it has a fragment.
+    /// It has no host, or has a fragment.
     NotAnAddress,
     /// Its scheme is neither `https` nor `http`.
     OtherScheme,
-    /// It is `http`, and its host isn't the machine itself.
+    /// It is `http`, but its host isn't the local machine.
     NotSecure,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for UrlError {
 
 impl Error for UrlError {}
 
-/// Reads `public_url` of the document's root.
+/// Reads `public_url` at the root of the document.
 pub(crate) fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
     let text = root.text("public_url")?;
     let url = match parse_url(&text) {
@@ -65,10 +65,10 @@ pub(crate) fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
     Origin::parse(&url.origin().ascii_serialization())
 }
 
-/// A URL that a browser or the filter may be sent to: `https`, or `http` on the machine itself.
+/// Reads a URL that the filter calls or sends a browser to: `https`, or `http` on the local machine.
 ///
 /// # Errors
-/// When it isn't such a URL.
+/// If it isn't such a URL.
 pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
     let url = parse_any_url(text)?;
     if url.scheme() == "https" || is_loopback(&url) {
@@ -78,10 +78,10 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
     }
 }
 
-/// A URL that nobody is sent to: `https` or `http`, of any host.
+/// Reads a URL that nobody is sent to: `https` or `http`, with any host.
 ///
 /// # Errors
-/// When it isn't such a URL.
+/// If it isn't such a URL.
 pub(crate) fn parse_any_url(text: &str) -> Result<Url, UrlError> {
     parse(text).map_err(|fault| UrlError { text: text.to_owned(), fault })
 }
@@ -105,7 +105,7 @@ fn parse(text: &str) -> Result<Url, Fault> {
     }
 }
 
-/// Whether a URL leads to the machine itself.
+/// Whether the host of a URL is the local machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! Host names: as requests spell them, and the patterns that rules and pools name them by.
+//! Host names in requests, and the host patterns of rules and pools.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -6,9 +6,9 @@ use std::fmt;
 
 use url::Host;
 
-/// The host of an `:authority`, as it is compared: in lower case, without its port and without the dot that
-/// may end it. `None` where it isn't a name, an address, or one of them with one port: servers differ in what
-/// they make of anything else, and rules for a host must not be passed by spelling it oddly.
+/// The host of an `:authority`, in the form in which it is compared: in lower case, without its port and a
+/// trailing dot. `None` if it isn't a name or an address with at most one port. Servers interpret anything else
+/// differently, and an odd spelling must not bypass the rules for a host.
 pub fn of_authority(authority: &str) -> Option<Cow<'_, str>> {
     let host = without_port(authority)?;
     if host.starts_with('[') {
@@ -18,19 +18,20 @@ pub fn of_authority(authority: &str) -> Option<Cow<'_, str>> {
     is_name(name).then(|| lower_case(name))
 }
 
-/// An authority without its port. `None` where what stands there is no port.
+/// An authority without its port. `None` if the port isn't valid.
 fn without_port(authority: &str) -> Option<&str> {
     let Some(colon) = memchr::memrchr(b':', authority.as_bytes()) else { return Some(authority) };
     let (host, port) = authority.split_at_checked(colon)?;
     let digits = port.strip_prefix(':').unwrap_or(port);
     if digits.contains(']') {
-        // Within an IPv6 address.
+        // The colon is part of an IPv6 address.
         return Some(authority);
     }
     (digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(host)
 }
 
-/// Whether it is labels and single dots between them. A loop by hand, since every request's host is read.
+/// Whether it consists of labels with single dots between them. A hand-written loop, because it runs for every
+/// request.
 fn is_name(name: &str) -> bool {
     let mut in_label = false;
     for byte in name.bytes() {
@@ -43,7 +44,7 @@ fn is_name(name: &str) -> bool {
     in_label && name.len() <= 253
 }
 
-/// A host in lower case, which it nearly always is already.
+/// A host in lower case. It nearly always is already.
 pub fn lower_case(host: &str) -> Cow<'_, str> {
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())
@@ -52,21 +53,21 @@ pub fn lower_case(host: &str) -> Cow<'_, str> {
     }
 }
 
-/// A host, or all hosts below a domain: `app.example.com` or `*.example.com`, which is one label in front
-/// or more, as in Envoy's own `domains`.
+/// A host, or all hosts below a domain: `app.example.com` or `*.example.com`. The `*` stands for one or more
+/// labels, as in Envoy's own `domains`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern {
-    /// The host, or the domain with a dot in front.
+    /// The host, or the domain with a leading dot.
     name: String,
     below: bool,
 }
 
-/// What is wrong with a pattern. Its words go on after the pattern, for the operator.
+/// What is wrong with a pattern. The message for the operator continues after the pattern's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostPatternError {
     /// A `*` isn't the whole first label.
     PartOfLabel,
-    /// It is neither a host nor all hosts below a domain.
+    /// It is neither a host nor `*.` and a domain.
     NotAHost,
 }
 
@@ -85,7 +86,7 @@ impl HostPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// When it is neither a host nor `*.` and a domain.
+    /// If it is neither a host nor `*.` and a domain.
     pub fn parse(text: &str) -> Result<Self, HostPatternError> {
         let lower = text.to_ascii_lowercase();
         let (name, below) = match lower.strip_prefix('*') {
@@ -105,12 +106,12 @@ impl HostPattern {
         }
     }
 
-    /// Whether a host, as [`of_authority`] reads it, is meant.
+    /// Whether the pattern matches a host in the form of [`of_authority`].
     pub fn matches(&self, host: &str) -> bool {
         if self.below { host.ends_with(&self.name) } else { host == self.name }
     }
 
-    /// Whether every host that `other` means is meant.
+    /// Whether the pattern matches every host that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
         match (self.below, other.below) {
             (_, false) => self.matches(&other.name),
@@ -119,21 +120,21 @@ impl HostPattern {
         }
     }
 
-    /// The labels of the host, or of the domain, from the last to the first; and whether what is meant is
-    /// below it.
+    /// The labels of the host or domain, the last one first, and whether the pattern matches the hosts below
+    /// it.
     pub fn labels(&self) -> (impl Iterator<Item = &str>, bool) {
         (labels(self.name.strip_prefix('.').unwrap_or(&self.name)), self.below)
     }
 }
 
-/// As it was configured, in lower case.
+/// As configured, in lower case.
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.below { "*" } else { "" }, self.name)
     }
 }
 
-/// The labels of a host from the last to the first.
+/// The labels of a host, the last one first.
 pub fn labels(host: &str) -> impl Iterator<Item = &str> {
     host.rsplit('.')
 }
@@ -194,7 +195,7 @@ mod tests {
         assert!(pattern("App.Example.com").matches("app.example.com"));
         assert!(!pattern("app.example.com").matches("x.app.example.com"));
         let below = pattern("*.example.com");
-        // Labels that are empty name no host, but whoever sends them shall not slip past a rule.
+        // Empty labels don't name a host, but a request with such labels must not bypass a rule.
         for host in ["a.example.com", "a.b.example.com", ".example.com", "a..example.com"] {
             assert!(below.matches(host), "{host}");
         }

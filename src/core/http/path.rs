@@ -1,10 +1,11 @@
-//! Paths: the canonical form of a request's path, and the patterns that rules are written in.
+//! Paths: the canonical form of a request's path, and the patterns of rules.
 //!
-//! Upstreams differ in how they read `/a/../b`, `//b`, `/%62` or `/b;x=1`. Rules are matched against
-//! one canonical reading and, where the client spelt the path differently, against that spelling
-//! and whatever else a server could read; all must let the request pass (see [`crate::rules`]).
+//! Upstreams read `/a/../b`, `//b`, `/%62` or `/b;x=1` differently. Rules are matched against one canonical
+//! reading. If the client spelt the path differently, they are also matched against that spelling and
+//! everything else that a server could read. All of them must let the request pass (see [`crate::rules`]).
 //!
-//! A path is bytes. Those that are no UTF-8 (`/caf%E9`), and a `%` that begins no escape, equal no text of a pattern.
+//! A path consists of bytes. Bytes that aren't UTF-8 (`/caf%E9`), and a `%` that starts no escape, match no
+//! literal text of a pattern.
 
 mod escapes;
 mod pattern;
@@ -18,29 +19,29 @@ pub use crate::http::path::readings::Reading;
 
 use crate::http::path::escapes::{has_escape, has_stray};
 
-/// The path of a request, read in every way.
+/// The path of a request, with all its readings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
-    /// As the client spelt it, without the query and without one trailing slash.
+    /// In the client's spelling, without the query and without one trailing slash.
     raw: &'a [u8],
-    /// The canonical form, where it differs from `raw`.
+    /// The canonical form, if it differs from `raw`.
     canonical: Option<Vec<u8>>,
-    /// What else servers could read. Few paths have any.
+    /// The other readings. Few paths have any.
     others: Vec<Reading>,
 }
 
 /// Why a request target has no canonical path. Such a request is answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadPath {
-    /// Empty, or it doesn't begin with a slash (`CONNECT host:443`, `OPTIONS *`).
+    /// It is empty or doesn't start with a slash (`CONNECT host:443`, `OPTIONS *`).
     NotAbsolute,
-    /// An over-long form of an ASCII character (`%c0%ae` for `.`), however often escaped.
+    /// An over-long form of an ASCII character (`%c0%ae` for `.`), even if escaped several times.
     Overlong,
-    /// A control character, spelt out or escaped, however often.
+    /// A control character, plain or escaped, even several times.
     ControlCharacter,
-    /// A `#`, which no client sends in a path.
+    /// A `#`, which clients never send in a path.
     Fragment,
-    /// More readings than any path has that wasn't made to have them.
+    /// More readings than any ordinary path has.
     Ambiguous,
 }
 
@@ -58,10 +59,10 @@ impl BadPath {
 }
 
 impl<'a> RequestPath<'a> {
-    /// Reads a request target (`:path`): what comes before the first `?`.
+    /// Reads a request target (`:path`), up to the first `?`.
     ///
     /// # Errors
-    /// Where servers could read what nobody can decide upon.
+    /// If no reliable decision is possible about the path that a server could read.
     pub fn parse(target: &'a [u8]) -> Result<Self, BadPath> {
         let path = target.get(..memchr::memchr(b'?', target).unwrap_or(target.len())).unwrap_or_default();
         if path.first() != Some(&b'/') {
@@ -93,24 +94,24 @@ impl<'a> RequestPath<'a> {
         Ok(Self { canonical: (canonical != raw).then_some(canonical), raw, others })
     }
 
-    /// The canonical path: decoded once, dot segments resolved, slashes merged, parameters cut off,
-    /// no trailing slash.
+    /// The canonical path: decoded once, with dot segments resolved, slashes merged and parameters cut off, and
+    /// without a trailing slash.
     pub fn canonical(&self) -> &[u8] {
         self.canonical.as_deref().unwrap_or(self.raw)
     }
 
-    /// The client's spelling, where it differs from the canonical one by more than a trailing slash.
+    /// The client's spelling, if it differs from the canonical path by more than a trailing slash.
     pub fn other_spelling(&self) -> Option<&[u8]> {
         self.canonical.is_some().then_some(self.raw)
     }
 
-    /// What else servers could read beside the canonical path and the client's spelling.
+    /// What servers could read other than the canonical path and the client's spelling.
     pub fn other_readings(&self) -> &[Reading] {
         &self.others
     }
 }
 
-/// Whether a path is its own canonical form for sure, which nearly every one is.
+/// Whether a path is certainly in its canonical form, as nearly all are.
 fn is_plain(path: &[u8]) -> bool {
     let plain = |byte: &u8| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'%' | b'\\' | b';' | b'#');
     path.iter().all(plain)
@@ -118,7 +119,7 @@ fn is_plain(path: &[u8]) -> bool {
         && !path.windows(2).any(|pair| matches!(pair, [b'/', b'/' | b'.']))
 }
 
-/// Whether there is nothing but escapes that any server reads alike, which leaves no readings but two.
+/// Whether the path only contains escapes that all servers read alike. Then it has only two readings.
 fn is_settled(raw: &[u8], decoded: &[u8], canonical: &[u8]) -> bool {
     decoded == canonical && std::str::from_utf8(decoded).is_ok() && !has_escape(decoded) && !has_stray(raw)
 }
@@ -130,7 +131,7 @@ fn without_last_slash(path: &[u8]) -> &[u8] {
 fn canonical(decoded: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
     for segment in decoded.split(|byte| matches!(byte, b'/' | b'\\')) {
-        // `;x=1` is a parameter of its segment to Java servers: `/..;x/admin` climbs there.
+        // In Java servers, `;x=1` is a parameter of its segment: they read `/..;x/admin` as `/../admin`.
         match segment.split(|byte| *byte == b';').next().unwrap_or_default() {
             b"" | b"." => {}
             b".." => drop(segments.pop()),
@@ -236,7 +237,7 @@ mod tests {
         }
     }
 
-    /// All readings of a path but the canonical one, sorted.
+    /// All readings of a path except the canonical one, sorted.
     fn others(target: &str) -> Vec<String> {
         let path = RequestPath::parse(target.as_bytes()).expect(target);
         let spelt = path.other_spelling().into_iter();
@@ -287,7 +288,7 @@ mod tests {
         assert!(others("/%E9/admin").contains(&"/admin".to_owned()));
         assert!(others("/x/.%E9./admin").contains(&"/admin".to_owned()));
         assert!(others("/x/%u002e%u002e/admin").contains(&"/admin".to_owned()));
-        // In Shift-JIS the backslash is half a character.
+        // In Shift-JIS, this backslash is the second byte of a character.
         assert!(others("/x/a%83%5Cb\\..\\..\\admin").contains(&"/admin".to_owned()));
     }
 

@@ -1,10 +1,10 @@
-//! The automaton that rules are compiled into: a tree over the labels of the host (last first), the
-//! segments of the path, and the method. Each pattern is one way down; the nodes that a request reaches are
-//! walked side by side, and the first rule among those where it ends has matched.
+//! The automaton that rules are compiled into: a tree over the labels of the host (last first), the segments of
+//! the path, and the method. Each pattern is one path down the tree. A request follows all matching branches at
+//! once, and the first rule at the nodes that it ends at has matched.
 //!
-//! The cost of a request is that of its own length: how many children a node has matters by its logarithm
-//! alone. Only wildcards that overlap (`/*/a` beside `/x/*`) are walked side by side, so a thousand rules
-//! cost what one costs unless a thousand of them match the same beginning in a thousand ways.
+//! The cost depends on the length of the request. The number of children of a node only matters by its
+//! logarithm. Only overlapping wildcards (`/*/a` and `/x/*`) are followed at the same time. So a thousand rules
+//! cost as much as one, unless a thousand of them match the same beginning in different ways.
 
 use smallvec::SmallVec;
 
@@ -12,30 +12,30 @@ use crate::http::host::labels;
 use crate::http::path::{Segment, segments, unescaped};
 use crate::rules::Matches;
 
-/// One step of a pattern.
+/// One element of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Symbol<'a> {
-    /// This text.
+    /// Exactly this text.
     Text(&'a [u8]),
-    /// This label of a request's host. Unlike a segment it may be empty and still be one: a host that isn't
-    /// spelt well is no way past the rules for its domain.
+    /// This label of a request's host. Unlike a segment, it may be empty: an oddly spelt host must not bypass
+    /// the rules for its domain.
     Label(&'a [u8]),
-    /// Any one text.
+    /// Any single text.
     One,
     /// Any number of texts.
     Any,
-    /// The end of the host, or of the path. No wildcard reaches beyond it.
+    /// The end of the host or of the path. No wildcard matches beyond it.
     End,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Children by their text, in order of it.
+    /// Children by text, sorted by it.
     texts: Vec<(Box<[u8]>, usize)>,
     one: Option<usize>,
     any: Option<usize>,
     end: Option<usize>,
-    /// Whether this is where a `**` stands, which takes any text and stays.
+    /// Whether the node belongs to a `**`: it matches any text and stays active.
     stays: bool,
     /// The first rule whose pattern ends here.
     rule: Option<usize>,
@@ -56,16 +56,16 @@ impl Default for Automaton {
 }
 
 impl Automaton {
-    /// One without patterns. What no rule asks for (hosts, methods) is not read of requests.
+    /// An automaton without patterns. Hosts and methods of requests are only read if some rule needs them.
     pub(crate) fn new(hosts: bool, methods: bool) -> Self {
         Self { nodes: vec![Node::default()], hosts, methods }
     }
 
-    /// Adds the patterns of a rule. Where every request that they match has been taken before, gives the
-    /// rule that takes them, or the first that does where they are several.
+    /// Adds the patterns of a rule. If earlier rules match every request that it matches, returns the first of
+    /// these rules.
     ///
-    /// That verdict is never wrong, but it isn't complete: a pattern counts as covered where one other
-    /// covers it. Several that only together leave nothing of it are not noticed.
+    /// The result is never wrong, but it isn't complete: a pattern counts as covered if one other pattern
+    /// covers it. It isn't noticed if only several patterns together cover it.
     pub(crate) fn add(&mut self, matches: &Matches, rule: usize) -> Option<usize> {
         let hosts: Vec<Vec<Symbol<'_>>> = match matches.hosts.as_slice() {
             [] => vec![vec![Symbol::Any]],
@@ -110,7 +110,7 @@ impl Automaton {
         }
     }
 
-    /// The child of a node by a symbol, made where there is none yet.
+    /// The child of a node for a symbol. Adds it if it doesn't exist yet.
     fn child(&mut self, at: usize, symbol: Symbol<'_>) -> usize {
         let next = self.nodes.len();
         let Some(node) = self.nodes.get_mut(at) else { return at };
@@ -132,8 +132,8 @@ impl Automaton {
         child
     }
 
-    /// The first rule that matches a request. `as_spelt` says that the path is as a client spelt it: a
-    /// segment may then also stand in the escapes that browsers use for it.
+    /// The first rule that matches a request. `as_spelt` means that the path is in the client's spelling: then
+    /// a segment may also match in the escapes that browsers use for it.
     pub(crate) fn first(&self, host: &str, path: &[u8], as_spelt: bool, method: &str) -> Option<usize> {
         let mut walk = Walk::begin(self);
         if self.hosts {
@@ -151,15 +151,15 @@ impl Automaton {
         walk.first()
     }
 
-    /// The first rule that matches whatever a pattern matches: its wildcards are read as texts that only
-    /// wildcards at least as wide can take.
+    /// The first rule that matches everything that a pattern matches. The pattern's wildcards are treated as
+    /// texts that only equal or wider wildcards match.
     fn covering(&self, pattern: &[Symbol<'_>]) -> Option<usize> {
         let mut walk = Walk::begin(self);
         pattern.iter().for_each(|symbol| walk.step(*symbol, None));
         walk.first()
     }
 
-    /// How many nodes a request visits, for those who measure.
+    /// The number of nodes that a request visits, for measurements.
     #[cfg(test)]
     pub(super) fn visited(&self, host: &str, path: &[u8]) -> usize {
         let mut walk = Walk::begin(self);
@@ -193,7 +193,7 @@ fn host_symbols<'a>((labels, below): (impl Iterator<Item = &'a str>, bool)) -> V
     labels.map(|label| Symbol::Text(label.as_bytes())).chain(below.iter().copied()).collect()
 }
 
-/// Some nodes. Few rule sets have more that are reached at the same time.
+/// A set of nodes. In few rule sets, more than eight are active at a time.
 type Nodes = SmallVec<[usize; 8]>;
 
 /// The nodes that a request has reached so far.
@@ -211,12 +211,13 @@ impl<'m> Walk<'m> {
         walk
     }
 
-    /// Adds a node, and those behind it that are reached by nothing at all: `**` may stand for none.
+    /// Adds a node, and the nodes that are reached from it without a text, because `**` also matches no
+    /// segment.
     fn reach(&mut self, node: usize) {
         let mut reached = Some(node);
         while let Some(at) = reached {
             let Some(node) = self.automaton.nodes.get(at) else { return };
-            // Only a node that stays is ever reached in two ways.
+            // Only a `**` node can be reached in two ways.
             if node.stays && self.next.contains(&at) {
                 return;
             }
@@ -225,7 +226,7 @@ impl<'m> Walk<'m> {
         }
     }
 
-    /// Goes on by one symbol. `plain` is another reading of a text.
+    /// Moves on by one symbol. `plain` is another reading of a text.
     fn step(&mut self, symbol: Symbol<'_>, plain: Option<&[u8]>) {
         let active = std::mem::take(&mut self.active);
         for &at in &active {

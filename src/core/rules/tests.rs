@@ -1,4 +1,4 @@
-//! Rules: what they say of requests, and that the automaton says what a list read from the top would.
+//! Rules: what they decide, and that the automaton decides as a list read from the top would.
 
 mod automaton;
 mod cost;
@@ -30,7 +30,7 @@ fn in_shadow(draft: Draft) -> Draft {
     Draft { shadow: true, ..draft }
 }
 
-/// Compiles drafts; each is known by its place.
+/// Compiles drafts. The number of each rule is its index.
 fn compile(drafts: Vec<Draft>) -> (Rules, Vec<NeverMatches>) {
     let number = |(number, draft): (usize, Draft)| Draft { rule: Rule { number, ..draft.rule }, ..draft };
     Rules::compile(drafts.into_iter().enumerate().map(number).collect())
@@ -42,7 +42,7 @@ fn rules(drafts: Vec<Draft>) -> Rules {
     rules
 }
 
-/// What becomes of a request: `pass`, `sign in` or `forbidden`.
+/// The result for a request: `pass`, `sign in` or `forbidden`.
 fn outcome(rules: &Rules, method: &str, host: &str, path: &str, who: Option<&[&str]>) -> &'static str {
     let path = RequestPath::parse(path.as_bytes()).unwrap();
     let roles: Option<Vec<String>> = who.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect());

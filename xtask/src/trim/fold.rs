@@ -1,5 +1,5 @@
-//! Merges equal functions. The compiler writes a generic function once for each type, and many of these copies are equal.
-//! Linkers of native code merge them, the linker of wasm doesn't.
+//! Merges equal functions. The compiler generates a generic function once for each type, and many of these copies are
+//! equal. Native linkers merge them, but the wasm linker doesn't.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,12 +7,13 @@ use std::collections::hash_map::Entry;
 use walrus::ir::{VisitorMut, dfs_pre_order_mut};
 use walrus::{ConstExpr, ElementItems, ExportItem, FunctionId, FunctionKind, Module, ModuleConfig, TypeId};
 
-/// The id of the section that has the code of functions.
+/// The id of the section with the functions' code.
 const CODE_SECTION: u8 = 10;
 
-/// Merges the equal functions of a module. Each keeps its own place in the tables, so that pointers to them still differ.
+/// Merges the equal functions of a module. Each keeps its own entries in the tables, so pointers to them still
+/// differ.
 pub fn fold(mut wasm: Vec<u8>, config: &ModuleConfig) -> walrus::Result<Vec<u8>> {
-    // When two functions have become one, those that call them may have become equal too.
+    // After a merge, the callers of the merged functions may have become equal too.
     loop {
         let mut module = config.parse(&wasm)?;
         let equal = equal_functions(&module, &wasm);
@@ -30,7 +31,7 @@ pub fn fold(mut wasm: Vec<u8>, config: &ModuleConfig) -> walrus::Result<Vec<u8>>
     }
 }
 
-/// Maps functions to an earlier one with the same type and the same bytes.
+/// Maps each function to an earlier one with the same type and the same bytes, if there is one.
 fn equal_functions(module: &Module, wasm: &[u8]) -> HashMap<FunctionId, FunctionId> {
     let (mut first, mut equal) = (HashMap::<(TypeId, &[u8]), FunctionId>::new(), HashMap::new());
     let code = code_section(wasm).unwrap_or_default();
@@ -48,9 +49,10 @@ fn equal_functions(module: &Module, wasm: &[u8]) -> HashMap<FunctionId, Function
     equal
 }
 
-/// The content of a module's code section. walrus gives the place of a function as an offset into it.
+/// The content of a module's code section. walrus gives a function's place as an offset into it.
 fn code_section(wasm: &[u8]) -> Option<&[u8]> {
-    // After the magic number and the version come sections, each with an id, a length (LEB128) and the content.
+    // The magic number and the version come first, then the sections. Each has an id, a length (LEB128) and the
+    // content.
     let (_, mut rest) = wasm.split_at_checked(8)?;
     loop {
         let (id, mut tail) = rest.split_first()?;

@@ -1,4 +1,4 @@
-//! Trees from the events of the YAML parser.
+//! Builds trees from the events of the YAML parser.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,37 +12,37 @@ use crate::documents::yaml::places::Places;
 use crate::documents::yaml::scalars::{envoys_key, envoys_scalar, kubernetes_scalar, whole};
 use crate::documents::yaml::yaml_cpp;
 
-/// How deep a document may nest, so that a made-up one doesn't exhaust the stack.
+/// The maximum nesting depth, so that a malicious document can't exhaust the stack.
 const MAX_DEPTH: usize = 200;
 
-/// How many values aliases may repeat: a few lines of them could fill any memory.
+/// How many values aliases may repeat in total: a few lines of aliases could fill any memory.
 pub const MAX_REPEATED: usize = 1_000_000;
 
-/// The documents of a stream, up to where it can't be read any further.
+/// The documents of a stream, up to the point where it can't be read.
 #[derive(Default)]
 pub struct Documents {
-    /// Those that could be read.
+    /// The documents that could be read.
     pub nodes: Vec<Node>,
-    /// What is wrong in them: keys that come twice, and where reading came to an end.
+    /// What is wrong in them: duplicate keys, and the place where reading stopped.
     pub troubles: Vec<Trouble>,
-    /// What is in none of them, since Envoy leaves it out.
+    /// The ranges that Envoy ignores, which are therefore in no tree.
     pub ignored: Vec<Range<usize>>,
-    /// Whether reading came to an end before the text did.
+    /// Whether reading stopped before the end of the text.
     pub cut_short: bool,
 }
 
-/// Who reads the file in the end.
+/// The software that will read the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reader {
-    /// Envoy, by yaml-cpp.
+    /// Envoy, with yaml-cpp.
     #[default]
     Envoy,
-    /// Kubernetes, by Go's YAML 1.1.
+    /// Kubernetes, with Go's YAML 1.1.
     Kubernetes,
 }
 
 impl Reader {
-    /// Its name, or of what reads for it.
+    /// Its name in messages.
     const fn name(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy",
@@ -51,30 +51,30 @@ impl Reader {
     }
 }
 
-/// Why and where reading can't go on.
+/// Why and where reading stopped.
 pub struct End {
     pub message: String,
     pub at: usize,
-    /// Where the outermost bracket stands that is open there.
+    /// The position of the outermost open bracket.
     pub flow: Option<usize>,
 }
 
-/// A list or an object that isn't finished.
+/// A list or an object that isn't complete yet.
 struct Open {
     start: usize,
     anchor: usize,
     items: Vec<Item>,
     is_map: bool,
-    /// Whether it is written with brackets or braces.
+    /// Whether it is in brackets or braces.
     is_flow: bool,
     is_ignored: bool,
 }
 
-/// What a list or an object is made of.
+/// An element of a list or an object.
 #[derive(Clone)]
 struct Item {
     node: Node,
-    /// Whether it is tagged `!ignore`, by which Envoy leaves out a key with what stands behind it.
+    /// Whether it is tagged `!ignore`. Envoy leaves out a key with this tag, and its value.
     is_ignored: bool,
 }
 
@@ -92,7 +92,7 @@ pub struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    /// A builder for the text that `places` are of.
+    /// A builder for the text of `places`.
     pub fn new(places: Places<'t>, reader: Reader) -> Self {
         Self { places, reader, ..Self::default() }
     }
@@ -125,7 +125,7 @@ impl<'t> Builder<'t> {
                 self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
             }
             Event::Alias(anchor) => {
-                // An alias before its anchor is an error of the parser's already.
+                // The parser already reports an alias before its anchor.
                 let item = self.anchors.get(&anchor).cloned().unwrap_or_else(|| {
                     self.refuse(start, "an alias within what it stands for".to_owned());
                     Item { node: Node { value: Value::Null, span: start..end }, is_ignored: false }
@@ -140,7 +140,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// A text of lines as it is written: where a file ends without a line break, the parser makes one up.
+    /// Block text as it is written: if the file ends without a line break, the parser adds one to the text.
     fn without_invented_end<'e>(&self, text: Cow<'e, str>, style: ScalarStyle, end: usize) -> Cow<'e, str> {
         let of_lines = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
         let source = self.places.text;
@@ -155,12 +155,12 @@ impl<'t> Builder<'t> {
         self.reader == Reader::Envoy && tag.is_some_and(|tag| whole(tag) == "!ignore")
     }
 
-    /// Whether a key comes next.
+    /// Whether the next element is a key.
     fn is_at_key(&self) -> bool {
         self.open.last().is_some_and(|open| open.is_map && open.items.len() % 2 == 0)
     }
 
-    /// Notes what the reader refuses of a scalar.
+    /// Reports what the reader refuses in a scalar.
     fn hold_to_reader(&mut self, range: Range<usize>, style: ScalarStyle) {
         let text = self.places.text;
         let who = self.reader.name();
@@ -183,7 +183,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// Notes the tabs that Envoy refuses around a scalar of a block.
+    /// Reports the tabs around a scalar in a block that Envoy refuses.
     fn hold_tabs_to_envoy(&mut self, range: Range<usize>, is_plain: bool) {
         let text = self.places.text;
         if self.is_at_key() && yaml_cpp::has_tab_before(text, range.start) {
@@ -205,7 +205,7 @@ impl<'t> Builder<'t> {
         }
         let text = self.places.text;
         let is_flow = text.get(start..).is_some_and(|rest| rest.starts_with(['[', '{']))
-            // A block begins where its first key does, which may be in braces itself.
+            // A block starts at its first key, which may itself be in braces.
             && (is_map == text.get(start..).is_some_and(|rest| rest.starts_with('{')));
         let is_outermost = is_flow && !self.open.iter().any(|open| open.is_flow);
         if self.reader == Reader::Envoy && is_outermost {
@@ -228,11 +228,11 @@ impl<'t> Builder<'t> {
         } else {
             Value::List(items.into_iter().map(|item| item.node).collect())
         };
-        // A block ends where the next thing begins, which may be lines further on.
+        // A block ends where the next element starts, which may be several lines below.
         self.add(Item { node: Node { value, span: start..end }, is_ignored }, anchor, false)
     }
 
-    /// Keys and values, one after the other, as pairs.
+    /// Pairs up alternating keys and values.
     fn map(&mut self, items: Vec<Item>) -> Value {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged = Vec::new();
@@ -286,7 +286,7 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// How many values a tree has.
+/// The number of values in a tree.
 fn count(node: &Node) -> usize {
     let below: usize = match &node.value {
         Value::List(items) => items.iter().map(count).sum(),
@@ -296,7 +296,7 @@ fn count(node: &Node) -> usize {
     1 + below
 }
 
-/// What `<<` brings in: the pairs of an object, or of several, that aren't there already.
+/// Applies `<<`: adds the pairs of one or more objects, except for keys that already exist.
 fn merge(entries: &mut Vec<Entry>, node: Node) {
     let (own, several) = match node.value {
         Value::Map(own) => (own, Vec::new()),

@@ -1,10 +1,10 @@
-//! What the readers of YAML make of a scalar: a text, a number, a boolean or nothing.
+//! How the readers of YAML interpret a scalar: as text, a number, a boolean or null.
 
 use saphyr_parser::{ScalarStyle, Tag};
 
 use crate::documents::tree::Value;
 
-/// A tag as it is once its handle has been looked up.
+/// A tag with its handle resolved.
 pub fn whole(tag: &Tag) -> String {
     format!("{}{}", tag.handle, tag.suffix)
 }
@@ -13,32 +13,32 @@ fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// What Envoy makes of a key: text, whatever else it could be.
+/// How Envoy reads a key: always as text.
 pub fn envoys_key(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> String {
     let is_nothing = style == ScalarStyle::Plain && tag.is_none() && is_null(text);
     if is_nothing { "null".to_owned() } else { text.to_owned() }
 }
 
-/// What Envoy makes of a scalar. What is in quotes is text, and what is tagged `!`. Any other tag, `!!str` too, takes
-/// the quotes' meaning away and has none of its own, but that what is tagged isn't null.
+/// How Envoy reads a scalar. A quoted scalar is text, and so is one tagged `!`. Any other tag, even `!!str`, cancels
+/// the effect of quotes; its only other effect is that the scalar isn't null.
 pub fn envoys_scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
     let is_text = tag.map_or(style != ScalarStyle::Plain, |tag| whole(tag) == "!");
     if is_text {
         return Value::Text(text.to_owned());
     }
-    // White space behind a number is no matter, which a text in quotes can have.
+    // Trailing white space doesn't matter to a number. A quoted text can have some.
     match (boolean(text), integer(text.trim_end())) {
         _ if is_null(text) && tag.is_none() => Value::Null,
         (Some(flag), _) => Value::Bool(flag),
-        // Beyond 32 bits Envoy makes a text of it, so as not to lose digits.
+        // Envoy reads an integer beyond 32 bits as text, to keep all its digits.
         (None, Some(number)) if i32::try_from(number).is_err() => Value::Text(number.to_string()),
         (None, Some(number)) => Value::Number(number as f64),
-        // A fraction is text to Envoy.
+        // Envoy reads a fraction as text.
         (None, None) => Value::Text(text.to_owned()),
     }
 }
 
-/// What Go's YAML makes of a scalar. `!!int` and the like have their meaning there, and any other tag makes it text.
+/// How Go's YAML reads a scalar. Core tags such as `!!int` have their usual meaning; any other tag makes it text.
 pub fn kubernetes_scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
     let is_text = match tag {
         Some(tag) if tag.is_yaml_core_schema() => tag.suffix == "str",
@@ -59,7 +59,7 @@ pub fn kubernetes_scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> V
     }
 }
 
-/// The boolean that both take an unquoted word for.
+/// The boolean that both readers see in an unquoted word.
 fn boolean(text: &str) -> Option<bool> {
     match text {
         "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Some(true),
@@ -68,7 +68,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A whole number to Go, which also knows `0b11` and `0o17`, and `_` between digits.
+/// An integer in Go's YAML, which also allows `0b11`, `0o17`, and `_` between digits.
 fn gos_integer(text: &str) -> Option<i64> {
     let plain = text.replace('_', "");
     let (sign, digits) = match plain.strip_prefix('-') {
@@ -81,7 +81,7 @@ fn gos_integer(text: &str) -> Option<i64> {
     in_base("0b", 2).or_else(|| in_base("0o", 8)).map(|number| sign * number).or_else(|| integer(&plain))
 }
 
-/// A whole number: decimal, hexadecimal (`0x1f`), or octal with a nought in front.
+/// An integer: decimal, hexadecimal (`0x1f`), or octal with a leading zero.
 fn integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

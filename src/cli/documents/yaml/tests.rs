@@ -1,4 +1,4 @@
-//! YAML as its readers have it, and the reader held to a real Envoy.
+//! YAML as each reader reads it, compared with a real Envoy.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,11 +63,11 @@ fn aliases_that_blow_up_are_given_up_on() {
         text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", ")));
     }
     assert!(parse(&text, Reader::Envoy).cut_short);
-    // What is written out may be as long as it likes.
+    // Values that are written out aren't limited.
     assert!(!parse(&format!("[{}]", "x,".repeat(MAX_REPEATED + 1)), Reader::Envoy).cut_short);
 }
 
-/// What kubectl makes of these (`kubectl patch --local -f FILE --type merge -p '{}' -o json`).
+/// The expected results come from kubectl (`kubectl patch --local -f FILE --type merge -p '{}' -o json`).
 #[test]
 fn kubernetes_has_its_own_ways() {
     let json = |text: &str| serde_json::to_string(&one(text, Reader::Kubernetes)).unwrap();
@@ -87,15 +87,15 @@ fn refuses(documents: &Documents) -> bool {
     documents.nodes.is_empty() || !documents.troubles.iter().all(is_twice)
 }
 
-/// What the command makes of the first document; `None` where it is refused.
+/// What the command reads in the first document; `None` if it refuses it.
 fn ours(text: &str) -> Option<serde_json::Value> {
     let documents = parse(text, Reader::Envoy);
     let json = documents.nodes.first().filter(|_| !refuses(&documents)).map(serde_json::to_value);
     json.map(|json| json.unwrap())
 }
 
-/// What Envoy makes of a document, which it prints where it can make no configuration of it: `admin` is a number.
-/// `None` where it can't read it.
+/// What Envoy reads in a document. Envoy prints that when it can't use it as a configuration: `admin` is a number.
+/// `None` if Envoy can't read the document.
 fn envoys(text: &str) -> Option<serde_json::Value> {
     let options =
         Options { log_level: "critical".into(), component_log_level: String::new(), ..Options::default() };
@@ -104,7 +104,7 @@ fn envoys(text: &str) -> Option<serde_json::Value> {
     serde_json::Deserializer::from_str(&json).into_iter().next().map(|json| json.expect(&said))
 }
 
-/// Numbers as both write them, and objects whatever the order of their keys.
+/// Compares numbers by value, and objects regardless of the order of their keys.
 fn same(ours: &serde_json::Value, theirs: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (ours, theirs) {
@@ -120,7 +120,7 @@ fn same(ours: &serde_json::Value, theirs: &serde_json::Value) -> bool {
     }
 }
 
-/// Asks Envoy about several at a time.
+/// Asks Envoy about several documents at a time.
 #[track_caller]
 fn ask_all(documents: &[String]) -> Vec<Option<serde_json::Value>> {
     let next = AtomicUsize::new(0);
@@ -141,14 +141,14 @@ fn ask_all(documents: &[String]) -> Vec<Option<serde_json::Value>> {
     answers
 }
 
-/// Every printable character at the beginning, in the middle, at the end of a text without quotes, and alone.
+/// Every printable character at the start, in the middle and at the end of an unquoted text, and alone.
 fn spelt(context: &str) -> Vec<String> {
     let of_character = |c: char| [format!("{c}ab"), format!("a{c}b"), format!("ab{c}"), format!("{c}")];
     (' '..='~').flat_map(of_character).map(|text| context.replace('@', &text)).collect()
 }
 
-/// What the specification doesn't allow, whatever Envoy's parser makes of it: nothing between commas, and a dash alone
-/// right before a bracket.
+/// Whether a value is invalid by the specification, whatever Envoy's parser does: nothing between commas, or a single
+/// dash right before a bracket.
 fn is_no_yaml(value: &str) -> bool {
     let dense: String = value.chars().filter(|c| *c != ' ').collect();
     ["[,", "{,", ",,", "{s:,", "{s:-}", "{s::}"].iter().any(|part| dense.contains(part))
@@ -159,7 +159,7 @@ fn whole_of(value: &str) -> String {
     format!("admin: 1\nk: {value}\n")
 }
 
-/// Each value is what Envoy makes of it. Those that it takes are given to it in one document.
+/// Each value must be read as Envoy reads it. Envoy gets all the values that the command accepts in one document.
 #[track_caller]
 fn hold(values: &[String]) {
     let (taken, refused): (Vec<&String>, Vec<&String>) =
@@ -189,7 +189,7 @@ fn other_texts_without_quotes_are_what_envoy_makes_of_them() {
     let contexts = ["{s: @}", "[ @ ]", "[@, z]", "{ @: v }", "@", "\n  - @", "\n  @: v"];
     let values = contexts.iter().flat_map(|context| spelt(context));
     let mut values: Vec<String> = values.filter(|value| ours(&whole_of(value)).is_some()).collect();
-    // What else these refuse is refused as a value between braces too.
+    // Their other refused forms are also refused as a value in braces.
     for sign in ["?", "|", ">"] {
         let forms = [format!("{sign}ab"), format!("a{sign}b"), format!("ab{sign}")];
         let refused = forms.iter().filter(|form| !form.starts_with('a') || sign == "?");
@@ -199,7 +199,7 @@ fn other_texts_without_quotes_are_what_envoy_makes_of_them() {
     hold(&values);
 }
 
-/// A text whose quotes aren't closed goes on to the end of the file in Envoy, and would swallow what stands behind it.
+/// Envoy reads a text with an unclosed quote up to the end of the file, so it would swallow what follows.
 fn envoy_ends_it(value: &str) -> bool {
     let begins = value.trim_start_matches(['[', '{', ' ', '-', '\n']);
     !begins.starts_with(['"', '\''])
@@ -219,9 +219,9 @@ fn documents_are_what_envoy_makes_of_them() {
     }
 }
 
-/// What parsers of YAML are known to differ in.
+/// Cases in which YAML parsers are known to differ.
 const DOCUMENTS: &[&str] = &[
-    // A key that is tagged `!ignore` is left out, at any depth. Anchors in it are kept.
+    // A key tagged `!ignore` is left out, at any depth. Anchors in it are kept.
     "!ignore k: v",
     "!ignore \"k\": v",
     "!<!ignore> k: v",
@@ -231,7 +231,7 @@ const DOCUMENTS: &[&str] = &[
     "!ignore k: &x [1]\nj: { l: *x, !ignore m: n }",
     "k:\n  - !ignore a: b\n    c: d",
     "!ignore &a k: v\nj: *a",
-    // Tags: `!` makes text, any other takes that away from quotes.
+    // Tags: `!` makes a value text; any other tag cancels the effect of quotes.
     "k: [!!str yes, !!str \"yes\", !!str '12', ! yes, ! \"12\", !foo \"yes\", !foo yes, !!int \"12\", !!bool x]",
     "k: [!foo ~, !!str ~, !!null ~, ~, !!null x, !!str , !foo , ! ]",
     "k: !!str |-\n  yes\nj: |-\n  yes\nl: !!str >-\n  12\nm: !!str |\n  12\n",
@@ -241,7 +241,7 @@ const DOCUMENTS: &[&str] = &[
     "[a]: v",
     "{a: b}: v",
     "k: &x a\n*x : v",
-    // Quotes, and what stands around them.
+    // Quotes, and what surrounds them.
     "k: 'it''s'\nj: \"\\x41\\u0042\\t\\\"\"",
     "k: 'a' b",
     "k: \"a\"b",
@@ -254,13 +254,13 @@ const DOCUMENTS: &[&str] = &[
     "k: {a, b}",
     "k: [a,]",
     "k: {a: b,}",
-    // Addresses.
+    // URLs.
     "k: https://x.example.com/a?b=c&d=e#f",
     "k: {s: https://x.example.com:443/a}",
     "k: {s: https://x.example.com/a?b=c}",
     "k: [https://x.example.com/a?b=c]",
     "k: {s: \"https://x.example.com/a?b=c\"}",
-    // Indentation between brackets and braces, and what may begin a line there.
+    // Indentation in brackets and braces, and what may start a line there.
     "k: {\n  a: b\n}\nj: c",
     "k:\n  l: {\n  a: b\n  }",
     "k:\n  l: [\na,\n{b: [\n1, # one\n2\n]}\n]\n  m: {\n c: \"}\"}",
@@ -304,7 +304,7 @@ const DOCUMENTS: &[&str] = &[
     "k: {<<: {a: b}}",
 ];
 
-/// The specification of YAML doesn't allow these, and what Envoy's parser makes of them is hardly what was meant.
+/// The YAML specification doesn't allow these, and what Envoy's parser reads is hardly what the author meant.
 #[test]
 fn what_is_no_yaml_is_refused_though_envoy_reads_it() {
     let texts = ["k: [a,, b]", "k: [-]", "k: \"a\n", "k: a\nb\n", "k:a\n", "k: \"a\nb\"\n"];

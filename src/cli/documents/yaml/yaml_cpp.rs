@@ -1,9 +1,9 @@
-//! Where the YAML parsers of Envoy (yaml-cpp) and Kubernetes (Go's) differ from the one that is used here: what they
-//! refuse, and what they let pass. Each of these was seen by giving it to Envoy, or to kubectl.
+//! Where the YAML parsers of Envoy (yaml-cpp) and Kubernetes (Go's) differ from the parser used here: what they
+//! refuse, and what they accept. Each difference was observed with Envoy or kubectl.
 
 use std::ops::Range;
 
-/// The character of an unquoted text between brackets or braces that both refuse, and where it stands.
+/// The character that both refuse in an unquoted text in brackets or braces, and its position.
 pub fn refused_in_flow(text: &str, range: &Range<usize>) -> Option<(usize, char)> {
     let plain = text.get(range.clone()).unwrap_or_default();
     match plain.chars().next() {
@@ -12,21 +12,21 @@ pub fn refused_in_flow(text: &str, range: &Range<usize>) -> Option<(usize, char)
     }
 }
 
-/// Whether a line ends between a key and what follows it, between braces, which both refuse.
+/// Whether a line ends between a key and its colon, in braces. Both refuse that.
 pub fn is_cut_off(text: &str, end: usize) -> bool {
     let rest = text.get(end..).unwrap_or_default().trim_start_matches([' ', '\t']);
     rest.starts_with(['\n', '\r', '#'])
 }
 
-/// Whether there is a tab between a key, or a dash, and what stands in front of it on its line.
+/// Whether there is a tab right before a key or a dash.
 pub fn has_tab_before(text: &str, start: usize) -> bool {
     let before = text.get(..start).unwrap_or_default();
     let blank = before.len() - before.trim_end_matches([' ', '\t']).len();
     before.get(before.len() - blank..).unwrap_or_default().contains('\t')
 }
 
-/// The tab that Envoy finds where it looks for indentation: behind an unquoted text that ends its line and might go on
-/// in the next.
+/// The tab that Envoy finds where it expects indentation: after an unquoted text that ends its line and might
+/// continue on the next line.
 pub fn tab_behind(text: &str, end: usize, indent: usize) -> Option<usize> {
     let rest = text.get(end..)?;
     let mut at = end + rest.find(|c: char| !matches!(c, ' ' | '\t' | '\r'))?;
@@ -41,7 +41,7 @@ pub fn tab_behind(text: &str, end: usize, indent: usize) -> Option<usize> {
     None
 }
 
-/// The commas that begin a line between brackets or braces, which Envoy refuses at the very beginning of a line alone.
+/// The commas in the first column of a line in brackets or braces. Envoy refuses commas only there.
 pub fn leading_commas(text: &str, start: usize) -> Vec<usize> {
     let mut commas = Vec::new();
     let mut last = b' ';
@@ -54,9 +54,9 @@ pub fn leading_commas(text: &str, start: usize) -> Vec<usize> {
     commas
 }
 
-/// The text changed, byte for byte, so that it can be read where it can't be and Envoy reads it: indentation and tabs
-/// between brackets or braces, a tab behind a colon, a comment right behind what it is about. `at` is where reading
-/// ended, and `flow` where the outermost bracket stands that is open there.
+/// Changes the text so that the parser can read it, if Envoy reads it too. Positions stay the same. The changes
+/// concern indentation and tabs in brackets or braces, a tab after a colon, and a comment without a space before it.
+/// `at` is where reading stopped, and `flow` the position of the outermost open bracket.
 pub fn relaxed(text: &str, message: &str, at: usize, flow: Option<usize>) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     if message.contains("':' must be followed") {
@@ -76,7 +76,7 @@ pub fn relaxed(text: &str, message: &str, at: usize, flow: Option<usize>) -> Opt
     (relaxed != text).then_some(relaxed)
 }
 
-/// Where the bracket stands that opens between two places, neither in a text nor in a comment.
+/// The position of the bracket that opens in a range, outside texts and comments.
 pub fn flow_between(text: &str, range: Range<usize>) -> Option<usize> {
     let mut last = b' ';
     for (offset, byte) in text.get(range.clone())?.bytes().enumerate() {
@@ -94,7 +94,7 @@ fn blank(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// Blanks the tabs that stand around `at`.
+/// Blanks the tabs at or next to `at`.
 fn blank_tabs(bytes: &mut [u8], at: usize) {
     let is_tab = |bytes: &[u8], at: usize| bytes.get(at) == Some(&b'\t');
     let Some(first) = (at.saturating_sub(1)..at + 2).find(|at| is_tab(bytes, *at)) else { return };
@@ -105,7 +105,7 @@ fn blank_tabs(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// Blanks the comment that begins around `at`.
+/// Blanks the comment that starts at or next to `at`.
 fn blank_comment(bytes: &mut [u8], at: usize) {
     let Some(start) = (at.saturating_sub(1)..at + 2).find(|at| bytes.get(*at) == Some(&b'#')) else { return };
     let mut at = start;
@@ -115,8 +115,8 @@ fn blank_comment(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// Goes from an opening bracket to the one that closes it, and says of each byte that isn't in quotes whether it is in a
-/// comment.
+/// Goes from an opening bracket to its closing bracket. Calls `visit` for each byte outside quotes, with whether it
+/// is in a comment.
 fn scan_flow(text: &str, start: usize, mut visit: impl FnMut(usize, u8, bool)) {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut last) = (start, 0_usize, b' ');
@@ -148,7 +148,7 @@ fn scan_flow(text: &str, start: usize, mut visit: impl FnMut(usize, u8, bool)) {
     }
 }
 
-/// The place behind a text in quotes that begins at `start`.
+/// The position after the quoted text that starts at `start`.
 fn end_of_quotes(bytes: &[u8], start: usize) -> usize {
     let quote = bytes.get(start).copied().unwrap_or_default();
     let mut at = start + 1;

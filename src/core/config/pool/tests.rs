@@ -1,4 +1,4 @@
-//! Several pools: what each has of its own, and what they may not share.
+//! Several pools: their own settings, and what they may not share.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::config::reader::ConfigError;
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A pool of that name.
+/// A pool with this name.
 fn pool(name: &str) -> Value {
     json!({
         "name": name,
@@ -17,7 +17,7 @@ fn pool(name: &str) -> Value {
     })
 }
 
-/// The same with settings of its own.
+/// The same with additional settings.
 fn with(name: &str, settings: Value) -> Value {
     let mut pool = pool(name);
     pool.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());

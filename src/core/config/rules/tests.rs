@@ -1,4 +1,4 @@
-//! Rules as operators write them, and in which words they are refused.
+//! How operators write rules, and the messages for invalid ones.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn parse(rules: Value) -> Result<Config, Vec<String>> {
     Config::parse(document.to_string().as_bytes(), &|_| None).map_err(texts)
 }
 
-/// The faults of one rule, without where it stands.
+/// Checks the errors in a single rule, without their paths.
 #[track_caller]
 fn check(rule: Value, expected: &[&str]) {
     let faults = parse(json!([rule.clone()])).unwrap_err();
@@ -60,7 +60,7 @@ fn a_rule_that_can_never_match_names_the_one_in_front() {
             "rules[2]: can never match: rules[0] (`open`) comes first and takes whatever this would",
         ],
     );
-    // What can't be read doesn't take anything.
+    // A rule that can't be read doesn't match anything.
     never(json!([{"path": "admin"}, {"path": "/a"}]), &["rules[0].path: `admin` must begin with a slash"]);
     never(
         json!([{"path": "/a", "hosts": ["https://x"]}, {"path": "/a"}]),

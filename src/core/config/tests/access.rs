@@ -1,4 +1,4 @@
-//! Rules, bearer tokens, preflights, and the look of pages.
+//! Rules, bearer tokens, preflights, and the design of pages.
 
 use super::*;
 use crate::oidc::jwt::TokenUse;

@@ -1,4 +1,4 @@
-//! Public URL and the filter's own paths.
+//! The public URL and the filter's own paths.
 
 use super::*;
 

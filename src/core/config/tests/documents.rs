@@ -1,4 +1,4 @@
-//! The document as a whole: defaults, faults of every section at once, unknown settings.
+//! The whole document: defaults, errors in every section at once, unknown settings.
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn the_smallest_configuration_has_the_defaults_of_the_contract() {
 
 #[test]
 fn null_is_as_good_as_absent() {
-    // Not a merge patch, which would take `null` out before anybody reads it.
+    // Not a merge patch, which would remove the nulls before they are read.
     let mut document = smallest();
     for absent in
         ["client_secret", "scopes", "public_url", "paths", "roles", "headers", "rules", "bearer", "pools"]

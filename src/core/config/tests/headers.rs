@@ -46,7 +46,7 @@ fn headers_are_well_named_and_no_two_are_one() {
         json!({"headers": {"preset": "x-auht"}}),
         &["headers.preset: `x-auht` is not one of x-auth, x-auth-request, x-forwarded, x-token, none"],
     );
-    // Without the preset its names are free.
+    // Without the preset, its header names can be used.
     accepted(json!({"headers": {"preset": "none", "claims": {"x-auth-user": "sub"}}}));
 }
 

@@ -81,7 +81,7 @@ fn endpoints_are_https_or_on_the_machine_itself() {
             "http://localhost.evil.example/",
             "http://cognito:9229/x",
         ] {
-            // The issuer is compared, and nobody is sent there.
+            // The issuer is compared, and nobody is sent to it.
             if key == "issuer" {
                 accepted(patch(http));
             } else {
@@ -119,7 +119,7 @@ fn an_emulator_in_a_container_may_be_the_issuer() {
         assert_eq!(jwks.url, format!("{issuer}/.well-known/jwks.json"), "the key set follows");
         let authority = issuer.trim_start_matches("http://").split('/').next().unwrap();
         assert_eq!((jwks.scheme.as_str(), jwks.authority.as_str()), ("http", authority));
-        // What is said of it in so many words is called, and held to what is called.
+        // A key set URL that is configured is called, so it must meet the rules for URLs that are called.
         let own = format!("{issuer}/keys");
         check(
             json!({"endpoints": {"issuer": issuer, "jwks": own}}),

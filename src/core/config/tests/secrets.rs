@@ -1,4 +1,4 @@
-//! No secret is ever shown.
+//! No message shows a secret.
 
 use super::*;
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn session_keys_come_in_both_alphabets_padded_or_not() {
-    // Bytes that the two alphabets spell differently.
+    // Bytes that have different spellings in the two base64 alphabets.
     let standard = "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=";
     let sealed = {
         let config = accepted(json!({"session": {"keys": [standard]}}));
@@ -47,7 +47,7 @@ fn session_keys_must_be_32_bytes_each_and_differ() {
         json!({"session": {"keys": [KEY, KEY.trim_end_matches('=')]}}),
         &["session.keys[1]: is the same key as an earlier one"],
     );
-    // The characters themselves, where somebody took 32 of them for a key.
+    // Someone used 32 characters as a key, without base64.
     check(
         json!({"session": {"keys": ["0123456789abcdef0123456789abcdef"]}}),
         &["session.keys[0]: 24 bytes, 32 are needed"],

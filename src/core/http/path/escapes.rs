@@ -1,6 +1,7 @@
-//! Percent-encoding (RFC 3986, section 2.1) as servers read it, and bytes that are no UTF-8.
+//! Percent-encoding (RFC 3986, section 2.1) as servers read it, and bytes that aren't UTF-8.
 
-/// Decodes the escapes of the bytes that are `wanted`, once. All else stays, also a `%` that begins no escape.
+/// Decodes the escapes of the `wanted` bytes once. Everything else is kept, including a `%` that starts no
+/// escape.
 pub fn decode(text: &[u8], wanted: fn(u8) -> bool) -> Vec<u8> {
     rewrite(text, &|rest, decoded| {
         decoded.push(escape(rest).filter(|byte| wanted(*byte))?);
@@ -8,7 +9,7 @@ pub fn decode(text: &[u8], wanted: fn(u8) -> bool) -> Vec<u8> {
     })
 }
 
-/// Decodes `%uXXXX`, which no standard has, and which IIS and JavaScript's `unescape` read.
+/// Decodes `%uXXXX`. It is in no standard, but IIS and JavaScript's `unescape` decode it.
 pub(crate) fn decode_utf16(text: &[u8]) -> Vec<u8> {
     rewrite(text, &|rest, decoded| {
         decoded.extend_from_slice(utf16_escape(rest)?.encode_utf8(&mut [0; 4]).as_bytes());
@@ -16,16 +17,17 @@ pub(crate) fn decode_utf16(text: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Puts a byte that no text has in the place of each `%` that begins no escape. Then it equals no literal of a rule.
+/// Replaces each `%` that starts no escape with a byte that no text contains, so that it matches no literal of
+/// a rule.
 pub(crate) fn mark_stray(text: &[u8]) -> Vec<u8> {
     rewrite(text, &|rest, marked| is_stray(rest).then(|| marked.push(0xff)).map(|()| 1))
 }
 
-/// Looks at what stands from a `%` on, adds what is to be there instead, and says how many bytes that is for.
-/// `None` leaves the `%` as it is.
+/// Gets the text from a `%` on. Adds its replacement, and returns the number of bytes that are replaced. `None`
+/// keeps the `%`.
 type Replace<'a> = dyn Fn(&[u8], &mut Vec<u8>) -> Option<usize> + 'a;
 
-/// A text with some of its `%`, and of what stands behind them, replaced.
+/// Replaces some of the `%` in a text, and the bytes after them.
 fn rewrite(text: &[u8], replace: &Replace<'_>) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -41,25 +43,25 @@ fn rewrite(text: &[u8], replace: &Replace<'_>) -> Vec<u8> {
     rewritten
 }
 
-/// Whether there is an escape of any character.
+/// Whether there is an escape, of any kind.
 pub(crate) fn has_escape(text: &[u8]) -> bool {
     tails(text).any(|rest| escape(rest).is_some() || utf16_escape(rest).is_some())
 }
 
-/// Whether there is a `%` that begins no escape.
+/// Whether there is a `%` that starts no escape.
 pub(crate) fn has_stray(text: &[u8]) -> bool {
     tails(text).any(is_stray)
 }
 
-/// What a segment in a browser's own escapes reads as. `None` for any other spelling: whoever escapes what
-/// needs no escape has something in mind.
+/// Decodes a segment that is escaped exactly as browsers escape it. `None` for any other spelling: unnecessary
+/// escapes are suspicious.
 pub fn unescaped(segment: &[u8]) -> Option<Vec<u8>> {
     let text = segment.contains(&b'%').then(|| decode(segment, |_| true))?;
     (escaped(&text) == segment).then_some(text)
 }
 
-/// A path segment in the escapes that browsers put into URLs (WHATWG URL, path percent-encode set), and
-/// with `%` itself escaped.
+/// A path segment with the escapes that browsers use in URLs (WHATWG URL, path percent-encode set); `%` is
+/// escaped too.
 pub(crate) fn escaped(segment: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(segment.len());
     for byte in segment {
@@ -74,14 +76,14 @@ pub(crate) fn escaped(segment: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// Whether there is a control character. A single byte from 0x80 to 0x9F is none, though ISO 8859-1 has it for
-/// one: it is half a character in Shift-JIS, and a letter in the encodings that Windows had.
+/// Whether there is a control character. A single byte from 0x80 to 0x9F doesn't count, although it is one in
+/// ISO 8859-1: it is half a character in Shift-JIS, and a letter in old Windows encodings.
 pub(crate) fn has_control(text: &[u8]) -> bool {
     text.utf8_chunks().any(|chunk| chunk.valid().chars().any(char::is_control))
 }
 
 /// Whether there is an over-long form of an ASCII character (RFC 3629, section 10; `C0 AE` for `.`), which
-/// lenient decoders take for it.
+/// lenient decoders accept.
 pub(crate) fn has_overlong_ascii(text: &[u8]) -> bool {
     let last = |byte: &u8| matches!(byte, 0x80..=0xbf);
     std::str::from_utf8(text).is_err()
@@ -95,7 +97,7 @@ pub(crate) fn has_overlong_ascii(text: &[u8]) -> bool {
         })
 }
 
-/// What stands from each place on.
+/// The text from each position on.
 fn tails(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     (0..text.len()).filter_map(|at| text.get(at..))
 }
@@ -104,7 +106,7 @@ fn is_stray(text: &[u8]) -> bool {
     text.first() == Some(&b'%') && escape(text).is_none()
 }
 
-/// The byte of an escape that a text begins with.
+/// The byte of the escape that starts the text.
 fn escape(text: &[u8]) -> Option<u8> {
     match text {
         [b'%', high, low, ..] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
@@ -112,7 +114,7 @@ fn escape(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// The character of a `%uXXXX` that a text begins with. Half a surrogate pair is none.
+/// The character of the `%uXXXX` that starts the text. `None` for half a surrogate pair.
 fn utf16_escape(text: &[u8]) -> Option<char> {
     let [b'%', b'u' | b'U', digits @ ..] = text else { return None };
     let code = digits

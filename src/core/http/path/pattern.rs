@@ -1,12 +1,12 @@
-//! The patterns that rules are written in: `*` and `**` stand for segments, everything else for itself.
+//! The patterns of rules: `*` and `**` match segments, everything else matches itself.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::http::path::escapes::has_escape;
 
-/// A path pattern: `*` is one segment, `**` any number of them, everything else is itself, byte for
-/// byte. It matches whole segments of the whole path, and `/admin/**` covers `/admin` too.
+/// A path pattern. `*` matches one segment, `**` any number of segments, and everything else matches itself,
+/// byte for byte. It matches whole segments of the whole path. `/admin/**` also matches `/admin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     segments: Vec<Segment>,
@@ -15,7 +15,7 @@ pub struct Pattern {
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Itself, as it reads.
+    /// This text, unescaped.
     Literal(String),
     /// Any one segment.
     One,
@@ -23,20 +23,20 @@ pub enum Segment {
     Any,
 }
 
-/// What is wrong with a pattern. Its words go on after the pattern, for the operator.
+/// What is wrong with a pattern. The message for the operator continues after the pattern's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatternError {
     /// It doesn't begin with a slash.
     NotAbsolute,
-    /// It has a query, a fragment or a control character.
+    /// It contains a query, a fragment or a control character.
     NotAPath,
-    /// It has an empty segment.
+    /// It contains an empty segment.
     EmptySegment,
-    /// It has a segment `.` or `..`.
+    /// It contains a segment `.` or `..`.
     DotSegment,
-    /// A `*` is only a part of a segment.
+    /// A `*` is only part of a segment.
     PartOfSegment,
-    /// A segment is written in escapes or with parameters.
+    /// A segment contains escapes or parameters.
     Encoded,
 }
 
@@ -61,7 +61,7 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// When no path could match it, or it is no path.
+    /// If no path could match it, or it isn't a path.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let Some(path) = text.strip_prefix('/') else { return Err(PatternError::NotAbsolute) };
         if text.contains(['?', '#']) || text.chars().any(char::is_control) {
@@ -94,7 +94,7 @@ impl Pattern {
     }
 }
 
-/// The segments of a path, canonical or as a client spelt it.
+/// The segments of a path, canonical or in the client's spelling.
 pub fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     path.split(|byte| *byte == b'/').take(if path.is_empty() { 0 } else { usize::MAX })

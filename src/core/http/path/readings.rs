@@ -1,48 +1,50 @@
-//! The readings of a path beside its canonical form: what servers make of it that take other steps, or take them
-//! in another order, or again. Java's cut parameters off before they decode, most others keep them; some decode and
-//! leave dots alone; hardly any takes a backslash for a slash; two in a row decode twice. Whatever a server could
-//! read must let a request pass.
+//! The readings of a path besides its canonical form. Servers apply other steps, in another order, or several
+//! times. Java servers cut off parameters before they decode, and most others keep them. Some decode but keep
+//! dot segments. Hardly any server treats a backslash as a slash. Two servers in a row decode twice. The rules
+//! must let the request pass in every possible reading.
 //!
-//! Servers are taken to follow the encoding that they read, whichever it is, or to leave out what they can't read.
+//! Servers are assumed to use one encoding consistently, whichever it is, or to leave out what they can't
+//! decode.
 
 use super::BadPath;
 use super::escapes::{decode, decode_utf16, has_control, has_overlong_ascii, mark_stray};
 
-/// How many there may be, and how long all together, in bytes. A path that is spelt oddly in one way has one or two;
-/// only one that was made to have many comes to these.
+/// The maximum number of readings, and of bytes in all of them. A path with one odd spelling has one or two
+/// readings; only a path made for this purpose has so many.
 const MAX: usize = 1 << 8;
 const MAX_BYTES: usize = 1 << 18;
 
-/// What a path is to some server.
+/// A path as some server reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Its bytes.
     pub path: Vec<u8>,
-    /// Whether its escapes are the client's: nothing was decoded but what means the same.
+    /// Whether its escapes are the client's: at most, characters that mean the same without an escape were
+    /// decoded.
     pub as_spelt: bool,
-    /// Whether names of nothing but bytes that are no UTF-8 were left out of it. Few servers do that, so what decides
-    /// is the name as it stands; but a rule that is there for what is left counts as well.
+    /// Whether names that consist only of non-UTF-8 bytes were left out. Few servers do that, so the path with
+    /// these names decides. A rule that matches the rest also counts, unless it is the default.
     pub lacks_names: bool,
 }
 
-/// A step beside decoding. `None` where there is nothing to do.
+/// A step other than decoding. `None` if there is nothing to do.
 type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
 const STEPS: [Step; 6] = [
     |path| take_backslashes(path, |_| false),
-    // The second byte of a character in Shift-JIS may be that of a backslash, and isn't one there.
+    // In Shift-JIS, the second byte of a character may equal a backslash without being one.
     |path| take_backslashes(path, |byte| matches!(byte, 0x81..=0x9f | 0xe0..=0xfc)),
-    // So it is in GBK and Big5.
+    // The same in GBK and Big5.
     |path| take_backslashes(path, |byte| matches!(byte, 0x81..=0xfe)),
     cut_parameters,
     merge_slashes,
     resolve_dots,
 ];
 
-/// All readings of a path, itself among them.
+/// All readings of a path, including the path itself.
 ///
 /// # Errors
-/// Where one of them has what no path may have, or they are too many.
+/// If a reading contains something that isn't allowed in a path, or there are too many readings.
 pub(crate) fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
     let as_spelt = path.contains(&b'%');
     let mut readings = vec![Reading { path: path.to_vec(), as_spelt, lacks_names: false }];
@@ -62,13 +64,13 @@ pub(crate) fn of(path: &[u8]) -> Result<Vec<Reading>, BadPath> {
         at += 1;
     }
     if readings.iter().any(|reading| reading.path.split(|byte| *byte == b'/').any(|name| name == b"..")) {
-        // Which name a `..` takes away depends on the names that are left.
+        // Leaving out names changes which name a `..` removes.
         readings.iter_mut().for_each(|reading| reading.lacks_names = false);
     }
     Ok(readings)
 }
 
-/// Refuses what no reading of a path may have.
+/// Refuses a path that contains something that isn't allowed in any reading.
 pub(crate) fn refuse(path: &[u8]) -> Result<(), BadPath> {
     match path {
         _ if has_control(path) => Err(BadPath::ControlCharacter),
@@ -78,7 +80,7 @@ pub(crate) fn refuse(path: &[u8]) -> Result<(), BadPath> {
 }
 
 impl Reading {
-    /// What becomes of it by one more step.
+    /// The readings after one more step.
     fn next(&self) -> Vec<Self> {
         let steps = STEPS.iter().filter_map(|step| step(&self.path));
         let mut next: Vec<Self> = steps.map(|path| Self { path, ..*self }).collect();
@@ -102,14 +104,14 @@ impl Reading {
     }
 }
 
-/// Whether a byte means the same with and without an escape (RFC 3986, section 2.3). Proxies that normalise decode
-/// these alone.
+/// Whether a byte means the same with and without an escape (RFC 3986, section 2.3). Proxies that normalise
+/// paths decode only these.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Takes a backslash for a slash where it isn't the second byte of a character. `leads` says which bytes are the
-/// first of two.
+/// Replaces each backslash with a slash, unless it is the second byte of a character. `leads` returns whether a
+/// byte is the first of two.
 fn take_backslashes(path: &[u8], leads: fn(u8) -> bool) -> Option<Vec<u8>> {
     let mut led = false;
     let take = |byte: &u8| {
@@ -144,7 +146,7 @@ fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
     Some(joined(&kept))
 }
 
-/// Leaves out bytes that are no UTF-8; names of nothing else only where `whole` says so.
+/// Removes bytes that aren't UTF-8. Names of only such bytes are kept unless `whole` is set.
 fn leave_out(path: &[u8], whole: bool) -> Vec<u8> {
     let mut left = Vec::with_capacity(path.len());
     for name in names(path) {
@@ -162,7 +164,7 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').skip(1)
 }
 
-/// A path of these names.
+/// The path with these names.
 pub(crate) fn joined(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::new();
     for name in names {

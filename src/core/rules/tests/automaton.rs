@@ -1,9 +1,9 @@
-//! The automaton decides what a list read from the top would.
+//! The automaton decides as a list read from the top would.
 
 use super::matching::{matches, matches_spelling};
 use super::*;
 
-/// A generator that is the same on every run (splitmix64).
+/// A random generator with the same sequence in every run (splitmix64).
 struct Random(u64);
 
 impl Random {
@@ -47,7 +47,7 @@ impl Random {
     }
 }
 
-/// The rules read from the top, one by one.
+/// Tries the rules one by one, from the top.
 fn model(drafts: &[Draft], method: &str, host: &str, covers: impl Fn(&Pattern) -> bool) -> Option<usize> {
     drafts.iter().position(|Draft { matches, .. }| {
         matches.path.as_ref().is_none_or(&covers)

@@ -1,4 +1,4 @@
-//! A thousand rules cost what one costs.
+//! A thousand rules cost as much as one.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ fn of_host(n: usize) -> Draft {
     draft
 }
 
-/// What it is called, how its rules are made, and a path that meets the last of them.
+/// A name, a function that makes the rules, and a path that matches the last rule.
 type Shape = (&'static str, fn(usize) -> Draft, &'static str);
 
 /// Sets of a thousand rules.
@@ -38,7 +38,7 @@ fn a_thousand_rules_cost_what_one_costs() {
     }
 }
 
-/// The least time of many rounds, in seconds.
+/// The shortest time of many rounds, in seconds.
 #[expect(clippy::disallowed_methods, reason = "it measures")]
 fn time(rules: &Rules, path: &str) -> f64 {
     let path = RequestPath::parse(path.as_bytes()).unwrap();

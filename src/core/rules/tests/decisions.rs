@@ -1,4 +1,4 @@
-//! What rules say of requests: who gets in, with which roles, at which host, with which method.
+//! What rules decide: who is allowed, with which roles, for which host and method.
 
 use super::*;
 

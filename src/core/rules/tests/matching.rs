@@ -1,22 +1,22 @@
-//! One pattern matched by itself, which the automaton is held to.
+//! Matches a single pattern. The automaton is compared with it.
 
 use crate::http::path::{Pattern, Segment, escaped, segments};
 
-/// Whether the pattern covers a canonical path.
+/// Whether the pattern matches a canonical path.
 pub(super) fn matches(pattern: &Pattern, path: &[u8]) -> bool {
     covers(pattern, path, |text, found| text.as_bytes() == found)
 }
 
-/// Whether the pattern covers a path as a client spelt it: letter for letter, or in the escapes that
-/// a browser uses for want of another spelling.
+/// Whether the pattern matches a path in the client's spelling: exactly, or with the escapes that a browser
+/// must use.
 pub(super) fn matches_spelling(pattern: &Pattern, path: &[u8]) -> bool {
     covers(pattern, path, |text, found| text.as_bytes() == found || escaped(text.as_bytes()) == found)
 }
 
 fn covers(pattern: &Pattern, path: &[u8], is: impl Fn(&str, &[u8]) -> bool) -> bool {
     let names: Vec<&[u8]> = segments(path).collect();
-    // The usual wildcard walk: on a mismatch go back to the last `**` and let it take one segment
-    // more. Linear but for that, whatever the pattern.
+    // The usual wildcard algorithm: on a mismatch, go back to the last `**` and let it match one more segment.
+    // Otherwise linear, whatever the pattern.
     let (mut at, mut name) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {

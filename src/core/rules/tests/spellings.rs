@@ -1,4 +1,4 @@
-//! No spelling of a path gets past a rule.
+//! No spelling of a path bypasses a rule.
 
 use super::*;
 
@@ -28,15 +28,15 @@ fn no_spelling_opens_a_door() {
 fn no_step_that_a_server_leaves_out_opens_a_door() {
     let rules = rules(vec![draft("/admin/**", Allow::Nobody), draft("/**", Allow::Everyone)]);
     for spelling in [
-        // Decoded, but dots are left alone.
+        // Escapes decoded, dot segments kept.
         "/%61dmin/../x",
         "/admin%2f../x",
-        // Dots are resolved, but a backslash or a parameter belongs to its segment.
+        // Dot segments resolved, but a backslash or a parameter is part of its segment.
         "/x/../admin/..\\y",
         "/x/../admin/..;/y",
-        // An empty segment is one that dots take away.
+        // An empty segment counts as a segment, so `..` removes it.
         "/x/../admin/y//../..",
-        // Parameters are cut off before anything is decoded, as Java servers do.
+        // Parameters cut off before decoding, as Java servers do.
         "/admin;a=%2f..%2fx",
     ] {
         assert_eq!(allow(&rules, spelling), Allow::Nobody, "{spelling}");
@@ -63,7 +63,7 @@ fn no_spelling_opens_a_door_that_a_role_guards() {
         assert_eq!(get(&rules, spelling, None), "sign in", "{spelling}");
         assert_eq!(get(&rules, spelling, Some(&["admin"])), "pass", "{spelling}");
     }
-    // The other way round: what reads as public but is spelt as if it weren't.
+    // The reverse: the canonical path is public, but its spelling looks protected.
     assert_eq!(get(&rules, "/admin/../x", Some(&["user"])), "forbidden");
 }
 
