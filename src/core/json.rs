@@ -32,7 +32,8 @@ impl Members {
         self.get(name)?.text().filter(|text| !text.trim().is_empty())
     }
 
-    /// Members from a list of objects that each have a `name` member and a `value` member. Objects without both are skipped.
+    /// Members from a list of objects that each have a `name` member and a `value` member. Objects without both are
+    /// skipped.
     pub fn named_by(list: Json<'_>, name: &str, value: &str) -> Option<Self> {
         let pair = |item: Json<'_>| {
             let mut item = item.members()?;

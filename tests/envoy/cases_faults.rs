@@ -82,7 +82,7 @@ fn reply(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// Sets the next response of the token endpoint to that site's client.
+/// Sets the next response that the token endpoint gives to that site's client.
 fn say(site: Site, answer: Answer) {
     odd().say(&format!("client_id={}", site.name), answer);
 }

@@ -249,7 +249,7 @@ fn no_sign_in_begins_over_plain_http() {
     assert_eq!(response.location(), Some(site.url("/a?b=c").as_str()));
     assert!(response.set_cookies().is_empty());
     assert_eq!(site.get("/a").status, 401);
-    // Envoy replaces the header from an untrusted peer by the connection's own scheme.
+    // Envoy replaces the header from an untrusted peer with the connection's own scheme.
     assert_eq!(navigation("http").location(), Some(site.url("/a?b=c").as_str()));
 }
 

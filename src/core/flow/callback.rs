@@ -111,7 +111,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     }
 }
 
-/// A callback whose code was redeemed before: people who are signed in go on to the app.
+/// A callback whose code is already redeemed: people who are signed in continue to the app.
 pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     match ctx.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),

@@ -119,8 +119,8 @@ impl Claims {
     }
 }
 
-/// The time until which a new token is valid. If it has just expired by our clock, it is still valid for the leeway: if a
-/// difference between clocks ended the session at once, the browser would be redirected in a loop.
+/// The time until which a new token is valid. If it has just expired by our clock, it is still valid for the leeway:
+/// if a difference between clocks ended the session at once, the browser would be redirected in a loop.
 pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
     if expiry > now { expiry } else { now.plus(LEEWAY) }
 }

@@ -41,7 +41,7 @@ pub fn refusing() -> Seen {
     stage.own.cognito = None;
     let seen = stage.seen();
     stage.own.start_cognito();
-    // The new stand-in doesn't know earlier refresh tokens, which isn't an outage any more.
+    // The new stand-in doesn't know the refresh tokens from before, but the outage itself is over.
     stage.own.signed_in();
     stage.assert_unharmed();
     seen

@@ -15,7 +15,7 @@ use crate::bearer::with;
 use crate::own::{NAME, Own, wait};
 use crate::world::wasm;
 
-/// Requests with more headers trap.
+/// Requests with this many headers or more trap.
 const TOO_MANY_HEADERS: i32 = 60;
 const ENTRY: &str = "proxy_on_request_headers";
 
@@ -48,8 +48,8 @@ fn fragile(folder: &Path) -> PathBuf {
     file
 }
 
-/// Replaces an Envoy by one with one worker and a filter that can be made to crash. It soon gives up on requests that
-/// wait for a filter that is gone.
+/// Replaces an Envoy with one that has one worker and a filter that can be made to crash. It soon gives up on
+/// requests that wait for a filter that is gone.
 fn make_fragile(own: &mut Own, folder: &Path) {
     let mut bootstrap = own.bootstrap(0, &Value::Null).to_json();
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";

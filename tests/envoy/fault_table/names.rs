@@ -8,7 +8,7 @@ use crate::bearer::with;
 use crate::name_server::{Mood, NameServer, lookup};
 use crate::world::merged;
 
-/// Replaces the stage's Envoy by one that resolves Cognito's hosts by name, in both ways that Envoy has.
+/// Replaces the stage's Envoy with one that resolves Cognito's hosts by name, in both ways that Envoy has.
 fn by_name(stage: &mut Stage, server: &NameServer) {
     let mut bootstrap = stage.own.bootstrap(0, &Value::Null).to_json();
     for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters") {
