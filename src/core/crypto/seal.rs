@@ -1,9 +1,10 @@
 //! Sealing: authenticated encryption of the values that the browser keeps for us.
 //!
 //! XChaCha20-Poly1305 with a random 24-byte nonce. This is long enough for any number of workers and Envoys to choose
-//! nonces at random: a repeat only becomes likely after 2^80 messages per key. A sealed text is `base64url(nonce ‖
-//! ciphertext ‖ tag)`. Its purpose is not in the text but in the associated data, so a text that was sealed for one
-//! purpose can't be decrypted for another.
+//! nonces at random: a repeat only becomes likely after 2^80 messages per key.
+//!
+//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. Its purpose is not in the text but in the associated data,
+//! so a text that was sealed for one purpose can't be decrypted for another.
 
 use std::fmt;
 
