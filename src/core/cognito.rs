@@ -1,4 +1,4 @@
-//! Amazon Cognito: user pools, their endpoints and cookies, and who somebody is by their tokens.
+//! Amazon Cognito: user pools, their endpoints and cookies, and the identities in their tokens.
 
 pub mod attributes;
 pub mod identity;

@@ -1,4 +1,4 @@
-//! Decisions about requests, and what deciding needs of the host.
+//! Decisions about requests, and what the core needs from the host to make them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use crate::session::{Session, SessionId};
 use crate::shared::store::SharedData;
 use crate::time::UnixTime;
 
-/// What happens to a request.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
-    /// It is forwarded upstream with these changes. The second value changes the answer on its way back.
+    /// The request goes upstream with these changes. The second value changes the response.
     Forward(RequestEdits, ResponseEdits),
-    /// The filter answers it.
+    /// The filter responds itself.
     Respond(Response),
-    /// It waits. [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision) gives the
+    /// The request waits.
+    /// [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision) returns the
     /// decision later.
     Park,
 }
@@ -29,12 +30,12 @@ pub enum Decision {
 pub struct Outcome {
     /// The decision.
     pub decision: Decision,
-    /// For the access log. Without meaning while the request waits.
+    /// The entry for the access log. It has no meaning while the request waits.
     pub access: AccessRecord,
 }
 
 impl Outcome {
-    /// A decision that no rule and no identity had a part in.
+    /// A decision that depended on no rule and no identity.
     pub const fn new(decision: Decision, access: AccessDecision) -> Self {
         Self { decision, access: AccessRecord::of(access) }
     }
@@ -44,12 +45,12 @@ impl Outcome {
         Self::new(Decision::Park, AccessDecision::Refused)
     }
 
-    /// The filter answers the request, which is for one of its own paths.
+    /// The filter responds to a request for one of its own paths.
     pub const fn own_path(response: Response) -> Self {
         Self::new(Decision::Respond(response), AccessDecision::OwnPath)
     }
 
-    /// The request can't be decided about: it is malformed, or Cognito can't be reached.
+    /// The request can't be authorized: it is malformed, or Cognito can't be reached.
     pub const fn refused(response: Response) -> Self {
         Self::new(Decision::Respond(response), AccessDecision::Refused)
     }
@@ -74,38 +75,38 @@ pub struct AccessRecord {
     pub decision: AccessDecision,
     /// The name or number of the rule that decided, if one did.
     pub rule: Option<Cow<'static, str>>,
-    /// Who sent it, if that is known.
+    /// The person who sent it, if known.
     pub person: Option<Arc<AccessUser>>,
 }
 
 impl AccessRecord {
-    /// A record without a rule and a person.
+    /// A record without a rule or person.
     pub const fn of(decision: AccessDecision) -> Self {
         Self { decision, rule: None, person: None }
     }
 }
 
-/// What was decided about a request, in the words of the access log (`%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)%`).
+/// The decision about a request, as named in the access log (`%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)%`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessDecision {
-    /// It went upstream, past a rule that asks who is there.
+    /// It went upstream; the rule requires a person or a role.
     Forwarded,
-    /// It went upstream, past a rule that lets everybody in.
+    /// It went upstream; the rule allows everyone.
     Public,
     /// It was sent to sign in.
     SignIn,
-    /// It was told that it isn't signed in, or that its token is no good.
+    /// It was rejected with 401: not signed in, or the token is invalid.
     Unauthenticated,
-    /// It may not.
+    /// It was rejected with 403.
     Forbidden,
-    /// It asked for a path of the filter's own.
+    /// It was for one of the filter's own paths.
     OwnPath,
-    /// It could not be decided upon: it is malformed, or Cognito can't be reached.
+    /// It could not be authorized: it is malformed, or Cognito can't be reached.
     Refused,
 }
 
 impl AccessDecision {
-    /// As the access log has it.
+    /// The name in the access log.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Forwarded => "forwarded",
@@ -119,28 +120,28 @@ impl AccessDecision {
     }
 }
 
-/// What a person is called in the access log.
+/// The names of a person in the access log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessUser {
-    /// `cognito:username`; empty where it is unknown.
+    /// `cognito:username`; empty if unknown.
     pub user: String,
     /// `sub`.
     pub subject: String,
-    /// The roles, as `x-auth-roles` has them.
+    /// The roles, as in the header `x-auth-roles`.
     pub roles: String,
 }
 
-/// How the upstream's answer is changed on its way back.
+/// Changes to the upstream's response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseEdits {
-    /// `Set-Cookie` values that ride on it.
+    /// `Set-Cookie` values to add.
     pub cookies: Vec<String>,
-    /// A refresh that is under way: if it is done by then, its cookies ride on the answer.
+    /// A refresh in progress: if it is done when the response arrives, its cookies are added too.
     pub watch: Option<RefreshId>,
 }
 
 impl ResponseEdits {
-    /// Whether there is nothing to do.
+    /// Whether there is nothing to change.
     pub const fn is_empty(&self) -> bool {
         self.cookies.is_empty() && self.watch.is_none()
     }
@@ -151,43 +152,43 @@ impl ResponseEdits {
 pub struct RefreshId {
     /// The session.
     pub session: SessionId,
-    /// When the tokens were had that are being replaced.
+    /// When the tokens that are being replaced were issued.
     pub of: UnixTime,
 }
 
 impl RefreshId {
-    /// The refresh that a session's tokens need next.
+    /// The next refresh of a session's tokens.
     pub const fn of(session: &Session) -> Self {
         Self { session: session.id, of: session.renewed_at }
     }
 }
 
-/// One request on its way through Envoy. Numbers are the host's and are never used twice at a time.
+/// One request in Envoy. The host assigns the numbers; no two streams have the same number at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
 
-/// One go at deciding upon a request.
+/// One attempt to decide about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Its stream.
     pub stream: StreamId,
-    /// Since when it has waited.
+    /// When it started to wait.
     pub since: UnixTime,
-    /// Whether that is long enough.
+    /// Whether it has waited long enough.
     pub impatient: bool,
 }
 
-/// A parked request that is to be decided upon again.
+/// A parked request that must be decided again.
 pub type Retry = (Attempt, Request);
 
-/// What the host lends the core for one call: the time as a value, the rest by reference.
+/// What the host provides for one call of the core: the time as a value, the rest by reference.
 pub struct HostEnv<'a> {
-    /// Now.
+    /// The current time.
     pub now: UnixTime,
-    /// Randomness.
+    /// The random generator.
     pub entropy: &'a mut dyn Entropy,
-    /// RS256, natively where the host can.
+    /// The verifier of RS256 signatures; native if the host has one.
     pub rs256: &'a dyn VerifyRs256,
-    /// What the workers know together.
+    /// The data that all workers share.
     pub shared: &'a dyn SharedData,
 }

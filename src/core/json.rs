@@ -1,5 +1,5 @@
-//! JSON (RFC 8259). It is read value by value: a value that can't be read doesn't make the others unreadable, and numbers
-//! keep the digits that they were written with.
+//! JSON (RFC 8259), read value by value: an unreadable value doesn't make the others unreadable, and numbers keep the
+//! digits that they were written with.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,32 +7,33 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object by name, each as it is written. The last of two with the same name counts.
+/// The members of an object by name, each as written. If a name occurs twice, the last member counts.
 #[derive(Clone, Debug, Default)]
 pub struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    /// Reads a document; `None` if it is no object, or no JSON in UTF-8. Half a surrogate pair (`\ud800`), which is valid
-    /// JSON but no text, is read as U+FFFD.
+    /// Reads a document. `None` if it isn't an object, or isn't JSON in UTF-8. Half of a surrogate pair (`\ud800`),
+    /// which is valid JSON but not valid text, is read as U+FFFD.
     pub fn read(document: &[u8]) -> Option<Self> {
-        Self::of(&mended(std::str::from_utf8(document).ok()?))
+        Self::of(&replace_half_surrogates(std::str::from_utf8(document).ok()?))
     }
 
     fn of(text: &str) -> Option<Self> {
         read(text)
     }
 
-    /// A member of any type, also `null`.
+    /// A member of any type, including `null`.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| Json(value.get()))
     }
 
-    /// A member that is a text, and not blank: a blank text counts as none.
+    /// A member that is a text and not blank. Blank texts count as absent.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text().filter(|text| !text.trim().is_empty())
     }
 
-    /// Members from a list of objects that each have a `name` member and a `value` member. Objects without both are skipped.
+    /// Members from a list of objects that each have a `name` member and a `value` member. Objects without both are
+    /// skipped.
     pub fn named_by(list: Json<'_>, name: &str, value: &str) -> Option<Self> {
         let pair = |item: Json<'_>| {
             let mut item = item.members()?;
@@ -68,12 +69,12 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A value as it is written.
+/// A value as written.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// A value that is not checked yet. If it is no JSON, every read gives `None`.
+    /// A value that hasn't been checked. If it isn't JSON, every read returns `None`.
     pub const fn unread(text: &'a str) -> Self {
         Self(text)
     }
@@ -83,13 +84,13 @@ impl<'a> Json<'a> {
         read(self.0.starts_with('"').then_some(self.0)?)
     }
 
-    /// The value as it is written, if it is a number, `true` or `false`.
+    /// The value as written, if it is a number, `true` or `false`.
     pub fn scalar(self) -> Option<&'a str> {
         let number = self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit());
         (number || matches!(self.0, "true" | "false")).then_some(self.0)
     }
 
-    /// The value, if it is a number that fits `f64`.
+    /// The value, if it is a number in the range of `f64`.
     pub fn number(self) -> Option<f64> {
         read(self.scalar()?)
     }
@@ -112,7 +113,7 @@ impl<'a> Json<'a> {
             || self.text().is_some_and(|text| text.trim().is_empty())
     }
 
-    /// As it is written, in one line and without the white space around values.
+    /// The value in one line, without white space around its parts.
     pub fn compact(self) -> String {
         let (mut in_text, mut escaped) = (false, false);
         let keep = |c: &char| {
@@ -135,7 +136,7 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 
 /// A text as JSON.
 pub fn text(text: &str) -> String {
-    // A text can always be written.
+    // Serializing a text can't fail.
     serde_json::to_string(text).unwrap_or_default()
 }
 
@@ -145,21 +146,21 @@ pub fn list(texts: &[String]) -> String {
     format!("[{}]", texts.join(","))
 }
 
-/// An object as JSON, of values that are JSON already.
+/// An object as JSON. The values must be JSON already.
 pub fn object(members: &[(&str, String)]) -> String {
     let members: Vec<String> =
         members.iter().map(|(name, value)| format!("{}:{value}", text(name))).collect();
     format!("{{{}}}", members.join(","))
 }
 
-/// An object of one text as JSON.
+/// An object with one text member, as JSON.
 pub fn object_of(name: &str, value: &str) -> String {
     object(&[(name, text(value))])
 }
 
-/// JSON with U+FFFD in place of each half of a surrogate pair without its other half. `\ud800` is allowed by the grammar
-/// (RFC 8259, section 8.2) and occurs where a text was cut, but is no character.
-pub fn mended(text: &str) -> Cow<'_, str> {
+/// JSON in which U+FFFD replaces each unpaired half of a surrogate pair. `\ud800` is allowed by the grammar (RFC
+/// 8259, section 8.2) and occurs in truncated texts, but it isn't a character.
+pub fn replace_half_surrogates(text: &str) -> Cow<'_, str> {
     let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
     while let Some(found) = memchr::memchr(b'\\', text.as_bytes().get(at..).unwrap_or_default()) {
         let escape = at + found;
@@ -184,7 +185,7 @@ pub fn mended(text: &str) -> Cow<'_, str> {
     Cow::Owned(mended)
 }
 
-/// The UTF-16 code unit that is escaped there.
+/// The UTF-16 code unit that is escaped at `at`.
 fn utf16_unit(text: &str, at: usize) -> Option<u16> {
     u16::from_str_radix(text.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok()
 }
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn half_a_surrogate_pair_is_no_character_and_everything_else_stays() {
-        let check = |text: &str, expected: &str| assert_eq!(mended(text), expected, "{text}");
+        let check =
+            |text: &str, expected: &str| assert_eq!(replace_half_surrogates(text), expected, "{text}");
         check(r#""\ud83d\ude00""#, r#""\ud83d\ude00""#);
         check(r#""\ud83d""#, r#""\ufffd""#);
         check(r#""\uDE00é\ud83d\ud83d\ude00""#, r#""\ufffdé\ufffd\ud83d\ude00""#);

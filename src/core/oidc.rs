@@ -1,4 +1,4 @@
-//! The vocabulary of OAuth 2.0 and OpenID Connect. Knows neither Cognito nor Envoy.
+//! OAuth 2.0 and OpenID Connect: types and messages. Independent of Cognito and Envoy.
 
 pub mod authorization;
 pub mod call;
@@ -14,15 +14,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, random_text};
 
-/// The signed statement of who signed in (OIDC Core, section 2), not verified.
+/// An ID token, not verified: a signed statement about who signed in (OIDC Core, section 2).
 #[derive(Clone, Debug)]
 pub struct IdToken(pub Secret<String>);
 
-/// Gives access to resource servers (RFC 6749, section 1.4). Opaque here.
+/// An access token, which gives access to resource servers (RFC 6749, section 1.4). Opaque here.
 #[derive(Clone, Debug)]
 pub struct AccessToken(pub Secret<String>);
 
-/// Gets new tokens (RFC 6749, section 1.5). Always opaque.
+/// A refresh token, which gets new tokens (RFC 6749, section 1.5). Always opaque.
 #[derive(Clone, Debug)]
 pub struct RefreshToken(pub Secret<String>);
 
@@ -37,16 +37,16 @@ pub struct SessionTokens {
     pub access: Option<AccessToken>,
 }
 
-/// The secret of the app client.
+/// The app client's secret.
 #[derive(Clone, Debug)]
 pub struct ClientSecret(pub Secret<String>);
 
-/// Ties an ID token to the sign-in that asked for it (OIDC Core, section 3.1.2.1): 128 random bits.
+/// Connects an ID token to its authorization request (OIDC Core, section 3.1.2.1): 128 random bits.
 #[derive(Clone, Debug)]
 pub struct Nonce(pub Secret<String>);
 
 impl Nonce {
-    /// A fresh one.
+    /// A random nonce.
     ///
     /// # Errors
     /// If there is no randomness.
@@ -60,7 +60,7 @@ impl Nonce {
 pub struct CodeVerifier(pub Secret<String>);
 
 impl CodeVerifier {
-    /// A fresh one.
+    /// A random verifier.
     ///
     /// # Errors
     /// If there is no randomness.

@@ -1,4 +1,4 @@
-//! Sessions and pending sign-ins, as the browser keeps them: sealed cookies.
+//! Sessions and pending sign-ins, which the browser keeps in sealed cookies.
 
 mod error;
 mod kinds;
@@ -26,56 +26,56 @@ use crate::time::UnixTime;
 pub use error::StoreError;
 pub use pending::{FlowId, PendingSignIn};
 
-/// How many cookies of the same name are tried. Browsers send one; thousands must not cost more.
+/// How many cookies of the same name are tried. Browsers send one; thousands must not cost more time.
 pub const MAX_COPIES: usize = 4;
 
-/// What ties the identity cookie and the token cookie of one sign-in together.
+/// Connects the identity cookie and the token cookies of one sign-in.
 pub type SessionId = [u8; 16];
 
-/// A session, as the identity cookie holds it.
+/// A session, as stored in the identity cookie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Ties the two cookies together.
+    /// Connects the identity cookie and the token cookies.
     pub id: SessionId,
     /// When the person signed in.
     pub signed_in_at: UnixTime,
-    /// When the tokens were last issued, in whole seconds. Strictly increases with each refresh, so that the sessions
-    /// before and after one differ.
+    /// When the tokens were last issued, in whole seconds. Strictly increases with each refresh, so that the session
+    /// before a refresh differs from the one after it.
     pub renewed_at: UnixTime,
     /// When the first of the tokens expires.
     pub expires_at: UnixTime,
-    /// When the person was last seen, to within a tenth of `session.idle`.
+    /// When the person was last seen, accurate to a tenth of `session.idle`.
     pub seen_at: UnixTime,
-    /// Who it is.
+    /// The person's identity.
     pub identity: Arc<Identity>,
 }
 
-/// How good a session's tokens still are.
+/// The state of a session's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// Good.
+    /// Valid.
     Fresh,
-    /// Good, but they should be refreshed now.
+    /// Valid, but they should be refreshed now.
     Due,
     /// Expired. The session needs new ones.
     Expired,
 }
 
 impl Session {
-    /// When the person must sign in again, however often tokens are refreshed until then.
+    /// When the person must sign in again, even if the tokens are refreshed until then.
     pub fn ends_at(&self, config: &Config) -> UnixTime {
         self.signed_in_at.plus(config.lifetime)
     }
 
-    /// Whether it is still valid at `now`. Its tokens may need a refresh: see [`Session::freshness`].
+    /// Whether the session is valid at `now`. Its tokens may need a refresh: see [`Session::freshness`].
     pub fn lasts(&self, config: &Config, now: UnixTime) -> bool {
         let idle = config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle);
         now < self.ends_at(config) && !idle
     }
 
-    /// How good its tokens are. A refresh is due `session.refresh_early` before they expire, but not before three quarters
-    /// of their life; a little later for some sessions than for others, so that people who signed in together don't
-    /// refresh together.
+    /// The state of its tokens. A refresh is due `session.refresh_early` before they expire, but not before three
+    /// quarters of their lifetime. For some sessions it is due a little later, so that people who signed in together
+    /// don't refresh together.
     pub fn freshness(&self, config: &Config, now: UnixTime) -> Freshness {
         if now >= self.expires_at {
             return Freshness::Expired;
@@ -87,18 +87,18 @@ impl Session {
         if left <= early.saturating_sub(spread) { Freshness::Due } else { Freshness::Fresh }
     }
 
-    /// Orders sessions of one browser: the latest counts, by each of these in turn.
+    /// Orders the sessions of one browser: the latest is used. The three times are compared in this order.
     pub const fn lateness(&self) -> (UnixTime, UnixTime, UnixTime) {
         (self.signed_in_at, self.renewed_at, self.seen_at)
     }
 
-    /// Whether the browser should get a cookie that says the person was seen now.
+    /// Whether the browser should get a new cookie that records that the person was seen now.
     pub fn needs_touch(&self, config: &Config, now: UnixTime) -> bool {
         config.idle.is_some_and(|idle| now.since(self.seen_at) >= idle / 10)
     }
 }
 
-/// What the token cookie holds.
+/// The content of the token cookies.
 #[derive(Serialize, Deserialize)]
 struct Tokens {
     session: SessionId,
@@ -108,7 +108,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    /// The refresh token. Earlier versions sealed empty ones, which count as none.
+    /// The refresh token. Earlier versions sealed empty ones, which count as absent.
     fn into_refresh_token(self) -> Option<String> {
         self.refresh_token.filter(|token| !token.trim().is_empty())
     }
@@ -133,17 +133,17 @@ pub struct CookieStore<'c> {
 }
 
 impl<'c> CookieStore<'c> {
-    /// The cookies for `host`. A cookie without `Domain` is sealed for the host alone; with `Domain` it is shared by all
-    /// hosts below.
+    /// The cookies at `host`. A cookie without `Domain` is sealed for that host only; with `Domain`, all hosts below
+    /// it share the cookie.
     pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
         let owner = pool.cookies.owner(host);
         Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
     }
 
-    /// Seals a value into a cookie of that name.
+    /// Seals a value for a cookie of that name.
     ///
     /// # Errors
-    /// If it can't be encoded or encrypted.
+    /// If the value can't be encoded or encrypted.
     pub fn seal<T: Serialize>(
         &self,
         name: &str,
@@ -157,7 +157,7 @@ impl<'c> CookieStore<'c> {
         self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
     }
 
-    /// Opens a value of a cookie of that name. `None` if it isn't ours, or isn't complete.
+    /// Decrypts the value of a cookie of that name. `None` if the value isn't ours, or is incomplete.
     pub fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
         decode(&self.open_bytes(name, sealed)?)
     }
@@ -167,7 +167,7 @@ impl<'c> CookieStore<'c> {
         self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))
     }
 
-    /// `Set-Cookie` values for a sealed value, which may need several. `None` if it would need too many.
+    /// The `Set-Cookie` values for a sealed value, which may need several cookies. `None` if it would need too many.
     fn in_cookies(&self, name: &str, sealed: &str, max_age: u64, same_site: SameSite) -> Option<Vec<String>> {
         let attributes = &self.pool.cookies.attributes;
         let room = MAX_COOKIE.saturating_sub(attributes.set("", "", max_age, same_site).len());
@@ -176,14 +176,14 @@ impl<'c> CookieStore<'c> {
         (parts.len() <= MAX_PARTS).then(|| parts.iter().map(set).collect())
     }
 
-    /// The session in a request's cookies, if it is valid at `now`; the latest of several.
+    /// The latest session in a request's cookies that is valid at `now`.
     pub fn session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
         let sessions = sealed.filter_map(|sealed| self.open_session(sealed));
         sessions.filter(|session| session.lasts(self.config, now)).max_by_key(Session::lateness)
     }
 
-    /// The session in an identity cookie, whether it has ended or not.
+    /// The session in an identity cookie, even if it has ended.
     pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
         self.open(&self.pool.cookies.identity, sealed)
     }
@@ -196,7 +196,7 @@ impl<'c> CookieStore<'c> {
         (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
-    /// A `Set-Cookie` value that says a person was seen now. `None` if it can't be sealed.
+    /// A `Set-Cookie` value that records that the person was seen now. `None` if it can't be sealed.
     pub fn touch(&self, session: &Session, now: UnixTime, entropy: &mut dyn Entropy) -> Option<String> {
         let seen = Session { seen_at: now, ..session.clone() };
         self.identity_cookie(&seen, now, entropy).ok()
@@ -230,7 +230,7 @@ impl<'c> CookieStore<'c> {
         texts.into_iter().map(|text| RefreshToken(Secret::new(text))).collect()
     }
 
-    /// The id of the cookies' session, whether it has ended or not; any of several.
+    /// The id of a session in the cookies, even if it has ended. If there are several, any of them.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
         self.session_ids(cookies).into_iter().next()
     }
@@ -249,7 +249,8 @@ impl<'c> CookieStore<'c> {
         ids
     }
 
-    /// `Set-Cookie` values that keep a session, and that delete cookies of an earlier one, named in `present`.
+    /// The `Set-Cookie` values that store a session, and that delete cookies of an earlier session, named in
+    /// `present`.
     ///
     /// # Errors
     /// If browsers would drop the cookies, or nothing can be sealed.
@@ -294,7 +295,7 @@ pub fn cookies_of(request: &Request) -> Cookies<'_> {
     Cookies::parse(request.values("cookie"))
 }
 
-/// Decodes a value that was sealed. `None` if it isn't complete.
+/// Decodes a value that was sealed. `None` if it is incomplete.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Some(value),

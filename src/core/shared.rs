@@ -1,4 +1,4 @@
-//! What all workers of one Envoy share, in the host's shared data.
+//! What all workers of one Envoy share through the host's shared data.
 
 pub mod detours;
 pub mod key_sets;

@@ -1,4 +1,4 @@
-//! What one worker holds in memory: sessions it has opened, requests that wait, calls under way.
+//! What one worker keeps in memory: decrypted sessions, waiting requests, and calls in progress.
 
 pub mod authenticator;
 pub mod bearer_tokens;

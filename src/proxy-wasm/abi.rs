@@ -1,7 +1,8 @@
-//! Two host calls that are made directly, since every request makes them. For headers the SDK allocates two buffers each,
-//! where the host's bytes can stay as they are; for a property it copies the path, and panics if the host refuses.
+//! Two host calls that bypass the SDK, because every request makes them. For headers, the SDK allocates two buffers
+//! per header, although the host's bytes can be used as they are. For a property, it copies the path, and panics if
+//! the host refuses.
 
-// The only unsafe code of the filter; `tests/layers.rs` keeps it the only one.
+// The only unsafe code of the filter; `tests/layers.rs` checks that.
 #![allow(unsafe_code)]
 
 use std::ptr::null_mut;
@@ -16,10 +17,10 @@ unsafe extern "C" {
 
 const OK: u32 = 0;
 
-/// The headers (or trailers) of that kind of the stream whose context is in effect, as the host serializes them.
+/// The headers (or trailers) of the current context's stream, as serialized by the host.
 pub(crate) fn header_pairs(map: MapType) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: both are places that the host may write to while it is called, and it keeps neither.
+    // SAFETY: the host may write to both places during the call, and keeps no pointer to them.
     let status = unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
     if status != OK {
         return None;
@@ -27,16 +28,15 @@ pub(crate) fn header_pairs(map: MapType) -> Option<Vec<u8>> {
     if data.is_null() {
         return Some(Vec::new());
     }
-    // A boxed slice's capacity is its length.
+    // The capacity of a boxed slice is its length.
     #[allow(clippy::same_length_and_capacity)]
-    // SAFETY: the host has had `data` from `proxy_on_memory_allocate`, by which the SDK hands out a boxed slice
-    // of `size` bytes, has written all of them, and is done with it: it is ours, as the ABI says.
+    // SAFETY: the host got `data` from `proxy_on_memory_allocate`, where the SDK returns a boxed slice of `size`
+    // bytes. It has written all of them and no longer uses them: by the ABI, they are ours now.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
-/// Sets a property of the stream whose context is in effect, whose path is one segment. Where the host refuses,
-/// nothing is set.
+/// Sets a property of the current context's stream. Its path is one segment. If the host refuses, nothing is set.
 pub(crate) fn set_property(path: &str, value: &str) {
-    // SAFETY: the host reads both while it is called, as far as their sizes say, and keeps neither.
+    // SAFETY: the host only reads both during the call, within their sizes, and keeps no pointer to them.
     let _ = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
 }

@@ -1,13 +1,13 @@
-//! The headers of a request as the host serializes them (the ABI's `header_map_pairs`): their count, the
-//! lengths of each name and value, then names and values themselves, a NUL behind each. Numbers are
-//! little-endian and have 32 bits.
+//! The headers of a request as serialized by the host (the ABI's `header_map_pairs`): their count, the lengths of
+//! each name and value, then the names and values, each followed by a NUL. Numbers are little-endian and have 32
+//! bits.
 
 use std::ops::Range;
 
 use envoy_cognito_core::http::{HeaderPlace, Request};
 
-/// Reads a request out of the host's bytes, which it keeps. `None` where they are cut short, or where a name isn't
-/// ASCII: no codec of Envoy's lets one through, and a name that can't be spelt can't be taken out.
+/// Reads a request from the host's bytes, which it keeps. `None` if they are incomplete, or if a name isn't ASCII:
+/// Envoy's codecs don't accept such names, and the filter couldn't name such a header to remove it.
 pub fn parse(bytes: Vec<u8>) -> Option<Request> {
     let mut rest = bytes.as_slice();
     if rest.is_empty() {
@@ -27,7 +27,7 @@ pub fn parse(bytes: Vec<u8>) -> Option<Request> {
     Some(Request::in_place(bytes, headers))
 }
 
-// Twice a header, forty times a request.
+// Called twice per header, about forty times per request.
 #[inline(always)]
 fn take_number(bytes: &mut &[u8]) -> Option<u32> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
@@ -35,7 +35,7 @@ fn take_number(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*number))
 }
 
-/// The place of a text that begins at `at`, which moves on behind its NUL.
+/// The range of a text that starts at `at`. Moves `at` past the NUL that follows the text.
 #[inline(always)]
 fn take_text(bytes: &[u8], at: &mut usize, length: u32) -> Option<Range<usize>> {
     let end = at.checked_add(usize::try_from(length).ok()?)?;

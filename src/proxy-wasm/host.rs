@@ -1,4 +1,4 @@
-//! Envoy as a host of the core: each method is one call of the ABI, or a few.
+//! Envoy as the core's host: each method is one call of the ABI, or a few.
 
 use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
@@ -19,18 +19,18 @@ use crate::header_map;
 use crate::metrics::Metrics;
 use crate::signatures::HostRs256;
 
-/// One worker: its driver, and the host as the driver sees it.
+/// One worker: its driver, and its host.
 pub(crate) struct Worker {
-    /// Decides.
+    /// Makes the decisions.
     pub(crate) driver: Driver,
-    /// Obeys.
+    /// Carries them out.
     pub(crate) host: EnvoyHost,
 }
 
-/// Envoy, in one worker.
+/// Envoy, as seen by one worker.
 pub(crate) struct EnvoyHost {
     root_id: u32,
-    /// The context that the ABI's calls are about: the one that Envoy has called, or another one after
+    /// The context that calls of the ABI refer to: the one that Envoy has called, or the one last passed to
     /// `proxy_set_effective_context`.
     context_id: u32,
     rs256: HostRs256,
@@ -50,17 +50,17 @@ impl EnvoyHost {
         }
     }
 
-    /// Notes which context Envoy has called.
+    /// Records which context Envoy has called.
     pub(crate) const fn called_by(&mut self, context_id: u32) {
         self.context_id = context_id;
     }
 
-    /// Reads the headers of the request whose context is in effect.
+    /// Reads the headers of the current context's request.
     pub(crate) fn request() -> Option<Request> {
         header_pairs(MapType::HttpRequestHeaders).and_then(header_map::parse)
     }
 
-    /// Makes the calls that follow about that stream.
+    /// Makes the following calls refer to that stream.
     fn enter(&mut self, StreamId(stream): StreamId) -> Result<(), Refused> {
         let context_id = u32::try_from(stream).map_err(|_| Refused)?;
         if context_id != self.context_id {
@@ -87,7 +87,7 @@ impl Host for EnvoyHost {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        // If the log can't be written, there is no other place to say so.
+        // If the log can't be written, there is no other place to report it.
         let _ = hostcalls::log(level, &format!("envoy_cognito {event}"));
     }
 
@@ -114,8 +114,8 @@ impl Host for EnvoyHost {
         hostcalls::set_tick_period(time).map_err(refused)
     }
 
-    /// Sets filter state that `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. What Envoy doesn't take is missing
-    /// in the access log.
+    /// Sets the filter state that `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. If Envoy refuses, the value
+    /// is missing in the access log.
     fn log_access(&mut self, stream: StreamId, record: &AccessRecord) {
         if self.enter(stream).is_err() {
             return;
@@ -164,7 +164,7 @@ impl Host for EnvoyHost {
     fn response_values(&mut self, stream: StreamId, name: &'static str) -> Result<Vec<Vec<u8>>, Refused> {
         self.enter(stream)?;
         let map = MapType::HttpResponseHeaders;
-        // Gives the first value only, and most answers have none: reading all headers costs more.
+        // This only returns the first value. Most responses have none, and reading all headers costs more.
         if hostcalls::get_map_value_bytes(map, name).map_err(refused)?.is_none() {
             return Ok(Vec::new());
         }
@@ -197,7 +197,7 @@ impl Host for EnvoyHost {
         }
     }
 
-    /// Back to the root context, which called.
+    /// Returns to the root context, which Envoy called.
     fn settled(&mut self) {
         if self.context_id != self.root_id && hostcalls::set_effective_context(self.root_id).is_ok() {
             self.context_id = self.root_id;
@@ -205,15 +205,15 @@ impl Host for EnvoyHost {
     }
 }
 
-/// Answers the request whose context is in effect.
+/// Responds to the current context's request.
 fn send(response: &Response) {
     let headers = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let body = Some(response.body.as_bytes()).filter(|body| !body.is_empty());
-    // A stream that has ended can't be answered, and needn't be.
+    // A stream that has ended can't get a response, and doesn't need one.
     let _ = hostcalls::send_http_response(u32::from(response.status), headers, body);
 }
 
-/// The time of Envoy's clock; 1970 where it has none, or an earlier time.
+/// The time of Envoy's clock. 1970 if Envoy has no clock, or its time is earlier.
 fn now() -> UnixTime {
     let since_1970 = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
     let millis = since_1970.unwrap_or(Duration::ZERO).as_millis();
@@ -244,5 +244,5 @@ impl SharedData for EnvoySharedData {
     }
 }
 
-/// The worker, which the root context and all streams share. Empty until a configuration was accepted.
+/// The worker, shared by the root context and all streams. Empty until a configuration is accepted.
 pub(crate) type SharedWorker = std::rc::Rc<std::cell::RefCell<Option<Worker>>>;

@@ -1,4 +1,4 @@
-//! One request: hands its events to the driver.
+//! One request: passes its events to the driver.
 
 use envoy_cognito_core::decision::StreamId;
 use envoy_cognito_core::driver::{Next, Stream};
@@ -16,12 +16,12 @@ pub(crate) struct HttpStream {
 }
 
 impl HttpStream {
-    /// The request of that context.
+    /// The request of this context.
     pub(crate) fn new(context_id: u32, worker: SharedWorker) -> Self {
         Self { context_id, stream: Stream::new(StreamId(u64::from(context_id))), worker }
     }
 
-    /// Lets the worker handle an event. Without one, or if it is busy, the request is answered with 503.
+    /// Lets the worker handle an event. If there is no worker, or it is busy, the response is 503.
     fn handle(&mut self, event: impl FnOnce(&mut Worker, &mut Stream) -> Next) -> Action {
         let mut worker = self.worker.try_borrow_mut();
         let next = match worker.as_deref_mut() {
@@ -44,8 +44,8 @@ const fn action(next: Next) -> Action {
 
 impl Context for HttpStream {}
 
-/// The SDK drops a stream when Envoy deletes its context. That is one call for each request; `proxy_on_done` would be
-/// another.
+/// The SDK drops a stream when Envoy deletes its context. That is one call per request; `proxy_on_done` would be a
+/// second one.
 impl Drop for HttpStream {
     fn drop(&mut self) {
         if let Ok(mut worker) = self.worker.try_borrow_mut()
@@ -83,9 +83,9 @@ impl HttpContext for HttpStream {
 
     fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         if !matches!(self.worker.try_borrow_mut().as_deref(), Ok(Some(_))) {
-            // The worker is answering this very stream, or has resumed it and Envoy answers it at once, as a route with
-            // a `direct_response` does. Neither is the app's answer; cookies of a refresh ride on a later one. Without a
-            // worker the answer is our own 503.
+            // The worker is responding to this stream, or has resumed it and Envoy responds immediately, as for a
+            // route with `direct_response`. Neither is the app's response; the cookies of a refresh are set with a
+            // later one. Without a worker, the response is our own 503.
             return Action::Continue;
         }
         self.handle(|worker, stream| worker.driver.response_headers(stream, &mut worker.host))

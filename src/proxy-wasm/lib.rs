@@ -1,17 +1,17 @@
-//! The proxy-wasm rim of envoy-cognito: translates between Envoy's proxy-wasm ABI and the core's driver. It decides
-//! nothing.
+//! The proxy-wasm rim of envoy-cognito: translates between Envoy's proxy-wasm ABI and the core's driver. It makes no
+//! decisions.
 //!
-//! `root_context` takes the configuration, ticks and answers of calls; `http_context` the events of one request;
-//! `host` does what the core asks for. The rest reads and writes the ABI's bytes.
+//! `root_context` handles the configuration, ticks and responses of calls; `http_context` handles the events of one
+//! request; `host` carries out what the core requests. The other modules read and write the ABI's bytes.
 
-// The lints of style are for what is shipped.
+// The style lints are for the shipped code.
 #![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
 
 pub mod header_map;
 pub mod protobuf;
 pub mod struct_config;
 
-// What calls the host exists in the filter alone.
+// Modules that call the host exist only in the filter.
 #[cfg(target_family = "wasm")]
 mod abi;
 #[cfg(target_family = "wasm")]

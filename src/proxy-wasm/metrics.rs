@@ -1,19 +1,19 @@
-//! Counts and values into Envoy's statistics: `wasmcustom.envoy_cognito.…` there.
+//! Writes metrics to Envoy's statistics, where their names begin with `wasmcustom.envoy_cognito.`.
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
 use envoy_cognito_core::telemetry::metrics::Metric;
 
-/// The host's numbers for the metrics that were defined so far.
+/// The host's ids of the metrics that are already defined.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    /// A hundred at most, which are asked for ten times a second at most.
+    /// At most a hundred, looked up at most ten times a second.
     ids: Vec<(String, u32)>,
 }
 
 impl Metrics {
-    /// Hands metrics over. One that the host doesn't take is lost: it is no reason to refuse anybody.
+    /// Passes metrics to the host. A metric that the host refuses is lost: that is no reason to reject a request.
     pub(crate) fn hand_over(&mut self, metrics: Vec<Metric>) {
         for metric in metrics {
             let kind = match &metric {
@@ -23,7 +23,7 @@ impl Metrics {
             };
             let Some(id) = self.id(kind, &metric.name()) else { continue };
             let _ = match metric {
-                // The host has no use for a growth of nothing.
+                // The host doesn't need an increase by zero.
                 Metric::Counter(_, 0) => Ok(()),
                 Metric::Counter(_, by) => {
                     hostcalls::increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX))
@@ -33,7 +33,7 @@ impl Metrics {
         }
     }
 
-    /// The host's number for a metric, which is defined where it is new.
+    /// The host's id for a metric. Defines the metric if it is new.
     fn id(&mut self, kind: MetricType, name: &str) -> Option<u32> {
         if let Some((_, id)) = self.ids.iter().find(|(known, _)| known == name) {
             return Some(*id);

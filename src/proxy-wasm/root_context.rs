@@ -1,4 +1,4 @@
-//! The root context: configuration, ticks, and the answers of calls.
+//! The root context: configuration, ticks, and responses of calls.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,13 +23,13 @@ proxy_wasm::main! {{
 
 struct Root {
     context_id: u32,
-    /// Empty until a configuration was accepted.
+    /// Empty until a configuration is accepted.
     worker: SharedWorker,
 }
 
 impl Root {
     fn with_worker(&self, work: impl FnOnce(&mut Worker)) {
-        // Envoy never calls into a context that it is in already; if it did, the next tick would do.
+        // Envoy never calls into a context that it is already in. If it did, the next tick would be enough.
         if let Ok(mut worker) = self.worker.try_borrow_mut()
             && let Some(worker) = worker.as_mut()
         {
@@ -76,7 +76,7 @@ impl RootContext for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
-        // No headers: that is how Envoy says that no answer came.
+        // Without headers, no response came: that is how Envoy reports it.
         let answer = (headers > 0).then(|| read_call_response(body_size));
         let call = CallHandle(u64::from(token));
         self.with_worker(|worker| worker.driver.call_answered(call, answer, &mut worker.host));

@@ -1,19 +1,19 @@
-//! The plugin configuration as Envoy hands it over: JSON text, or the protobuf bytes of a `google.protobuf.Struct`.
+//! The plugin configuration as Envoy passes it: JSON text, or the protobuf bytes of a `google.protobuf.Struct`.
 
 use envoy_cognito_core::config::document::{self, DocumentError, Node};
 
 use crate::protobuf::{Fields, Value};
 
-/// How deep a document may nest. The configuration's own depth is four.
+/// The maximum nesting depth of a document. The configuration itself has four levels.
 const MAX_DEPTH: usize = 32;
 
 /// Reads a document in either form.
 ///
 /// # Errors
-/// When it is in neither form.
+/// If it is in neither form.
 pub fn parse(bytes: &[u8]) -> Result<Node, DocumentError> {
-    // A Struct's bytes are never JSON: they begin with a field's tag and length. The reverse holds too,
-    // but an error in JSON must be reported as such, so what looks like text is taken for JSON.
+    // The bytes of a Struct are never JSON: they begin with a field's tag and length. The reverse is also true, but
+    // an error in JSON must be reported as such, so input that looks like text is parsed as JSON.
     match document::parse(bytes) {
         Err(_) if !bytes.is_empty() && !looks_like_text(bytes) => read_struct(bytes, 0)
             .ok_or_else(|| DocumentError::new("neither JSON nor a google.protobuf.Struct")),
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_struct_says_the_same_as_json() {
-        // `Value` with a string, a list or a struct in it; then `Struct` and its entries.
+        // A `Value` with a string, a list or a struct; then `Struct` and its entries.
         let text = |text: &str| Message::default().with(3, text.as_bytes()).into_bytes();
         let entry = |key: &str, value: Vec<u8>| {
             Message::default().with(1, key.as_bytes()).with(2, &value).into_bytes()

@@ -1,4 +1,4 @@
-//! Addresses: other names of the same site, proxies in front, and links that are longer than a cookie.
+//! Addresses: other names of the same site, proxies in front, and links longer than a cookie.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     ]
 }
 
-/// As a proxy in front does that asks for another host than it was asked for.
+/// A proxy in front that rewrites the host.
 fn rewriting(listener: &mut Listener) {
     let code = "function envoy_on_request(handle)\nhandle:headers():replace(':authority', 'inner.internal:8080')\nend";
     listener.filters_before = vec![json!({ "name": "rewriting", "typed_config": {
@@ -45,7 +45,7 @@ fn trusting(listener: &mut Listener) {
 
 const OTHER: &str = "https://www.names.example.test";
 
-/// A browser that finds a site under two names.
+/// A browser that reaches a site by two names.
 fn browser_at(site: Site, other: &str) -> Browser {
     site.browser().route(other, site.addr)
 }
@@ -70,12 +70,12 @@ fn a_person_at_another_name_of_the_site_signs_in_at_public_url_and_lands_there()
     );
     assert_eq!(visit.urls()[1], site.url("/deep/json?x=1&y=%C3%A9"), "{visit}");
     assert!(browser.refused_cookies().is_empty(), "{:?}", browser.refused_cookies());
-    // At the other name there is no session, and coming again costs a redirect.
+    // There is no session at the other name, so another visit costs a redirect.
     let visit = browser.navigate(&format!("{OTHER}/again"));
     assert_eq!((visit.status(), visit.url), (200, site.url("/again")));
     let visit = browser.navigate(&format!("{OTHER}/.auth/me"));
     assert_eq!((visit.status(), visit.url), (200, site.url("/.auth/me")));
-    // Signing out there ends the session here.
+    // Signing out at the other name ends the session here.
     let visit = browser.navigate(&format!("{OTHER}/.auth/sign-out"));
     assert_eq!(visit.url, site.url("/.auth/signed-out"), "{visit}");
     assert_eq!(browser.fetch(&site.url("/json")).status, 401);
@@ -188,7 +188,7 @@ fn a_client_without_cookies_is_not_sent_in_a_circle() {
     let is_page = |response: &Response| {
         response.status == 401 && response.text().contains(&format!("href=\"{}\"", site.url("/circle")))
     };
-    // Ten seconds of redirects begin anew on a machine that takes longer for them.
+    // Counting restarts after ten seconds, if the machine is too slow for all redirects in that time.
     let page = rig::eventually(rig::PATIENCE, || {
         let response = ask();
         if is_page(&response) {
@@ -232,7 +232,7 @@ fn of_several_forwarded_schemes_the_first_is_the_browsers() {
         assert_eq!(response.location(), Some(site.url("/a?b=c").as_str()), "{lines:?}");
         assert!(response.set_cookies().is_empty(), "{lines:?}");
     }
-    // All the way, as behind two proxies that each add what they saw.
+    // The whole list, as behind two proxies that each add an address.
     let mut browser = site.browser();
     browser.forwarded_proto = false;
     for (name, value) in [("x-forwarded-proto", "https, http"), ("x-forwarded-for", "203.0.113.7")] {
@@ -283,7 +283,7 @@ fn five_tabs_with_long_addresses_stay_below_envoys_limit() {
         let visit = browser.sign_in(&starts[tab], USER, PASSWORD);
         assert!(visit.status() == 200 && visit.url == urls[tab], "{tab}: {}", visit.status());
     }
-    // However many and however long, no request of the browser's is ever too large.
+    // However many and however long, no request of the browser is ever too large.
     let mut browser = site.browser();
     for tab in 0..12 {
         let response = browser.step(&site.url(&address(&format!("/{tab}"), 7 * 1024)));
@@ -306,7 +306,7 @@ fn beyond_the_limit_the_person_and_the_operator_are_told() {
     }
     let line = world().envoy.log_line("event=sign_in.address_shortened").expect("a line");
     assert!(line.contains("bytes=20000 kept=path hint="), "{line}");
-    // As long as Envoy lets it be.
+    // The longest that Envoy accepts.
     let response = site.navigate(&address("/deep", 50_000));
     assert_eq!(response.status, 302);
     assert_eq!(site.navigate(&address("/deep", 70_000)).status, 431, "which is Envoy's own word");
@@ -321,7 +321,7 @@ fn with_strict_cookies_a_long_address_is_reached_as_well() {
     assert!(visit.status() == 200 && visit.url == url, "{} {}", visit.status(), visit.text());
 }
 
-/// One request over HTTP/2, with each cookie in a field of its own, as browsers send them there.
+/// One request over HTTP/2, with each cookie in its own field, as browsers send them.
 fn over_http2(site: Site, target: &str, cookies: &str) -> (u16, Option<String>, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

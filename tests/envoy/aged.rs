@@ -1,4 +1,4 @@
-//! Sessions that are older than they are, in a browser and in a header.
+//! Sessions that are made older, in a browser and in a header.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ mod shared;
 pub use shared::{Counter, OVER};
 use shared::{IDENTITY, aged};
 
-/// How old a session with Cognito's usual hour is whose tokens are good, and due to be replaced.
+/// At this age, a session with Cognito's default hour still has valid tokens, but they are due for a refresh.
 pub const DUE: Duration = Duration::from_secs(3_400);
 
-/// A `cookie` header whose session is that much older.
+/// A `cookie` header whose session is older by this time.
 pub fn aged_header(config: &Value, host: &str, cookies: &str, by: Duration) -> String {
     let cookies = cookies.split("; ").map(|cookie| match cookie.split_once('=') {
         Some((IDENTITY, value)) => format!("{IDENTITY}={}", aged(config, SESSION_KEY, host, value, by)),

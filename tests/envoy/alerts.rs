@@ -1,5 +1,5 @@
-//! The alerts of the documentation, put to what a real Envoy tells Prometheus: none fires before anything has gone wrong,
-//! and each does in the story that it is for.
+//! The alerts of the documentation, evaluated with the output of a real Envoy for Prometheus: none fires before
+//! something has gone wrong, and each fires in its story.
 
 mod promql;
 
@@ -17,11 +17,11 @@ use crate::alerts::promql::{Scrape, Scrapes, selectors};
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
 
 const SITE: &str = "watched";
-/// A site whose key set can't be had. It has a pool of its own, since listeners share what they know of one.
+/// A site whose key set is unavailable. It has its own pool, because listeners share the key set of a pool.
 const KEYLESS: &str = "keyless";
 const PAGE: &str = "docs/operations.md";
 
-/// Code of a page, in line or in a block, that speaks of the filter's statistics as Prometheus knows them.
+/// The code of a page, inline or in blocks, that contains the filter's statistics with their Prometheus names.
 fn expressions(page: &str) -> Vec<String> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(page);
     let text = std::fs::read_to_string(&path).expect("a page");
@@ -39,7 +39,7 @@ fn expressions(page: &str) -> Vec<String> {
     found
 }
 
-/// Every page that people read.
+/// Every page of the documentation.
 fn pages() -> Vec<String> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let mut pages = Vec::new();
@@ -54,7 +54,7 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// An Envoy whose Cognito is up to the test, with one site more whose cluster is missing.
+/// An Envoy whose Cognito the test controls, with an additional site whose cluster is missing.
 struct Watched {
     cognito: StandIn,
     _app: SampleApp,
@@ -96,7 +96,7 @@ impl Watched {
         Browser::new().route(&origin(site), ([127, 0, 0, 1], self.ports[site]).into())
     }
 
-    /// Somebody signs in, or tries to.
+    /// A person signs in, or tries to.
     fn sign_in(&self, site: usize, status: u16) -> Browser {
         let mut browser = self.browser(site);
         let visit = browser.sign_in(&format!("{}/", origin(site)), USER, PASSWORD);
@@ -110,7 +110,7 @@ impl Watched {
         self.cognito.clear_faults(SITE);
     }
 
-    /// A refresh fails. The person doesn't notice.
+    /// A refresh fails. The person doesn't notice it.
     fn fail_refresh(&self, fault: Fault, reason: &str) {
         let line = format!("event=refresh.failed reason={reason}");
         let mut browser = self.sign_in(0, 200);
@@ -121,7 +121,7 @@ impl Watched {
             assert_eq!(browser.fetch(&url("/")).status, 200);
             self.envoy.log().contains(&line).then_some(())
         };
-        // The filter lets a Cognito that has failed rest, for half a minute at most.
+        // After a failure of Cognito, the filter pauses for at most half a minute.
         let failed = eventually(2 * rig::PATIENCE, failed);
         assert!(failed.is_some(), "{}", self.envoy.log());
         self.cognito.clear_faults(SITE);
@@ -133,7 +133,7 @@ impl Watched {
         Scrape::read(&answer.text())
     }
 
-    /// What has changed since, as soon as it makes that alert fire.
+    /// The change since `before`, as soon as it makes that alert fire.
     fn until_fires(&self, before: &Scrape, expression: &str) -> Scrapes {
         let scrapes =
             || Scrapes { before: before.clone(), after: self.scrape(), apart: Duration::from_secs(5) };
@@ -150,10 +150,10 @@ fn url(path: &str) -> String {
     format!("https://{SITE}.example.test{path}")
 }
 
-/// A story in which an alert fires. Where `None`, no test can wait for it.
+/// A story in which an alert fires. `None` if a test can't wait for it.
 type Story = Option<fn(&Watched)>;
 
-/// The alerts by what their expressions contain, each with its story.
+/// The alerts, identified by a part of their expressions, each with its story.
 const STORIES: &[(&str, Story)] = &[
     (
         "sign_in_started",
@@ -179,7 +179,7 @@ const STORIES: &[(&str, Story)] = &[
         "refresh_failed_token_timeout",
         Some(|watched| watched.fail_refresh(Fault::Slow(Duration::from_secs(20)), "token_timeout")),
     ),
-    // While somebody waits for the keys they are asked for again and again.
+    // While a person waits for the keys, they are requested repeatedly.
     ("jwks_failed", Some(|watched| drop(watched.sign_in(2, 503)))),
     ("jwks_age_s", None),
     (
@@ -200,7 +200,7 @@ const STORIES: &[(&str, Story)] = &[
 #[test]
 fn every_alert_of_the_documentation_fires_when_it_should() {
     let watched = Watched::new();
-    // Counters are handed over a moment after they are there, and the age of the keys with them.
+    // Counters reach Envoy a little later, and the age of the keys with them.
     let settled = eventually(rig::PATIENCE, || {
         let scrape = watched.scrape();
         scrape.names().contains("envoy_cognito_jwks_age_s").then_some(scrape)
@@ -254,7 +254,7 @@ fn what_pages_say_of_prometheus_a_real_envoy_tells_it() {
         }
     }
     assert!(count >= 10, "{count}");
-    // And the other way round: what the table of metrics names is there, but for what comes with its reason.
+    // The reverse: the metrics in the table exist, except those whose names end with a reason.
     let table = std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(PAGE))
         .expect("a page");
     let named = table.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("envoy_cognito."));

@@ -1,4 +1,4 @@
-//! What attackers send: open redirects, spoofed headers, bent cookies, odd paths and bytes.
+//! Attacks: open redirects, spoofed headers, changed cookies, unusual paths and bytes.
 
 use rig::{Browser, Load, RawRequest};
 use stand_in::Endpoint;
@@ -17,7 +17,7 @@ fn stays(site: &Site, location: &str) -> bool {
     base.join(location).is_ok_and(|url| url.origin() == base.origin() && !url.path().starts_with("//"))
 }
 
-/// Begins a sign-in with this request target and gives where its callback leads to.
+/// Starts a sign-in with this request target. Returns where its callback redirects to.
 fn lands_at(browser: &mut Browser, target: &str) -> String {
     let response = site().send(RawRequest::get(target).header("sec-fetch-mode", "navigate"));
     assert_eq!(response.status, 302, "{target}");
@@ -238,9 +238,9 @@ fn a_connect_or_an_odd_target_is_refused() {
 
 #[test]
 fn other_sites_cannot_finish_a_sign_in_for_a_victim() {
-    // A site of its own: the token calls of other tests would count here too.
+    // A separate site: the token calls of other tests would be counted too.
     let site = world().site("victims");
-    // An attacker's own code and state, planted in a victim's browser.
+    // An attacker's own code and state, in a victim's browser.
     let mut attacker = site.browser();
     let start = attacker.step(&site.url("/"));
     let before = site.calls(Endpoint::Token).len();

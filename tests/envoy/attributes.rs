@@ -1,9 +1,9 @@
-//! Attributes that the ID token lacks, asked of userInfo or of GetUser: at sign-in and at each refresh, and
-//! never on a request.
+//! Attributes that the ID token lacks, requested from userInfo or GetUser at sign-in and at each refresh, but never
+//! for a request.
 //!
-//! Two ways in which Cognito leaves them out. With the scopes `openid email` neither the ID token nor
-//! userInfo has custom attributes, but GetUser shows whatever the client may read. And a pre token
-//! generation trigger takes claims out of the ID token, which userInfo knows nothing of.
+//! Cognito leaves them out in two cases. With the scopes `openid email`, neither the ID token nor userInfo has custom
+//! attributes, but GetUser returns everything that the client may read. And a pre token generation trigger removes
+//! claims from the ID token, but not from userInfo.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn suppress(pool: &mut Pool) {
     pool.suppressed_claims = ["custom:roles", "custom:timezone"].map(str::to_owned).to_vec();
 }
 
-/// Tokens of some seconds, and refresh tokens of which each is good once.
+/// Tokens that last some seconds, and refresh tokens that can be used once.
 fn briefly(pool: &mut Pool) {
     let client = &mut pool.clients[0];
     client.id_token_seconds = 4;
@@ -67,7 +67,7 @@ fn suppress_briefly(pool: &mut Pool) {
     briefly(pool);
 }
 
-/// What the app knows: roles and time zone.
+/// What the app gets: roles and time zone.
 fn known(seen: &Value) -> (Option<&str>, Option<&str>) {
     (header(seen, "x-auth-roles"), header(seen, "x-auth-timezone"))
 }
@@ -134,7 +134,7 @@ fn check_renewed(name: &'static str, endpoint: Endpoint) {
         (known(&seen) == (Some("authp/guest"), Some("Asia/Tokyo"))).then_some(())
     });
     assert!(renewed.is_some(), "a refresh");
-    // A refresh may be between its two calls just now.
+    // A refresh may be between its two calls right now.
     let each = rig::eventually(rig::PATIENCE, || {
         let tokens = asked(site, Endpoint::Token);
         (tokens >= 2 && asked(site, endpoint) == tokens).then_some(())
@@ -201,7 +201,7 @@ fn body(body: &str) -> Fault {
 fn without_get_user_nobody_is_signed_in() {
     let cases = [
         (Fault::Status(500), 503),
-        // As AWS throttles its API: 400, and a type that says so.
+        // AWS throttles its API with 400 and a type that says so.
         (Fault::Status(400), 503),
         (Fault::Slow(Duration::from_secs(30)), 504),
         (Fault::Html, 502),
@@ -217,7 +217,7 @@ fn check_outage(name: &'static str, endpoint: Endpoint) {
     assert_eq!(known(&site.seen_from(&mut browser)), JOHN);
     world().cognito.fault(endpoint, name, Fault::Status(500), Times::Always);
     world().cognito.set_attribute(&pool_id(name), USER, "custom:roles", Some("authp/guest"));
-    // Two refreshes at least: the second spends the refresh token that the first one brought.
+    // At least two refreshes: the second uses the refresh token from the first.
     let refreshed = rig::eventually(rig::PATIENCE, || {
         assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "they stay who they were");
         (asked(site, Endpoint::Token) >= 3).then_some(())

@@ -1,4 +1,4 @@
-//! API clients, which send a token of Cognito's instead of a cookie.
+//! API clients, which send one of Cognito's tokens instead of a cookie.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,8 +38,8 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     ]
 }
 
-/// A second app client, without a secret, whose tokens tests get without the filter; and groups, one of which
-/// would like to be a scope.
+/// A second app client without a secret, for tokens that tests get without the filter; and groups, one of which has a
+/// name like a scope.
 fn with_api(pool: &mut Pool) {
     let first = &pool.clients[0];
     let api =
@@ -48,7 +48,7 @@ fn with_api(pool: &mut Pool) {
     pool.users[0].groups = ["team", "scope:email"].map(str::to_owned).to_vec();
 }
 
-/// John Smith's tokens of an app client, as a program gets them: the token endpoint's whole answer.
+/// John Smith's tokens from an app client, as a program gets them: the whole response of the token endpoint.
 pub fn tokens(cognito: &StandIn, client: &str, secret: Option<&str>, site: &str, scope: &str) -> Value {
     let callback = format!("https://{site}.example.test/.auth/callback");
     let query = |pairs: &[(&str, &str)]| {
@@ -77,7 +77,7 @@ pub fn tokens(cognito: &StandIn, client: &str, secret: Option<&str>, site: &str,
     answer.json()
 }
 
-/// The tokens of a site's second client.
+/// Tokens from a site's second client.
 fn api_tokens(site: Site, scope: &str) -> Value {
     tokens(&world().cognito, &format!("{}-api", site.name), None, site.name, scope)
 }
@@ -90,7 +90,7 @@ pub fn with(token: &str, target: &str) -> RawRequest {
     RawRequest::get(target).header("authorization", format!("Bearer {token}"))
 }
 
-/// The tokens of a session, as the app was sent them: ID and access.
+/// The tokens of a session, as the app gets them: ID and access token.
 fn session_tokens(site: Site) -> (String, String) {
     let seen = site.seen_from(&mut site.signed_in());
     let token = |name: &str| header(&seen, name).expect(name).to_owned();
@@ -224,7 +224,7 @@ fn a_token_is_refused_in_one_way_whatever_is_wrong_with_it() {
         check_refused(&site.send(request()), what);
         check_refused(&site.send(request().header("sec-fetch-mode", "navigate")), what);
         check_refused(&site.send(request().header("cookie", &session)), what);
-        // Where everybody is let in, they are nobody, even with a good session beside it.
+        // Where everybody is allowed, they are anonymous, even if they also send a valid session.
         for target in ["/public/json", "/hello/json"] {
             let request = RawRequest::get(target).header("authorization", value);
             let response = site.send(request.header("cookie", &session));

@@ -1,4 +1,4 @@
-//! The keys that bearer tokens are judged by: fetched when a key is new, rarely all the same, and waited for.
+//! The keys that verify bearer tokens: fetched for a new key, but rarely, and requests wait for them.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn fetches(own: &Own) -> usize {
     own.cognito().calls(Endpoint::Jwks, &pool_id(NAME)).len()
 }
 
-/// The same token under another key's name; its signature is nobody's.
+/// The same token with another key's id; the signature is then invalid.
 pub fn under_key(token: &str, kid: &str) -> String {
     let header = URL_SAFE_NO_PAD.encode(json!({ "kid": kid, "alg": "RS256" }).to_string());
     let (_, rest) = token.split_once('.').expect("a token");
@@ -74,7 +74,7 @@ fn a_key_that_appeared_just_now_is_fetched_while_the_request_waits() {
     assert_eq!(response.status, 200, "{response:?}");
     assert_eq!(header(&response.json(), "x-auth-subject"), Some(SUBJECT));
     assert_eq!(fetches(), before + 1);
-    // The old key has been withdrawn. Each of the workers notices, though they had verified the token once.
+    // The old key has been withdrawn. All workers notice it, although they had already verified the token.
     let mut refused = 0;
     let noticed = rig::eventually(rig::PATIENCE, || {
         refused = if site.send(with(&old, "/json")).status == 401 { refused + 1 } else { 0 };
@@ -113,7 +113,7 @@ fn without_keys_bearer_requests_wait_and_are_then_told_to_come_again() {
             let before = fetches(&own);
             let tried = rig::eventually(rig::PATIENCE, || (fetches(&own) > before + 1).then_some(()));
             assert!(tried.is_some(), "the set is asked for again");
-            // On a machine that is busy enough its patience may be over by now.
+            // On a very busy machine, its wait may be over by now.
             let still_waits = !waiting.is_finished();
             if still_waits {
                 own.cognito().clear_faults(&pool);

@@ -1,11 +1,11 @@
-//! The callback: state before anything else, one exchange, pages that say what happened.
+//! The callback: the state comes first, the code is redeemed once, and pages say what happened.
 
 use rig::{Browser, RawRequest};
 use stand_in::{Endpoint, Fault, Times};
 
 use crate::world::{Site, callback_of, world};
 
-/// A callback URL with a good code and the state of `browser`'s sign-in, not visited yet.
+/// A callback URL with a valid code and the state of `browser`'s sign-in, not visited yet.
 fn ready(site: &Site, browser: &mut Browser) -> String {
     let start = browser.step(&site.url("/wanted"));
     callback_of(start.location().expect("a location"))

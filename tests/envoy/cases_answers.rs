@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: what an upstream's answer may do to our cookies, which is nothing.
+//! Cases of `docs/security-cases.md`: an upstream's response can't change our cookies.
 
 use rig::{RawRequest, Response};
 
@@ -6,7 +6,7 @@ use crate::aged::OVER;
 use crate::own::{Own, Wish};
 use crate::world::world;
 
-/// What an app must not set, in spellings that a browser may make a cookie of ours of.
+/// Cookies that an app must not set, in spellings that a browser may read as one of ours.
 const OURS: [&str; 9] = [
     "__Host-auth=forged; Path=/; Secure",
     "__Host-auth=; Max-Age=0; Path=/; Secure",
@@ -19,7 +19,7 @@ const OURS: [&str; 9] = [
     "__Host-auth-flow-AAAAAAAAAAAAAAAA=forged; Path=/; Secure",
 ];
 
-/// What it may, byte for byte.
+/// Cookies that it may set; they must stay byte for byte.
 const THEIRS: [&str; 6] = [
     "theirs=1; Path=/",
     "__Host-authors=Ann, Bob; Path=/; Secure",
@@ -29,7 +29,7 @@ const THEIRS: [&str; 6] = [
     "y=\"a b\";Expires=Wed, 21 Oct 2026 07:28:00 GMT",
 ];
 
-/// Asks for an answer that tries all of them, ours and theirs in turns.
+/// A request for a response that sets all of them, ours and theirs alternating.
 fn asking(target: &str, cookie: &str) -> RawRequest {
     let lines = OURS.iter().zip(THEIRS.iter().cycle());
     let request = RawRequest::get(target).header("cookie", cookie);
@@ -46,7 +46,7 @@ fn lines(response: &Response) -> Vec<String> {
         .collect()
 }
 
-/// What is left of an answer to [`asking`], in order.
+/// The remaining cookies in the response to [`asking`], in order.
 fn expected() -> Vec<String> {
     OURS.iter().zip(THEIRS.iter().cycle()).map(|(_, theirs)| (*theirs).to_owned()).collect()
 }

@@ -1,4 +1,5 @@
-//! Cases of `docs/security-cases.md`: a shared cache in front, and an app that wants all of its pages kept for a year.
+//! Cases of `docs/security-cases.md`: a shared cache in front, and an app that allows caching all its pages for a
+//! year.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +23,7 @@ fn cache() -> Value {
     }})
 }
 
-/// A cache at a listener of its own, in front of that with the filter.
+/// A cache at a separate listener, in front of the one with the filter.
 fn front(port: u16) -> Listener {
     Listener { filters_before: vec![cache()], ..Listener::new(port, Filter::None).upstream("behind") }
 }
@@ -46,7 +47,8 @@ fn case_119_a_shared_cache_keeps_nothing_of_ours() {
         odd().say(&format!("GET {path} "), Answer::at_once(PAGE));
         send(RawRequest::get(path).header("cookie", cookies))
     };
-    // What the app wants kept and no cookie of ours rides on is kept, for anybody: that is the app's word.
+    // A page that the app allows to be cached, and to which we add no cookie, is cached for everybody: the app wants
+    // that.
     assert_eq!(as_john("/cached/plain", &cookies).text(), "page", "{}", envoy.log());
     let kept = rig::eventually(rig::PATIENCE, || {
         (send(RawRequest::get("/cached/plain")).text() == "page").then_some(())
@@ -60,7 +62,7 @@ fn case_119_a_shared_cache_keeps_nothing_of_ours() {
         assert_eq!((nobody.status, nobody.set_cookies().len()), (401, 0), "{nobody:?}");
         wait(Duration::from_millis(50));
     }
-    // Nor does anybody get another's sign-in or answer.
+    // Nobody gets another person's sign-in or response either.
     let mut states = BTreeSet::new();
     for _ in 0..5 {
         let begun = send(RawRequest::get("/cached/refreshed").header("sec-fetch-mode", "navigate"));
@@ -80,7 +82,7 @@ fn case_119_a_shared_cache_keeps_nothing_of_ours() {
     assert_eq!([me(&john), me(""), me(&john), me("")], [200, 401, 200, 401]);
 }
 
-/// Why the documentation says where it must not stand.
+/// This is why the documentation says where a cache must not be.
 #[test]
 fn case_168_a_cache_before_the_filter_in_one_chain_goes_around_it() {
     let mut own = Own::new(Wish::default());

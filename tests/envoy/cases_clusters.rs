@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: how Envoy reaches Cognito: by which certificates, through which cluster, and
-//! with how long an answer.
+//! Cases of `docs/security-cases.md`: how Envoy connects to Cognito: with which certificates, through which cluster,
+//! and with how long a response.
 
 use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,7 +25,7 @@ use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::world::{PASSWORD, Plan, SESSION_KEY, USER, merged, plan, pool_id, wasm, world};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// What the shipped configuration calls the host of the user pool's domain, and what it is called here.
+/// The host of the user pool's domain in the shipped configuration, and the one used here.
 const SHIPPED_HOST: &str = "myapp.auth.us-east-1.amazoncognito.com";
 const HOST: &str = "login.example.test";
 
@@ -33,7 +33,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     vec![("case-keys-huge", plan(json!({}))), ("case-keys-long", plan(json!({})))]
 }
 
-/// A certificate in PEM for that name, or an authority's where there is none. All have one key.
+/// A certificate in PEM for that name, or for an authority if there is none. All have the same key.
 fn certificate(name: Option<&str>, issuer: &str, from: SystemTime, until: SystemTime) -> String {
     let signer = SigningKey::<Sha256>::new(KEY.clone());
     let public_key = signer.verifying_key().to_public_key_der().expect("a public key");
@@ -59,7 +59,7 @@ fn certificate(name: Option<&str>, issuer: &str, from: SystemTime, until: System
     builder.build::<Signature>().expect("a certificate").to_pem(LineEnding::LF).expect("PEM")
 }
 
-/// The shipped cluster's own TLS settings, for [`HOST`] and this authority.
+/// The TLS settings of the shipped cluster, for [`HOST`] and this authority.
 fn shipped_tls(authority: &str) -> Value {
     let shipped: Value = yaml_serde::from_str(include_str!("../../envoy/envoy.yaml")).expect("YAML");
     let clusters = shipped["static_resources"]["clusters"].as_array().expect("clusters");
@@ -83,7 +83,7 @@ fn case_076_the_shipped_cluster_shows_nothing_to_whoever_has_no_good_certificate
         ("expired", certificate(Some(HOST), "Trusted", now - 2 * DAY, before), false),
         ("to-come", certificate(Some(HOST), "Trusted", after, after + DAY), false),
         ("other-name", certificate(Some("evil.example"), "Trusted", before, after), false),
-        // As Cognito's own is.
+        // Cognito's own certificate is one like this.
         ("wildcard", certificate(Some("*.example.test"), "Trusted", before, after), true),
         ("wider", certificate(Some("*.test"), "Trusted", before, after), false),
         (
@@ -181,7 +181,7 @@ fn case_068_a_key_set_without_end_never_replaces_a_good_one() {
     let long =
         format!(r#"{{"keys":[{}{{}}]}}"#, r#"{"kty":"RSA","kid":"x","n":"AQAB","e":"AQAB"},"#.repeat(10_000));
     let long = Fault::Body { status: 200, content_type: "application/json".into(), body: long };
-    // Envoy itself gives up on 50 MB; on what it lets through, the filter does.
+    // Envoy itself rejects 50 MB; the filter rejects what Envoy lets through.
     for (name, fault, reason) in
         [("case-keys-huge", Fault::Huge, "reason=broken_off"), ("case-keys-long", long, "reason=too_large")]
     {
@@ -190,7 +190,7 @@ fn case_068_a_key_set_without_end_never_replaces_a_good_one() {
         let pool = pool_id(name);
         let before = world().cognito.calls(Endpoint::Jwks, &pool).len();
         world().cognito.fault(Endpoint::Jwks, &pool, fault, Times::Always);
-        // A key that isn't known has the set fetched.
+        // An unknown key causes a fetch.
         world().cognito.fault(Endpoint::Token, name, Fault::UnknownKid, Times::Next(1));
         assert_eq!(site.browser().sign_in(&site.url("/"), USER, PASSWORD).status(), 401, "{name}");
         assert!(world().cognito.calls(Endpoint::Jwks, &pool).len() > before, "{name}");

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: a token endpoint that answers in no way that it should, or not at all.
+//! Cases of `docs/security-cases.md`: a token endpoint that responds incorrectly, or not at all.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
 
 const PEOPLE: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
 
-/// Several people, whose tokens are short-lived and whose refresh tokens rotate.
+/// Several people, whose tokens expire soon and whose refresh tokens rotate.
 fn with_people(pool: &mut stand_in::Pool) {
     pool.users.extend(PEOPLE.map(|name| User::new(name, PASSWORD)));
     let client = &mut pool.clients[0];
@@ -49,7 +49,7 @@ fn cluster(name: &str, addr: SocketAddr) -> Value {
     })
 }
 
-/// Beside those that every Envoy of the tests has.
+/// Clusters besides those of every Envoy in the tests.
 pub fn clusters(cognito: &StandIn) -> Vec<Value> {
     let mut breaker = cluster("breaker", cognito.domain_addr());
     let none = json!({ "max_connections": 0, "max_pending_requests": 0, "max_requests": 0 });
@@ -59,11 +59,11 @@ pub fn clusters(cognito: &StandIn) -> Vec<Value> {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
     }});
-    // Nobody listens on port 1.
+    // Nothing listens on port 1.
     vec![odd, cluster("refused", ([127, 0, 0, 1], 1).into()), breaker]
 }
 
-/// A sign-in that ends on a page of ours with one of these statuses; gives how long its callback took.
+/// A sign-in that ends on one of our pages with one of these statuses. Returns how long its callback took.
 fn ends_on_a_page(site: Site, what: &str, statuses: &[u16]) -> Duration {
     let mut browser = site.browser();
     let start = browser.step(&site.url("/wanted"));
@@ -82,7 +82,7 @@ fn reply(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// What the token endpoint says next to the client of that site.
+/// Sets the next response that the token endpoint gives to that site's client.
 fn say(site: Site, answer: Answer) {
     odd().say(&format!("client_id={}", site.name), answer);
 }
@@ -134,7 +134,7 @@ fn case_075_an_answer_that_drips_is_given_up_in_time() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n";
     say(site, Answer::dripping(head, &"x".repeat(500), Duration::from_millis(100)));
     let taken = ends_on_a_page(site, "dripping", &[504]);
-    // The whole answer would take 50 seconds.
+    // The whole response would take 50 seconds.
     assert!((Duration::from_millis(1_800)..Duration::from_secs(40)).contains(&taken), "{taken:?}");
 }
 
@@ -254,7 +254,7 @@ fn case_043_a_body_without_a_session_goes_nowhere() {
     }
 }
 
-/// One person who asks again and again who they are, until all is over and they were told so often.
+/// A person who repeatedly requests their identity until the end, and at least this often.
 fn am_i_me(site: Site, name: &str, is_over: &AtomicBool) {
     let mut browser = site.signed_in_as(name);
     let (mut told, end) = (0, Instant::now() + 2 * rig::PATIENCE);

@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: signatures as no library makes them, before both verifiers: Envoy's own and
-//! the one in wasm. The key set is the test's, so that it has the private key.
+//! Cases of `docs/security-cases.md`: signatures that no library makes, checked by both verifiers: Envoy's own and
+//! the one in wasm. The key set belongs to the test, which therefore has the private key.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     vec![("case-host-keys", plan(bearer.clone())), ("case-wasm-keys", plan(bearer).portable())]
 }
 
-/// The key of the tests that have to sign themselves.
+/// The key for tests that sign tokens themselves.
 pub static KEY: LazyLock<RsaPrivateKey> =
     LazyLock::new(|| RsaPrivateKey::new(&mut FixedRandomness(48), 2048).expect("a key"));
 
@@ -30,7 +30,7 @@ fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Makes the test's key the site's own.
+/// Publishes the test's key as the site's key.
 fn publish(site: Site) {
     let (n, e) = (b64(KEY.n().to_bytes_be()), b64(KEY.e().to_bytes_be()));
     let key = json!({ "kty": "RSA", "kid": KID, "alg": "RS256", "use": "sig", "n": n, "e": e });
@@ -39,7 +39,7 @@ fn publish(site: Site) {
     world().cognito.fault(Endpoint::Jwks, &pool_id(site.name), set, Times::Always);
 }
 
-/// Header and claims of an access token that this site takes.
+/// Header and claims of an access token that this site accepts.
 fn signing_input(site: Site) -> String {
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
@@ -59,7 +59,7 @@ fn case_048_no_bent_signature_is_taken_by_either_verifier() {
         let input = signing_input(site);
         let token = |signature: &[u8]| format!("{input}.{}", b64(signature));
         let taken = token(&good(&KEY, input.as_bytes()));
-        // The set that Envoy had from the start is another; the new key is fetched when it is seen.
+        // Envoy started with another key set; the new key is fetched when a token names it.
         let fetched =
             rig::eventually(rig::PATIENCE, || (site.send(with(&taken, "/json")).status == 200).then_some(()));
         assert!(fetched.is_some(), "{name}: the way they are made is right\n{}", world().envoy.log());

@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: a filter that crashes, and modules that are none. The shipped module is bent
-//! for this: as it is, it can't be made to crash.
+//! Cases of `docs/security-cases.md`: a filter that crashes, and invalid modules. The shipped module is modified for
+//! this, because it can't be made to crash otherwise.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::world::{SESSION_KEY, config_at, merged, wasm, world};
 
 const HOST: &str = "case-wire.example.test";
 
-/// The shipped module, changed, in a file of that name.
+/// The shipped module after a change, in a file with that name.
 fn variant(folder: &Path, name: &str, change: impl FnOnce(&mut Module)) -> PathBuf {
     let mut module = Module::from_file(wasm()).expect("a module");
     change(&mut module);
@@ -25,7 +25,7 @@ fn without(module: &mut Module, export: &str) {
     module.exports.remove(export).expect(export);
 }
 
-/// Has the callback of that name crash at once.
+/// Makes the callback with that name crash at once.
 fn crash(module: &mut Module, export: &str) {
     let found = module.exports.iter().find(|found| found.name == export).expect(export);
     let ExportItem::Function(function) = found.item else { panic!("{export} is no function") };
@@ -36,7 +36,7 @@ fn crash(module: &mut Module, export: &str) {
         .expect("replaced");
 }
 
-/// A filter under a policy, at a port of its own.
+/// A filter with a failure policy, at a separate port.
 fn listener(port: u16, module: &Path, policy: &str) -> Listener {
     let cognito = &world().cognito;
     let config = merged(
@@ -52,7 +52,7 @@ fn listener(port: u16, module: &Path, policy: &str) -> Listener {
     listener
 }
 
-/// An Envoy with one listener for each.
+/// An Envoy with one listener for each of them.
 fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
     let ports = free_ports(kinds.len() + 1);
     let cognito = &world().cognito;
@@ -63,7 +63,7 @@ fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
     for ((module, policy), port) in kinds.iter().zip(&ports[1..]) {
         bootstrap = bootstrap.listener(listener(*port, module, policy));
     }
-    // Each module is compiled for each worker, which takes a busy machine a while.
+    // Each module is compiled for each worker, which takes a while on a busy machine.
     let ready_within = std::time::Duration::from_secs(90);
     let options = Options { ready_within, ..Options::default().concurrency(1) };
     let envoy = Envoy::start(&bootstrap.to_string(), &options);
@@ -105,7 +105,7 @@ fn case_159_160_a_filter_that_crashes_or_is_incomplete_lets_nobody_in() {
     assert!(envoy.log().contains("unreachable"), "they did crash\n{}", envoy.log());
 }
 
-/// Why the policy is set in all examples, and why the exports are tested.
+/// This is why all examples set the policy, and why the exports are tested.
 #[test]
 fn case_159_160_what_fails_open_is_open() {
     let folder = Scratch::new().expect("a folder");
@@ -114,7 +114,7 @@ fn case_159_160_what_fails_open_is_open() {
     let missing = variant(folder.path(), "missing", |module| without(module, callback));
     let app = SampleApp::start().expect("a sample app");
     let (_envoy, ports) = envoy(&app, &[(crashing, "FAIL_OPEN"), (missing, "FAIL_RELOAD")]);
-    // The request that meets the crash fails; those behind it meet no filter at all.
+    // The request that causes the crash fails; the following ones meet no filter at all.
     let _ = status(ports[0], "/guarded/json");
     assert_eq!([status(ports[0], "/guarded/json"), status(ports[1], "/guarded/json")], [200, 200]);
 }
@@ -191,7 +191,7 @@ fn case_178_the_module_can_do_little_to_its_host() {
         names.sort_unstable();
         names
     };
-    // No files, no sockets, no clock but Envoy's.
+    // No files, no sockets, and only Envoy's clock.
     let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
     assert_eq!(of("wasi_snapshot_preview1"), wasi);
     let envoys = of("env");
@@ -204,7 +204,7 @@ fn case_178_the_module_can_do_little_to_its_host() {
     }
 }
 
-/// The timing leak of RUSTSEC-2023-0071 is one of private keys.
+/// The timing leak of RUSTSEC-2023-0071 concerns private keys.
 #[test]
 fn case_178_the_filter_has_no_private_key_to_leak() {
     fn check(folder: &Path) -> usize {

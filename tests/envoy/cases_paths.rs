@@ -1,12 +1,12 @@
-//! Cases of `docs/security-cases.md`: whatever Envoy itself makes of a path before the filter sees it.
+//! Cases of `docs/security-cases.md`: what Envoy itself does to a path before the filter sees it.
 
 use rig::{Listener, RawRequest};
 use serde_json::json;
 
 use crate::world::{PASSWORD, Plan, Site, USER, plan, world};
 
-/// One listener for each way in which Envoy can treat a path: whether it resolves dot segments, whether it merges
-/// slashes, and what it does about escaped ones.
+/// One listener for each way in which Envoy can handle a path: whether it resolves dot segments, whether it merges
+/// slashes, and how it handles escaped slashes.
 const MANAGERS: [(&str, bool, bool, &str); 16] = [
     ("case-path-0", true, true, "KEEP_UNCHANGED"),
     ("case-path-1", true, true, "REJECT_REQUEST"),
@@ -44,7 +44,7 @@ fn normalising(listener: &mut Listener) {
     listener.path_with_escaped_slashes_action = (*escaped).to_owned();
 }
 
-/// What the app would serve as something below `/admin`.
+/// Paths that the app might serve as something below `/admin`.
 const SPELLINGS: [&str; 32] = [
     "/admin",
     "//admin",
@@ -80,7 +80,7 @@ const SPELLINGS: [&str; 32] = [
     "/admin;.css",
 ];
 
-/// The same, where the app decodes more than once, knows other escapes, or leaves out what it can't read.
+/// The same, if the app decodes more than once, supports other escapes, or drops what it can't read.
 const SPELLINGS_AGAIN: [&str; 18] = [
     "/public/%252e%252e/admin",
     "/public/%252e%252e%252fadmin",
@@ -102,7 +102,7 @@ const SPELLINGS_AGAIN: [&str; 18] = [
     "/public/a%83%5Cb%5C..%5C..%5Cadmin",
 ];
 
-/// What nobody can decide.
+/// Ambiguous paths.
 const UNCLEAR: [&str; 10] = [
     "/%c0%ae%c0%ae/admin",
     "/public/%c0%af../admin",
@@ -116,7 +116,7 @@ const UNCLEAR: [&str; 10] = [
     "/public/%u0000",
 ];
 
-/// What is odd and means no harm, below a path that is public and at one that is for everybody with a session.
+/// Unusual but harmless paths, below a public path and at one for everybody with a session.
 const HARMLESS: [&str; 12] = [
     "/job/app/job/feature%252Flogin/1/console",
     "/job/a%252Eb/c%255Cd",
@@ -132,7 +132,7 @@ const HARMLESS: [&str; 12] = [
     "/sale/%u00e9?50%&%E9&%252F",
 ];
 
-/// Whether a path, read as the app would at its most generous, is a guarded one.
+/// Whether a path, read by the app as leniently as possible, is a protected one.
 fn is_guarded(path: &str) -> bool {
     let mut decoded = String::new();
     let mut pieces = path.split('%');
@@ -163,8 +163,8 @@ fn case_136_137_138_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
             let what = format!("{target} (normalize {normalize}, merge {merge}, {escaped})");
             let as_john = RawRequest::get(target).header("cookie", &john);
             for (response, refusal) in [(site.get(target), 401), (site.send(as_john), 403)] {
-                // Envoy itself may refuse it, send the client to its plain form, or resolve it to something public,
-                // which is then what the app is asked for.
+                // Envoy itself may refuse it, redirect the client to its normalised form, or resolve it to a public
+                // path, which the app then gets.
                 match response.status {
                     200 => {
                         let path = response.json()["path"].as_str().unwrap_or_default().to_owned();
@@ -193,7 +193,7 @@ fn case_136_137_138_whatever_envoy_makes_of_a_path_no_spelling_is_public() {
     assert!(arrived.is_none(), "{arrived:?}");
 }
 
-/// What the app was asked for at a site, latest last.
+/// The paths that the app received at a site, latest last.
 fn arrived(site: &Site) -> Vec<String> {
     let host = format!("{}.example.test", site.name);
     let requests = world().app.requests();
@@ -228,7 +228,7 @@ fn case_115_138_after_a_sign_in_the_browser_is_back_at_the_same_bytes() {
     }
 }
 
-/// The status of a GET over HTTP/2; `None` where nobody sends it, or Envoy ends the stream without an answer.
+/// The status of a GET over HTTP/2; `None` if no client can send it, or Envoy ends the stream without a response.
 fn over_http_2(site: &Site, target: &[u8]) -> Option<u16> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -236,7 +236,7 @@ fn over_http_2(site: &Site, target: &[u8]) -> Option<u16> {
         let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         let url = [site.origin().as_bytes(), target].concat();
-        // The client's own library may not say it.
+        // The client's own library may refuse it.
         let url = http::Uri::try_from(url.as_slice()).ok()?;
         let request = http::Request::get(url).body(()).expect("a request");
         let (response, _) = client.send_request(request, true).expect("sent");
@@ -257,7 +257,7 @@ fn case_138_raw_bytes_beyond_ascii_are_decided_where_envoy_lets_them_through() {
         let statuses = [Some(site.send(RawRequest::get(target)).status), over_http_2(&site, target)];
         println!("{}: {statuses:?}", target.escape_ascii());
         for status in statuses {
-            // Envoy itself refuses them with 400, or ends the stream.
+            // Envoy itself rejects them with 400, or ends the stream.
             assert!([None, Some(400), Some(decided)].contains(&status), "{}", target.escape_ascii());
         }
     }

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: what stands around the filter in Envoy: routes that rewrite and redirect, other
+//! Cases of `docs/security-cases.md`: what is around the filter in Envoy: routes that rewrite and redirect, other
 //! filters, and a load balancer in front.
 
 use rig::{Listener, RawRequest};
@@ -53,14 +53,14 @@ fn rewriting(listener: &mut Listener) {
     listener.manager_overrides = json!({ "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] } });
 }
 
-/// Envoy itself goes where the app redirects to, instead of the client.
+/// Envoy itself follows the app's redirects, instead of the client.
 fn redirecting(listener: &mut Listener) {
     listener.upstream_cluster = Some("odd".to_owned());
     let policy = json!({ "max_internal_redirects": 3, "redirect_response_codes": [302, 303], "allow_cross_scheme_redirect": true });
     listener.route_overrides = json!({ "route": { "internal_redirect_policy": policy } });
 }
 
-/// Lua before the filter makes identity headers up; Lua behind it notes who got so far.
+/// Lua before the filter forges identity headers; Lua after it records the requests that get there.
 fn surrounded(listener: &mut Listener) {
     let lua = |name: &str, code: &str| {
         json!({ "name": name, "typed_config": {
@@ -93,10 +93,10 @@ fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
     let site = world().site("case-routes");
     let john = session(site);
     let as_john = |target: &str| site.send(RawRequest::get(target).header("cookie", &john));
-    // What is rewritten to begin with /admin was asked for as something public; that is the operator's doing …
+    // A public path is rewritten to begin with /admin; that is the operator's choice …
     assert_eq!(site.get("/public/prefix/admin/json").status, 200);
     assert_eq!(site.get("/public/strip/json").status, 200);
-    // … and no spelling of a guarded path takes that way.
+    // … and no spelling of a protected path matches that route.
     for target in [
         "/public/prefix/../../admin/json",
         "/public/prefix/%2e%2e/%2e%2e/admin/json",
@@ -112,7 +112,7 @@ fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
         let status = as_john(target).status;
         assert!([400, 403].contains(&status) || target == "/api%2e%2e/admin", "{target}: {status}");
     }
-    // A rewritten host changes nothing about whose cookies they are, and begins no loop.
+    // A rewritten host doesn't change the owner of the cookies, and causes no loop.
     for _ in 0..2 {
         let seen = as_john("/host/json").json();
         assert_eq!(seen["path"], "/elsewhere/json");
@@ -144,7 +144,7 @@ fn case_145_where_envoy_follows_a_redirect_itself_the_filter_judges_anew() {
         ("/public/internal-3", "/admin/internal-4", "", 401),
         ("/public/internal-5", "/admin/internal-6", john.as_str(), 401),
         ("/internal-7", "/admin/internal-8", &john, 401),
-        // The first look took the session's cookies out, so whoever was known isn't any more.
+        // The first pass removed the session's cookies, so the person is unknown in the second.
         ("/internal-9", "/internal-10", &john, 401),
     ] {
         elsewhere(from, to);
@@ -203,7 +203,7 @@ fn case_122_behind_a_balancer_that_is_trusted_https_is_believed() {
     }
 }
 
-/// The status of an extended CONNECT, as browsers open a WebSocket over HTTP/2.
+/// The status of an extended CONNECT, with which browsers open a WebSocket over HTTP/2.
 fn extended_connect(site: Site, path: &str, cookies: &str) -> u16 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -211,7 +211,7 @@ fn extended_connect(site: Site, path: &str, cookies: &str) -> u16 {
         let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         let mut client = client.ready().await.expect("ready");
-        // The server says first that it takes them.
+        // The server first announces that it accepts them.
         while !client.is_extended_connect_protocol_enabled() {
             tokio::task::yield_now().await;
         }
@@ -238,7 +238,7 @@ fn case_149_an_extended_connect_is_judged_like_any_request() {
     assert_eq!(extended_connect(site, "/admin/socket", &john), 403);
     let arrived = |path: &str| world().app.requests()[before..].iter().any(|request| request.path == path);
     assert!(!arrived("/socket") && !arrived("/admin/socket"));
-    // The sample app speaks no WebSocket, but it is asked.
+    // The sample app doesn't support WebSocket, but it gets the request.
     extended_connect(site, "/public/socket", "");
     assert!(arrived("/public/socket"));
 }

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: what only shows on the wire: bytes, copies of headers, trailers, hosts.
+//! Cases of `docs/security-cases.md`: what only shows on the wire: bytes, repeated headers, trailers, hosts.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ fn case_095_where_cookies_are_too_many_envoy_says_so_and_others_are_served() {
     assert!(world().envoy.alive());
 }
 
-/// The lines of a request that an app was sent, as they came over the wire.
+/// The lines of a request as the app received them on the wire.
 fn lines(request: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(request).lines().map(str::to_ascii_lowercase).collect()
 }
@@ -118,7 +118,7 @@ fn case_124_nothing_of_ours_arrives_in_trailers() {
 fn case_125_of_fifty_copies_the_app_sees_ours_alone() {
     let site = world().site("case-wire");
     let session = session(site);
-    // Envoy takes a hundred headers by default.
+    // Envoy accepts a hundred headers by default.
     for copies in [2, 50] {
         let mut request = RawRequest::get("/json").header("cookie", &session);
         for number in 0..copies {
@@ -229,7 +229,7 @@ fn case_158_bytes_of_every_kind_are_bytes() {
     assert!(!world().envoy.log().contains("panicked"));
 }
 
-/// Where a sign-in would come back to; `None` where none begins.
+/// The host that a sign-in would return to; `None` if none starts.
 fn comes_back_to(response: &Response) -> Option<String> {
     let location = response.location().filter(|location| location.contains("/oauth2/authorize?"))?;
     parameter(location, "redirect_uri")
@@ -254,7 +254,7 @@ fn case_116_a_host_that_is_odd_or_twice_begins_no_sign_in_elsewhere() {
         ("/x", &[]),
         ("/x", &[""]),
     ] {
-        // Envoy may hang up on what is no request.
+        // Envoy may close the connection for an invalid request.
         let Ok(response) = send(fixed, target, hosts) else { continue };
         match (comes_back_to(&response), response.location()) {
             (Some(to), _) => assert_eq!(to, callback, "{target} {hosts:?}"),
@@ -264,7 +264,7 @@ fn case_116_a_host_that_is_odd_or_twice_begins_no_sign_in_elsewhere() {
             }
         }
     }
-    // Without `public_url` it is the one host that was asked for, once, or nothing.
+    // Without `public_url` it is the requested host, named once, or nothing.
     let open = world().site("case-hosts");
     for hosts in [&["a.example", "b.example"][..], &["a.example,b.example"], &["a.example b.example"], &[""]]
     {

@@ -22,7 +22,7 @@ fn refreshes(own: &Own) -> usize {
     calls.iter().filter(|call| call.get("grant_type") == Some("refresh_token")).count()
 }
 
-/// So many requests at each Envoy at once.
+/// This number of requests at each Envoy at once.
 fn at_once(own: &Own, count: usize, cookies: &str) -> Vec<Response> {
     std::thread::scope(|scope| {
         let send = |index: usize| {
@@ -38,7 +38,8 @@ fn at_once(own: &Own, count: usize, cookies: &str) -> Vec<Response> {
 #[test]
 fn case_100_165_sixteen_workers_are_one_envoy() {
     let own = Own::new(Wish { client: |client| rotating(client, 0), workers: WORKERS, ..Wish::default() });
-    // Begun at one worker, finished at another: each connection comes to one of them, and every step is a new one.
+    // Started at one worker, completed at another: each connection belongs to one worker, and every step uses a new
+    // connection.
     for _ in 0..20 {
         let mut browser = own.browser();
         let start = browser.step(&own.url("/wanted"));
@@ -46,7 +47,7 @@ fn case_100_165_sixteen_workers_are_one_envoy() {
         assert_eq!((landed.status(), landed.url.as_str()), (200, own.url("/wanted").as_str()), "{landed}");
     }
     let fetches = own.cognito().calls(Endpoint::Jwks, &pool_id(NAME)).len();
-    // On a machine that is busy enough, a fetch may time out while sixteen workers start.
+    // On a very busy machine, a fetch may time out while sixteen workers start.
     let failed = own.envoys[0].log().matches("event=jwks.failed").count();
     assert!(fetches <= 1 + failed, "{fetches} fetches for all of them\n{}", own.envoys[0].log());
     let cookies = own.aged(&own.signed_in().cookie_header(&own.url("/")), OVER);
@@ -66,14 +67,14 @@ fn case_100_with_a_grace_period_three_envoys_refresh_one_session_at_once_and_nob
         assert!(answers.iter().all(|answer| answer.status == 200), "nobody fails");
         assert_eq!(refreshes(&own), 3, "one for each Envoy");
         own.cognito().clear_faults(NAME);
-        // Whichever cookies the browser keeps, they go on.
+        // Whichever cookies the browser keeps, the session continues.
         for answer in [&answers[0], &answers[1], &answers[2]] {
             let jar: Vec<String> = answer
                 .set_cookies()
                 .iter()
                 .map(|cookie| format!("{}={}", cookie.name, cookie.value))
                 .collect();
-            // Older by less than before: what is had later stays later.
+            // Aged by less than before, so that later times stay later.
             let jar = own.aged(&jar.join("; "), OVER - Duration::from_secs(4));
             let next = own.send(0, RawRequest::get("/json").header("cookie", jar));
             assert_eq!(next.status, 200, "{}", own.envoys[0].log());
@@ -97,7 +98,7 @@ fn case_166_sixteen_workers_draw_nothing_twice_nor_after_a_restart() {
                 assert!(seen.insert(parameter(url, name).expect(name)), "{name} comes twice");
             }
             let cookie = response.set_cookies().remove(0);
-            // The seal's nonce stands in front: 24 bytes.
+            // The seal's nonce comes first: 24 bytes.
             assert!(seen.insert(cookie.value[..32].to_owned()), "a nonce comes twice");
         }
     }

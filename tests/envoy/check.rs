@@ -1,4 +1,4 @@
-//! What `envoy-cognito check` says of a file, held to what Envoy does with the same file.
+//! What `envoy-cognito check` reports about a file, compared with what Envoy does with the same file.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::world::SESSION_KEY;
 
-/// A module that does nothing, for it takes Envoy a moment only to load: `memory`, `malloc`, and callbacks that say yes.
+/// A module that does nothing, so Envoy loads it quickly: `memory`, `malloc`, and callbacks that return true.
 const MODULE: &str = "AGFzbQEAAAABFARgAABgAX8Bf2ACf38AYAJ/fwF/AwUEAAECAwUDAQABB34HBm1lbW9yeQIAF3Byb3h5X2FiaV92ZXJzaW9uXzBfMl8xAAALX2luaXRpYWxpemUAAAZtYWxsb2MAARdwcm94eV9vbl9jb250ZXh0X2NyZWF0ZQACEXByb3h5X29uX3ZtX3N0YXJ0AAMScHJveHlfb25fY29uZmlndXJlAAMKEgQCAAsFAEGACAsCAAsEAEEBCw==";
 
-/// A bootstrap that is good to both, with `@name@` where a case puts something in.
+/// A bootstrap that is valid for both, with `@name@` where a case inserts text.
 const BOOTSTRAP: &str = r#"static_resources:
   listeners:
     - name: app
@@ -67,7 +67,7 @@ const CLUSTER: &str = r#"    - name: @name@
               match_typed_subject_alt_names: [ { san_type: DNS, matcher: { exact: @host@ } } ]
 "#;
 
-/// The bootstrap with something put in at a place, which stands there in place of what is usual.
+/// The bootstrap with a text in place of the default at one place.
 fn bootstrap(place: &str, text: &str) -> String {
     let usual =
         [("plugin", "failure_policy: FAIL_RELOAD"), ("timeout", "2s"), ("port", "443"), ("key", SESSION_KEY)];
@@ -95,14 +95,14 @@ fn bootstrap(place: &str, text: &str) -> String {
     whole
 }
 
-/// Whether Envoy takes a file, and else what it says.
+/// Whether Envoy accepts a file; the error is Envoy's message.
 fn envoys(name: &str, text: &str) -> Result<(), String> {
     let options =
         Options { log_level: "critical".into(), component_log_level: String::new(), ..Options::default() };
     Envoy::validate_as(name, text, &options)
 }
 
-/// What the command says of a file: faults, and warnings.
+/// The command's report about a file: errors, and warnings.
 fn ours(name: &str, text: &str) -> [Vec<String>; 2] {
     let folder = Scratch::new().expect("a folder");
     let file = folder.path().join(name);
@@ -116,7 +116,8 @@ fn ours(name: &str, text: &str) -> [Vec<String>; 2] {
     })
 }
 
-/// Holds what the command says of a file to what Envoy does. `said` is part of what it says though Envoy takes the file.
+/// Compares the command's report about a file with Envoy's result. `said` is part of what the command reports
+/// although Envoy accepts the file.
 #[track_caller]
 fn hold(what: &str, name: &str, text: &str, said: &str) {
     let envoys = envoys(name, text);
@@ -138,7 +139,7 @@ fn hold(what: &str, name: &str, text: &str, said: &str) {
     }
 }
 
-/// As [`hold`], of each text at a place. What follows `->` is what the command says though Envoy takes the file.
+/// [`hold`] for each text at a place. `->` precedes what the command reports although Envoy accepts the file.
 #[track_caller]
 fn hold_all(place: &str, texts: &[&str]) {
     for text in texts {
@@ -292,7 +293,7 @@ fn settings_are_read_as_envoy_hands_them_on() {
         "settings",
         &["!ignore clent_id: x", "!ignore x: &name { title: App }\n                            pages: *name"],
     );
-    // To the filter it is all the same what stands there, but Envoy doesn't get as far.
+    // For the filter it makes no difference, but Envoy stops before that.
     hold_all("settings", &["endpoints: { authorize: https://x.example.com/a?b=c }"]);
     let [faults, _] = ours("envoy.yaml", &bootstrap("settings", "pages: { title: !!str \"yes\" }"));
     assert_eq!(faults, ["\"pages.title\": \"true or false where text is needed\""]);
@@ -306,7 +307,7 @@ fn one_item_is_a_list_of_one() {
         single.split_once("                  - name: envoy.filters.http.router").expect("a router");
     let (_, rest) = rest.split_once("  clusters:").expect("clusters");
     let text = format!("{start}  clusters:{rest}");
-    // Without a router Envoy refuses the list. That the filter is found in it is the point.
+    // Envoy rejects the list because it has no router. The point is that the filter is found in it.
     let [faults, _] = ours("envoy.yaml", &text);
     assert!(faults.iter().any(|fault| fault.contains("no router follows")), "{faults:?}");
     assert!(envoys("envoy.yaml", &text).is_err());
@@ -334,7 +335,7 @@ fn a_files_name_says_what_is_in_it() {
         hold(name, name, &yaml, "");
         hold(name, name, &json, "");
     }
-    // By JSON's own parser, which is lenient; by that of YAML, in which these are something else, or nothing.
+    // By JSON's own parser, which is lenient; by YAML's parser, for which these are something else, or nothing.
     let lenient = [
         ("a comma", json.replacen("]}", ",]}", 1)),
         ("two commas", json.replacen("]}", ",,]}", 1)),

@@ -1,5 +1,5 @@
-//! Claims of every kind in a real Envoy: lists in texts, every type of JSON, what is empty, values beyond ASCII, and an
-//! access token that is over before the ID token is.
+//! Claims of every kind in a real Envoy: lists as text, every type of JSON, empty values, values beyond ASCII, and an
+//! access token that expires before the ID token.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
             "rules": [{ "path": "/billing/**", "roles_any": ["billing"] }],
         }))
     };
-    // Where the ID token lacks the claim.
+    // If the ID token lacks the claim.
     let apart = |attributes_from: &str| {
         site(attributes_from).at_cognito(|pool| pool.suppressed_claims = vec!["custom:x".to_owned()])
     };
@@ -78,7 +78,7 @@ fn percent_decoded(value: &str) -> String {
     decoded.into_owned()
 }
 
-/// Checks what the app, the rules and `me` make of `[ops, billing, dev team]`.
+/// Checks what the app, the rules and `me` show for `[ops, billing, dev team]`.
 fn check_groups(seen: &Value, me: &Value, billing: &Response, text: &str) {
     assert_eq!(header(seen, "x-auth-roles"), Some("ops,billing,dev team"), "{text}");
     assert_eq!(header(seen, "x-claim"), Some("ops,billing,dev team"), "{text}");
@@ -123,7 +123,7 @@ fn groups_in_a_bearers_id_token_are_roles() {
     check_groups(&get("/json").json(), &get("/.auth/me").json(), &get("/billing/json"), "bearer");
 }
 
-/// Signs John Smith in with the claim `custom:x` written like this.
+/// Signs John Smith in with the claim `custom:x`, written like this.
 fn with_claim(site: Site, written: &str) -> (Option<String>, Value) {
     let fault = Fault::WrittenClaims(format!("\"custom:x\":{written}"));
     world().cognito.fault(Endpoint::Token, site.name, fault, Times::Next(1));
@@ -211,8 +211,8 @@ fn percent_encoded_values_are_ascii_and_themselves_again_when_decoded() {
     assert_eq!(me["claims"]["custom:city"], "Zürich");
 }
 
-/// An upstream like uvicorn with websockets 16: it upgrades, unless a header has a byte beyond ASCII. What it was sent is
-/// kept.
+/// An upstream like uvicorn with websockets 16: it accepts an upgrade unless a header contains a byte beyond ASCII.
+/// It records what it receives.
 fn strict_upstream(heads: &Arc<Mutex<Vec<String>>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (addr, heads) = (listener.local_addr().expect("an address"), Arc::clone(heads));
@@ -243,7 +243,7 @@ fn a_strict_server_upgrades_a_websocket_whose_values_are_percent_encoded() {
         });
         own.cognito().set_attribute(&pool_id(NAME), USER, "name", Some("Zoë 李 100%"));
         let mut browser = own.browser();
-        // The upstream has no page to land on, so the sign-in is taken up to its last step only.
+        // The upstream has no landing page, so the sign-in stops before its last step.
         let start = browser.step(&own.url("/"));
         let callback = crate::world::callback_of(start.location().expect("a redirect"));
         assert_eq!(browser.step(&callback).status, 302);
@@ -294,7 +294,7 @@ fn the_app_gets_no_access_token_that_is_over() {
         config: json!({ "headers": { "forward_access_token": "x-access-token" } }),
         ..Wish::default()
     });
-    // Cognito's word on how long it lasts is taken where it is shorter, and not where it is longer.
+    // Cognito's `expires_in` counts if it is shorter, but not if it is longer.
     let longer = json!({ "expires_in": 3600 }).as_object().expect("an object").clone();
     own.cognito().fault(Endpoint::Token, NAME, Fault::Members(longer), Times::Always);
     let mut browser = own.signed_in();

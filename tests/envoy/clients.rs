@@ -1,4 +1,4 @@
-//! Every kind of client: each is answered in a way it understands, and gets its cookies whatever the answer is.
+//! Every kind of client gets a response that it understands, with its cookies in any case.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use crate::aged::OVER;
 use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::world::{USER, header, headers, world};
 
-/// An upstream that answers every request with these bytes, piece by piece.
+/// An upstream that responds to every request with these bytes, piece by piece.
 fn upstream(pieces: &'static [&'static str]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = listener.local_addr().expect("an address");
@@ -48,7 +48,7 @@ fn a_websocket_is_upgraded_with_the_cookies_of_a_refresh() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
     let own = Own::new(Wish { upstream: Some(upstream(Box::leak(Box::new([answer])))), ..Wish::default() });
     let mut browser = own.browser();
-    // The upstream has no page to land on, so the sign-in is taken up to its last step only.
+    // The upstream has no landing page, so the sign-in stops before its last step.
     let start = browser.step(&own.url("/"));
     let callback = crate::world::callback_of(start.location().expect("a redirect"));
     assert_eq!(browser.step(&callback).status, 302);

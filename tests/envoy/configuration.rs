@@ -1,4 +1,4 @@
-//! Configurations: the one that is shipped is valid, and a wrong one keeps Envoy from starting.
+//! Configurations: the shipped one is valid, and a wrong one prevents Envoy from starting.
 
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use serde_json::json;
@@ -79,7 +79,7 @@ fn the_shipped_configuration_is_valid() {
     let shipped = include_str!("../../envoy/envoy.yaml");
     let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().expect("a path"));
     assert_ne!(here, shipped, "the file names the filter");
-    // Envoy reads the authorities' certificates in validation too, and not every machine has them there.
+    // Validation also reads the certificates of authorities, and not every machine has them at that path.
     let authority = Scratch::new().expect("a folder");
     let authorities = authority.path().join("authorities.pem");
     std::fs::write(&authorities, include_str!("../fixtures/authority.pem")).expect("written");

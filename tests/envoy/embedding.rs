@@ -1,4 +1,4 @@
-//! Cookies for the app in a frame of another site, and the change to them.
+//! Cookies for the app in a frame on another site, and the change to such cookies.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn embeddable() -> Own {
     Own::new(Wish { config: cookie(json!({ "same_site": "none", "partitioned": true })), ..Wish::default() })
 }
 
-/// Whether a browser keeps it apart for each site that embeds this one.
+/// Whether a browser keeps the cookie separate for each site that embeds this one.
 fn is_partitioned(cookie: &SetCookie) -> bool {
     cookie.line.split(';').any(|attribute| attribute.trim() == "Partitioned")
 }

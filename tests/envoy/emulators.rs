@@ -1,5 +1,5 @@
-//! What stands in for Cognito in containers calls itself by a name that is known there alone, and its tokens may lack what
-//! Cognito's have. docs/emulators.md says how far one gets.
+//! Emulators of Cognito in containers use a host name that is only known there, and their tokens may lack claims of
+//! Cognito's. docs/emulators.md describes how far they work.
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports, send};
 use sample_app::SampleApp;
@@ -10,7 +10,7 @@ use crate::bearer::{text, tokens};
 use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
 
 const SITE: &str = "emulated";
-/// What the emulator calls itself. No name server knows it.
+/// The emulator's own address. No name server knows it.
 const NAME: &str = "http://cognito-local:9229";
 
 #[test]
@@ -23,7 +23,7 @@ fn an_issuer_by_http_is_compared_and_its_key_set_called_through_the_cluster() {
     let config = merged(config, json!({ "endpoints": { "api": null } }));
     assert_eq!(config["endpoints"]["issuer"], format!("{NAME}/{}", pool_id(SITE)));
     let ports = free_ports(3);
-    // In front of the emulator, to see what is asked of it.
+    // In front of the emulator, to record its requests.
     let mut front = Listener::new(ports[1], Filter::None).upstream("emulator");
     front.access_log = Some("called %REQ(:SCHEME)% %REQ(:AUTHORITY)% %REQ(:PATH)%".to_owned());
     front.name = "front".to_owned();
@@ -48,7 +48,7 @@ fn an_issuer_by_http_is_compared_and_its_key_set_called_through_the_cluster() {
     let bearer = bearer.host(&format!("{SITE}.example.test")).header("x-forwarded-proto", "https");
     assert_eq!(send(addr, &bearer).expect("an answer").status, 200, "{}", envoy.log());
 
-    // And what an operator reads of one that isn't like Cognito.
+    // What an operator reads about an emulator that differs from Cognito.
     for (fault, reason, hint) in [
         (Fault::NoNonce, "id_token_nonce", "has no nonce: not Cognito's"),
         (Fault::WrongNonce, "id_token_nonce", "is of another sign-in"),

@@ -1,5 +1,5 @@
-//! What people see when something breaks: each fault is brought about in a real Envoy, and the four people of
-//! a [`stage`] say what they saw of it. The table stands in docs/operations.md, word for word.
+//! What people see when something breaks: each fault is caused in a real Envoy, and the four people of a [`stage`]
+//! report what they see. The table is in docs/operations.md, word for word.
 
 mod at_cognito;
 mod at_envoy;
@@ -10,7 +10,7 @@ mod upstream;
 
 use stage::Seen;
 
-/// A fault, how it is brought about, and what is seen of it, in the order of the table's columns.
+/// A fault, how it is caused, and what people see, in the order of the table's columns.
 struct Scene {
     what: &'static str,
     play: fn() -> Seen,
@@ -21,7 +21,7 @@ const fn scene(what: &'static str, play: fn() -> Seen, expected: [&'static str; 
     Scene { what, play, expected }
 }
 
-/// As many at once: they mostly wait.
+/// How many run at once: they mostly wait.
 const AT_ONCE: usize = 4;
 
 const SERVED: &str = "served";
@@ -29,7 +29,7 @@ const SIGNED_IN: &str = "signed in";
 const COME_AGAIN: &str = "503, to come again";
 const ENVOYS_503: &str = "Envoy's 503";
 const NOTHING: [&str; 4] = [SERVED, SERVED, SIGNED_IN, SERVED];
-/// The token endpoint fails, which is called by one name in the log.
+/// The token endpoint fails; the log has one name for it.
 const fn no_tokens(page: &'static str) -> [&'static str; 4] {
     [SERVED, SERVED, page, SERVED]
 }
@@ -102,7 +102,7 @@ fn what_people_see_when_something_breaks_is_what_the_documentation_says() {
                     named.spawn_scoped(scope, scene.play).expect("a thread")
                 })
                 .collect();
-            // The others are shown all the same.
+            // The results of the others are shown all the same.
             let failed = || ["the scene failed"; 4].map(str::to_owned);
             seen.extend(played.into_iter().map(|played| played.join().unwrap_or_else(|_| failed())));
         });

@@ -1,4 +1,5 @@
-//! A Cognito that fails or lies: each time a page in one step, no session, and the next person signs in.
+//! A Cognito that fails or lies: each time there is a page in one step and no session, and the next person can sign
+//! in.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use stand_in::{Endpoint, Fault, Times};
 
 use crate::world::{PASSWORD, Site, USER, world};
 
-/// One sign-in while the token endpoint is at fault. It must end with `status` on a page of ours.
+/// One sign-in while the token endpoint has a fault. It must end with `status` on one of our pages.
 fn check(site: &Site, fault: Fault, status: u16, reason: &str) {
     let what = format!("{fault:?}");
     let what = &what[..what.len().min(80)];
@@ -39,7 +40,7 @@ fn every_fault_of_the_token_endpoint_ends_on_a_page() {
     check(&site, Fault::NoIdToken, 502, "token_nonsense");
     check(&site, Fault::Truncated, 503, "token_unavailable");
     check(&site, Fault::Reset, 503, "token_unavailable");
-    // Envoy itself gives up on 50 MB; on what it lets through, the filter does.
+    // Envoy itself rejects 50 MB; the filter rejects what Envoy lets through.
     check(&site, Fault::Huge, 503, "token_unavailable");
     let body = format!(r#"{{"id_token":"{}"}}"#, "x".repeat(300_000));
     let long = Fault::Body { status: 200, content_type: "application/json".into(), body };
@@ -59,11 +60,11 @@ fn a_slow_token_endpoint_is_given_up_in_time() {
     let begun = Instant::now();
     check(&site, Fault::Held, 504, "token_timeout");
     world().cognito.clear_faults(site.name);
-    // `check` signs somebody in besides, who waits for nothing.
+    // `check` also signs a person in, who waits for nothing.
     assert!(begun.elapsed() < rig::PATIENCE, "{:?}", begun.elapsed());
 }
 
-/// Every way in which an ID token can be wrong, and what it is called.
+/// Every way in which an ID token can be wrong, with the reason for it.
 fn bad_tokens() -> Vec<(Fault, &'static str)> {
     let claims = |value: serde_json::Value| Fault::Claims(value.as_object().unwrap().clone());
     vec![
@@ -106,7 +107,7 @@ fn every_bad_token_is_refused_by_the_host_verifier() {
 fn every_bad_token_is_refused_by_the_portable_verifier_too() {
     let site = world().site("portable");
     for (fault, reason) in bad_tokens() {
-        // This site's own client takes the place of the one in the list.
+        // This site's own client replaces the one in the list.
         let fault = match fault {
             Fault::Claims(mut claims) => {
                 for value in claims.values_mut() {

@@ -1,4 +1,5 @@
-//! The first call for the key set comes before Envoy knows where Cognito is. That is no failure, unless it lasts.
+//! The first call for the key set comes before Envoy has resolved Cognito's hosts. That is only a failure if it
+//! lasts.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ const POSTPONED: &str = "event=jwks.postponed";
 const FAILED: &str = "event=jwks.failed";
 const FETCHED: &str = "event=jwks.fetched";
 
-/// An Envoy that is about to start, whose log can be read while it does.
+/// An Envoy that is about to start, whose log can be read meanwhile.
 struct Starting {
     own: Own,
     bootstrap: Value,
@@ -27,7 +28,7 @@ impl Starting {
         Self { own, bootstrap, folder: Scratch::new().expect("a folder") }
     }
 
-    /// Changes a cluster, or takes it out where the change is `null`.
+    /// Changes a cluster, or removes it if the change is `null`.
     fn cluster(&mut self, name: &str, change: &Value) {
         let clusters = self.bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters");
         if change.is_null() {
@@ -52,7 +53,7 @@ impl Starting {
         assert!(seen.is_some(), "no {text} in:\n{}", self.log());
     }
 
-    /// Starts it, and does something as soon as the filter has asked for the key set in vain.
+    /// Starts it, and runs `then` as soon as the filter has requested the key set in vain.
     fn start(&self, then: impl FnOnce()) -> Envoy {
         let path = self.log_path().display().to_string();
         let options = Options { arguments: vec!["--log-path".to_owned(), path], ..Options::default() };
@@ -70,7 +71,7 @@ impl Starting {
         assert_eq!(visit.status(), 200, "{visit}\n{}", self.log());
     }
 
-    /// All is well, and nobody was told anything else.
+    /// Everything works, and the log says nothing else.
     fn assert_no_alarm(&self, envoy: &Envoy) {
         self.logs(FETCHED);
         self.signs_in();
@@ -102,7 +103,7 @@ fn a_name_of_strict_dns_that_resolves_late_is_no_alarm() {
     late("STRICT_DNS");
 }
 
-/// A file of clusters for Envoy to watch.
+/// Writes a file of clusters that Envoy watches.
 fn write(file: &Path, clusters: &[Value]) {
     let kind = json!({ "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster" });
     let resources: Vec<Value> =

@@ -1,4 +1,4 @@
-//! Floods: what many send at once must not take a worker down with everybody else on it.
+//! Floods: many requests at once must not block a worker for everybody else.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::aged::OVER;
 use crate::own::{NAME, ORIGIN, Own, Wish, wait};
 use crate::world::{callback_of, parameter};
 
-/// Sends the same request so many times at once.
+/// Sends the same request this many times at once.
 fn at_once(own: &Own, count: usize, request: &RawRequest) -> Vec<Response> {
     let request = request.clone().host("own.example.test");
     let sent: Vec<_> = (0..count).map(|_| rig::open(own.addr(0), &request).expect("sent")).collect();
@@ -58,7 +58,7 @@ fn many_sign_ins_that_wait_for_the_key_set_get_their_answers() {
             (browser, callback_of(start.location().expect("a redirect")))
         })
         .collect();
-    // Some of them have their answer already if this machine is slow; the others come all at once.
+    // On a slow machine some of them already have a response; the others get theirs all at once.
     let pending: Vec<_> = browsers
         .iter_mut()
         .map(|(browser, callback)| {

@@ -1,4 +1,4 @@
-//! The key set: there before it is needed, fetched again when a key is new, never in the way.
+//! The key set: available before it is needed, fetched again for a new key, and never a hindrance.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn unknown_keys_fetch_the_set_once_a_minute_at_most() {
     site.signed_in();
 }
 
-/// An Envoy of its own with one site, whose Cognito is up to the test.
+/// A separate Envoy with one site, whose Cognito the test controls.
 struct Lonely {
     envoy: Envoy,
     _app: SampleApp,
@@ -97,7 +97,7 @@ fn a_bad_key_set_never_replaces_a_good_one_and_a_missing_one_is_waited_for() {
     }
     let visit = lonely.browser.sign_in(URL, USER, PASSWORD);
     assert_eq!(visit.status(), 200, "it waits for the first good set: {visit}\n{}", lonely.envoy.log());
-    // From here on the set is broken; who is signed in doesn't notice, and signing in goes on as well.
+    // From now on the set is broken; signed-in people don't notice, and signing in still works.
     cognito.fault(Endpoint::Jwks, &pool_id(NAME), Fault::EmptyKeys, Times::Always);
     cognito.fault(Endpoint::Token, NAME, Fault::UnknownKid, Times::Next(1));
     let mut stranger = lonely.browser.clone();

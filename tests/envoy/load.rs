@@ -1,5 +1,5 @@
-//! Mixed traffic: everything that people and programs do, at once, for a while. What is measured is printed; what
-//! is asserted is that each is answered as it must be, and that Envoy's memory is flat. No time fails it.
+//! Mixed traffic: everything that people and programs do, at once, for a while. Measurements are only printed. The
+//! test asserts that each response is right, and that Envoy's memory doesn't grow. No duration makes it fail.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ const REQUESTS: usize = 64_000;
 const CONNECTIONS: usize = 16;
 /// The first quarter is the warm-up.
 const QUARTER: usize = REQUESTS / CONNECTIONS / 4;
-/// Sessions of an hour.
+/// Sessions whose tokens last an hour.
 const SESSIONS: usize = 400;
-/// On each connection, sessions whose tokens last some seconds.
+/// Per connection: sessions whose tokens last some seconds.
 const REFRESHED: usize = 3;
-/// After so many requests on a connection somebody signs in.
+/// Per connection: a person signs in after this number of requests.
 const SIGN_IN_EVERY: usize = 250;
 /// How much Envoy's memory may grow after the warm-up, in kilobytes.
 const GROWTH: u64 = 8 * 1024;
@@ -34,7 +34,7 @@ const BEARER: usize = 2;
 const SHORT_TOKENS: usize = 3;
 const SESSION: usize = 4;
 
-/// Of twenty requests, fourteen are a session's.
+/// Fourteen of twenty requests belong to a session.
 fn kind_of(turn: usize) -> usize {
     match turn % 20 {
         0 => NOBODY,
@@ -45,19 +45,19 @@ fn kind_of(turn: usize) -> usize {
     }
 }
 
-/// What all connections share.
+/// Data that all connections share.
 struct Traffic {
     addr: std::net::SocketAddr,
     sessions: Vec<String>,
     token: String,
 }
 
-/// One connection and who uses it.
+/// One connection and its users.
 struct Line {
     number: usize,
     connection: Connection,
     refreshed: Vec<Jar>,
-    /// By kind.
+    /// Indexed by kind.
     took: [Vec<Duration>; KINDS.len()],
     wrong: Vec<String>,
 }
@@ -109,7 +109,7 @@ impl Line {
         }
     }
 
-    /// One request, which must be answered to the right person, or to nobody.
+    /// One request, whose response must be for the right person, or for nobody.
     fn ask(&mut self, traffic: &Traffic, turn: usize) {
         let (kind, jar) = (kind_of(turn), turn / 20 % REFRESHED);
         let (request, expected) = self.request(traffic, turn);
@@ -130,7 +130,7 @@ impl Line {
         }
     }
 
-    /// What is asked in this turn, and how it must be answered: with which status, and to whom.
+    /// The request of this turn, and its expected response: the status, and the person.
     fn request(&self, traffic: &Traffic, turn: usize) -> (RawRequest, (u16, Option<String>)) {
         let john = Some(SUBJECT.to_owned());
         match kind_of(turn) {
@@ -150,8 +150,8 @@ impl Line {
     }
 }
 
-/// An Envoy that says itself whom the app would have been told of, so that what is measured is Envoy with the
-/// filter.
+/// An Envoy that itself responds with the identity headers for the app, so that only Envoy and the filter are
+/// measured.
 fn envoy(own: &Own) -> (Envoy, std::net::SocketAddr) {
     let ports = free_ports(2);
     let mut listener =

@@ -1,8 +1,8 @@
-//! The filter as it is shipped, in a real Envoy, against a stand-in for Cognito and a sample app.
+//! The shipped filter in a real Envoy, with a stand-in for Cognito and a sample app.
 //!
-//! `make test` builds the filter first and fetches Envoy; see [`world`] for where both are looked for.
+//! `make test` builds the filter first and downloads Envoy; [`world`] shows where both are expected.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! Many Envoys, many configurations, many requests: sessions go anywhere, nothing waits or leaks.
+//! Many Envoys, many configurations, many requests: sessions work everywhere, and nothing waits or leaks.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::own::{NAME, ORIGIN, Own, Wish, wait};
 use crate::sealed::{resident, sealed_sessions};
 use crate::world::{PASSWORD, SESSION_KEY, USER, callback_of};
 
-/// Base64 of 32 other bytes.
+/// Base64 of another 32 bytes.
 const NEW_KEY: &str = "YWFhYWFhYWFhYWFhYWFhYWJiYmJiYmJiYmJiYmJiYmI=";
 
 #[test]
@@ -101,7 +101,7 @@ fn an_envoy_that_drains_finishes_what_is_under_way() {
 #[test]
 fn filters_in_one_vm_do_not_disturb_each_other() {
     let own = Own::new(Wish { envoys: 1, ..Wish::default() });
-    // The same pool, client and cookie name; other keys. One VM, one shared data.
+    // The same pool, client and cookie name, but other keys. One VM, one set of shared data.
     let ports = free_ports(3);
     let listener = |port: u16, name: &str, key: &str| {
         let listener = &own.bootstrap(0, &json!({ "session": { "keys": [key] } })).to_json()["static_resources"]
@@ -155,7 +155,7 @@ fn a_long_run_leaves_memory_flat() {
     let mut own = Own::new(Wish::default());
     let config = own.config(&Value::Null);
     let sessions = sealed_sessions(&config, 5_000);
-    // Envoy answers itself, so that what is measured is Envoy with the filter.
+    // Envoy responds itself, so that only Envoy and the filter are measured.
     own.envoys.clear();
     let ports = free_ports(2);
     let listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY).direct();

@@ -1,5 +1,5 @@
-//! What operators see: Envoy's statistics, and the fields of its access log. Both are of an Envoy of their own, since
-//! statistics are a whole process's.
+//! What operators see: Envoy's statistics, and the fields of its access log. Both need a separate Envoy, because
+//! statistics belong to a whole process.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// `seconds` is how long tokens live.
+    /// `seconds` is the lifetime of tokens.
     fn new(seconds: u64) -> Self {
         Self::with(seconds, json!({}))
     }
@@ -91,7 +91,7 @@ impl Seen {
         self.envoy.stat(&format!("wasmcustom.envoy_cognito.{name}"))
     }
 
-    /// Counts reach Envoy within a moment.
+    /// Counts reach Envoy a little later.
     #[track_caller]
     fn counts(&self, expected: &[(&str, i64)]) {
         let all = || expected.iter().all(|(name, count)| self.stat(name) == *count).then_some(());
@@ -112,7 +112,7 @@ fn url(path: &str) -> String {
 #[test]
 fn what_happens_is_counted() {
     let seen = Seen::new(3600);
-    // They are there before anything has happened, so that a graph begins at zero.
+    // They exist before anything has happened, so that a graph begins at zero.
     let stats = seen.envoy.stats("wasmcustom.envoy_cognito.authz.");
     assert!(stats.iter().any(|(name, count)| name.ends_with("authz.allowed") && *count == 0), "{stats:?}");
 
@@ -135,7 +135,7 @@ fn what_happens_is_counted() {
         ("sign_in.failed.flow_unknown", 1),
         ("session.accepted", 5),
         ("session.rejected.not_opened", 1),
-        // The last step of the sign-in, three pages of four, and the program.
+        // The last step of the sign-in, three of four pages, and the program.
         ("authz.allowed", 5),
         ("authz.denied", 1),
         ("authz.shadow_denied", 1),
@@ -185,7 +185,7 @@ fn the_access_log_says_who_and_why() {
         };
         seen.logged(&format!("log {who} decision={decision} rule={rule} status={status} path={path}"));
     }
-    // The log itself says who asked for what nobody may have.
+    // The log names the person whose request was denied.
     let denied = seen.envoy.log_line("event=authz.denied rule=3 ").expect("a line");
     assert!(denied.contains(&format!("subject={SUBJECT}")), "{denied}");
     assert_eq!(browser.fetch(&url("/.auth/me")).status, 200);
@@ -199,11 +199,11 @@ fn the_access_log_says_who_and_why() {
     seen.logged(&format!("{nobody} decision=refused rule=- status=400 path=/a%c0%ae"));
     seen.get(RawRequest::get("/api").header("authorization", "Bearer x"));
     seen.logged(&format!("{nobody} decision=unauthenticated rule=default status=401 path=/api"));
-    // The one that was parked until its code was redeemed.
+    // The request that waited until its code was redeemed.
     seen.logged("decision=own_path rule=- status=302 path=/.auth/callback");
 }
 
-/// The YAML of the documentation that begins like this.
+/// The YAML in the documentation that begins like this.
 fn documented(beginning: &str) -> Value {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).expect("the page");
@@ -230,7 +230,7 @@ fn the_documented_access_log_works_as_it_stands() {
         assert_eq!(entry[field], value, "{field} in {line}");
     }
     assert_eq!(entry["status"], 200);
-    // In JSON what isn't known is `null`, where a text has `-`.
+    // In JSON an unknown value is `null`; in text it is `-`.
     seen.get(RawRequest::get("/unknown"));
     let line = seen.envoy.log_line("\"path\":\"/unknown\"").expect("a line");
     let entry: Value = serde_json::from_str(line.trim()).expect("JSON");

@@ -1,4 +1,4 @@
-//! The built module itself: what it offers the host, and how large it is.
+//! The built module itself: its exports for the host, and its size.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::world::wasm;
 
-/// The contract's limit, in bytes.
+/// The size limit, in bytes. The contract allows 20,000 more.
 const MAX_SIZE: usize = 600_000;
 
 fn exports(module: &[u8]) -> Vec<String> {
@@ -20,8 +20,8 @@ fn exports(module: &[u8]) -> Vec<String> {
     names
 }
 
-/// A host lets a request through where the callback that would judge it is missing, and calls every other one
-/// for nothing.
+/// If the callback that decides about a request is missing, the host lets the request through. Every unneeded
+/// callback costs calls.
 #[test]
 fn the_module_exports_what_the_host_must_call_and_nothing_else() {
     let module = fs::read(wasm()).expect("the module");

@@ -1,4 +1,4 @@
-//! A name server of a test's own, and how Envoy asks it.
+//! A name server for tests, and the Envoy settings that use it.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 /// How a name server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// That every name is 127.0.0.1, for a second.
+    /// Every name is 127.0.0.1, for a second.
     Answers,
-    /// That it can't tell.
+    /// The server reports a failure.
     Fails,
-    /// Not until it is in another mood.
+    /// No response until its mood changes.
     Waits,
 }
 
@@ -62,7 +62,7 @@ fn reply(query: &[u8], fails: bool) -> Vec<u8> {
     reply
 }
 
-/// What makes a cluster of that kind look its hosts up there.
+/// The settings with which a cluster of that kind resolves its hosts there.
 pub fn lookup(kind: &str, server: SocketAddr) -> Value {
     let resolver =
         json!({ "socket_address": { "address": server.ip().to_string(), "port_value": server.port() } });

@@ -1,5 +1,5 @@
-//! A server that answers in ways no server should, and keeps what it was sent, byte for byte. It stands in the
-//! place of the token endpoint or of the app.
+//! A server that responds in unusual ways, and records what it receives, byte for byte. It takes the place of the
+//! token endpoint or of the app.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read as _, Write as _};
@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What it says to a request: pieces, with a pause after each. The connection is closed behind them.
+/// The response to a request: pieces, with a pause after each. Then the connection is closed.
 #[derive(Clone)]
 pub struct Answer {
     pub pieces: Vec<Vec<u8>>,
@@ -19,7 +19,7 @@ impl Answer {
         Self { pieces: vec![bytes.as_ref().to_vec()], pause: Duration::ZERO }
     }
 
-    /// The head at once, then one byte after the other.
+    /// The head at once, then one byte at a time.
     pub fn dripping(head: &str, body: &str, pause: Duration) -> Self {
         let bytes = body.bytes().map(|byte| vec![byte]);
         Self { pieces: std::iter::once(head.as_bytes().to_vec()).chain(bytes).collect(), pause }
@@ -28,10 +28,10 @@ impl Answer {
 
 #[derive(Default)]
 struct State {
-    /// What is to be said next to whoever mentions this.
+    /// The next responses to requests that contain this mark.
     answers: BTreeMap<String, VecDeque<Answer>>,
     requests: Vec<Vec<u8>>,
-    /// The heads of requests, whether their bodies came or not.
+    /// The heads of requests, even if their bodies didn't arrive.
     heads: Vec<Vec<u8>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Odd {
     state: Mutex<State>,
 }
 
-/// The one of this process.
+/// The single one of this process.
 pub fn odd() -> &'static Odd {
     static ODD: LazyLock<Odd> = LazyLock::new(|| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -56,19 +56,19 @@ pub fn odd() -> &'static Odd {
 }
 
 impl Odd {
-    /// The answer to the next request that has `mark` in it, after those that wait already.
+    /// Sets the response to the next request that contains `mark`, after those that are already set.
     pub fn say(&self, mark: &str, answer: Answer) {
         self.with(|state| state.answers.entry(mark.to_owned()).or_default().push_back(answer));
     }
 
-    /// The requests that had `mark` in them, oldest first.
+    /// The requests that contained `mark`, oldest first.
     pub fn requests(&self, mark: &str) -> Vec<Vec<u8>> {
         self.with(|state| {
             state.requests.iter().filter(|request| contains(request, mark.as_bytes())).cloned().collect()
         })
     }
 
-    /// Whether the head of a request has come that has `mark` in it.
+    /// Whether the head of a request that contains `mark` has arrived.
     pub fn has_begun(&self, mark: &str) -> bool {
         self.with(|state| state.heads.iter().any(|head| contains(head, mark.as_bytes())))
     }
@@ -104,7 +104,8 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// A whole request: its head, which is given away as soon as it has come, and what the head says that follows.
+/// Reads a whole request: its head, which is passed on as soon as it has arrived, and the body that the head
+/// announces.
 fn read(stream: &mut TcpStream, note_head: impl FnOnce(&[u8])) -> Option<Vec<u8>> {
     let (mut request, mut buffer) = (Vec::new(), [0; 16_384]);
     let mut note_head = Some(note_head);

@@ -1,5 +1,5 @@
-//! An Envoy of a test's own: for what would disturb others, such as a Cognito that goes away, more
-//! workers, or a second Envoy.
+//! A separate Envoy for tests that would disturb others, for example with a Cognito that stops, more workers, or a
+//! second Envoy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const NAME: &str = "own";
 const HOST: &str = "own.example.test";
 pub const ORIGIN: &str = "https://own.example.test";
 
-/// What a test wants of its own Envoys.
+/// The properties of a test's own Envoys.
 pub struct Wish {
     /// Merged into the filter's configuration.
     pub config: Value,
@@ -24,9 +24,9 @@ pub struct Wish {
     pub client: fn(&mut Client),
     pub workers: u32,
     pub envoys: usize,
-    /// Whether Cognito is there from the start.
+    /// Whether Cognito is running from the start.
     pub cognito: bool,
-    /// Stands in the sample app's place.
+    /// Replaces the sample app.
     pub upstream: Option<SocketAddr>,
 }
 
@@ -72,7 +72,7 @@ impl Own {
         own
     }
 
-    /// Starts the stand-in, with nothing remembered.
+    /// Starts the stand-in, with an empty state.
     pub fn start_cognito(&mut self) {
         let mut pool = pool(NAME, false);
         (self.wish.client)(&mut pool.clients[0]);
@@ -81,7 +81,7 @@ impl Own {
         self.cognito = Some(cognito.expect("a stand-in"));
     }
 
-    /// The filter's configuration, with changes.
+    /// The filter's configuration, with these changes.
     pub fn config(&self, more: &Value) -> Value {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let config = merged(config_at(NAME, &url(self.domain), &url(self.idp)), self.wish.config.clone());
@@ -103,7 +103,7 @@ impl Own {
         Envoy::start(&self.bootstrap(index, more).to_string(), &options)
     }
 
-    /// Stops an Envoy and starts another in its place, with changes to its configuration.
+    /// Stops an Envoy and starts another in its place, with these changes to its configuration.
     pub fn restart(&mut self, index: usize, more: &Value) {
         self.envoys.remove(index).stop();
         let envoy = self.envoy(index, more);
@@ -135,7 +135,7 @@ impl Own {
         browser
     }
 
-    /// Makes a browser's session that much older: see [`crate::aged`].
+    /// Makes a browser's session older by this time: see [`crate::aged`].
     pub fn age(&self, browser: &mut Browser, by: Duration) {
         age(&self.config(&Value::Null), HOST, browser, by);
     }
@@ -145,7 +145,7 @@ impl Own {
         aged_header(&self.config(&Value::Null), HOST, cookies, by)
     }
 
-    /// Sends a request as it is to one Envoy.
+    /// Sends a request unchanged to one Envoy.
     pub fn send(&self, index: usize, request: RawRequest) -> Response {
         rig::send(self.addr(index), &request.host(HOST)).expect("an answer")
     }

@@ -1,5 +1,5 @@
-//! The filter's pages as people see them: in the site's own look, locked down, small; and what programs get
-//! in their place.
+//! The filter's pages as people see them: in the site's design, locked down, and small; and the responses that
+//! programs get instead.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use stand_in::{Pool, User};
 
 use crate::world::{PASSWORD, Plan, Site, plan, world};
 
-/// Cognito takes this for a user name.
+/// Cognito accepts this as a user name.
 const EVIL: &str = "<script>alert(1)</script>";
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
@@ -53,7 +53,7 @@ fn site() -> Site {
     world().site("pages")
 }
 
-/// Every page that the filter makes, as far as one can get at them without breaking anything; with its status.
+/// Every page that the filter makes, as far as possible without breaking anything, with its status.
 fn all() -> Vec<(&'static str, u16, Response)> {
     let mut evil = site().signed_in_as(EVIL);
     let mut nobody = site().browser();
@@ -74,13 +74,13 @@ fn all() -> Vec<(&'static str, u16, Response)> {
     ]
 }
 
-/// What stands between two marks.
+/// The text between two marks.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
     rest.split_once(end).unwrap_or_else(|| panic!("no {end} in {text}")).0
 }
 
-/// What holds of any page.
+/// Checks what must be true of every page.
 fn check(what: &str, page: &Response) -> String {
     let header = |name: &str| {
         let values = page.headers_named(name);

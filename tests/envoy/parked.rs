@@ -1,5 +1,5 @@
 //! Nothing of a request goes upstream before its decision: not its body, not its trailers, whatever Envoy's
-//! `allow_on_headers_stop_iteration` makes of a filter that stops at the headers.
+//! `allow_on_headers_stop_iteration` does with a filter that stops at the headers.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::own::wait;
 use crate::parked_lab::{BODY, KINDS, Kind, SHAPES, Sent, Shape, Site, lab, send};
 use crate::world::{CLIENT_SECRET, USER};
 
-/// What is seen of requests that wait: how each is answered, and what the upstream was sent in the end.
+/// What is observed of waiting requests: each response, and what the upstream finally received.
 struct Seen {
     shape: Shape,
     status: u16,
     upstream: Vec<Vec<u8>>,
 }
 
-/// Sends a request of each shape at once, checks that none of it arrives while they wait, has the wait end, and gives
-/// what came of it.
+/// Sends a request of each shape at once, checks that none of it arrives while they wait, ends the wait, and returns
+/// what was observed.
 fn hold(
     kind: Kind,
     site: &Site,
@@ -40,7 +40,7 @@ fn hold(
             .collect();
         let waiting = rig::eventually(rig::PATIENCE, || waits().then_some(()));
         assert!(waiting.is_some(), "{kind:?} {}: nobody waits", site.name);
-        // Long enough for what isn't held back.
+        // Long enough for data that isn't held back to arrive.
         wait(Duration::from_millis(300));
         for (shape, _) in &sent {
             assert!(!odd().has_begun(&mark(shape)), "{kind:?} {shape:?}: it went upstream undecided");
@@ -55,11 +55,12 @@ fn hold(
     })
 }
 
-/// They went upstream once, whole, as John Smith's.
+/// They went upstream once, complete, as John Smith's.
 fn check_forwarded(kind: Kind, seen: &[Seen]) {
     for Seen { shape, status, upstream } in seen {
         if *status == 413 && *shape == Shape::Large && kind.is_whole {
-            // What cargo builds can't have Envoy stop the client; it buffers what it is set to and refuses the rest.
+            // In the module that cargo builds, Envoy can't pause the client; it buffers up to its limit and rejects
+            // the rest.
             assert!(upstream.is_empty(), "{kind:?} {shape:?}");
             continue;
         }
@@ -78,7 +79,7 @@ fn check_forwarded(kind: Kind, seen: &[Seen]) {
     }
 }
 
-/// None of them went upstream at all.
+/// None of them went upstream.
 fn check_kept(kind: Kind, seen: &[Seen], expected: &[u16]) {
     for Seen { shape, status, upstream } in seen {
         let is_refused =
@@ -176,7 +177,7 @@ fn a_body_of_a_callback_goes_nowhere() {
         let waits = || calls(&site, Endpoint::Token) > before;
         let end = || lab().cognito.clear_faults(&site.name);
         let seen = hold(kind, &site, &SHAPES, request, waits, end);
-        // A worker that doesn't redeem the code says that it has been redeemed.
+        // A worker that doesn't redeem the code reports that it is already redeemed.
         check_kept(kind, &seen, &[302, 400]);
         assert!(seen.iter().any(|seen| seen.status == 302), "{kind:?}");
     }

@@ -1,5 +1,5 @@
-//! Where requests with bodies are parked: listeners with Envoy's `allow_on_headers_stop_iteration` and without, each with
-//! the module of `make build` and with the one that cargo alone builds, before an upstream that keeps what it is sent.
+//! Requests with bodies that wait: listeners with and without Envoy's `allow_on_headers_stop_iteration`, each with
+//! the module from `make build` and with the one that cargo builds, and an upstream that records what it receives.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,16 +14,16 @@ use crate::aged::{OVER, aged_header};
 use crate::odd::odd;
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
 
-/// What keeps a request waiting.
+/// What a request waits for.
 pub const WAYS: [&str; 5] = ["kid", "keys", "refresh", "over", "callback"];
 
-/// What a module is run with: the names of the listeners' kinds.
+/// How a module is run; the names are those of the listeners' kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     pub name: &'static str,
     /// Envoy's `PluginConfig.allow_on_headers_stop_iteration`.
     allow: bool,
-    /// Whether the module is what cargo builds, before `make build` takes out what needn't be called.
+    /// Whether the module is the one that cargo builds, before `make build` removes unneeded callbacks.
     pub is_whole: bool,
 }
 
@@ -34,7 +34,7 @@ pub const KINDS: [Kind; 4] = [
     Kind { name: "whole-allowed", allow: true, is_whole: true },
 ];
 
-/// The module as cargo leaves it beside the finished one.
+/// The module from cargo, next to the finished one.
 fn whole_wasm() -> PathBuf {
     let wasm = wasm();
     wasm.with_file_name("deps").join(wasm.file_name().expect("a name"))
@@ -126,7 +126,7 @@ impl Site {
         Browser::new().route(&self.url(""), self.addr)
     }
 
-    /// The `cookie` header of a session whose tokens are over.
+    /// The `cookie` header of a session whose tokens have expired.
     pub fn session_over(&self) -> String {
         let mut browser = self.browser();
         let visit = browser.sign_in(&self.url("/"), USER, PASSWORD);
@@ -136,7 +136,7 @@ impl Site {
         aged_header(&config, &self.host(), &browser.cookie_header(&self.url("/")), OVER)
     }
 
-    /// The address of a callback that nobody has visited, and the cookies that belong to it.
+    /// The address of an unvisited callback, with its cookies.
     pub fn callback(&self) -> (String, String) {
         let mut browser = self.browser();
         let start = browser.step(&self.url("/"));
@@ -146,13 +146,13 @@ impl Site {
     }
 }
 
-/// What a client sends along.
+/// What a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// HTTP/1.1 with `Content-Length`.
     Length,
     Chunked,
-    /// Chunked, with trailers that pretend to be ours.
+    /// Chunked, with trailers that imitate identity headers.
     Trailers,
     /// More than Envoy buffers by default.
     Large,
@@ -165,19 +165,19 @@ pub enum Shape {
 pub const SHAPES: [Shape; 6] =
     [Shape::Length, Shape::Chunked, Shape::Trailers, Shape::Large, Shape::Http2, Shape::Http2Trailers];
 
-/// The first and the last piece of each body.
+/// The first and last piece of each body.
 pub const BODY: [&str; 2] = ["what-is-first;", "what-is-last"];
 const LARGE: usize = 3 << 20;
 
-/// A request whose body is on its way.
+/// A request whose body is being sent.
 pub struct Sent<'a> {
     pub method: &'a str,
     pub target: String,
-    /// Beside the identity that it makes up.
+    /// In addition to the forged identity.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// Sends a request in a shape, and gives the status of its answer.
+/// Sends a request in a shape. Returns the status of its response.
 pub fn send(site: &Site, shape: Shape, sent: &Sent<'_>) -> u16 {
     if matches!(shape, Shape::Http2 | Shape::Http2Trailers) {
         return send_http2(site, shape == Shape::Http2Trailers, sent);
@@ -215,7 +215,7 @@ fn send_http2(site: &Site, has_trailers: bool, sent: &Sent<'_>) -> u16 {
             headers.iter().fold(request, |request, (name, value)| request.header(*name, value.as_str()));
         let (response, mut body) =
             client.send_request(request.body(()).expect("a request"), false).expect("sent");
-        // It may be answered before all of it was sent.
+        // The response may come before everything is sent.
         let _ = body.send_data(BODY[0].into(), false);
         for _ in 0..20 {
             tokio::task::yield_now().await;

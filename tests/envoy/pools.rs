@@ -1,4 +1,4 @@
-//! Several user pools behind one site: the host picks one, or else the person does.
+//! Several user pools behind one site: selected by the host, or else by the person.
 
 use rig::{Browser, Load, RawRequest, Response};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::world::{
     PASSWORD, Plan, SUBJECT, Site, USER, callback_of, header, parameter, plan, pool_id, world,
 };
 
-/// Where no pool is picked by the host.
+/// The address where the host selects no pool.
 const MAIN: &str = "https://pools.example.test";
 const US: &str = "https://us.pools.example.test";
 const EU: &str = "https://eu.pools.example.test";
@@ -56,7 +56,7 @@ fn browser_at(site: Site) -> Browser {
     [MAIN, US, EU].iter().fold(Browser::new(), |browser, origin| browser.route(origin, site.addr))
 }
 
-/// A browser that has signed in by this address.
+/// A browser that has signed in at this address.
 fn signed_in_by(url: &str) -> Browser {
     let mut browser = browser_at(site());
     let visit = browser.sign_in(url, USER, PASSWORD);
@@ -76,13 +76,13 @@ fn seen(browser: &mut Browser, origin: &str) -> Value {
     response.json()
 }
 
-/// Sends a request as it is to the host of an origin.
+/// Sends a request unchanged to the host of an origin.
 fn send(origin: &str, request: RawRequest) -> Response {
     let host = origin.trim_start_matches("https://");
     rig::send(site().addr, &request.host(host).header("x-forwarded-proto", "https")).expect("an answer")
 }
 
-/// The client that a redirect to Cognito is for.
+/// The client of a redirect to Cognito.
 fn client_of(response: &Response) -> Option<String> {
     assert_eq!(response.status, 302, "{response:?}");
     parameter(response.location().expect("a location"), "client_id")
@@ -98,7 +98,7 @@ fn a_host_leads_straight_to_its_own_pool() {
         assert_eq!(parameter(location, "redirect_uri"), Some(format!("{origin}/.auth/callback")));
         let flow = format!("__Host-auth-{}-flow-", &client[6..]);
         assert!(response.set_cookies()[0].name.starts_with(&flow), "{:?}", response.set_cookies());
-        // Another pool isn't to be had here, whoever asks for it.
+        // No other pool is available here, whoever requests it.
         let asked = browser.step(&format!("{origin}/.auth/sign-in?pool=us"));
         assert_eq!(client_of(&asked).as_deref(), Some(client));
         let asked = browser.step(&format!("{origin}/.auth/sign-in?pool=eu"));
@@ -222,7 +222,7 @@ fn me_and_sign_out_are_about_the_session_that_is_carried() {
     }
 }
 
-/// A sign-in at `pools-mixed` that has got as far as its callback: the browser, and the callback's URL.
+/// A sign-in at `pools-mixed` just before its callback: the browser, and the callback's URL.
 fn at_the_callback(pool: &str) -> (Browser, String) {
     let mut browser = browser_at(world().site("pools-mixed"));
     let start = browser.step(&format!("{MAIN}/.auth/sign-in?pool={pool}"));
@@ -245,7 +245,7 @@ fn a_callback_is_finished_by_the_cookies_of_its_own_pool_alone() {
     assert_eq!(landed.status(), 400, "{landed}");
     assert_eq!((redeemed("us"), redeemed("eu")), (0, 0), "no code is redeemed by cookies of the other pool");
 
-    // The right cookies, but the code is of the other pool.
+    // The right cookies, but a code of the other pool.
     let (mut browser, callback) = at_the_callback("us");
     let (_, other) = at_the_callback("eu");
     let code = |url: &str| parameter(url, "code").expect("a code");

@@ -1,4 +1,4 @@
-//! Refreshing: nobody notices, and a refresh token is spent once.
+//! Refreshing: nobody notices it, and a refresh token is used once.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::aged::{DUE, OVER};
 use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::world::{header, pool_id};
 
-/// Refresh tokens of which each is good once.
+/// Refresh tokens that can be used once.
 fn rotating(client: &mut Client) {
     client.rotation = Some(Rotation { grace_seconds: 0 });
 }
@@ -65,7 +65,7 @@ fn an_expired_session_waits_for_its_refresh_and_is_judged_anew() {
         };
         let mut browser = own.signed_in();
         for round in 1..=2 {
-            // Older by less than before: what is had later stays later.
+            // Aged by less than before, so that later times stay later.
             own.age(&mut browser, OVER - Duration::from_secs(2) * u32::try_from(round).expect("a few"));
             own.cognito().set_attribute(
                 &pool_id(NAME),
@@ -142,7 +142,7 @@ fn only_invalid_grant_ends_a_session() {
         assert_eq!(browser.fetch(&own.url("/json")).status, 200, "{what}: served all the same");
         own.cognito().clear_faults(NAME);
         assert!(own.envoys[0].log_line("event=refresh.failed").is_some(), "{what}");
-        // Another Envoy, which doesn't let Cognito rest.
+        // Another Envoy, which doesn't pause after Cognito's failure.
         own.restart(0, &serde_json::Value::Null);
     }
     let recovered = browser.fetch(&own.url("/json"));

@@ -36,7 +36,7 @@ impl Reloading {
     }
 }
 
-/// Envoy watches for moves, which is how files are replaced as a whole.
+/// Envoy watches for moves, because files are usually replaced as a whole.
 fn write(folder: &Scratch, listeners: &Value) {
     let resources: Vec<Value> = listeners
         .as_array()
@@ -70,8 +70,8 @@ fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
     assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
     assert_eq!(browser.navigate(&callback).url, own.url("/wanted"), "begun before, finished after");
 
-    // And one that is waiting for its tokens while the configuration changes. (The rig has Envoy drain
-    // its old listeners for a second; by itself it takes ten minutes.)
+    // A browser that waits for its tokens while the configuration changes. (The rig makes Envoy drain its old
+    // listeners for a second; the default is ten minutes.)
     let start = browser.step(&own.url("/.auth/sign-in?return=/again"));
     let callback = callback_of(start.location().expect("a redirect"));
     own.cognito().fault(Endpoint::Token, NAME, Fault::Held, Times::Next(1));

@@ -1,4 +1,4 @@
-//! Who somebody is and which roles they hold, as the app reads it: presets, claims, raw tokens.
+//! Identity and roles as the app reads them: presets, claims, raw tokens.
 
 use rig::{Browser, RawRequest};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use stand_in::{Client, Endpoint, Pool};
 
 use crate::world::{Plan, SUBJECT, Site, USER, header, headers, plan, world};
 
-/// Names that Cognito takes and careless code takes for several, or for something else.
+/// Names that Cognito accepts, but that careless code reads as several names, or as another one.
 const GROUPS: [&str; 5] = ["a,admin", "a|admin", "x%2Cy", "管理", "authp/user"];
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
@@ -62,11 +62,11 @@ fn raw_tokens() -> Plan {
 fn short_lived(client: &mut Client, seconds: u64) {
     client.id_token_seconds = seconds;
     client.access_token_seconds = seconds;
-    // Two raw tokens beside it make more than one cookie holds.
+    // With two raw tokens as well, more than one cookie is needed.
     client.refresh_token_bytes = 1800;
 }
 
-/// What an app does: split, then decode the percent signs.
+/// What an app does: it splits, then decodes the percent signs.
 fn decoded(value: &str, separator: char) -> Vec<String> {
     let decode = |role: &str| {
         let (mut bytes, mut rest) = (Vec::new(), role.as_bytes());
@@ -111,7 +111,7 @@ fn a_claim_of_any_name_holds_roles() {
     assert_eq!(header(&seen, "x-auth-roles"), Some("red,blue,green"));
 }
 
-/// The identity headers of a preset, of John Smith without groups.
+/// Checks the identity headers of a preset, for John Smith without groups.
 fn check_preset(site: Site, expected: &[(&str, &str)], start: &str) {
     let seen = site.seen_from(&mut site.signed_in());
     let all = seen["headers"].as_array().expect("headers");
@@ -180,7 +180,7 @@ fn without_a_preset_there_are_the_claims_alone() {
     assert!(!seen["headers"].to_string().contains("jsmith"), "{seen}");
 }
 
-/// Sends every one of these headers, and twins of them, and expects none to arrive.
+/// Sends every one of these headers, and variants of them, and expects none to arrive.
 fn check_spoofing(name: &'static str, ours: &[&str]) {
     let site = world().site(name);
     let session = site.signed_in().cookie_header(&site.url("/"));
@@ -223,14 +223,14 @@ fn no_presets_headers_can_be_made_up_by_a_client() {
     }
 }
 
-/// The tokens that the app was sent: ID and access.
+/// The tokens that the app received: ID and access token.
 fn raw(seen: &Value) -> (String, String) {
     let id = header(seen, "x-id-token").expect("an ID token");
     let access = header(seen, "authorization").and_then(|value| value.strip_prefix("Bearer "));
     (id.to_owned(), access.expect("an access token").to_owned())
 }
 
-/// Whether Cognito has issued these two together.
+/// Whether Cognito issued these two tokens together.
 fn issued_together(site: Site, (id, access): &(String, String)) -> bool {
     let calls = site.calls(Endpoint::Token);
     calls.iter().any(|call| call.answer["id_token"] == *id && call.answer["access_token"] == *access)

@@ -1,4 +1,4 @@
-//! Routes may match on the headers that the filter sets: Envoy picks the route anew when it has set them.
+//! Routes may match on the filter's headers: Envoy selects the route again after the filter has set them.
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports};
 use sample_app::SampleApp;
@@ -10,7 +10,7 @@ use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, merged
 
 const SITE: &str = "routed";
 
-/// The route configuration that the documentation shows.
+/// The route configuration in the documentation.
 fn documented() -> Value {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     let page = std::fs::read_to_string(page).expect("the page");
@@ -49,7 +49,7 @@ fn a_role_picks_the_route_as_the_documentation_shows() {
     let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
     let addr = ([127, 0, 0, 1], ports[1]).into();
     let browser = || Browser::new().route(&url(""), addr);
-    // How many requests each of the two has had.
+    // The number of requests that each of the two has received.
     let counts = || (app.count(), admins.count());
 
     let mut smith = browser();
@@ -61,7 +61,7 @@ fn a_role_picks_the_route_as_the_documentation_shows() {
     assert_eq!(doe.sign_in(&url("/json"), "adoe", PASSWORD).status(), 200, "{}", envoy.log());
     assert_eq!(counts(), (1, 2));
 
-    // Nobody gets there by saying so.
+    // Nobody gets there by sending the headers themselves.
     let raw = |request: RawRequest| {
         let request = request.host(&format!("{SITE}.example.test")).header("x-forwarded-proto", "https");
         rig::send(addr, &request).expect("an answer").status
@@ -72,14 +72,14 @@ fn a_role_picks_the_route_as_the_documentation_shows() {
     }
     assert_eq!(counts(), (3, 2));
 
-    // A request that was parked until a key was known.
+    // A request that waited for a key.
     cognito.rotate_keys(&pool_id(SITE));
     let answer = tokens(&cognito, SITE, Some(CLIENT_SECRET), SITE, "openid");
     let bearer =
         || RawRequest::get("/json").header("authorization", format!("Bearer {}", text(&answer, "id_token")));
     assert_eq!(raw(bearer()), 200, "{}", envoy.log());
     assert_eq!(counts(), (3, 3));
-    // A tenth role, and one that only looks like it.
+    // A tenth role, and one that only resembles it.
     for (roles, admin) in
         [("a|b|authp/admin|c", true), ("xauthp/admin", false), ("authp/administrator", false)]
     {

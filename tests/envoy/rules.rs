@@ -1,4 +1,4 @@
-//! Rules: who may see what, however a path is spelt, and what is said to those who may not.
+//! Rules: who may see what, however a path is spelt, and how others are answered.
 
 use rig::{Filter, RawRequest, Response};
 use serde_json::{Value, json};
@@ -39,13 +39,13 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
     ]
 }
 
-/// Somebody who is an admin, besides John Smith, who isn't.
+/// Adds an admin; John Smith isn't one.
 fn with_boss(pool: &mut Pool) {
     let boss = User { groups: vec!["admin".to_owned()], ..User::new(BOSS, PASSWORD) };
     pool.users.push(boss);
 }
 
-/// One rule of many that differ in their paths and roles.
+/// One of many rules, which differ in their paths and roles.
 fn numbered(number: usize) -> Value {
     json!({ "path": format!("/r/{number}/**"), "roles_any": [format!("role-{number}")] })
 }
@@ -161,7 +161,7 @@ fn the_refusal_is_a_page_for_people_and_json_for_programs() {
     assert!(!page.text().contains("admins"), "the rule's name is the operator's to know");
 }
 
-/// Ways to spell `/admin` and paths below it, in the hope that the rule reads another path than the app.
+/// Spellings of `/admin` and of paths below it, which the rule might read differently from the app.
 const SPELLINGS: [&str; 32] = [
     "/admin",
     "/admin/",

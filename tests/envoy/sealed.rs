@@ -1,4 +1,4 @@
-//! Sessions by the thousand, and what they cost Envoy.
+//! Thousands of sessions, and what they cost Envoy.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::aged::Counter;
 use crate::world::SESSION_KEY;
 
-/// Cookies of sessions that no sign-in has made: sealed here, with the key that Envoy has.
+/// Cookies of sessions without a sign-in: sealed here, with Envoy's key.
 pub fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
     let config = FilterConfig::parse(config.to_string().as_bytes(), &|_| Some(SESSION_KEY.to_owned()))
         .expect("a configuration");
@@ -38,7 +38,7 @@ pub fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Resident memory of Envoy, in kilobytes.
+/// The resident memory of Envoy, in kilobytes.
 pub fn resident(envoy: &Envoy) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", envoy.pid())).expect("a process");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");

@@ -249,7 +249,7 @@ fn no_sign_in_begins_over_plain_http() {
     assert_eq!(response.location(), Some(site.url("/a?b=c").as_str()));
     assert!(response.set_cookies().is_empty());
     assert_eq!(site.get("/a").status, 401);
-    // Envoy takes the header from a peer it doesn't trust for what it is: the connection's own scheme.
+    // Envoy replaces the header from an untrusted peer with the connection's own scheme.
     assert_eq!(navigation("http").location(), Some(site.url("/a?b=c").as_str()));
 }
 
@@ -260,7 +260,7 @@ fn a_session_ends_with_its_lifetime() {
     assert_eq!(browser.fetch(&site.url("/json")).status, 200);
     site.age(&mut browser, Duration::from_secs(3_500));
     assert_eq!(browser.fetch(&site.url("/json")).status, 200);
-    // Its tokens have been refreshed meanwhile; when somebody signed in stays.
+    // Its tokens have been refreshed meanwhile; the time of sign-in stays.
     site.age(&mut browser, Duration::from_secs(3_700));
     assert_eq!(browser.fetch(&site.url("/json")).status, 401);
 }

@@ -1,4 +1,4 @@
-//! Signing out: here, at Cognito, and only at the person's own word.
+//! Signing out: here, at Cognito, and only if the person wants it.
 
 use rig::{Load, RawRequest};
 use stand_in::Endpoint;

@@ -1,6 +1,6 @@
-//! What all tests share: one stand-in, one sample app and one Envoy for the whole binary. Every test has
-//! a *site* of its own: a listener with its own configuration, user pool and app client, so that faults
-//! and counts of one test are nobody else's.
+//! What all tests share: one stand-in, one sample app and one Envoy for the whole binary. Every test has its own
+//! *site*: a listener with its own configuration, user pool and app client, so that the faults and counts of one test
+//! don't affect others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,19 +21,19 @@ pub const SUBJECT: &str = "55ddc31e-b818-4136-8fb8-84cfb31af537";
 pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub const CLIENT_SECRET: &str = "top+secret/of=the-client";
 
-/// A site in the making.
+/// The plan of a site.
 pub struct Plan {
-    /// Merged into the filter's configuration; `null` removes.
+    /// Merged into the filter's configuration; `null` removes a value.
     config: Value,
-    /// Whether the configuration goes as a `google.protobuf.Struct` instead of JSON.
+    /// Whether the configuration is sent as a `google.protobuf.Struct` instead of JSON.
     as_struct: bool,
     deny_foreign_functions: bool,
     public_client: bool,
-    /// Changes the user pool at the stand-in; each of them where there are several.
+    /// Changes the user pool at the stand-in; if there are several, each of them.
     at_cognito: fn(&mut Pool),
-    /// Several pools, by name, and what each of them has in the filter's configuration besides.
+    /// Several pools, by name, with additional settings for each in the filter's configuration.
     pools: Vec<(&'static str, Value)>,
-    /// Changes what stands around the filter.
+    /// Changes the listener around the filter.
     listener: fn(&mut Listener),
 }
 
@@ -49,8 +49,8 @@ pub fn plan(config: Value) -> Plan {
     }
 }
 
-/// All sites, by name. The name is the host's first label, the client's id and part of the pool's. Those of
-/// the larger groups of tests stand in front of their tests.
+/// All sites, by name. The name is the host's first label, the client's id and part of the pool's id. The sites of
+/// larger groups of tests are defined before their tests.
 fn plans() -> BTreeMap<&'static str, Plan> {
     let rules = json!([
         { "path": "/public/**", "allow": "everyone" },
@@ -128,7 +128,7 @@ impl Plan {
         Self { listener: change, ..self }
     }
 
-    /// Where the host verifies no signatures.
+    /// A host that can't verify signatures.
     pub fn portable(self) -> Self {
         Self { deny_foreign_functions: true, ..self }
     }
@@ -137,7 +137,7 @@ impl Plan {
         Self { pools, ..self }
     }
 
-    /// The user pools of this site. Several have the names of their site and their own.
+    /// The user pools of this site. If there are several, their names combine the site's name and their own.
     fn user_pools(&self, site: &str) -> Vec<Pool> {
         let mut pools = match self.pools.as_slice() {
             [] => vec![pool(site, self.public_client)],
@@ -170,7 +170,7 @@ pub struct World {
     ports: BTreeMap<&'static str, u16>,
 }
 
-/// The world, made when it is first asked for. It ends with the process, whatever ends that.
+/// The world, created at first use. It ends with the process, however that ends.
 pub fn world() -> &'static World {
     static WORLD: LazyLock<World> = LazyLock::new(World::new);
     &WORLD
@@ -217,18 +217,18 @@ fn listener(name: &'static str, plan: Plan, port: u16, cognito: &StandIn) -> Lis
     listener
 }
 
-/// The configuration that sites begin with.
+/// The default configuration of sites.
 pub fn config_at(name: &str, domain: &str, idp: &str) -> Value {
     let more = json!({
         "public_url": format!("https://{name}.example.test"),
         "session": { "keys": ["${SESSION_KEY}"] },
-        // However busy the machine is, what isn't held up is in time.
+        // On a busy machine, everything that isn't deliberately delayed is still in time.
         "timeouts": { "token": "60s", "jwks": "60s", "userinfo": "60s", "revoke": "60s" },
     });
     merged(pool_config(name, domain, idp), more)
 }
 
-/// What a configuration says of a user pool.
+/// The settings for a user pool.
 fn pool_config(name: &str, domain: &str, idp: &str) -> Value {
     json!({
         "user_pool_id": pool_id(name),
@@ -269,7 +269,7 @@ pub fn pool_id(name: &str) -> String {
     format!("us-east-1_{}", name.replace('-', ""))
 }
 
-/// The filter: `ENVOY_COGNITO_WASM`, or where `make build` puts it.
+/// The filter: `ENVOY_COGNITO_WASM`, or the output of `make build`.
 pub fn wasm() -> PathBuf {
     static WASM: OnceLock<PathBuf> = OnceLock::new();
     let path = WASM.get_or_init(|| {
@@ -281,7 +281,7 @@ pub fn wasm() -> PathBuf {
     path.clone()
 }
 
-/// Objects are merged key by key, `null` removes.
+/// Objects are merged key by key; `null` removes a value.
 pub fn merged(mut into: Value, from: Value) -> Value {
     match (&mut into, from) {
         (Value::Object(into), Value::Object(from)) => {
@@ -299,7 +299,7 @@ pub fn merged(mut into: Value, from: Value) -> Value {
     into
 }
 
-/// One listener, as its tests see it.
+/// One listener, as its tests use it.
 #[derive(Clone, Copy)]
 pub struct Site {
     pub world: &'static World,
@@ -316,7 +316,7 @@ impl Site {
         format!("{}{path}", self.origin())
     }
 
-    /// A browser that knows the way.
+    /// A browser that can reach the site.
     pub fn browser(&self) -> Browser {
         Browser::new().route(&self.origin(), self.addr)
     }
@@ -326,7 +326,7 @@ impl Site {
         self.signed_in_as(USER)
     }
 
-    /// A browser with the session of another person of the pool. All have one password.
+    /// A browser with the session of another person of the pool. All have the same password.
     pub fn signed_in_as(&self, username: &str) -> Browser {
         let mut browser = self.browser();
         let visit = browser.sign_in(&self.url("/"), username, PASSWORD);
@@ -334,21 +334,21 @@ impl Site {
         browser
     }
 
-    /// Makes a browser's session that much older: see [`crate::aged`].
+    /// Makes a browser's session older by this time: see [`crate::aged`].
     pub fn age(&self, browser: &mut Browser, by: Duration) {
         let cognito = &self.world.cognito;
         let config = config_at(self.name, &cognito.domain_url(), &cognito.idp_url());
         age(&config, &format!("{}.example.test", self.name), browser, by);
     }
 
-    /// What the app is sent when this browser asks for a page.
+    /// What the app receives when this browser requests a page.
     pub fn seen_from(&self, browser: &mut Browser) -> Value {
         let response = browser.fetch(&self.url("/json"));
         assert_eq!(response.status, 200, "{response:?}");
         response.json()
     }
 
-    /// Sends a request as it is, with this site's host.
+    /// Sends a request unchanged, with this site's host.
     pub fn send(&self, request: RawRequest) -> Response {
         let host = format!("{}.example.test", self.name);
         rig::send(self.addr, &request.host(&host)).expect("an answer")
@@ -368,8 +368,8 @@ impl Site {
     }
 }
 
-/// Signs John Smith in at the hosted UI that `authorize` leads to, and gives the URL that Cognito then
-/// sends the browser to, which nobody visits.
+/// Signs John Smith in on the sign-in page of `authorize`. Returns the URL that Cognito then redirects to, which
+/// nobody visits.
 pub fn callback_of(authorize: &str) -> String {
     let mut at_cognito = Browser::new();
     let login = at_cognito.navigate(authorize);
@@ -389,7 +389,7 @@ pub fn callback_of(authorize: &str) -> String {
     answer.location().unwrap_or_else(|| panic!("no callback: {}", answer.text())).to_owned()
 }
 
-/// What the sample app was sent, out of its JSON answer.
+/// A header that the sample app received, from its JSON response.
 pub fn header<'a>(json: &'a Value, name: &str) -> Option<&'a str> {
     let mut values = headers(json, name);
     assert!(values.len() <= 1, "{name} came {} times", values.len());

@@ -1,4 +1,4 @@
-//! Role rules and what else a rule may say, as people and programs meet them.
+//! Roles and the other settings of rules, as people and programs experience them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Harness, NAVIGATE, cookies_set, upstream};
 
-/// John Smith, who is `authp/admin` and `authp/user`, is signed in under these rules.
+/// John Smith, with the roles `authp/admin` and `authp/user`, is signed in under these rules.
 fn signed_in(rules: Value) -> Harness {
     let mut harness = Harness::with(json!({ "rules": rules }));
     harness.signed_in();
@@ -45,7 +45,7 @@ fn the_log_knows_who_asked_for_what_nobody_may_have() {
     harness.signed_in();
     harness.log();
     let again = harness.navigate("/closed/x").answered();
-    // The page doesn't change for it, and nothing is waited for: it couldn't help.
+    // The page doesn't change, and no request waits: it couldn't help.
     let without_reference = |page: &str| page.split("<code>").next().unwrap().to_owned();
     assert_eq!((again.status, without_reference(&again.body)), (403, without_reference(&page.body)));
     let log = harness.log();
@@ -57,7 +57,7 @@ fn the_log_knows_who_asked_for_what_nobody_may_have() {
         assert_eq!(harness.bare_request("GET", "/closed/x", &[header]).answered().status, 403);
         assert!(!harness.log().contains("subject="), "{header:?}");
     }
-    // Tokens that are over: nobody waits for a refresh.
+    // With expired tokens, nobody waits for a refresh.
     harness.advance(Duration::from_secs(7200));
     assert_eq!(harness.get("/closed/x").answered().status, 403);
 }
@@ -105,7 +105,7 @@ fn a_shadow_rule_lets_pass_and_says_so_in_the_log() {
     harness.log();
     assert!(harness.get("/beta/x").is_forwarded());
     assert!(!harness.log().contains("shadow"));
-    // What asks for a sign-in anyway is not worth a line.
+    // A request that needs a sign-in anyway isn't logged.
     assert_eq!(harness.bare_request("GET", "/beta/x", &[]).answered().status, 401);
     assert!(!harness.log().contains("shadow"));
 }

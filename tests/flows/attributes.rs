@@ -1,4 +1,4 @@
-//! Attributes that the ID token lacks, and the raw tokens that an app may want.
+//! Attributes that the ID token lacks, and raw tokens for the app.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::harness::{Answer, Endpoint, Harness, IDENTITY, Refreshing, TOKENS, se
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Attributes are asked for there.
+/// A configuration that requests attributes from there.
 fn asking(from: &str) -> Value {
     json!({
         "scopes": ["openid", "email", "aws.cognito.signin.user.admin"],

@@ -10,7 +10,7 @@ use crate::harness::{Answer, Endpoint, Harness, NAVIGATE, Outcome, set_cookies, 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Bearer tokens are taken.
+/// A configuration that accepts bearer tokens.
 fn taking(bearer: Value) -> Harness {
     let mut settings = json!({"enabled": true});
     settings.as_object_mut().unwrap().extend(bearer.as_object().unwrap().clone());
@@ -24,7 +24,7 @@ fn taking(bearer: Value) -> Harness {
     Harness::with(json!({"bearer": settings, "rules": rules}))
 }
 
-/// An access token with other claims than usual.
+/// An access token with unusual claims.
 fn token(harness: &mut Harness, claims: Value) -> String {
     let config = std::sync::Arc::clone(&harness.config);
     harness.cognito.access_token(&config.pools[0], &claims)
@@ -34,7 +34,7 @@ fn get(harness: &mut Harness, target: &str, token: &str) -> Outcome {
     harness.bare_request("GET", target, &[("authorization", &format!("Bearer {token}"))])
 }
 
-/// What a client hears whose token isn't accepted.
+/// The response to a client whose token isn't accepted.
 #[track_caller]
 fn assert_invalid(response: &Response) {
     assert_eq!(response.status, 401);
@@ -120,7 +120,7 @@ fn whatever_is_wrong_with_a_token_it_is_401_and_never_a_redirect() {
         let value = format!("Bearer {bad}");
         let mut headers = NAVIGATE.to_vec();
         headers.push(("authorization", &value));
-        // A good session lies beside it, and the client looks like a browser: the token alone decides.
+        // The request also has a valid session and looks like a browser's, but only the token counts.
         assert_invalid(&harness.request("GET", "/", &headers).answered());
         let log = harness.log();
         assert!(log.contains(&format!("event=bearer.rejected reason={reason} ")), "{reason}: {log}");

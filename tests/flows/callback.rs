@@ -1,4 +1,4 @@
-//! Cognito sends somebody back: with a code, with an error, or not Cognito at all.
+//! The callback: with a code, with an error, or not from Cognito at all.
 
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ fn a_callback_of_another_browser_is_refused_before_any_call() {
     harness.jar = Jar::default();
     let response = harness.navigate(&attackers).answered();
     assert_eq!(response.status, 400);
-    // With a sign-in of its own under way, too.
+    // Also while the person has a pending sign-in.
     harness.start("/");
     let response = harness.navigate(&attackers).answered();
     assert_eq!(response.status, 400);
@@ -112,7 +112,7 @@ fn a_callback_of_another_browser_is_refused_before_any_call() {
 
 #[test]
 fn a_flow_cookie_under_another_name_doesnt_open() {
-    // A sibling subdomain could plant cookies without the prefix, and an attacker any value.
+    // A sibling subdomain could set cookies without the prefix, and an attacker any value.
     let mut harness = Harness::new();
     let location = harness.start("/");
     let callback = harness.authorize(&location);
@@ -211,7 +211,7 @@ fn a_replayed_callback_redeems_nothing_and_makes_no_second_session() {
         let response = harness.navigate(&callback).answered();
         assert_eq!((response.status, response.header("location")), (302, Some("/")), "worker {worker}");
         assert_eq!(set_cookies(&response).count(), 0, "worker {worker}");
-        // A thief who has the flow cookie as well.
+        // A thief who also has the flow cookie.
         let mut theirs = before.clone();
         std::mem::swap(&mut harness.jar, &mut theirs);
         let response = harness.navigate(&callback).answered();
@@ -398,7 +398,7 @@ fn a_long_refresh_token_is_split_and_comes_back_whole() {
         harness.cognito.refresh_token_len = length;
         harness.signed_in();
         assert_eq!(harness.jar.names(TOKENS), names, "{length}");
-        // Signing out revokes it, which shows that it was put together again.
+        // Signing out revokes it, which shows that it was joined correctly.
         let _ = harness.navigate("/.auth/sign-out").answered();
         assert!(harness.cognito.refresh_tokens.is_empty(), "{length}");
         assert!(harness.jar.names("").is_empty(), "{length}");

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: whose a token is, what for, and how old and how large it may be.
+//! Cases of `docs/security-cases.md`: the owner, purpose, age and size of a token.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeM
 
 #[test]
 fn case_012_025_after_a_bad_token_nothing_is_asked_and_nothing_kept() {
-    // Each would go on to `userInfo` with the access token that came along.
+    // With each of them, the next step would be a call to `userInfo` with the access token.
     let now = Harness::new().now().secs();
     let bent: [fn(&mut Token, u64); 11] = [
         |token, _| {
@@ -121,7 +121,7 @@ fn case_056_an_issuer_is_compared_byte_for_byte() {
 
 #[test]
 fn case_059_no_token_passes_for_one_of_another_kind() {
-    // An access token, a logout token (OpenID Connect Back-Channel Logout 1.0), and one that doesn't say.
+    // An access token, a logout token (OpenID Connect Back-Channel Logout 1.0), and a token without `token_use`.
     let access = json!({"token_use": "access", "client_id": "2jvuq8gkhfoh7u4fdfihiditj5"});
     refuse_claims("an access token", access, "id_token_token_use");
     refuse_claims("nothing", json!({"token_use": null}), "id_token_token_use");

@@ -1,4 +1,5 @@
-//! Cases of `docs/security-cases.md`: what the app is told of a person, and what tells us of an API client.
+//! Cases of `docs/security-cases.md`: the headers that tell the app about a person, and those that identify an API
+//! client.
 
 use std::time::Duration;
 
@@ -46,14 +47,14 @@ fn case_123_a_claim_that_is_absent_leaves_no_room_for_the_clients() {
             edits.set().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("x-auth")).collect();
         assert_eq!(set, if known { vec!["x-auth-subject"] } else { vec![] }, "{method} {target} {headers:?}");
     }
-    // What the filter answers by itself goes nowhere else.
+    // Requests that the filter answers itself go nowhere else.
     for target in ["/.auth/callback?code=x&state=y", "/.auth/sign-out", "/.auth/signed-out", "/.auth/me"] {
         let headers: Vec<(&str, &str)> = SPOOFED.iter().map(|name| (*name, "root")).chain(NAVIGATE).collect();
         let _ = harness.bare_request("GET", target, &headers).answered();
     }
 }
 
-/// What an app does that was told how roles are written: split, then decode.
+/// What an app does that knows how roles are written: split, then decode.
 fn split(header: &str) -> Vec<String> {
     let decode = |role: &str| {
         let mut parts = role.split('%');
@@ -243,7 +244,7 @@ fn case_150_one_well_formed_token_or_nobody() {
         let shown = values.iter().map(|value| value.chars().take(30).collect::<String>()).collect::<Vec<_>>();
         let response = harness.bare_request("GET", "/", &headers).answered();
         assert_eq!((response.status, response.header("location")), (401, None), "{shown:?}");
-        // Where everybody may pass they are nobody.
+        // Where everybody may pass, they are anonymous.
         let edits = harness.bare_request("GET", "/public", &headers).forwarded();
         assert_eq!(edits.set().filter(|(name, _)| name.starts_with("x-auth")).count(), 0, "{shown:?}");
     };

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: how tokens are put together and signed.
+//! Cases of `docs/security-cases.md`: the structure and signature of tokens.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::{
     Answer, CLIENT_SECRET, Harness, Token, b64, cookies_set, hmac_sha256, public_modulus, sign, signing_key,
 };
 
-/// A sign-in whose ID token is put together in this way; gives its status and the log.
+/// A sign-in with an ID token of this shape. Returns its status and the log.
 pub fn sign_in_with(shape: impl Fn(&Token) -> String + 'static) -> (u16, String) {
     let mut harness = Harness::new();
     harness.cognito.mangle = Some(Box::new(shape));
@@ -89,7 +89,7 @@ fn case_046_no_spelling_of_no_algorithm_is_one() {
     refuse("no algorithm", missing, "id_token_malformed");
 }
 
-/// The public key in the forms in which everybody can have it.
+/// The public key in all forms in which anybody can get it.
 fn public_key_texts() -> Vec<Vec<u8>> {
     use base64::Engine as _;
     use envoy_cognito_core::oidc::jwks::KeySet;
@@ -120,7 +120,7 @@ fn case_047_what_everybody_knows_signs_nothing() {
             };
             refuse(&what, shape, "id_token_algorithm");
         }
-        // The same MAC where RS256 is claimed.
+        // The same MAC with a header that names RS256.
         let shape = move |token: &Token| {
             let input = token.signing_input();
             format!("{input}.{}", b64(hmac_sha256(&key, &input)))
@@ -136,7 +136,7 @@ fn case_048_no_bent_signature_is_taken_by_the_portable_verifier() {
         format!("{input}.{}", b64(bent_signatures::good(signing_key(), input.as_bytes())))
     };
     assert_eq!(sign_in_with(good).0, 302, "the way they are made is right");
-    // One bearer token that is signed in all those ways; sign-ins ask the same verifier.
+    // One bearer token that is signed in all those ways; sign-ins use the same verifier.
     let mut harness = Harness::with(json!({"bearer": {"enabled": true}}));
     let config = std::sync::Arc::clone(&harness.config);
     let token = harness.cognito.access_token(&config.pools[0], &json!({}));
@@ -198,7 +198,7 @@ fn case_049_signatures_on_curves_are_refused_by_their_name() {
     }
 }
 
-/// A token whose last character carries bits that mean nothing, with one of these bits set.
+/// A token whose last character contains unused bits, with one of them set.
 fn with_a_meaningless_bit(token: &str, part: usize) -> Option<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
@@ -213,7 +213,7 @@ fn with_a_meaningless_bit(token: &str, part: usize) -> Option<String> {
 
 #[test]
 fn case_061_base64_is_read_in_one_spelling_alone() {
-    // A signature of 256 bytes leaves meaningless bits; claims are padded until their part does.
+    // A signature of 256 bytes leaves unused bits; claims are padded until their part does too.
     let shape = |token: &Token| with_a_meaningless_bit(&token.signed(), 2).unwrap();
     refuse("signature", shape, "id_token_malformed");
     let shape = |token: &Token| {

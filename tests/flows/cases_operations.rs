@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: what operators see: the log, a flood, and what is wrong with a configuration.
+//! Cases of `docs/security-cases.md`: what operators see: the log, a flood, and the errors in a configuration.
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::http::CalloutError;
@@ -84,7 +84,7 @@ fn case_173_of_two_thousand_who_wait_some_do_and_the_rest_is_told_to_come_again(
 #[test]
 fn case_175_each_mistake_is_refused_by_one_line_that_names_it() {
     for (mistake, place) in [
-        // By http an issuer may be, as an emulator's is, but nothing that is called or opened.
+        // An issuer may use http, as an emulator's does, but no URL that is called or opened may.
         (json!({"endpoints": {"issuer": "http://idp.example/pool#x"}}), "endpoints.issuer: "),
         (json!({"endpoints": {"issuer": "idp.example/pool"}}), "endpoints.issuer: "),
         (json!({"endpoints": {"jwks": "http://idp.example/keys"}}), "endpoints.jwks: "),

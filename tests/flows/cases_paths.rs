@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: which paths somebody may see, however they are spelt.
+//! Cases of `docs/security-cases.md`: which paths a person may see, however they are spelt.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn guarded() -> Harness {
     harness
 }
 
-/// What the app would serve as something below `/admin`.
+/// Paths that the app might serve as something below `/admin`.
 const GUARDED: &[&str] = &[
     "/public/../admin",
     "/public/%2e%2e/admin",
@@ -60,7 +60,7 @@ const GUARDED: &[&str] = &[
     "/public/x/..;/../admin",
     "/admin?/public",
     "/./admin",
-    // Decoded twice, and again.
+    // Decoded twice or more.
     "/public/%252e%252e/admin",
     "/public/%252e%252e%252fadmin",
     "/public/..%252Fadmin",
@@ -74,15 +74,15 @@ const GUARDED: &[&str] = &[
     "/%252561dmin/x",
     "/admin%252fx",
     "/public%2f%252e%252e/admin",
-    // Decoded, resolved, and decoded again by who stands behind.
+    // Decoded, resolved, and decoded again by the next server.
     "/public/%2e%2e/%2561dmin/%252e%252e/%2e%2e/x",
-    // What one server decodes because it means the same, and the next one all.
+    // One server decodes the characters for which this changes nothing, and the next decodes all.
     "/public/%2e%2e/admin%2f../public",
-    // Escapes that only some servers know.
+    // Escapes that only some servers decode.
     "/%u002e%u002e/admin",
     "/public/%u002e%U002E/admin",
     "/%u0061dmin",
-    // What isn't UTF-8 may be left out, or stand.
+    // Bytes that aren't UTF-8 may be dropped or kept.
     "/admin/%E9",
     "/admin/r%E9sum%E9.pdf",
     "/%E9/../admin",
@@ -97,12 +97,12 @@ const GUARDED: &[&str] = &[
     "/admin/50%",
     "/%/../admin",
     "/public/%/../../admin",
-    // In Shift-JIS, GBK and Big5 a backslash can be half a character.
+    // In Shift-JIS, GBK and Big5 a backslash can be half of a character.
     "/public/a%83%5Cb\\..\\..\\admin",
     "/public/a%d5%5Cb%5C..%5C..%5Cadmin",
 ];
 
-/// What is odd and means no harm: it is below what is public, whoever reads it.
+/// Unusual but harmless: every server finds them below a public path.
 const HARMLESS: &[&[u8]] = &[
     b"/public/job/app/job/feature%252Flogin/1/console",
     b"/public/feature%25252Flogin",
@@ -128,7 +128,7 @@ const HARMLESS: &[&[u8]] = &[
     b"/v1.0/50%",
 ];
 
-/// The same, at no path that a rule names: who is signed in may see it.
+/// The same, at paths that no rule names: signed-in people may see them.
 const UNNAMED: &[&[u8]] = &[
     b"/job/app/job/feature%252Flogin/1/console",
     b"/files/r%E9sum%E9.pdf",
@@ -145,7 +145,7 @@ const UNNAMED: &[&[u8]] = &[
     b"/public%E9/x",
 ];
 
-/// What nobody can decide, and what isn't a path.
+/// Paths that are ambiguous, and targets that aren't paths.
 const ODD: &[&[u8]] = &[
     b"/%c0%ae%c0%ae/admin",
     b"/public/%c0%af../admin",
@@ -207,13 +207,13 @@ fn case_138_a_name_that_is_no_utf_8_or_has_a_lone_percent_equals_no_literal() {
     let mut check = |target: &[u8], status| {
         assert_eq!(asked(&mut harness, target)[1], status, "{}", target.escape_ascii());
     };
-    // Spelt well, they are what the rules name.
+    // Correctly spelt, they match the rules.
     check(b"/closed/%C3%A9", 403);
     check(b"/closed/50%25", 403);
     check(b"/open/%C3%A9", 200);
     check("/open/é".as_bytes(), 200);
     check(b"/open/50%25", 200);
-    // In another encoding they are for wildcards and the default.
+    // In another encoding, they match wildcards and the default.
     check(b"/closed/%E9", 200);
     check(b"/closed/\xe9", 200);
     check(b"/open/%E9", 401);
@@ -221,7 +221,7 @@ fn case_138_a_name_that_is_no_utf_8_or_has_a_lone_percent_equals_no_literal() {
     check(b"/one/%E9", 200);
     check(b"/one/%", 200);
     check(b"/one/%E9/%E9", 401);
-    // A server that leaves a lone `%` as it is finds what is closed; what is open is open for its own spelling.
+    // A server that keeps a lone `%` finds the closed path; the open path is open in its own spelling.
     check(b"/closed/50%", 403);
     check(b"/open/50%", 401);
 }
@@ -264,7 +264,7 @@ fn case_141_a_pattern_ends_where_its_segment_ends() {
     for pattern in ["/a*", "/*.css", "/a.*b", "/(a|b)", "/[a-z]+", "/^a$", "*", "**", "/a/***"] {
         let accepted = parse(&json!({"rules": [{"path": pattern, "allow": "everyone"}]}));
         if let Ok(config) = accepted {
-            // What is no wildcard is itself, letter for letter.
+            // A pattern without wildcards matches itself, letter for letter.
             assert!(!pattern.contains('*'), "{pattern}");
             let mut harness = Harness::with(json!({"rules": [{"path": pattern, "allow": "everyone"}]}));
             drop(config);
@@ -273,7 +273,7 @@ fn case_141_a_pattern_ends_where_its_segment_ends() {
     }
 }
 
-/// Every order of these.
+/// All permutations of these.
 fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
     let Some((first, rest)) = items.split_first() else { return vec![Vec::new()] };
     let insert = |order: Vec<usize>| {
@@ -286,7 +286,7 @@ fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
     permutations(rest).into_iter().flat_map(insert).collect()
 }
 
-/// A rule, and whether it matches, in words too plain to be wrong.
+/// A rule, and a function that says whether it matches, too simple to be wrong.
 type Known = (Value, fn(&str, &str) -> bool);
 
 #[test]
@@ -311,7 +311,7 @@ fn case_142_in_every_order_the_first_rule_that_matches_decides() {
     let (mut orders, mut checked) = (0, 0);
     for order in permutations(&[0, 1, 2, 3, 4]) {
         let document: Vec<Value> = order.iter().map(|at| rules[*at].0.clone()).collect();
-        // Some orders have a rule that the ones in front leave nothing to; such a configuration is refused.
+        // In some orders a rule is unreachable behind others; such a configuration is refused.
         if parse(&json!({ "rules": document })).is_err() {
             continue;
         }
@@ -363,7 +363,7 @@ fn case_143_a_method_is_what_the_request_line_says() {
             );
         }
     }
-    // Where no rule has a method it takes a session, whatever the method is called.
+    // Where no rule names a method, a session is required, whatever the method is.
     for method in ["TRACE", "PURGE", "get", "BREW"] {
         assert_eq!(harness.bare_request(method, "/y", &[]).answered().status, 401, "{method}");
     }

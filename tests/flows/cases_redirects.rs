@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: where a browser is sent, and where never.
+//! Cases of `docs/security-cases.md`: where a browser is redirected, and where never.
 
 use envoy_cognito_core::session::return_to::ReturnTo;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn case_110_no_sign_out_leads_to_where_an_address_says() {
     }
 }
 
-/// Starts that parsers disagree about.
+/// Beginnings that parsers read differently.
 const STARTS: &[&str] = &[
     "//",
     "///",
@@ -169,7 +169,7 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
     let mut harness = Harness::with(json!({"public_url": "https://app.example.com"}));
     for host in ["evil.com", "evil-example.com", "app.example.com.evil.com", "app.example.com."] {
         host.clone_into(&mut harness.authority);
-        // What is set for the configured address no browser elsewhere takes.
+        // Browsers elsewhere don't accept cookies for the configured address.
         harness.jar = crate::harness::Jar::default();
         let sent = harness.navigate("/x").answered();
         assert_eq!(
@@ -183,7 +183,7 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
         let query = query_of(&harness.start("/x"));
         assert_eq!(query["redirect_uri"], "https://app.example.com/.auth/callback", "{host}");
     }
-    // Without one it is the request's own, which Cognito has registered or turns down.
+    // Without it, the request's own origin is used, which is either registered at Cognito or refused there.
     let mut harness = Harness::new();
     "evil.com".clone_into(&mut harness.authority);
     assert_eq!(query_of(&harness.start("/x"))["redirect_uri"], "https://evil.com/.auth/callback");
@@ -242,7 +242,7 @@ fn case_120_what_is_no_navigation_is_never_sent_anywhere() {
 
 #[test]
 fn case_120_no_redirect_has_a_form_sent_twice() {
-    // 307 and 308 would; the harness looks at each answer of each test, and here are all kinds that there are.
+    // 307 and 308 would. The harness checks every response of every test, and this test makes all kinds of them.
     let mut harness = Harness::new();
     let mut statuses = vec![harness.sign_in("/x").status];
     for target in ["/.auth/sign-out", "/y", "/.auth/sign-in?return=/z", "/.auth/callback?code=x&state=y"] {

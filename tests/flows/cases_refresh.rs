@@ -86,7 +86,7 @@ fn case_107_sessions_that_expire_together_are_refreshed_a_few_at_a_time() {
         harness.jar = jar.clone();
         match harness.get("/") {
             Outcome::Parked(stream) => waiting.push(stream),
-            // What is at hand does for a while, where too many wait already.
+            // If too many wait already, the current tokens are used for a while.
             Outcome::Forwarded(_) => served += 1,
             Outcome::Answered(answer) => panic!("{answer:?}"),
         }
@@ -99,7 +99,7 @@ fn case_107_sessions_that_expire_together_are_refreshed_a_few_at_a_time() {
     }
     let all = waiting.iter().filter(|stream| harness.outcome(**stream).is_some_and(|it| it.is_forwarded()));
     assert_eq!(all.count() + served, 300, "nobody is forgotten");
-    // Who was served as they were is refreshed at their next request.
+    // Those whose current tokens were used are refreshed at their next request.
     for jar in jars {
         harness.jar = jar;
         assert!(harness.get("/").is_forwarded());

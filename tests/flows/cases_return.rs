@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: lists of open redirects, as a return target and as the path that is asked
-//! for. They have the kinds of oauth2-proxy's and mod_auth_openidc's lists, put together anew.
+//! Cases of `docs/security-cases.md`: lists of open redirects, as a return target and as the requested path. They
+//! have the same kinds as the lists of oauth2-proxy and mod_auth_openidc, but are written anew.
 
 use envoy_cognito_core::http::Response;
 use envoy_cognito_core::session::return_to::ReturnTo;
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::harness::{Harness, Jar, NAVIGATE};
 
-/// What stands in front of another site's name.
+/// Texts before another site's name.
 const STARTS: [&str; 52] = [
     "",
     "/",
@@ -63,13 +63,13 @@ const STARTS: [&str; 52] = [
     "/ｰ",
 ];
 
-/// What parsers leave out, or don't.
+/// Characters that some parsers drop and others keep.
 const BLANKS: [&str; 18] = [
     "\t", "\n", "\u{b}", "\u{c}", "\r", " ", "\r\n", "\u{85}", "\u{a0}", "\u{2028}", "\u{feff}", "%09",
     "%0a", "%0b", "%0c", "%0d", "%20", "%00",
 ];
 
-/// Where blanks stand, for `_`.
+/// Places for these characters, marked `_`.
 const AROUND_BLANKS: [&str; 10] =
     ["/_/", "/_//", "//_/", "_//", "/_\\", "/._/", "/.._//", "/_.._/", "https:_//", "/x/.._//"];
 
@@ -97,14 +97,14 @@ fn starts() -> Vec<String> {
     STARTS.map(str::to_owned).into_iter().chain(AROUND_BLANKS.into_iter().flat_map(blank)).collect()
 }
 
-/// All of them, some tens of thousands.
+/// All combinations, some tens of thousands.
 fn all() -> impl Iterator<Item = String> {
     let hosts = || USERS.iter().flat_map(|user| HOSTS.iter().map(move |host| format!("{user}{host}")));
     let ends = move || hosts().flat_map(|host| ENDS.iter().map(move |end| format!("{host}{end}")));
     starts().into_iter().flat_map(move |start| ends().map(move |end| format!("{start}{end}")))
 }
 
-/// By starts: each with a third of the hosts; users and ends take turns.
+/// Grouped by start: each with a third of the hosts; users and ends alternate.
 fn some() -> Vec<Vec<String>> {
     let of = |(number, start): (usize, String)| {
         let turns = (number..).step_by(7).zip(HOSTS.iter().skip(number % 3).step_by(3));
@@ -115,7 +115,7 @@ fn some() -> Vec<Vec<String>> {
     starts().into_iter().enumerate().map(of).collect()
 }
 
-/// Percent-decoded; what isn't an escape stays.
+/// Percent-decodes; text that isn't an escape stays.
 fn decoded(bytes: &[u8]) -> Vec<u8> {
     let (mut plain, mut rest) = (Vec::new(), bytes);
     while let Some((&first, tail)) = rest.split_first() {
@@ -134,7 +134,7 @@ fn decoded(bytes: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Where a browser ends up that follows this from the callback, by the parser that browsers agree on.
+/// Checks where a browser ends up that follows this redirect from the callback, according to the WHATWG URL parser.
 #[track_caller]
 fn assert_stays(location: &str, what: &str) {
     let here = Url::parse("https://app.example.com/.auth/callback?code=x&state=y").unwrap();
@@ -161,7 +161,7 @@ fn case_114_of_tens_of_thousands_of_spellings_none_is_followed_elsewhere() {
     assert!(seen > 200_000 && (5_000..seen / 2).contains(&followed), "{followed} of {seen}");
 }
 
-/// Finishes a sign-in that has begun; gives where it leads.
+/// Completes a started sign-in. Returns where it redirects to.
 fn finish(harness: &mut Harness, location: &str) -> String {
     let callback = harness.authorize(location);
     let response = harness.navigate(&callback).answered();
@@ -186,7 +186,7 @@ fn case_114_whole_sign_ins_end_here_or_at_the_start_page() {
     assert!(elsewhere > 50, "{elsewhere}: what only looks odd is followed");
 }
 
-/// A click on a link that says this, byte for byte.
+/// A click on a link with this target, byte for byte.
 fn click(harness: &mut Harness, target: &[u8]) -> Response {
     let headers = NAVIGATE.map(|(name, value)| (name, value.as_bytes()));
     harness.raw_request("GET", target, &headers).answered()

@@ -1,4 +1,5 @@
-//! Cases of `docs/security-cases.md`: what is sealed, for whom, in which format, and what is said of all that doesn't open.
+//! Cases of `docs/security-cases.md`: what is sealed, for whom, in which format, and how values that don't open are
+//! answered.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn case_084_cookies_are_well_made_whenever_they_are_set_or_deleted() {
-    // The harness looks at each that it is sent; here each kind is.
+    // The harness checks every cookie that it gets; this test makes every kind.
     let mut harness = Harness::with(json!({"session": {"idle": "2h"}}));
     harness.cognito.refreshing = Refreshing::Kept;
     harness.cognito.refresh_token_len = 7_000;
@@ -39,7 +40,7 @@ fn case_084_cookies_are_well_made_whenever_they_are_set_or_deleted() {
     assert_eq!(cookies_deleted(&response).len(), 6, "identity, tokens, three parts and a flow");
 }
 
-/// All that an answer says, but for what is drawn anew each time.
+/// Everything in a response, except values that are random each time.
 fn said(response: &Response) -> String {
     let mut text = format!("{} {:?} {}", response.status, response.headers, response.body);
     for (before, after) in
@@ -56,7 +57,7 @@ fn said(response: &Response) -> String {
 /// Method, target and headers.
 type Kind<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
-/// What people and programs hear who show these cookies.
+/// The responses to people and programs that send these cookies.
 fn heard(harness: &mut Harness, cookies: &str) -> Vec<String> {
     let kinds: [Kind<'_>; 6] = [
         ("GET", "/", &NAVIGATE),
@@ -95,7 +96,7 @@ fn case_088_thousands_of_forgeries_are_told_one_and_the_same() {
         .iter()
         .enumerate()
         .map(|(number, value)| {
-            // All that is remembered of earlier requests, secrets included, is searched in each answer.
+            // Each response is searched for everything from earlier requests, including secrets.
             if number % 200 == 0 {
                 harness = Harness::new();
             }
@@ -156,7 +157,7 @@ fn case_089_flows_and_tokens_are_bound_to_host_client_and_key_as_identities_are(
 
 #[test]
 fn case_090_claims_that_run_together_stay_apart() {
-    // The same letters in the same order; only where one ends and the next begins differs.
+    // The same letters in the same order; only the boundaries between texts differ.
     let people = [
         json!({"sub": "ab", "cognito:username": "cd", "email": "ef", "name": "gh", "cognito:groups": ["i", "j"]}),
         json!({"sub": "a", "cognito:username": "bcd", "email": "ef", "name": "gh", "cognito:groups": ["i", "j"]}),
@@ -185,7 +186,7 @@ fn case_090_claims_that_run_together_stay_apart() {
 
 #[test]
 fn case_095_our_own_cookies_together_never_fill_a_header() {
-    // Envoy takes 60 KiB of headers by default. The longest refresh token that is kept, and five long ways back.
+    // By default Envoy accepts 60 KiB of headers. The longest refresh token that is stored, and five long addresses.
     let (mut fits, mut too_long) = (1_000, 60_000);
     let kept = |length: usize| {
         let mut harness = Harness::new();
@@ -211,7 +212,7 @@ fn case_095_our_own_cookies_together_never_fill_a_header() {
     assert!(harness.is_signed_in());
 }
 
-/// The browser's cookies as another format's: sealed for it, under the same key.
+/// The browser's cookies, sealed for another format with the same key.
 fn of_format(harness: &mut Harness, format: &str, longer: &[u8]) -> Jar {
     let config = Arc::clone(&harness.config);
     let pool = &config.pools[0];
@@ -246,7 +247,7 @@ fn case_171_another_format_is_no_session_and_no_loop() {
         harness.signed_in();
         let location = harness.start("/.auth/sign-in?return=/old");
         let old_callback = harness.authorize(&location);
-        // What an Envoy of the other version leaves in the browser.
+        // Cookies that an Envoy of the other version has set.
         harness.jar = of_format(&mut harness, format, longer);
         assert_eq!(harness.get("/").is_forwarded(), known, "{format}");
         let landed = harness.navigate(&old_callback).answered();
@@ -255,7 +256,7 @@ fn case_171_another_format_is_no_session_and_no_loop() {
             continue;
         }
         assert_eq!(landed.header("location"), None, "{format}");
-        // One sign-in, and all is well; what the other version left is replaced, not shown again.
+        // After one sign-in, everything works; the other version's cookies are replaced and not sent again.
         let response = harness.sign_in("/wanted");
         assert_eq!((response.status, response.header("location")), (302, Some("/wanted")), "{format}");
         assert!(harness.navigate("/wanted").is_forwarded(), "{format}");

@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn case_068_a_compressed_key_set_is_none() {
-    // gzip (RFC 1952) around a stored block (RFC 1951, section 3.2.4), which any reader would inflate.
+    // gzip (RFC 1952) around a stored block (RFC 1951, section 3.2.4), which any reader would decompress.
     let set = Harness::new().cognito.key_set().to_string();
     assert!(KeySet::parse(set.as_bytes()).is_ok());
     let length = u16::try_from(set.len()).unwrap();
@@ -56,7 +56,7 @@ fn case_069_a_day_without_a_key_set_opens_nothing_that_isn_t_known() {
             assert_eq!(found, bearer, "{kid} after {hour} hours");
         }
     }
-    // An Envoy that starts now knows none: it says when to come again.
+    // An Envoy that starts now has no keys: it answers "try again later".
     let mut restarted = Harness::asleep(1, json!({"bearer": {"enabled": true}}));
     restarted.cognito.keys = Answer::Fails(CalloutError::TimedOut);
     restarted.settle();
@@ -73,11 +73,11 @@ fn case_069_a_day_without_a_key_set_opens_nothing_that_isn_t_known() {
     }
 }
 
-/// The cookies that hold the tokens, with a refresh token of that length.
+/// The number of cookies that hold the tokens, with a refresh token of that length.
 fn parts(length: usize) -> usize {
     let mut harness = Harness::new();
     harness.cognito.refresh_token_len = length;
-    // The harness holds every cookie to 4,096 bytes, attributes included.
+    // The harness limits every cookie to 4,096 bytes, including attributes.
     harness.signed_in();
     let parts = harness.jar.names(TOKENS).len();
     let _ = harness.navigate("/.auth/sign-out").answered();
@@ -90,7 +90,7 @@ fn parts(length: usize) -> usize {
 fn case_085_tokens_of_every_length_around_a_boundary_come_back_whole() {
     let mut from = 2_000_usize;
     for count in 1..4 {
-        // The longest that still makes so many.
+        // The longest token that still needs so many cookies.
         let (mut fits, mut splits) = (from, from + 4_000);
         while splits - fits > 1 {
             let middle = fits.midpoint(splits);
@@ -181,7 +181,7 @@ fn case_090_hosts_and_names_that_run_together_are_told_apart() {
     }
 }
 
-/// Bytes as different as a real generator's, and fast.
+/// Bytes as different as a real generator's, but faster.
 struct Mixed(u64);
 
 impl Entropy for Mixed {
@@ -205,8 +205,8 @@ fn case_091_every_seal_draws_the_whole_of_its_nonce() {
         let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&sealed).unwrap();
         assert!(seen.insert(bytes[..24].to_vec()), "a nonce twice");
     }
-    // Two generators in the same state, as two machines from one image might be, repeat each other: nothing else
-    // goes into a nonce. Envoy draws from the operating system.
+    // Two generators in the same state, as on two machines made from one image, repeat each other: nothing else
+    // enters a nonce. Envoy uses the operating system's generator.
     let twin = |seed| keys.seal(&binding, b"x", &mut Mixed(seed)).unwrap();
     assert_eq!(twin(5), twin(5));
 }

@@ -1,4 +1,4 @@
-//! Cases of `docs/security-cases.md`: the way to Cognito, the callback, and signing out.
+//! Cases of `docs/security-cases.md`: the redirect to Cognito, the callback, and signing out.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn case_013_an_absent_claim_has_no_header_and_a_deep_one_is_one_line() {
 
 #[test]
 fn case_015_016_044_nothing_is_discovered_and_nothing_but_the_configured_is_called() {
-    // The harness panics where an address is called that the configuration doesn't name.
+    // The harness panics if a call goes to an address that isn't configured.
     for host in ["one.example.com", "two.example.com"] {
         let at = |path: &str| format!("https://{host}/{path}");
         let mut harness = Harness::with(json!({"endpoints": {
@@ -139,7 +139,7 @@ fn case_035_flow_cookies_that_do_not_open_are_all_alike() {
     assert_eq!(harness.cognito.calls(Endpoint::Token), 1, "that of the session");
 }
 
-/// All that a refused request is answered with, but for its reference.
+/// Everything in the response to a rejected request, except its reference.
 fn refusal(harness: &mut Harness, target: &str, headers: &[(&str, &str)]) -> String {
     let response = harness.bare_request("GET", target, headers).answered();
     assert_eq!(response.status, 400);

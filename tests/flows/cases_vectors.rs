@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: Project Wycheproof's own vectors, of which RS256 has 259. The file is the
-//! project's (<https://github.com/C2SP/wycheproof>, Apache-2.0), unchanged, as the crate `wycheproof` 0.7.0 has it.
+//! Cases of `docs/security-cases.md`: Project Wycheproof's test vectors, 259 of them for RS256. The file is the
+//! project's (<https://github.com/C2SP/wycheproof>, Apache-2.0), unchanged, from the crate `wycheproof` 0.7.0.
 
 use envoy_cognito_core::oidc::jwks::KeySet;
 use envoy_cognito_core::oidc::jwt::{PortableRs256, VerifyRs256 as _};
@@ -27,7 +27,7 @@ fn case_048_the_portable_verifier_says_what_wycheproof_says() {
         let key = set.find("k").unwrap();
         for test in group["tests"].as_array().unwrap() {
             let verdict = PortableRs256.verify(&key, &hex(&test["msg"]), &hex(&test["sig"]));
-            // What is merely acceptable is a signature without the NULL that RFC 8017 asks for.
+            // "acceptable" is a signature without the NULL that RFC 8017 requires.
             assert_eq!(verdict, test["result"] == "valid", "{}", test["comment"]);
             if verdict { good += 1 } else { bad += 1 }
         }

@@ -1,5 +1,5 @@
-//! Claims of every kind: lists in texts, as identity providers send them by Cognito, every type of JSON, and what
-//! nothing can be made of.
+//! Claims of every kind: lists as text, which Cognito passes on from identity providers; every type of JSON; and
+//! invalid values.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::{Harness, IDENTITY, Refreshing, upstream};
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
-/// Where a claim can come from.
+/// The possible sources of a claim.
 const SOURCES: [&str; 5] = ["id_token", "refresh", "bearer", "userinfo", "get_user"];
 
 fn settings(source: &str) -> Value {
@@ -24,7 +24,7 @@ fn settings(source: &str) -> Value {
     })
 }
 
-/// What a claim comes to: its header, the roles, and what `me` says of both.
+/// How a claim is shown: its header, the roles, and both in `me`.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     header: Option<String>,
@@ -34,7 +34,7 @@ struct Seen {
     may_see_billing: bool,
 }
 
-/// Signs somebody in with the claim `custom:x`, written like this, and asks as them.
+/// Signs a person in with the claim `custom:x`, written like this, and sends requests as them.
 fn seen(source: &str, written: &str) -> Seen {
     let mut harness = Harness::with(settings(source));
     harness.cognito.user = json!({"sub": "s", "cognito:username": "jsmith"});
@@ -95,7 +95,7 @@ fn id_token(harness: &Harness, written: &str) -> String {
     crate::harness::Token { header, claims }.signed_with(written)
 }
 
-/// A list: the same in the header and as roles, wherever it comes from.
+/// Checks a list: the same in the header and in the roles, from every source.
 #[track_caller]
 fn check_list(written: &str, items: &[&str], header: &str) {
     for source in SOURCES {
@@ -145,7 +145,7 @@ fn lists_in_texts_have_the_form_of_lists() {
 
 #[test]
 fn a_list_that_was_cut_off_gives_nobody_half_a_role() {
-    // Cognito's attributes end at 2,048 characters.
+    // Cognito limits attributes to 2,048 characters.
     for source in SOURCES {
         for written in [r#""[ops, billing""#, r#""[\"ops\",\"billing""#, r#""[ops, billing, adm""#] {
             let seen = seen(source, written);
@@ -309,7 +309,7 @@ fn percent_encoding_covers_every_value() {
         for ((name, encoded), (same, plain)) in percent.set().zip(utf8.set()) {
             assert_eq!(name, same);
             assert!(encoded.iter().all(|byte| (0x20..0x7f).contains(byte)), "{name}: {encoded:?}");
-            // Roles and lists are encoded in either case, item by item; tokens never.
+            // Roles and lists are encoded item by item in both encodings; tokens never are.
             let as_it_was = ["groups", "roles", "x-list", "x-access", "authorization"];
             if as_it_was.iter().any(|end| name.ends_with(end)) {
                 assert_eq!(encoded, plain, "{name}");
@@ -325,7 +325,7 @@ fn percent_encoding_covers_every_value() {
 
 #[test]
 fn a_session_of_before_lists_were_kept_as_json_still_says_what_it_said() {
-    // What the identity cookie held of `["x,y", "z"]` and of a text.
+    // What the identity cookie contained for `["x,y", "z"]`, and for a text.
     let mut harness = Harness::with(json!({"headers": {"claims": {"x-list": "l", "x-text": "t"}}}));
     harness.cognito.user = json!({"sub": "s", "l": "x%2Cy,z", "t": "a"});
     harness.signed_in();

@@ -1,4 +1,4 @@
-//! Clocks: a minute of leeway, exactly; and a machine whose clock is wrong and then right again.
+//! Clocks: a leeway of exactly one minute; and a machine whose clock is wrong and then right again.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::harness::{Endpoint, Harness, Jar};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const HOUR_MILLIS: i64 = 3_600_000;
-/// From the start of the tests to some day in 2040, in milliseconds.
+/// From the start of the tests to a day in 2040, in milliseconds.
 const TO_2040: i64 = 14 * 365 * 24 * HOUR_MILLIS;
-/// Further back than 1970.
+/// Longer ago than 1970.
 const BEFORE_1970: i64 = -100 * 365 * 24 * HOUR_MILLIS;
 
 #[test]
 fn a_minute_of_leeway_and_not_a_millisecond_more() {
-    // The machine's clock, against the moment that the token names.
+    // The machine's clock, compared with the time in the token.
     let check = |claim: &'static str, off_by: i64, expected: Option<&str>| {
         let mut harness = Harness::new();
         let issued = harness.now().secs();

@@ -1,4 +1,4 @@
-//! The driver against a host: what it asks for, in which order, and what happens where the host refuses.
+//! The driver with a host: what it requests, in which order, and what happens if the host refuses.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Deed, Harness, NAVIGATE, Refreshing, upstream};
 
-/// A stream of its own, with a request for `target` that carries the browser's cookies.
+/// A new stream, with a request for `target` that carries the browser's cookies.
 fn stream(harness: &mut Harness, target: &str) -> (Stream, Request) {
     let id = StreamId(harness.next_stream);
     harness.next_stream += 1;
@@ -30,12 +30,12 @@ fn ask(harness: &mut Harness, stream: &mut Stream, request: &Request) -> Next {
     harness.on(0, |driver, host| driver.request_headers(stream, Some(request), host))
 }
 
-/// The status that a stream was answered with.
+/// The status of a stream's response.
 fn status(harness: &Harness, stream: &Stream) -> Option<u16> {
     harness.notes.streams.get(&stream.id())?.response.as_ref().map(|response| response.status)
 }
 
-/// Somebody whose tokens are over, and whose refresh isn't answered: their next request waits.
+/// A person whose tokens have expired and whose refresh gets no response: their next request waits.
 fn waiting() -> (Harness, Stream) {
     let mut harness = Harness::new();
     harness.cognito.refreshing = Refreshing::Kept;
@@ -109,7 +109,7 @@ fn a_stream_that_ended_while_it_waited_is_never_touched_again() {
     harness.release();
     let told = harness.notes.streams.get(&own.id());
     assert!(told.is_none_or(|told| !told.resumed && told.response.is_none() && told.edits.is_none()));
-    // The refresh is finished all the same.
+    // The refresh completes all the same.
     assert!(harness.get("/").is_forwarded());
 }
 
@@ -176,7 +176,7 @@ fn no_more_than_sixteen_waiting_requests_are_settled_in_one_go() {
     harness.cognito.token = Answer::Good;
     let answer = harness.late_answers().remove(0);
     harness.on(worker, |driver, host| driver.call_answered(call, Some(answer), host));
-    // The first that waits is none of these.
+    // The first one that waits isn't one of these.
     assert_eq!(open(&streams), 15);
     assert_eq!(
         harness.notes.wake_after[&worker],
@@ -307,7 +307,7 @@ fn trailers_of_a_request_that_waits_are_edited_and_held_back() {
     assert_eq!(harness.notes.streams[&own.id()].removed_trailers, ["x-auth-user"]);
 }
 
-/// Two rims stand on it, one of them in several threads.
+/// Two hosts can use it, one of them in several threads.
 #[test]
 fn a_configuration_is_shared_between_threads() {
     fn shared<T: Send + Sync>() {}

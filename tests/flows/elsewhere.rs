@@ -1,4 +1,4 @@
-//! `public_url`, and browsers at another name of the same site, or behind a proxy that says another.
+//! `public_url`, and browsers at another name of the same site, or behind a proxy that rewrites the host.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::harness::{
 
 const PUBLIC: &str = "https://app.example.com";
 const OTHER: &str = "www.example.com";
-/// What shows that a browser is at `public_url`'s host.
+/// The cookie that shows that a browser is at `public_url`'s host.
 const HERE: &str = "__Secure-auth-flow-here";
 
 fn site(patch: Value) -> Harness {
@@ -25,7 +25,7 @@ fn at(host: &str, patch: Value) -> Harness {
     harness
 }
 
-/// Where a navigation is sent. No sign-in begins, and at another name of the same domain no cookie is set at all.
+/// The redirect of a navigation. No sign-in starts, and at another name of the same domain no cookie is set at all.
 #[track_caller]
 fn sent_by(harness: &mut Harness, target: &str) -> String {
     let response = harness.navigate(target).answered();
@@ -46,7 +46,7 @@ fn a_navigation_at_another_host_is_sent_to_the_same_path_at_public_url() {
         "WWW.example.com",
         "example.com",
         "sub.app.example.com",
-        // A name with a dot at its end is another one to browsers, and has cookies of its own.
+        // For browsers, a name with a dot at its end is another name, with its own cookies.
         "app.example.com.",
         "app.example.evil",
         "evil.example:443",
@@ -58,7 +58,7 @@ fn a_navigation_at_another_host_is_sent_to_the_same_path_at_public_url() {
         let log = harness.log();
         assert!(log.contains("event=sign_in.to_public_url request_id=request-1 host="), "{log}");
         assert!(!log.contains("sign_in.started"), "{log}");
-        // There it begins, and ends.
+        // At the redirect's target, the sign-in starts and ends.
         harness.authority = "app.example.com".to_owned();
         let landed = harness.sign_in("/deep?x=1");
         assert_eq!((landed.status, landed.header("location")), (302, Some("/deep?x=1")), "{host}");
@@ -126,7 +126,7 @@ fn own_paths_are_left_for_public_url_too() {
         let mut harness = at(OTHER, json!({}));
         assert_eq!(sent_by(&mut harness, target), format!("{PUBLIC}{target}"));
     }
-    // What begins no sign-in stays: a page of this host does no harm.
+    // A request that starts no sign-in isn't redirected: a page of this host does no harm.
     let mut harness = at(OTHER, json!({}));
     assert_eq!(harness.navigate("/.auth/signed-out").answered().status, 200);
     let gone = harness.navigate("/.auth/callback?code=x&state=0123456789abcdef.x").answered();
@@ -223,12 +223,11 @@ fn a_pool_that_a_host_picks_is_left_for_the_choice_at_public_url() {
     assert_eq!(harness.navigate("/x").answered().status, 200, "a page with both");
 }
 
-/// Behind a proxy that asks for another host than it was asked for, a browser at `public_url` sends the same request
-/// again and again.
+/// Behind a proxy that rewrites the host, a browser at `public_url` sends the same request again and again.
 fn follow(harness: &mut Harness, target: &str, headers: &[(&str, &str)]) -> (usize, String) {
     for hops in 0..20 {
         let response = harness.request("GET", target, headers).answered();
-        // A browser at `public_url` drops what is set for another host.
+        // A browser at `public_url` drops cookies for another host.
         harness.jar.remove("__Secure-auth-flow-there");
         let location = response.header("location").unwrap().to_owned();
         if is_authorize(&location) {
@@ -251,7 +250,7 @@ fn behind_a_proxy_that_rewrites_the_host_a_sign_in_takes_a_redirect_more_and_wor
     let landed = harness.navigate(&callback).answered();
     assert_eq!((landed.status, landed.header("location")), (302, Some("/deep?x=1")));
     assert!(harness.get("/x").is_forwarded());
-    // What was set for the purpose is nothing of the app's.
+    // The app doesn't get the probe cookies.
     let edits = harness.get("/x").forwarded();
     let cookies = format!("{:?}", edits.set().collect::<Vec<_>>());
     assert!(harness.jar.get(HERE).is_some() && !cookies.contains("flow-here"), "{cookies}");
@@ -291,7 +290,7 @@ fn a_proxy_that_says_which_host_it_was_asked_for_costs_nothing() {
         let headers = [NAVIGATE[0], NAVIGATE[1], ("x-forwarded-host", said)];
         assert_eq!(follow(&mut harness, "/x", &headers).0, 0, "{said}");
     }
-    // At another name it says that one, and whoever makes it up is helped by it the least.
+    // At another host the header names that host, and a client that makes it up gains nothing.
     for said in [OTHER, "evil.example", "internal, app.example.com", "app.example.com.evil.example", ""] {
         let mut harness = at("internal:8080", json!({}));
         let headers = [NAVIGATE[0], NAVIGATE[1], ("x-forwarded-host", said)];
@@ -330,7 +329,7 @@ fn a_client_that_keeps_no_cookies_is_not_sent_in_a_circle() {
     };
     assert_eq!((hops, page.status), (16, 401));
     assert!(page.body.contains("href=\"https://app.example.com/x\""), "{}", page.body);
-    // Others, other addresses and later visits begin anew.
+    // Other clients, other addresses and later requests are counted separately.
     harness.jar = Jar::default();
     assert_eq!(sent_by(&mut harness, "/y"), format!("{PUBLIC}/y"));
     harness.jar = Jar::default();
@@ -374,7 +373,7 @@ fn thousands_of_visitors_at_another_host_fill_nothing() {
     assert!(kept < 64 * 1024, "{kept} bytes");
 }
 
-/// A browser at a host below `public_url`'s takes cookies of both, and stays one that is elsewhere.
+/// A browser at a host below `public_url`'s accepts the cookies of both, and still counts as elsewhere.
 #[test]
 fn a_browser_below_public_urls_host_is_sent_there_however_often_it_comes() {
     let mut harness = at("www.example.com", json!({ "public_url": "https://example.com" }));
@@ -399,7 +398,7 @@ fn of_many_people_with_the_same_browser_none_begins_a_sign_in_elsewhere() {
         }
         assert!(harness.jar.names(FLOW).iter().all(|name| name.ends_with("-here")), "person {person}");
     }
-    // A moment later they are sent on again.
+    // After a short time they are redirected again.
     harness.advance(Duration::from_secs(10));
     harness.jar = Jar::default();
     assert_eq!(harness.request("GET", "/", &agent).answered().status, 302);

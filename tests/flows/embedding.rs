@@ -1,5 +1,5 @@
-//! The app within a frame of another site: cookies that the browser keeps apart for that site (CHIPS), and what is left
-//! of those from before.
+//! The app in a frame on another site: cookies that the browser keeps separate for that site (CHIPS), and leftovers
+//! of earlier ones.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn unpartitioned() -> Value {
     json!({"session": {"cookie": {"same_site": "none"}}})
 }
 
-/// Of all cookies of an answer: name, whether it is deleted, and whether it is partitioned.
+/// All cookies of a response: name, whether deleted, and whether partitioned.
 fn kinds(response: &Response) -> Vec<(&str, bool, bool)> {
     let kind = |cookie| {
         let (name, rest): (&str, &str) = str::split_once(cookie, '=').unwrap();
@@ -38,7 +38,7 @@ fn kinds(response: &Response) -> Vec<(&str, bool, bool)> {
     set_cookies(response).map(kind).collect()
 }
 
-/// A `Cookie` header of all that two profiles hold, the first one's in front.
+/// A `Cookie` header with all cookies of two profiles, the first one's first.
 fn both(one: &crate::harness::Jar, other: &crate::harness::Jar) -> String {
     format!("{}; {}", one.header(), other.header())
 }
@@ -158,7 +158,7 @@ fn a_sign_in_under_way_outlives_the_change() {
     assert_ne!(one, other, "whichever it is, it goes");
 }
 
-/// The browser has not yet been given anything new.
+/// The browser hasn't received new cookies yet.
 #[test]
 fn signing_out_takes_away_cookies_from_before_the_change() {
     for (before, after, is_now) in
@@ -197,7 +197,7 @@ fn a_refresh_takes_away_cookies_from_before_the_change() {
     assert_eq!(kinds(&harness.navigate("/.auth/sign-out").answered()).len(), 2, "all is of one kind now");
 }
 
-/// A browser sends both, in whatever order it likes.
+/// A browser sends both, in any order.
 #[test]
 fn of_two_kinds_under_one_name_the_newer_counts_and_signing_out_ends_both() {
     for new_first in [false, true] {
@@ -262,7 +262,7 @@ fn cookies_of_either_kind_say_nothing_to_another_name() {
     assert_eq!(harness.get("/").answered().status, 401);
 }
 
-/// `SameSite` no longer keeps other sites' requests from carrying the session.
+/// `SameSite` no longer prevents other sites' requests from carrying the session.
 #[test]
 fn another_site_that_sends_the_session_along_signs_nobody_out() {
     for settings in [unpartitioned(), partitioned()] {

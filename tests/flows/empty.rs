@@ -1,4 +1,4 @@
-//! What is empty is absent, in every answer of Cognito's; and when the first of a session's tokens is over.
+//! Empty values count as absent, in every response from Cognito; and when the first of a session's tokens expires.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Ways to write nothing in the place of a text.
+/// Ways to write an empty value in place of a text.
 fn nothings() -> [Value; 8] {
     [json!(""), json!(" "), json!("\n\t"), Value::Null, json!([]), json!({}), json!(7), json!(false)]
 }
@@ -157,7 +157,8 @@ fn a_key_set_with_empty_members_is_read_as_far_as_it_goes() {
     }
 }
 
-/// A session whose ID token lasts an hour, its access token `access`, and which the token endpoint gives `expires_in`.
+/// A session whose ID token is valid for an hour, whose access token for `access`, and whose token response has this
+/// `expires_in`.
 fn session_of(access: Option<u64>, expires_in: &Value, headers: &Value) -> Harness {
     let mut harness = Harness::with(json!({ "headers": headers }));
     harness.cognito.access_token_seconds = access;
@@ -167,9 +168,9 @@ fn session_of(access: Option<u64>, expires_in: &Value, headers: &Value) -> Harne
     harness
 }
 
-/// How long the tokens of a session last, in seconds: until nothing but a refresh helps.
+/// How long the tokens of a session are valid, in seconds: until only a refresh helps.
 fn lasts(harness: &mut Harness) -> u64 {
-    // Nobody comes before it is over, so nothing is refreshed early.
+    // No request comes before they expire, so nothing is refreshed early.
     let jar = harness.jar.clone();
     let mut lasted = 0;
     harness.cognito.token = Answer::Held;
@@ -205,7 +206,7 @@ fn a_sessions_tokens_are_over_at_the_earliest_of_their_ends() {
             (Some(300), Value::Null, 300),
             (Some(3600), json!(300), 300),
             (Some(86_400), json!(86_400), 3600),
-            // An access token that is over when it comes is good for the leeway, as an ID token is.
+            // An access token that has already expired on arrival is valid for the leeway, like an ID token.
             (Some(0), json!(3600), 60),
         ] {
             let mut harness = session_of(access, &expires_in, &headers);
@@ -230,7 +231,7 @@ fn the_app_never_gets_an_access_token_that_is_over() {
         assert!(claims["exp"].as_u64().unwrap() > harness.now().secs(), "{claims}");
         tokens.insert(token);
     }
-    // Refreshed from a quarter of their life before their end, and not with every request.
+    // Refreshed in the last quarter of their lifetime, and not with every request.
     assert!((10..=20).contains(&tokens.len()), "{}", tokens.len());
 }
 

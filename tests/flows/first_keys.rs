@@ -1,5 +1,5 @@
-//! The first key set, right after the start: the filter asks for it before Envoy has looked up where Cognito is, and that
-//! is nobody's fault.
+//! The first key set, right after the start: the filter requests it before Envoy has resolved Cognito's hosts, which
+//! is normal.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(250);
 const SECOND: Duration = Duration::from_secs(1);
 const MISSING: Answer = Answer::Fails(CalloutError::NotDispatched);
 
-/// Workers whose Envoy can't hand their calls on yet.
+/// Workers whose Envoy can't make calls yet.
 fn without_hosts(workers: usize) -> Harness {
     let mut harness = Harness::asleep(workers, json!({}));
     harness.cognito.keys = MISSING;
@@ -70,7 +70,7 @@ fn a_cluster_that_is_missing_is_told_five_seconds_after_the_start() {
         assert!(log.contains("event=jwks.failed reason=cluster_missing hint="), "{log}");
         assert_eq!(failures(&mut harness), 1);
         assert_eq!(harness.level_of("jwks.failed"), Some(Level::Warn));
-        // And goes on being told, ever more seldom, as any other failure.
+        // Later failures are also logged, ever more rarely, like any other failure.
         harness.pass(60 * SECOND);
         let told = harness.log().matches("event=jwks.failed reason=cluster_missing").count();
         assert!((3..=7).contains(&told), "{told}");
@@ -119,7 +119,7 @@ fn who_signs_in_meanwhile_waits_for_the_set() {
 
 #[test]
 fn a_code_isnt_kept_waiting_for_a_cluster_that_is_missing() {
-    // Envoy listens when its clusters are ready: where somebody comes, a cluster without hosts has none.
+    // Envoy listens when its clusters are ready. So if a cluster has no hosts when a request arrives, it gets none.
     let mut harness = without_hosts(1);
     harness.cognito.token = MISSING;
     let response = harness.sign_in("/");

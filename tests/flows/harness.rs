@@ -1,7 +1,7 @@
-//! One Envoy as the core sees it: workers that share data, a clock that stands still until a test moves
-//! it, randomness that is the same on every run, one browser, and Cognito behind it all.
+//! One Envoy as the core sees it: workers that share data, a clock that only moves when a test moves it, the same
+//! randomness on every run, one browser, and Cognito.
 //!
-//! Whatever a test is about, every answer and every log line is checked for what must hold always.
+//! In every test, each response and log line is checked for what must always be true.
 
 mod cognito;
 mod host;
@@ -32,9 +32,9 @@ pub use jar::Jar;
 
 /// Base64 of 32 bytes.
 pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-/// Another.
+/// Another key.
 pub const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
-/// Names of the cookies of the default configuration.
+/// The names of the cookies in the default configuration.
 pub const IDENTITY: &str = "__Host-auth";
 pub const TOKENS: &str = "__Host-auth-tokens";
 pub const FLOW: &str = "__Host-auth-flow-";
@@ -42,10 +42,10 @@ pub const FLOW: &str = "__Host-auth-flow-";
 /// What a browser sends with a click on a link.
 pub const NAVIGATE: [(&str, &str); 2] = [("sec-fetch-mode", "navigate"), ("accept", "text/html")];
 
-/// A moment that is nothing special: 2026-02-03 04:05:06.
+/// An arbitrary time: 2026-02-03 04:05:06.
 const START: UnixTime = UnixTime::from_secs(1_770_091_506);
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 #[must_use]
 pub enum Outcome {
@@ -84,7 +84,7 @@ impl Outcome {
     }
 }
 
-/// The value of a header that goes upstream, where it is set exactly once.
+/// The value of an upstream header that is set exactly once.
 pub fn upstream<'e>(edits: &'e RequestEdits, name: &str) -> Option<&'e str> {
     let mut values = edits.set().filter(|(set, _)| set == name);
     let (_, value) = values.next()?;
@@ -92,12 +92,12 @@ pub fn upstream<'e>(edits: &'e RequestEdits, name: &str) -> Option<&'e str> {
     std::str::from_utf8(value).ok()
 }
 
-/// The names of the cookies that an answer sets (not deletes).
+/// The names of the cookies that a response sets (not deletes).
 pub fn cookies_set(response: &Response) -> Vec<&str> {
     set_cookies(response).filter(|cookie| !cookie.contains("; Max-Age=0")).map(cookie_name).collect()
 }
 
-/// The names of the cookies that an answer deletes.
+/// The names of the cookies that a response deletes.
 pub fn cookies_deleted(response: &Response) -> Vec<&str> {
     set_cookies(response).filter(|cookie| cookie.contains("; Max-Age=0")).map(cookie_name).collect()
 }
@@ -119,39 +119,39 @@ pub struct Harness {
     pub shared: Memory,
     pub entropy: Counter,
     pub rs256: Counting,
-    /// Which worker the next request comes to.
+    /// The worker that receives the next request.
     pub worker: usize,
-    /// What the browser's address bar says.
+    /// The scheme of the browser's URL.
     pub scheme: &'static str,
     pub authority: String,
-    /// How far the machine's clock is off the world's, in milliseconds.
+    /// How far the machine's clock is ahead of the right time, in milliseconds.
     pub clock_off_by: i64,
     /// The number of the next stream.
     pub next_stream: u64,
-    /// What the hosts were told, and what they refuse.
+    /// What the hosts were told to do, and what they refuse.
     pub notes: Notes,
     workers: Vec<Driver>,
     /// Every stream, with its worker.
     streams: BTreeMap<StreamId, (usize, Stream)>,
-    /// Streams that wait, or waited and have been settled since.
+    /// Streams that wait, or have waited and are settled now.
     parked: Vec<StreamId>,
     time: UnixTime,
     held: Vec<(usize, CallHandle, Callout)>,
-    /// What the access log was told of the last request that was decided upon.
+    /// The access record of the last decided request.
     pub access: Option<AccessRecord>,
     log: Vec<String>,
-    /// How much the last event of each name mattered.
+    /// The level of the last event of each name.
     levels: BTreeMap<String, Level>,
     counts: BTreeMap<String, u64>,
 }
 
 impl Harness {
-    /// One worker under the default configuration.
+    /// One worker with the default configuration.
     pub fn new() -> Self {
         Self::with(json!({}))
     }
 
-    /// One worker under the default configuration with `patch` merged into it.
+    /// One worker with the default configuration, with `patch` merged into it.
     pub fn with(patch: Value) -> Self {
         Self::of_workers(1, patch)
     }
@@ -163,7 +163,7 @@ impl Harness {
         harness
     }
 
-    /// The same before the first tick, so that a test can say what that meets.
+    /// The same before the first tick, so that a test can define what the first calls meet.
     pub fn asleep(count: usize, patch: Value) -> Self {
         let mut harness = Self {
             config: Arc::new(config(&patch)),
@@ -215,27 +215,26 @@ impl Harness {
         }
     }
 
-    /// The same Envoy under another configuration, as after a change by the operator. The browser keeps
-    /// its cookies.
+    /// The same Envoy with another configuration, as after a change by the operator. The browser keeps its cookies.
     pub fn reconfigure(&mut self, patch: Value) {
         self.config = Arc::new(config(&patch));
         self.start_workers(self.workers.len());
         self.settle();
     }
 
-    /// What the machine's clock says. Like the host, it never says anything before 1970.
+    /// The time of the machine's clock. Like the host's, it is never before 1970.
     pub fn now(&self) -> UnixTime {
         UnixTime::from_millis(self.time.millis().saturating_add_signed(self.clock_off_by))
     }
 
-    /// Lets time pass, and the workers notice.
+    /// Moves the clock, and wakes the workers.
     pub fn advance(&mut self, by: Duration) {
         self.time = self.time.plus(by);
         self.cognito.time = self.time;
         self.settle();
     }
 
-    /// [`Harness::advance`] in steps of the tick, for what depends on the moments in between.
+    /// [`Harness::advance`] in steps of the tick, for tests that depend on the time between.
     pub fn pass(&mut self, span: Duration) {
         let step = Duration::from_millis(250);
         for _ in 0..span.as_millis() / step.as_millis() {
@@ -243,7 +242,7 @@ impl Harness {
         }
     }
 
-    /// Lets a driver handle something.
+    /// Lets a driver handle an event.
     pub fn on<T>(&mut self, worker: usize, work: impl FnOnce(&mut Driver, &mut FakeHost<'_>) -> T) -> T {
         let now = self.now();
         let mut host = FakeHost {
@@ -259,7 +258,7 @@ impl Harness {
         done
     }
 
-    /// Wakes every worker, and answers its calls, until nothing more happens.
+    /// Wakes every worker and answers its calls until nothing more happens.
     pub fn settle(&mut self) {
         let mut calls = 0;
         loop {
@@ -313,7 +312,7 @@ impl Harness {
         }
     }
 
-    /// Answers the calls that were held back, as Cognito is set now.
+    /// Answers the held calls as Cognito is configured now.
     pub fn release(&mut self) {
         for (worker, handle, callout) in std::mem::take(&mut self.held) {
             let result = self.cognito.late_answer(&callout, &self.config);
@@ -322,22 +321,22 @@ impl Harness {
         self.settle();
     }
 
-    /// How many calls are held back.
+    /// The number of held calls.
     pub fn held(&self) -> usize {
         self.held.len()
     }
 
-    /// The calls that are held back, with their workers.
+    /// The held calls, with their workers.
     pub fn held_calls(&self) -> Vec<(usize, CallHandle)> {
         self.held.iter().map(|(worker, handle, _)| (*worker, *handle)).collect()
     }
 
-    /// What those would be answered with now.
+    /// The responses that the held calls would get now.
     pub fn late_answers(&mut self) -> Vec<CalloutResult> {
         self.held.iter().map(|(.., callout)| self.cognito.late_answer(callout, &self.config)).collect()
     }
 
-    /// The log since it was last read.
+    /// The log lines since the last call.
     pub fn log(&mut self) -> String {
         let mut text = std::mem::take(&mut self.log).join("\n");
         text.push('\n');
@@ -349,7 +348,7 @@ impl Harness {
         self.levels.get(event).copied()
     }
 
-    /// What a counter of all workers together has come to.
+    /// The total of a counter over all workers.
     pub fn counted(&mut self, name: &str) -> u64 {
         for worker in 0..self.workers.len() {
             self.on(worker, |driver, host| driver.wake(host));
@@ -372,14 +371,14 @@ impl Harness {
         self.bare_request(method, target, &all)
     }
 
-    /// A request with just these headers beside the pseudo-headers.
+    /// A request with only these headers and the pseudo-headers.
     pub fn bare_request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Outcome {
         let bytes: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         self.raw_request(method, target.as_bytes(), &bytes)
     }
 
-    /// A request of any bytes.
+    /// A request with arbitrary bytes.
     pub fn raw_request(&mut self, method: &str, target: &[u8], headers: &[(&str, &[u8])]) -> Outcome {
         let stream = StreamId(self.next_stream);
         self.next_stream += 1;
@@ -405,7 +404,7 @@ impl Harness {
         self.outcome(stream).unwrap_or(Outcome::Parked(stream))
     }
 
-    /// What has become of a stream meanwhile. `None` while it waits.
+    /// The outcome of a stream; `None` while it waits.
     pub fn outcome(&mut self, stream: StreamId) -> Option<Outcome> {
         let (worker, own) = self.streams.remove(&stream)?;
         let told = self.notes.streams.get(&stream);
@@ -432,12 +431,12 @@ impl Harness {
         Some(Outcome::Forwarded(edits.expect("edits of a request that goes upstream")))
     }
 
-    /// The answer that a parked stream has had meanwhile.
+    /// The response that a parked stream has received meanwhile.
     pub fn decision(&mut self, stream: StreamId) -> Option<Response> {
         self.outcome(stream).map(Outcome::answered)
     }
 
-    /// How many decisions about parked streams nobody has taken.
+    /// The number of decisions about parked streams that nobody has read.
     pub fn decisions(&self) -> usize {
         self.parked.iter().filter(|stream| self.is_settled(**stream)).count()
     }
@@ -449,10 +448,10 @@ impl Harness {
         self.parked.retain(|parked| *parked != stream);
     }
 
-    /// The browser takes an answer; what must hold of every one is checked.
+    /// The browser receives a response. Checks what must be true of every response.
     fn receive(&mut self, response: Response) -> Response {
         assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
-        // 307 and 308 would have a browser send a form, or a password, once more to where it is sent.
+        // With 307 and 308 a browser would send a form, or a password, again to the redirect's target.
         let redirects = (300..400).contains(&response.status);
         assert!(!redirects || [302, 303].contains(&response.status), "{response:?}");
         self.cognito.assert_no_secret_in(&response.body);
@@ -481,7 +480,7 @@ impl Harness {
         self.request("GET", target, &NAVIGATE)
     }
 
-    /// A click that must lead to Cognito; gives the address there.
+    /// A click that must redirect to Cognito. Returns the URL there.
     #[track_caller]
     pub fn start(&mut self, target: &str) -> String {
         let response = self.navigate(target).answered();
@@ -492,12 +491,12 @@ impl Harness {
         location
     }
 
-    /// Signs in at Cognito; gives the target of the callback.
+    /// Signs in at Cognito. Returns the target of the callback.
     pub fn authorize(&mut self, location: &str) -> String {
         self.cognito.authorize(location)
     }
 
-    /// A whole sign-in, up to what the callback is answered with.
+    /// A whole sign-in. Returns the response to the callback.
     #[track_caller]
     pub fn sign_in(&mut self, target: &str) -> Response {
         let location = self.start(target);
@@ -505,7 +504,7 @@ impl Harness {
         self.navigate(&callback).answered()
     }
 
-    /// A whole sign-in that must work, also for somebody who is signed in already.
+    /// A whole sign-in that must succeed, also for a person who is already signed in.
     #[track_caller]
     pub fn signed_in(&mut self) {
         let response = self.sign_in("/.auth/sign-in");
@@ -523,12 +522,12 @@ impl Harness {
     }
 }
 
-/// The default configuration with `patch` merged into it.
+/// The default configuration, with `patch` merged into it.
 fn config(patch: &Value) -> Config {
     parse(patch).unwrap()
 }
 
-/// The same, should it be refused.
+/// The same; the errors if it is invalid.
 pub fn parse(patch: &Value) -> Result<Config, Vec<ConfigError>> {
     let mut document = json!({
         "user_pool_id": "us-east-1_UFeMzbuJe",

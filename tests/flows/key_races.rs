@@ -1,5 +1,5 @@
-//! Workers that look at the key set while another is half-way through: whatever one does between two steps of
-//! another, the set is fetched once.
+//! Workers that check the key set while another is between two steps: whatever happens between the steps, the set is
+//! fetched once.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::harness::{Memory, b64, public_modulus};
 
 const NOW: UnixTime = UnixTime::from_secs(1_770_091_506);
 
-/// What another worker does at the first step that is looked out for.
+/// What another worker does at the first such step.
 type Meanwhile<'a> = (&'static str, Box<dyn FnOnce(&Memory) + 'a>);
 
-/// Shared data as one worker sees it, of which another makes use in between.
+/// Shared data as one worker sees it, which another worker uses in between.
 struct Interleaved<'a> {
     memory: &'a Memory,
     meanwhile: RefCell<Option<Meanwhile<'a>>>,
@@ -93,7 +93,7 @@ fn a_worker_that_looks_just_before_a_set_comes_takes_that_set() {
     }
 }
 
-/// Each worker is told the time before it looks, and may be kept waiting in between.
+/// Each worker gets the time before it reads the record, and may be delayed in between.
 #[test]
 fn a_worker_whose_time_is_a_little_older_begins_no_second_fetch() {
     let a_little_older = UnixTime::from_millis(NOW.millis() - 3);

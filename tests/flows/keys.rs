@@ -1,4 +1,4 @@
-//! The key set: when it is fetched, by whom, and what is kept when that fails.
+//! The key set: when it is fetched, by which worker, and what is kept if a fetch fails.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn pauses(harness: &Harness) -> Vec<u64> {
     times.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect()
 }
 
-/// Somebody signs in at a worker, in a browser of their own; gives the status of the callback.
+/// A person signs in at a worker, in a new browser. Returns the status of the callback.
 fn sign_in_at(harness: &mut Harness, worker: usize) -> u16 {
     harness.worker = worker;
     harness.jar = Jar::default();
@@ -60,7 +60,7 @@ fn while_one_worker_fetches_the_other_waits_for_it() {
 
 #[test]
 fn a_worker_that_never_hears_back_holds_nobody_up_for_long() {
-    // Its virtual machine may be gone for good.
+    // Its virtual machine may never come back.
     let mut harness = Harness::asleep(2, json!({}));
     harness.cognito.keys = Answer::Held;
     harness.settle();
@@ -207,7 +207,7 @@ fn sessions_are_served_while_no_key_set_can_be_had() {
     let mut harness = Harness::new();
     harness.signed_in();
     harness.cognito.keys = Answer::Fails(CalloutError::NotDispatched);
-    // A restart has neither keys nor shared data.
+    // After a restart there are neither keys nor shared data.
     let mut restarted = Harness::asleep(2, json!({}));
     restarted.cognito.keys = Answer::Fails(CalloutError::NotDispatched);
     restarted.jar = harness.jar.clone();
@@ -222,7 +222,7 @@ fn the_last_good_set_is_kept_whatever_comes_instead() {
     let mut harness = Harness::of_workers(2, json!({}));
     let mut check = |answer: Answer, reason: &str| {
         harness.cognito.keys = answer;
-        // An hour for the timer, and time for the pause after the failure before.
+        // An hour for the timer, and time for the pause after the previous failure.
         harness.advance(HOUR);
         let before = fetches(&harness);
         harness.advance(2 * MINUTE);

@@ -1,4 +1,4 @@
-//! Too much of something, or none of it: everything has a bound, and behind it an honest answer.
+//! Too much of something, or none of it: everything has a limit, and beyond it a clear response.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{
     set_cookies, upstream,
 };
 
-/// A visitor with a browser of their own comes back from Cognito while nothing answers.
+/// A visitor with a new browser returns from Cognito while no call gets a response.
 fn park(harness: &mut Harness, target: &str) -> crate::harness::Outcome {
     harness.jar = Jar::default();
     let location = harness.start(target);
@@ -29,7 +29,7 @@ fn sign_ins_that_wait_are_bounded_and_the_next_is_asked_to_try_again() {
     assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
     assert!(harness.log().contains("reason=busy"));
     assert_eq!(harness.cognito.calls(Endpoint::Token), 128, "the rest waits its turn");
-    // The one who was turned away still has the flow, and its code is unspent.
+    // The one who was turned away still has the flow, and its code is unused.
     let flow = harness.jar.clone();
     assert_eq!(flow.names(FLOW).len(), 1);
     harness.cognito.token = Answer::says(500, "");
@@ -99,7 +99,7 @@ fn a_stream_that_is_gone_is_not_answered_and_neither_is_the_next_of_its_number()
     harness.cognito.token = Answer::Held;
     let gone = park(&mut harness, "/theirs").parked();
     harness.gone(gone);
-    // One request begins the sign-in, the next is the callback.
+    // One request starts the sign-in, the next one is the callback.
     harness.next_stream = gone.0 - 1;
     let next = park(&mut harness, "/mine").parked();
     assert_eq!(next, gone, "the host uses numbers again");
@@ -142,7 +142,7 @@ fn of_two_who_wait_for_one_answer_the_one_left_gets_it() {
 
 #[test]
 fn a_late_answer_is_answered_once() {
-    // The host reports a timeout; whatever comes after that has nobody to go to.
+    // The host reports a timeout; a response after that belongs to no call.
     let mut harness = Harness::new();
     harness.cognito.token = Answer::Held;
     let stream = park(&mut harness, "/").parked();
@@ -234,7 +234,7 @@ fn what_workers_remember_of_spent_sign_ins_is_bounded_and_forgotten_in_time() {
     let shared = Memory::default();
     let spent = ReplayGuard::new("scope", &shared);
     let start = UnixTime::from_secs(1_770_091_506);
-    // All of them fall into one record, which is the worst that chance could do.
+    // All of them are in one record, the worst possible case.
     let id = |number: u32| FlowId::parse(&format!("0{number:015x}")).unwrap();
     for number in 0..1_000 {
         assert!(spent.first_use(&id(number), start, &shared), "sign-in {number}");

@@ -1,5 +1,5 @@
-//! Addresses that are longer than a cookie or a link: kept whole up to a limit, and beyond it never shortened without
-//! a word.
+//! Addresses that are longer than a cookie or a link: stored whole up to a limit, and never shortened without notice
+//! beyond it.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::harness::{
     Answer, Endpoint, FLOW, Harness, Jar, NAVIGATE, SESSION_KEY, cookies_deleted, cookies_set, set_cookies,
 };
 
-/// The longest address that is kept, in bytes.
+/// The longest address that is stored, in bytes.
 const LIMIT: usize = 7 * 1024;
 
-/// A path with a query, of that many bytes together, of all that a query may have.
+/// A path with a query, with this number of bytes in total. The query contains every allowed character.
 fn address(path: &str, bytes: usize) -> String {
     let query = "q=a%20b&_g=(time:(from:now-15m,to:now))&'x'=~!*;$@[]+".repeat(bytes / 20);
     format!("{path}?{}", &query[..bytes - path.len() - 1])
@@ -36,7 +36,7 @@ fn two_pools() -> Value {
     patch
 }
 
-/// The links of a page that begin a sign-in, as a browser reads them.
+/// The sign-in links of a page, as a browser reads them.
 fn links(page: &str) -> Vec<String> {
     let hrefs = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     hrefs.filter(|href| href.contains("/sign-in?")).map(|href| href.replace("&amp;", "&")).collect()
@@ -52,7 +52,7 @@ fn an_address_is_kept_whole_up_to_the_limit_in_as_many_cookies_as_it_takes() {
         assert_eq!(landed.header("location"), Some(asked.as_str()), "{bytes}");
         assert!(harness.jar.names(FLOW).is_empty(), "{bytes}: {:?}", harness.jar.names(FLOW));
         assert!(!harness.log().contains("address_shortened"), "{bytes}");
-        // The same by way of the link.
+        // The same with the link.
         let encoded: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
         let landed = harness.sign_in(&format!("/.auth/sign-in?return={encoded}"));
         assert_eq!(landed.header("location"), Some(asked.as_str()), "{bytes}");
@@ -73,7 +73,7 @@ fn beyond_the_limit_log_and_page_say_that_the_query_is_lost() {
     let line =
         "event=sign_in.address_shortened reason=too_long request_id=request-1 bytes=7169 kept=path hint=";
     assert!(log.contains(line), "{log}");
-    // Where the path itself is too long, the start page is left.
+    // If the path itself is too long, only the start page is left.
     let mut harness = Harness::new();
     let landed = harness.sign_in(&format!("/{}", "p".repeat(LIMIT)));
     assert!(landed.body.contains("will reach the start page") && landed.body.contains("href=\"/\">Continue"));
@@ -114,7 +114,7 @@ fn a_browser_whose_cookies_leave_no_room_is_signed_in_all_the_same_and_told() {
     assert!(landed.status == 200 && landed.body.contains("without the query"), "{landed:?}");
     let callback = harness.authorize(&first);
     assert_eq!(harness.navigate(&callback).answered().header("location"), Some(asked.as_str()));
-    // However full it is, a short address is kept.
+    // However full it is, a short address is stored.
     harness.jar = Jar::default();
     harness.jar.put("other", &"x".repeat(100_000));
     assert_eq!(harness.sign_in("/short?a=b").header("location"), Some("/short?a=b"));
@@ -185,7 +185,7 @@ fn a_choice_of_pools_keeps_the_whole_address() {
         let links = links(&page.body);
         assert_eq!(links.len(), 2, "{}", page.body);
         for link in &links {
-            // One, and, by the back button, the other.
+            // One of them, and then the other with the back button.
             let location = harness.start(link);
             let callback = harness.authorize(&location);
             let landed = harness.navigate(&callback).answered();
@@ -203,7 +203,7 @@ fn a_choice_that_waits_too_long_leads_to_the_path_and_says_so() {
     assert!(landed.status == 200 && landed.body.contains("without the query"), "{landed:?}");
     assert!(landed.body.contains("href=\"/reports\""), "{}", landed.body);
     assert!(harness.log().contains("event=sign_in.address_shortened reason=not_found"));
-    // So does one whose cookies are gone, and one that nobody ever offered.
+    // The same for a link whose cookies are gone, and for one that was never offered.
     for flow in ["0123456789abcdef", "-", "", "%00", "x"] {
         let mut harness = Harness::new();
         let landed = harness.sign_in(&format!("/.auth/sign-in?return=/reports&flow={flow}"));
@@ -260,7 +260,7 @@ fn a_form_and_a_failure_offer_the_whole_address() {
     let turned_down = format!("/.auth/callback?error=access_denied&state={state}");
     let failed = harness.navigate(&turned_down).answered();
     assert_eq!(failed.status, 401);
-    // The state is spent, though its address is kept.
+    // The state is used, but its address is kept.
     assert_eq!(harness.navigate(&turned_down).answered().status, 400);
     assert_eq!(harness.cognito.calls(Endpoint::Token), 0);
     let landed = harness.sign_in(&links(&failed.body)[0]);
@@ -288,7 +288,7 @@ fn who_has_signed_in_since_is_sent_on_without_another_sign_in() {
     let on = harness.navigate(link).answered();
     assert_eq!((on.status, on.header("location")), (302, Some(asked.as_str())));
     assert!(harness.jar.names(FLOW).is_empty());
-    // Whoever was signed in before has asked for another sign-in.
+    // A person who was already signed in has started another sign-in.
     harness.advance(Duration::from_secs(5));
     harness.cognito.token = Answer::says(500, "");
     let encoded: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
@@ -303,7 +303,7 @@ fn with_strict_cookies_a_long_address_takes_one_step_more() {
     for bytes in [100, 900, 901, 3_000, LIMIT] {
         let mut harness = Harness::with(strict.clone());
         let asked = address("/reports", bytes);
-        // The harness holds every page to 10 KB.
+        // The harness limits every page to 10 KB.
         let page = harness.sign_in(&asked);
         assert_eq!(page.status, 200);
         let target = page.body.split("content=\"0;url=").nth(1).unwrap().split('"').next().unwrap();
@@ -329,7 +329,7 @@ fn a_page_that_asks_to_come_again_has_no_room_for_a_long_address_either() {
     assert!(page.body.contains("href=\"\">Try again"), "which is this very address: {}", page.body);
 }
 
-/// A flow cookie as it was before addresses could be shortened.
+/// A flow cookie of a version that didn't shorten addresses.
 #[derive(Serialize, Deserialize)]
 struct EarlierFlow {
     secret: [u8; 16],
@@ -365,13 +365,13 @@ fn every_cookie_of_a_long_address_is_one_that_browsers_take() {
     let response = harness.navigate(&address("/reports", LIMIT)).answered();
     let cookies: Vec<&str> = set_cookies(&response).collect();
     assert!((3..=8).contains(&cookies.len()), "{}", cookies.len());
-    // The jar looks at each.
+    // The jar checks each of them.
     for cookie in cookies {
         assert!(cookie.contains("; Path=/; Max-Age=600; Domain=") && cookie.ends_with("SameSite=Lax"));
     }
 }
 
-/// Tabs that a browser restores ask all at once, and know nothing of each other's cookies.
+/// Tabs that a browser restores send their requests at once, without each other's cookies.
 #[test]
 fn five_tabs_at_once_with_long_addresses_leave_room_for_the_next_request() {
     let mut harness = Harness::new();

@@ -1,7 +1,7 @@
-//! The core, story by story, against a small Cognito in memory: no Envoy, no network, no clock but the
-//! one that each test moves. The same stories run in a real Envoy in `tests/envoy`.
+//! The core, story by story, with a small Cognito in memory: no Envoy, no network, and a clock that each test moves.
+//! The same stories run in a real Envoy in `tests/envoy`.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -45,7 +45,7 @@ mod bearer;
 
 mod pools;
 
-// What `docs/security-cases.md` asks for and no story above tells.
+// Cases of `docs/security-cases.md` that no story above covers.
 mod cases_claims;
 mod cases_headers;
 mod cases_jwt;

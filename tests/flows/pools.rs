@@ -1,4 +1,4 @@
-//! Several user pools behind one filter: picked by the host, or by the person.
+//! Several user pools behind one filter: selected by the host, or by the person.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::harness::{
     Answer, CLIENT_SECRET, Endpoint, Harness, NAVIGATE, Refreshing, cookies_deleted, cookies_set, upstream,
 };
 
-/// A pool as it is configured.
+/// The configuration of a pool.
 fn pool(name: &str, more: Value) -> Value {
     let mut pool = json!({
         "name": name,
@@ -22,7 +22,7 @@ fn pool(name: &str, more: Value) -> Value {
     pool
 }
 
-/// Two pools that the host doesn't tell apart, with settings merged in.
+/// Two pools that share all hosts, with other settings merged in.
 fn two(patch: Value) -> Harness {
     of(json!([pool("us", json!({})), pool("eu", json!({}))]), patch)
 }
@@ -35,7 +35,7 @@ fn of(pools: Value, patch: Value) -> Harness {
     Harness::with(all)
 }
 
-/// Signs in by the link of a pool.
+/// Signs in with the link for a pool.
 #[track_caller]
 fn sign_in_at(harness: &mut Harness, pool: &str) {
     let response = harness.sign_in(&format!("/.auth/sign-in?pool={pool}&return=%2F"));
@@ -100,7 +100,7 @@ fn the_host_picks_the_pool() {
     for (host, name) in [("us.example.com", "us"), ("US.example.com:443", "us"), ("a.eu.example.com", "eu")] {
         host.clone_into(&mut harness.authority);
         assert_eq!(client_of(&harness.start("/")), format!("client-{name}"), "{host}");
-        // There is nothing to choose here.
+        // There is no choice here.
         assert_eq!(client_of(&harness.start("/.auth/sign-in?pool=us")), format!("client-{name}"), "{host}");
     }
     "app.example.com".clone_into(&mut harness.authority);
@@ -124,7 +124,7 @@ fn a_session_of_one_pool_is_none_in_another() {
         let response = harness.bare_request("GET", "/", &[("cookie", &cookie)]).answered();
         assert_eq!(response.status, 401, "{name}");
     }
-    // The app never sees the cookie of either, wherever it is sent.
+    // The app never gets a cookie of either pool, wherever it is sent.
     let mut harness = of(
         json!([pool("us", json!({"hosts": ["us.example.com"]})), pool("eu", json!({}))]),
         json!({"rules": [{"path": "/open", "allow": "everyone"}]}),
@@ -160,7 +160,7 @@ fn signing_out_ends_the_session_that_the_request_carries() {
         assert!(location.starts_with(&format!("https://{name}.auth.us-east-1.amazoncognito.com/logout?")));
         assert_eq!(harness.cognito.calls(Endpoint::Revoke), 1);
         assert!(!harness.is_signed_in());
-        // Nobody knows of whom now, and so nobody is sent anywhere.
+        // Now the pool is unknown, so nobody is redirected to Cognito.
         let response = harness.navigate("/.auth/sign-out").answered();
         assert_eq!(response.header("location"), Some("https://app.example.com/.auth/signed-out"));
     }
@@ -203,7 +203,7 @@ fn an_answer_of_one_pool_is_none_to_the_flow_of_another() {
     let mut harness = two(json!({}));
     let us = harness.start("/.auth/sign-in?pool=us");
     let callback = harness.authorize(&us);
-    // The flow's cookie under the other pool's name, as if it had been begun there.
+    // The flow's cookie with the other pool's cookie name, as if the sign-in had started there.
     let name = harness.jar.names("__Host-auth-us-flow-").remove(0);
     let value = harness.jar.get(&name).unwrap().to_owned();
     let moved = name.replace("-us-", "-eu-");
@@ -342,7 +342,7 @@ fn listed_clients_are_judged_by_their_own_pool() {
 #[test]
 fn an_address_of_any_length_makes_no_page_too_long() {
     let mut harness = two(json!({}));
-    // The harness holds every page to 10 KB.
+    // The harness limits every page to 10 KB.
     for query in ["&".repeat(9_000), "x".repeat(9_000), "&".repeat(400)] {
         let page = harness.navigate(&format!("/reports?{query}")).answered();
         assert_eq!(page.status, 200);

@@ -1,4 +1,4 @@
-//! A session's tokens grow old: new ones are had beside the request, once, and through outages.
+//! A session's tokens expire: new ones are requested beside the request, once, and through outages.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Somebody signed in, at a user pool that refreshes.
+/// A signed-in person, at a user pool that refreshes.
 fn signed_in(workers: usize, refreshing: Refreshing) -> Harness {
     let mut harness = Harness::asleep(workers, json!({}));
     harness.settle();
@@ -203,7 +203,7 @@ fn signing_out_wins_over_a_refresh_under_way() {
     assert_eq!(harness.navigate("/.auth/sign-out").answered().status, 302);
     harness.cognito.token = Answer::Good;
     harness.cognito.refreshing = Refreshing::Kept;
-    // The refresh token was revoked at sign-out; had it been faster, what it brought would be revoked too.
+    // The refresh token was revoked at sign-out. If the refresh had been faster, its new token would be revoked too.
     harness.release();
     let late = harness.bare_request("GET", "/", &[("cookie", &old)]);
     assert!(late.is_forwarded(), "the tokens of the old cookie are good for a minute yet");
@@ -277,7 +277,7 @@ fn a_second_refresh_of_one_session_revokes_nothing_that_lives() {
     harness.advance(HOUR - MINUTE);
     harness.cognito.token = Answer::Held;
     assert!(harness.get("/").is_forwarded());
-    // The call waits so long that another takes its place.
+    // The call takes so long that another one replaces it.
     harness.advance(Duration::from_secs(20));
     assert!(harness.get("/").is_forwarded());
     assert_eq!(harness.held(), 2);
@@ -303,7 +303,7 @@ fn where_nothing_can_be_shared_nobody_waits_for_ever() {
 fn a_rotated_refresh_token_outlives_missing_keys() {
     let mut harness = signed_in(1, Refreshing::Rotated);
     harness.cognito.keys = Answer::says(500, "");
-    // Envoy is started anew while the issuer's host is down and the domain's isn't.
+    // Envoy restarts while the issuer's host is down and the domain isn't.
     harness.shared = Memory::default();
     harness.reconfigure(json!({}));
     harness.advance(HOUR + MINUTE);

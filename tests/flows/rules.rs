@@ -1,5 +1,5 @@
-//! Which paths need a session: the filter against a model of the rules that is too simple to be wrong,
-//! over many generated paths.
+//! Which paths need a session: the filter is compared with a model of the rules that is too simple to be wrong, over
+//! many generated paths.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use fuzz_targets::readings;
 
 use crate::harness::{Harness, Outcome, parse};
 
-/// What becomes of somebody without a session, strictest last.
+/// The result for a person without a session, strictest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Public,
@@ -17,7 +17,7 @@ enum Verdict {
     Malformed,
 }
 
-/// More readings than a path has that wasn't made to have them: such a one may be refused.
+/// More readings than a normal path has. A path with more may be refused.
 const MANY: usize = 150;
 
 #[test]
@@ -43,7 +43,7 @@ fn every_spelling_of_every_path_gets_what_the_model_says() {
             spelt_otherwise += u32::from(readings > 1);
         }
     }
-    // A generator that never gets anywhere would prove nothing.
+    // Without enough requests of each kind, the test would prove nothing.
     assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
     assert!(spelt_otherwise > 2_000, "{spelt_otherwise}");
     assert!(made_to_have_many < 50, "{made_to_have_many}");
@@ -117,14 +117,14 @@ fn a_rule_cant_take_over_one_of_our_own_paths() {
     assert_eq!(harness.navigate("/.auth/signed-out").answered().status, 200);
     harness.reconfigure(json!({"rules": [{"path": "/**", "allow": "everyone"}]}));
     assert_eq!(harness.get("/.auth/me").answered().status, 401);
-    // What only resembles one is the app's.
+    // A path that only resembles one belongs to the app.
     assert!(harness.get("/.auth/mee").is_forwarded());
     assert!(harness.get("/.auth/me/x").is_forwarded());
     assert!(harness.get("/.AUTH/me").is_forwarded());
 }
 
-/// The rules as they are configured, but for those that the configuration calls dead. The model keeps them:
-/// they must make no difference.
+/// The rules as configured, without those that the configuration reports as unreachable. The model keeps them: they
+/// must make no difference.
 fn document(rules: &[(String, &'static str)]) -> Vec<Value> {
     let rule = |(pattern, allow): &(String, &'static str)| json!({"path": pattern, "allow": allow});
     let mut document: Vec<Value> = rules.iter().map(rule).collect();
@@ -151,7 +151,7 @@ fn verdict(outcome: Outcome) -> Verdict {
     }
 }
 
-/// The model: the strictest of what all readings get that a server could have of the path.
+/// The model: the strictest result for any of the readings that a server could have of the path.
 fn model(rules: &[(String, &str)], path: &str) -> Verdict {
     let readings = readings::of(path.as_bytes());
     if path.contains('#') || readings.iter().any(|reading| is_malformed(&reading.path)) {
@@ -163,15 +163,15 @@ fn model(rules: &[(String, &str)], path: &str) -> Verdict {
     verdicts.max().expect("the path itself")
 }
 
-/// Whether there is a control character, or one of ASCII that is longer than it need be.
+/// Whether the path has a control character, or an overlong encoding of an ASCII character.
 fn is_malformed(path: &[u8]) -> bool {
     let controls = path.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).any(char::is_control);
     controls || path.windows(2).any(|two| matches!(two, [0xc0 | 0xc1, 0x80..=0xbf]))
 }
 
-/// What the first rule says that matches.
+/// The result of the first rule that matches.
 fn first_match(rules: &[(String, &str)], path: &[u8]) -> Option<Verdict> {
-    // No name that isn't UTF-8 is one of the rules', and this makes none of theirs.
+    // No rule contains a name that isn't UTF-8, and the replacement doesn't produce one.
     let path = String::from_utf8_lossy(path);
     let path = path.strip_suffix('/').unwrap_or(&path);
     let names: Vec<&str> = path.split('/').skip(1).collect();
@@ -244,7 +244,7 @@ fn generate_path(random: &mut Xorshift) -> String {
         "**",
         ".a",
         "a.",
-        // What was decoded once and can be again.
+        // Names that were decoded once and can be decoded again.
         "%252e",
         "%252e%252E",
         "a%252Fb",
@@ -253,7 +253,7 @@ fn generate_path(random: &mut Xorshift) -> String {
         "..%253b",
         "%25252e%25252e",
         "%%32%65",
-        // What no text is.
+        // Bytes that aren't text.
         "%",
         "50%",
         "%2",

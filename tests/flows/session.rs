@@ -1,4 +1,4 @@
-//! A browser comes with a session, or with what looks like one.
+//! A browser sends a session, or something that looks like one.
 
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ fn a_session_of_somewhere_else_is_no_session_here() {
         let sealed = harness.jar.get(IDENTITY).unwrap().to_owned();
         harness.reconfigure(elsewhere.clone());
         authority.clone_into(&mut harness.authority);
-        // Under the name that it would have to have there.
+        // With the cookie name that it would need there.
         let name = harness.config.pools[0].cookies.identity.clone();
         harness.jar.put(&name, &sealed);
         assert_eq!(harness.get("/").is_forwarded(), same, "{elsewhere} at {authority}");
@@ -188,7 +188,7 @@ fn no_cookie_passes_for_another() {
         let _ = harness.navigate("/.auth/sign-out").answered();
         assert_eq!(harness.cognito.refresh_tokens.len(), 1, "{name} passes for tokens");
     }
-    // All of them are good where they belong.
+    // All of them are valid where they belong.
     harness.jar.put(IDENTITY, &identity);
     assert!(harness.is_signed_in());
     harness.jar.put(&flows[1], &other_flow);
@@ -262,7 +262,7 @@ fn a_good_session_is_found_among_bad_copies_up_to_a_limit() {
     check(&mut harness, &[&bad, &good], true);
     check(&mut harness, &["a=1", &format!("b=2; {good} ; c=3")], true);
     check(&mut harness, &[&good, &bad, &bad, &bad, &bad, &bad], true);
-    // Somebody who sends copies without end must not have each tried.
+    // If a client sends very many copies, not all of them may be tried.
     check(&mut harness, &[&bad, &bad, &bad, &bad, &good], false);
 }
 

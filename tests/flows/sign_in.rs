@@ -1,4 +1,4 @@
-//! Somebody without a session asks for something.
+//! Requests that need a session and have none.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -257,7 +257,7 @@ fn one_returns_to_exactly_what_one_asked_for() {
     check("/a?");
     check("/a;v=1/b");
     check("/search?q=//x&r=\\y");
-    // Escaped twice, no UTF-8, a lone `%`.
+    // Escaped twice, not UTF-8, a lone `%`.
     check("/job/app/job/feature%252Flogin/1/console");
     check("/a%252Eb%255Cc%25252F");
     check("/files/r%E9sum%E9.pdf?q=%E9%");
@@ -278,7 +278,7 @@ fn what_is_no_utf_8_is_returned_to_byte_for_byte() {
         response.header("location").unwrap().to_owned()
     };
     assert_eq!(returns(&mut harness, b"/r\xe9sum\xe9 %?\xff"), "/r%E9sum%E9%20%?%FF");
-    // So it is where an app says where to go, with its own escapes or with an escape for each of them.
+    // The same if an app gives the address to return to, with its own escapes or with one more level of them.
     for said in ["/r%E9sum%E9?50%25", "%2Fr%25E9sum%25E9%3F50%25", "/r%E9sum%E9?50%"] {
         let location = returns(&mut harness, format!("/.auth/sign-in?return={said}").as_bytes());
         assert_eq!(location, "/r%E9sum%E9?50%", "{said}");
@@ -333,7 +333,7 @@ fn the_sign_in_path_returns_where_it_is_told_to() {
     check("?return=", "/");
     check("?return=/ü x", "/%C3%BC%20x");
     check("?return=/a&return=//evil.example", "/a");
-    // To come back to one of these would begin, end or repeat a session.
+    // Returning to one of these would start, end or repeat a session.
     check("?return=/.auth/sign-in", "/");
     check("?return=/.auth/sign-out", "/");
     check("?return=/.auth/callback?code=x", "/");

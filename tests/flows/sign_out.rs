@@ -1,4 +1,4 @@
-//! Somebody signs out.
+//! Signing out.
 
 use envoy_cognito_core::http::CalloutError;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn signing_out_clears_the_cookies_revokes_the_token_and_goes_on_to_cognito() {
     assert_eq!(response.header("location"), Some(expected));
     assert_eq!(cookies_deleted(&response), [IDENTITY, TOKENS]);
     for cookie in set_cookies(&response) {
-        // A browser ignores a deletion that lacks what a `__Host-` cookie must have.
+        // A browser ignores a deletion without the attributes that a `__Host-` cookie must have.
         assert!(cookie.contains("; Path=/;") && cookie.contains("; Secure;"), "{cookie}");
     }
     assert!(harness.jar.names("").is_empty());
@@ -122,7 +122,7 @@ fn what_this_site_or_the_person_asks_for_is_obeyed() {
     check("GET", &[("sec-fetch-mode", "same-origin"), ("sec-fetch-site", "same-origin"), accept]);
     let origin = ("origin", "https://app.example.com");
     check("POST", &[origin, ("sec-fetch-site", "same-origin"), navigate]);
-    // A form in a browser that knows nothing of fetch metadata.
+    // A form in a browser without fetch metadata.
     check("POST", &[origin, accept, ("content-type", "application/x-www-form-urlencoded")]);
 }
 

@@ -1,4 +1,4 @@
-//! ID tokens that are not good. None opens a session, and the log says why.
+//! Invalid ID tokens. None of them starts a session, and the log says why.
 
 use envoy_cognito_core::http::MAX_CALLOUT_BODY;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn assert_refused(mut harness: Harness, reason: &str) {
     assert!(log.contains(&format!("event=sign_in.failed reason={reason} ")), "{reason}: {log}");
 }
 
-/// A token that is signed well and says this.
+/// A token with a valid signature and this claim.
 #[track_caller]
 fn refuse_claim(name: &'static str, value: Value, reason: &str) {
     let mut harness = Harness::new();
@@ -24,7 +24,7 @@ fn refuse_claim(name: &'static str, value: Value, reason: &str) {
     assert_refused(harness, reason);
 }
 
-/// A token that is put together in another way.
+/// A token with another structure.
 #[track_caller]
 fn refuse_shape(shape: impl Fn(&Token) -> String + 'static, reason: &str) {
     let mut harness = Harness::new();
@@ -257,7 +257,7 @@ fn a_key_id_must_be_there_and_be_known() {
 
 #[test]
 fn a_key_that_comes_with_the_token_is_not_used() {
-    // The set has no key of that id, so only the token's own could verify it.
+    // The set has no key with that id, so only the token's own key could verify it.
     refuse_shape(
         |token| {
             let mut token = token.clone();
@@ -332,7 +332,7 @@ fn a_token_of_any_size_that_cognito_makes_is_read() {
         let log = harness.log();
         assert!(log.contains(reason), "{padding}: {log}");
     };
-    // Nothing asks for this claim, so it makes no cookie longer.
+    // No setting uses this claim, so it makes no cookie longer.
     check(4 * 1024, 302, "sign_in.completed");
     check(40 * 1024, 302, "sign_in.completed");
     check(64 * 1024, 401, "reason=id_token_malformed");

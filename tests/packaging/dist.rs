@@ -1,4 +1,4 @@
-//! What `make dist` makes, read back as those read it who get it.
+//! The output of `make dist`, read as its recipients read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,14 +15,14 @@ use crate::files::{list, program, read, root, text, wasm};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Names and contents of files.
+/// Files, by name.
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A release, without the native command. `time` is what SOURCE_DATE_EPOCH says.
+/// A release without the native command. `time` is the value of SOURCE_DATE_EPOCH.
 fn release(time: Option<&str>) -> Files {
     static XTASK: LazyLock<std::path::PathBuf> = LazyLock::new(|| program("xtask"));
     let folder = Scratch::new().unwrap();
-    // Is made anew, with whatever was in it.
+    // The folder is created anew, and its previous content deleted.
     let target = folder.path().join("dist");
     fs::create_dir(&target).unwrap();
     fs::write(target.join("of-another-version.wasm"), "").unwrap();
@@ -55,7 +55,7 @@ fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The files of a tar archive, in their order, and when each was changed.
+/// The files of a tar archive in order, with their modification times.
 fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
     let mut archive = tar::Archive::new(archive);
     let entries = archive.entries().unwrap().map(|entry| {
@@ -111,7 +111,7 @@ fn the_checksums_are_those_of_all_other_files() {
     }
 }
 
-/// A content by its descriptor, as a registry has it: type, size and digest must be what the descriptor says.
+/// The content for a descriptor, as in a registry. Type, size and digest must match the descriptor.
 #[track_caller]
 fn blob<'a>(blobs: &'a Files, descriptor: &Value, media_type: &str) -> &'a [u8] {
     assert_eq!(descriptor["mediaType"], media_type);
@@ -134,7 +134,7 @@ fn the_image_is_what_istio_and_envoy_gateway_load() {
     let manifest = json(blob(&blobs, described, "application/vnd.oci.image.manifest.v1+json"));
     assert_eq!(manifest["schemaVersion"], 2);
     let config = json(blob(&blobs, &manifest["config"], "application/vnd.oci.image.config.v1+json"));
-    // Both take the last layer, which must be of this type, and of it the first file of this name.
+    // Both use the last layer, which must have this type, and in it the first file with this name.
     let layer = list(&manifest["layers"]).last().unwrap();
     let layer = blob(&blobs, layer, "application/vnd.oci.image.layer.v1.tar+gzip");
     assert_eq!(layer[4..8], [0; 4], "gzip knows no time");
@@ -144,7 +144,7 @@ fn the_image_is_what_istio_and_envoy_gateway_load() {
     let files = unpacked(&content);
     assert_eq!(files.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["plugin.wasm"]);
     assert!(files[0].1 == file("envoy_cognito-VERSION.wasm"));
-    // Nothing in the layout that nothing refers to.
+    // The layout contains nothing that isn't referenced.
     assert_eq!((blobs.len(), list(&manifest["layers"]).len()), (5, 1));
 }
 
@@ -161,7 +161,7 @@ fn a_time_is_in_it_only_if_it_is_given() {
     assert!(dated[&wasm] == RELEASE[&wasm]);
 }
 
-/// Name and version of packages, as `cargo tree` has them.
+/// Names and versions of packages, from `cargo tree`.
 fn tree(edges: &str) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = "tree --locked --package envoy-cognito-proxy-wasm --target wasm32-wasip1 --prefix none --format {p} --edges";
@@ -208,7 +208,7 @@ fn the_bill_of_materials_lists_what_is_built() {
     assert_eq!(standard_library.unwrap()["scope"], "required");
 }
 
-/// The places in sources that the filter can name, when it fails, tell of crates as well.
+/// The source locations in the messages of panics also contain names of crates.
 #[test]
 fn every_crate_that_the_filter_itself_names_is_on_the_bill() {
     let (wasm, sbom) = (file("envoy_cognito-VERSION.wasm"), sbom());
@@ -250,7 +250,7 @@ fn the_bill_of_materials_says_where_each_crate_comes_from() {
         }
     }
     assert!(checked >= 40, "{checked}");
-    // Who needs whom, of all.
+    // The dependencies of every package.
     let mut described = BTreeSet::new();
     for dependency in list(&sbom["dependencies"]) {
         described.insert(text(&dependency["ref"]).to_owned());

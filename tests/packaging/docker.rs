@@ -1,5 +1,5 @@
-//! The images, and `docker compose up`. No container runs here: the commands of the compose file and the configuration
-//! of its Envoy run on this machine instead, with free ports in the place of the containers' own.
+//! The images, and `docker compose up`. No container runs here. Instead, the commands of the compose file and its
+//! Envoy configuration run on this machine, with free ports instead of the containers' own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,14 +17,14 @@ use crate::files::{document, list, program, read, root, text, wasm};
 const COMPOSE: &str = "envoy/docker-compose.yaml";
 const DOCKERFILE: &str = "envoy/Dockerfile";
 
-/// The instructions of the Dockerfile, each on one line.
+/// The instructions of the Dockerfile, one line each.
 fn instructions() -> Vec<String> {
     let text = read(DOCKERFILE).replace("\\\n", " ");
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(str::to_owned).collect()
 }
 
-/// What follows that instruction, in the stage of that name.
+/// The arguments of that instruction in the stage with that name.
 fn in_stage(stage: &str, instruction: &str) -> Vec<String> {
     let (all, mut inside, mut found) = (instructions(), false, Vec::new());
     for line in &all {
@@ -65,10 +65,10 @@ fn every_image_is_built_of_pinned_ones() {
         let tag = image.split_once(':').map(|(_, tag)| tag);
         let known = image == "scratch" || stages.iter().any(|stage| stage == image);
         assert!(known || tag.is_some_and(|tag| tag != "latest"), "{line}");
-        // A short name is looked for in whatever registries a machine has.
+        // A short name may be looked up in any registry, depending on the machine.
         assert!(known || image.starts_with("docker.io/"), "{line}");
     }
-    // Nothing but these is fetched: no frontend from a registry either.
+    // Nothing else is downloaded, not even a frontend from a registry.
     assert!(!read(DOCKERFILE).to_lowercase().contains("syntax="), "a frontend");
     let shown = read("docs/install.md");
     assert!(shown.contains(" docker.io/envoyproxy/envoy:v") && !shown.contains(" envoyproxy/envoy:v"));
@@ -86,7 +86,7 @@ fn what_is_fetched_is_fetched_before_the_sources_are_there() {
         "a change of the sources fetches nothing: {build:?}"
     );
     assert!(read("Makefile").contains("\n$(TOOLS)/target:\n"), "that is what `make build` needs");
-    // Two machines compile into two folders.
+    // Builds for two platforms need two target folders.
     for (stage, machine) in [("build", "$BUILDARCH"), ("build-demo", "$TARGETARCH")] {
         let runs = in_stage(stage, "RUN").join(" ");
         assert!(runs.contains(&format!("target=/src/target,id=envoy-cognito-target-{machine}")), "{runs}");
@@ -100,7 +100,7 @@ fn secrets_get_into_no_image_and_no_commit() {
         let text = read(file);
         assert!(["*.env", ".env"].iter().all(|own| text.lines().any(|line| line == *own)), "{file}");
     }
-    // There a pattern is for the root alone.
+    // In `.dockerignore`, a pattern without `**/` only applies to the root.
     assert!(read(".dockerignore").lines().any(|line| line == "**/*.env"));
     assert!(read("docs/install.md").contains("--env-file secrets.env"), "what people are told to write");
 }
@@ -125,12 +125,12 @@ fn the_wasm_image_is_one_layer_with_one_file() {
     assert!(instructions().contains(&"FROM scratch AS wasm".to_owned()));
     assert_eq!(in_stage("wasm", "COPY"), ["--from=build /out/plugin.wasm /plugin.wasm"]);
     assert_eq!(in_stage("wasm", "").len(), 1, "nothing else");
-    // And an image by itself, not an index of images by machine: who loads it looks for linux/amd64 in one.
+    // A single image, not an index of images per platform: loaders look for linux/amd64 in an index.
     let command = "docker build --provenance=false --file envoy/Dockerfile --target wasm ";
     for page in [DOCKERFILE, "docs/install.md"] {
         assert!(read(page).contains(command), "{page}");
     }
-    // What `make build` makes, and not what the compiler leaves.
+    // The output of `make build`, not the compiler's.
     let built = in_stage("build", "RUN").join("\n");
     assert!(
         built.contains("make build")
@@ -161,13 +161,13 @@ fn what_is_copied_into_images_is_there_and_not_ignored() {
     let own: Vec<&str> = copied
         .iter()
         .filter(|line| !line.starts_with("--from="))
-        // Whatever the checkout's umask was, Envoy's user can read it.
+        // Envoy's user can read it, whatever umask the checkout had.
         .map(|line| line.strip_prefix("--chmod=644 ").unwrap_or_else(|| panic!("{line}")))
         .map(|line| line.split(' ').next().unwrap())
         .collect();
     assert_eq!(own, ["envoy/docker.yaml"]);
     assert!(root().join(own[0]).is_file());
-    // Cargo reads the manifest of every member.
+    // Cargo reads the manifest of every workspace member.
     let manifest = read("Cargo.toml");
     let members = manifest.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
     for member in members.split(", ").map(|member| member.trim_matches('"')) {
@@ -202,10 +202,10 @@ fn the_compose_file_has_its_form() {
         }
     }
     assert!(services["app"]["ports"].is_null(), "nobody goes around Envoy");
-    // One image under one name, and one that says what it is.
+    // These two services share one image, and Envoy has its own, with the right name.
     assert_eq!(services["app"]["image"], services["cognito"]["image"]);
     assert_ne!(services["app"]["image"], services["envoy"]["image"]);
-    // What people set on their machine: the port, and a key that outlives the container.
+    // Settings that people change: the port, and a key that outlives the container.
     assert_eq!(services["envoy"]["ports"], serde_json::json!(["127.0.0.1:${DEMO_PORT:-8080}:8080"]));
     assert_eq!(services["envoy"]["environment"]["SESSION_KEY"], "${SESSION_KEY:-}");
     let page = read("envoy/README.md");
@@ -225,13 +225,13 @@ fn docker_takes_the_compose_file() {
     let clients = [("docker-compose", &[][..]), ("docker", &["compose"][..])];
     let client = clients.into_iter().find(|(client, arguments)| {
         let asked = Command::new(client).args(*arguments).arg("version").output();
-        // The first Docker Compose, which is no longer kept up, has another idea of these files.
+        // The first version of Docker Compose, which is no longer maintained, reads these files differently.
         asked.is_ok_and(|output| {
             output.status.success() && !String::from_utf8_lossy(&output.stdout).contains("version 1.")
         })
     });
     let Some((client, arguments)) = client else {
-        // Past the capture of what tests print, for the summary of all tests.
+        // Printed past the test's output capture, for the summary of all tests.
         let _ = writeln!(
             std::io::stdout(),
             "\nskipped: whether Docker takes {COMPOSE}, because there is no docker compose"
@@ -248,7 +248,7 @@ fn docker_takes_the_compose_file() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The ports of the containers, and the ones that stand for them here.
+/// The ports of the containers, and the ports used for them here.
 struct Ports(BTreeMap<u16, u16>);
 
 impl Ports {
@@ -257,7 +257,7 @@ impl Ports {
         Self(containers.into_iter().zip(free_ports(containers.len())).collect())
     }
 
-    /// A text of the compose file or of Envoy's configuration with this machine in the place of the containers.
+    /// A text of the compose file or of Envoy's configuration, changed to use this machine instead of the containers.
     fn here(&self, text: &str) -> String {
         let mut here = text.replace("0.0.0.0", "127.0.0.1").replace("${DEMO_PORT:-8080}", "8080");
         for (container, port) in &self.0 {
@@ -273,7 +273,7 @@ impl Ports {
     }
 }
 
-/// The command of a service.
+/// Starts the command of a service.
 fn start(service: &str, ports: &Ports, scratch: &Scratch) -> Supervised {
     let compose = document(COMPOSE);
     let command: Vec<String> =
@@ -287,7 +287,7 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     let (ports, scratches) = (Ports::free(), [Scratch::new().unwrap(), Scratch::new().unwrap()]);
     let mut cognito = start("cognito", &ports, &scratches[0]);
     let mut app = start("app", &ports, &scratches[1]);
-    // What the health checks ask.
+    // The ports of the health checks.
     for port in [9230, 9231, 9232] {
         let address = ([127, 0, 0, 1], ports.0[&port]).into();
         let up = eventually(PATIENCE, || send(address, &RawRequest::get("/")).ok());
@@ -314,7 +314,7 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     let said = format!("Open {address} and sign in as jsmith with the password The@Password.");
     let greeted = eventually(PATIENCE, || app.printed().contains(&said).then_some(()));
     assert!(greeted.is_some(), "{}", app.printed());
-    // Where others reach it, and not where it listens in its container.
+    // The address where others reach it, not the one where it listens in its container.
     assert!(cognito.printed().contains(&format!("domain http://127.0.0.1:{}", ports.0[&9230])));
     let mut browser = Browser::new();
     let visit = browser.sign_in(&format!("{address}/reports"), "jsmith", "The@Password");
@@ -328,7 +328,7 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
     assert!(visit.to_string().contains(&pages), "the browser goes where the port is published: {visit}");
     assert_eq!(browser.fetch(&format!("{address}/admin")).status, 200);
     assert_eq!(browser.fetch(&format!("{address}/internal/x")).status, 403);
-    // As the first process of a container neither would hear a signal that it doesn't ask for.
+    // As the first process of a container, neither receives a signal unless it installs a handler.
     for (name, mut service) in [("cognito", cognito), ("app", app)] {
         assert_eq!(service.stop().unwrap().code(), Some(0), "{name} ends when it is told to");
     }
@@ -339,14 +339,14 @@ fn the_demo_stops_when_it_is_told_to() {
     assert_eq!(in_stage("demo", "STOPSIGNAL"), ["SIGINT"]);
 }
 
-/// The words of an instruction of the image of Envoy.
+/// The words of an instruction in the Envoy image's stage.
 fn words(instruction: &str) -> Vec<String> {
     let words: Value = serde_json::from_str(&in_stage("envoy", instruction)[0]).unwrap();
     list(&words).iter().map(|word| text(word).to_owned()).collect()
 }
 
-/// What the entry point of the image hands to Envoy: an `envoy` that says so is called in the place of the real one. Gives
-/// the session key and the arguments.
+/// The arguments that the image's entry point passes to Envoy: a fake `envoy` prints them. Returns the session key
+/// and the arguments.
 fn entered(own_key: Option<&str>, arguments: &[String]) -> (String, String) {
     let words = words("ENTRYPOINT");
     let folder = Scratch::new().unwrap();
@@ -366,7 +366,7 @@ fn entered(own_key: Option<&str>, arguments: &[String]) -> (String, String) {
 
 fn session_key() -> String {
     assert_eq!(entered(Some("one's own"), &[]).0, "one's own");
-    // Docker Compose hands on one that isn't set as an empty one.
+    // Docker Compose passes an unset variable as an empty one.
     let key = entered(Some(""), &[]).0;
     assert_eq!(STANDARD.decode(&key).unwrap().len(), 32, "{key}");
     assert_ne!(key, entered(None, &[]).0, "a new one each time");

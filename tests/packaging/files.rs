@@ -16,7 +16,7 @@ pub fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The filter as `make build` leaves it.
+/// The filter that `make build` builds.
 #[track_caller]
 pub fn wasm() -> PathBuf {
     let path = root().join("target/wasm32-wasip1/release/envoy_cognito.wasm");
@@ -24,7 +24,7 @@ pub fn wasm() -> PathBuf {
     path
 }
 
-/// Files of a folder with that extension, as paths below the repository.
+/// The files of a folder with that extension, as paths in the repository.
 #[track_caller]
 pub fn files(folder: &str, extension: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -52,7 +52,7 @@ pub fn document(file: &str) -> Value {
     documents.remove(0)
 }
 
-/// The document of that kind.
+/// The document with that kind.
 #[track_caller]
 pub fn of_kind(file: &str, kind: &str) -> Value {
     let mut found = documents(file);
@@ -61,7 +61,7 @@ pub fn of_kind(file: &str, kind: &str) -> Value {
     found.remove(0)
 }
 
-/// The items of a list that must be there.
+/// The items of a list that must exist.
 #[track_caller]
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap_or_else(|| panic!("no list: {value}"))

@@ -1,4 +1,4 @@
-//! A real Envoy takes what the manifests make of it, and signs people in with the configuration in them.
+//! A real Envoy accepts the configuration that the manifests generate, and people can sign in with it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use stand_in::{Config, StandIn};
 use crate::files::{read, root, text, wasm};
 use crate::settings::{Shipped, clusters_of_envoy_gateway, envoy_gateway, istio, value_of};
 
-/// The clusters that the filter calls, and who is behind them.
+/// The clusters that the filter calls, with their addresses.
 type Clusters<'a> = BTreeMap<&'a str, SocketAddr>;
 
 #[test]
@@ -24,8 +24,8 @@ fn people_are_signed_in_with_the_configuration_for_envoy_gateway() {
     assert_signs_in(&envoy_gateway());
 }
 
-/// With the stand-in for Cognito behind the clusters that the configuration names, and all else as it is shipped, but
-/// for what stands for https.
+/// The stand-in for Cognito is behind the configured clusters. Everything else is as shipped, except a replacement
+/// for https.
 fn assert_signs_in(shipped: &Shipped) {
     let (cognito, app) = (StandIn::start(Config::demo()).unwrap(), SampleApp::start().unwrap());
     let mut configuration = shipped.configuration.clone();
@@ -64,14 +64,14 @@ fn assert_signs_in(shipped: &Shipped) {
     );
     let seen = browser.fetch(&format!("{address}/json")).json();
     assert!(seen["headers"].to_string().contains("authp/admin,authp/user"), "{seen}");
-    // The rules that it is shipped with.
+    // The rules of the shipped configuration.
     assert_eq!(browser.fetch(&format!("{address}/admin/x")).status, 403, "nobody is called admin here");
     assert_eq!(Browser::new().fetch(&format!("{address}/healthz")).status, 200);
 }
 
 #[test]
 fn envoy_takes_the_clusters_for_the_bootstrap_of_envoy_gateway() {
-    // Envoy reads the authorities' certificates in validation too, and not every machine has them there.
+    // Validation also reads the certificates of authorities, and not every machine has them at that path.
     let authority = Scratch::new().unwrap();
     let authorities = authority.path().join("authorities.pem");
     std::fs::write(&authorities, read("tests/fixtures/authority.pem")).unwrap();

@@ -1,4 +1,4 @@
-//! The instructions lead to what is there.
+//! The links in the instructions have existing targets.
 
 use crate::files::{files, read, root};
 
@@ -10,7 +10,7 @@ const PAGES: [&str; 5] = [
     "envoy/envoy-gateway/README.md",
 ];
 
-/// A heading as GitHub names it in addresses.
+/// A heading's anchor on GitHub.
 fn anchor(heading: &str) -> String {
     let plain = heading.to_lowercase();
     let kept = plain.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));

@@ -1,10 +1,11 @@
-//! What is handed to strangers: manifests for Istio and Envoy Gateway, images, what a release has, and the workflows
-//! that make it.
+//! Everything that is published: manifests for Istio and Envoy Gateway, images, the content of a release, and the
+//! workflows that make it.
 //!
-//! No cluster and no container runs here. What can be known without them is: that the API servers would take the
-//! manifests, that the filter takes the configuration in them, and that a real Envoy signs people in with it.
+//! No cluster and no container runs here. The tests show what is possible without them: that the API servers would
+//! accept the manifests, that the filter accepts the configuration in them, and that people can sign in through a
+//! real Envoy with it.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 

@@ -1,12 +1,12 @@
-//! The API servers would take the manifests: each is held to the schema of its kind, in which a field that isn't named
-//! is a fault.
+//! The API servers would accept the manifests: each is validated against the schema of its kind, and an unknown field
+//! is an error.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::files::{document, documents, files, list, of_kind, read, text};
 
-/// Where the schema of a kind lies. What is Kubernetes' own has none here.
+/// The file with the schema of a kind. Kubernetes' own kinds have none here.
 fn schema_of(api_version: &str, kind: &str) -> Option<String> {
     let folder = match api_version.split('/').next().unwrap_or_default() {
         "gateway.networking.k8s.io" => "gateway-api",
@@ -30,7 +30,7 @@ fn faults(manifest: &Value) -> Option<Vec<String>> {
 
 fn manifests() -> Vec<(String, Value)> {
     let files = files("envoy/istio", "yaml").into_iter().chain(files("envoy/envoy-gateway", "yaml"));
-    // Values of a Helm chart, which aren't sent to an API server as they are.
+    // Helm values, which aren't sent to an API server in this form.
     let files = files.filter(|file| !file.ends_with("/mesh-config.yaml"));
     files
         .flat_map(|file| documents(&file).into_iter().map(move |document| (file.clone(), document)))
@@ -95,7 +95,7 @@ fn what_is_kubernetes_own_has_its_form() {
             ("v1", "Secret") => {
                 assert_eq!(keys, ["apiVersion", "kind", "metadata", "stringData", "type"], "{file}");
                 let values = manifest["stringData"].as_object().unwrap();
-                // Nobody runs with a secret that is public.
+                // Nobody can run with a published secret by mistake.
                 assert!(!values.is_empty() && values.values().all(|value| value == "change me"), "{file}");
             }
             ("apps/v1", "Deployment") => {
@@ -121,7 +121,7 @@ fn nothing_fails_open() {
     assert_eq!(document("envoy/istio/wasm-plugin.yaml")["spec"]["phase"], "AUTHN");
     let policy = document("envoy/envoy-gateway/extension-policy.yaml");
     assert_eq!(list(&policy["spec"]["wasm"])[0]["failOpen"], false);
-    // Every route of the gateway: one without the filter would let headers through that clients made up.
+    // All routes of the gateway: a route without the filter would let headers through that clients made up.
     assert_eq!(list(&policy["spec"]["targetRefs"])[0]["kind"], "Gateway");
 }
 
@@ -183,7 +183,7 @@ fn the_parts_of_each_folder_fit_together() {
     );
 }
 
-/// Every variable comes out of a key that the Secret has, and every key becomes one.
+/// Every variable comes from a key of the Secret, and every key is used for one.
 #[track_caller]
 fn assert_from_secret(env: &Value, secret: &Value) {
     let keys: Vec<&str> = secret["stringData"].as_object().unwrap().keys().map(String::as_str).collect();

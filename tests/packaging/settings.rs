@@ -1,5 +1,5 @@
-//! The filter takes every configuration that is shipped, with the environment that the same file gives it, and calls
-//! clusters that are there.
+//! The filter accepts every shipped configuration, with the environment from the same file, and calls clusters that
+//! exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::files::{document, documents, list, text};
 /// Base64 of 32 bytes.
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A configuration as it is shipped: where, what, which variables it may name, and which clusters there are.
+/// A shipped configuration: its file, its content, the variables that it may use, and the existing clusters.
 pub struct Shipped {
     pub file: &'static str,
     pub configuration: Value,
@@ -47,7 +47,8 @@ pub fn envoy_gateway() -> Shipped {
     }
 }
 
-/// Named by Istio after the hosts and ports of ServiceEntries; only those for which a DestinationRule begins TLS.
+/// Istio names clusters after the hosts and ports of ServiceEntries. Only those whose DestinationRule enables TLS
+/// count.
 fn clusters_of_istio(file: &str) -> BTreeSet<String> {
     let documents = documents(file);
     let entries = documents.iter().filter(|document| document["kind"] == "ServiceEntry");
@@ -76,7 +77,7 @@ fn clusters_of_istio(file: &str) -> BTreeSet<String> {
     clusters
 }
 
-/// What `envoy-proxy.yaml` adds to the bootstrap, by name.
+/// The clusters that `envoy-proxy.yaml` adds to the bootstrap, by name.
 pub fn clusters_of_envoy_gateway() -> BTreeMap<String, Value> {
     let proxy = document("envoy/envoy-gateway/envoy-proxy.yaml");
     let patches = list(&proxy["spec"]["bootstrap"]["jsonPatches"]).iter();
@@ -87,7 +88,7 @@ pub fn clusters_of_envoy_gateway() -> BTreeMap<String, Value> {
     clusters.collect()
 }
 
-/// What a variable of that name would hold.
+/// A possible value for a variable of that name.
 pub fn value_of(variable: &str) -> &'static str {
     match variable {
         name if name.ends_with("POOL_ID") => "us-east-1_UFeMzbuJe",
@@ -111,14 +112,14 @@ fn the_filter_takes_the_configuration_of_every_manifest() {
     for shipped in [istio(), envoy_gateway()] {
         parsed(&shipped, &|name| Some(value_of(name).to_owned()))
             .unwrap_or_else(|faults| panic!("{}: {faults}", shipped.file));
-        // As the Secret stands in the repository, nobody gets in.
+        // With the Secret as it is in the repository, nobody can sign in.
         let faults = parsed(&shipped, &|_| Some("change me".to_owned())).unwrap_err();
         assert!(
             faults.contains("session.keys[0]") && faults.contains("user_pool_id"),
             "{}: {faults}",
             shipped.file
         );
-        // All that is named is used.
+        // Every variable is used.
         for unset in &shipped.variables {
             let faults =
                 parsed(&shipped, &|name| (name != unset).then(|| value_of(name).to_owned())).unwrap_err();
@@ -134,7 +135,7 @@ fn the_filter_is_told_of_clusters_that_are_there() {
         let told: BTreeSet<String> = told.map(|name| text(name).to_owned()).collect();
         assert_eq!(told, shipped.clusters, "{}", shipped.file);
         assert_eq!(told.len(), 2, "{}", shipped.file);
-        // The cluster of the domain leads to the domain.
+        // The cluster for the domain connects to the domain.
         let domain = text(&shipped.configuration["domain"]);
         let cluster = text(&shipped.configuration["clusters"]["domain"]);
         let gateway = clusters_of_envoy_gateway();
@@ -158,7 +159,7 @@ fn every_cluster_of_the_bootstrap_checks_certificates() {
     }
 }
 
-/// The filters of a bootstrap: what stands around the configuration, and the configuration.
+/// The filters of a bootstrap, each with its configuration.
 fn filters_of(file: &str) -> Vec<Value> {
     let bootstrap = document(file);
     let listeners = list(&bootstrap["static_resources"]["listeners"]).iter();

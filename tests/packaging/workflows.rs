@@ -1,4 +1,4 @@
-//! The workflows run what is there, pinned, and may do no more than they need.
+//! The workflows only run existing, pinned things, with no more permissions than they need.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
     workflow["jobs"].as_object().unwrap().iter()
 }
 
-/// All that the steps of a job run, line by line.
+/// The commands of a job's steps, line by line.
 fn lines(job: &Value) -> Vec<String> {
     let runs = list(&job["steps"]).iter().filter_map(|step| step["run"].as_str());
     runs.flat_map(str::lines).map(str::to_owned).collect()
@@ -110,7 +110,7 @@ fn they_may_do_no_more_than_they_need() {
     for (file, workflow) in workflows() {
         assert_eq!(workflow["permissions"], serde_json::json!({ "contents": "read" }), "{file}");
         for (name, job) in jobs(&workflow) {
-            // Nobody else's code where something may be published, and no token where somebody else's code runs.
+            // No foreign code runs where something may be published, and no token exists where foreign code runs.
             let runs_ours =
                 lines(job).iter().any(|line| line.starts_with("make ") || line.starts_with(".ci/"));
             assert!(job["permissions"].is_null() || !runs_ours, "{file}: {name}");
@@ -120,7 +120,7 @@ fn they_may_do_no_more_than_they_need() {
             {
                 assert_eq!(step["with"]["persist-credentials"], false, "{file}: {name}");
             }
-            // What strangers can name, such as a tag or a branch, isn't written into a script.
+            // Names that strangers can choose, such as tags or branches, aren't inserted into scripts.
             assert!(lines(job).iter().all(|line| !line.contains("${{")), "{file}: {name}");
         }
     }
@@ -131,10 +131,10 @@ fn the_release_publishes_what_is_made() {
     let release = document(".github/workflows/release.yaml");
     let publish = lines(&release["jobs"]["publish"]).join("\n");
     assert_eq!(release["jobs"]["publish"]["needs"], "build");
-    // Names and forms are those of xtask, which `dist.rs` reads back.
+    // xtask defines the names and formats, and `dist.rs` tests them.
     assert!(publish.contains("oci-archive:dist/envoy-cognito-$version.oci.tar:$version"), "{publish}");
     assert!(publish.contains("sha256sum --check --strict SHA256SUMS"), "{publish}");
-    // The version stands in a line of its own, which is what the tag is compared with.
+    // The version has its own line, which is compared with the tag.
     let build = lines(&release["jobs"]["build"]).join("\n");
     assert!(build.contains(r#"grep -Fxq "version = \"${GITHUB_REF_NAME#v}\"" Cargo.toml"#), "{build}");
     let line = format!("version = \"{}\"", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! The Envoy configuration that the command writes, before a real Envoy.
+//! The Envoy configuration that the command writes, in a real Envoy.
 
 use std::path::PathBuf;
 
@@ -140,7 +140,7 @@ fn arguments_are_no_variables() {
     assert!(written.contains(r#"path: "/$${HOME}/**""#), "{written}");
 }
 
-/// What the command says of a scalar is what the filter says when a real Envoy has read it.
+/// The command reports the same about a scalar as the filter does when a real Envoy has read it.
 #[test]
 fn envoy_reads_yaml_like_the_command() {
     let odd = "pages: { title: x }
@@ -158,7 +158,7 @@ authorize_params: { lang: 1.5, prompt: yes, <<: { login_hint: x } }
             ),
         );
     let ours = check(&text).env("CLIENT_ID", "abc").arguments(&["--json"]).outcome().expect(1);
-    // Around the filter, what Envoy wants besides.
+    // The parts that Envoy requires around the filter.
     let whole = text
         .replace(
             "              typed_config:\n                http_filters:",

@@ -1,4 +1,4 @@
-//! A configuration that stands alone.
+//! Configurations in files of their own.
 
 use crate::{CLIENT_SECRET, File, SESSION_KEY, SHORT_KEY, check, good, run};
 
@@ -63,19 +63,19 @@ fn a_secret_is_hidden_wherever_it_was_put() {
         format!(
             "{{\"user_pool_id\": 1, \"client_secret\": \"{CLIENT_SECRET}\", \"session\": {{\"keys\": [\"{SHORT_KEY}\"]}}}}"
         ),
-        // What can't be read has no tree that would tell where a secret is.
+        // An unparsable document has no tree that would show where a secret is.
         format!("user_pool_id: x\nclient_secret: {CLIENT_SECRET}: x\n"),
         format!("user_pool_id: x\nsession:\n  keys:\n    - {SESSION_KEY}: [\n"),
         format!("{{\"user_pool_id\": \"x\", \"client_secret\": \"{CLIENT_SECRET}\",}}"),
         format!("user_pool_id: x\nclient_secret:\n  @{CLIENT_SECRET}\n"),
         format!("user_pool_id: x\nclient_secret: x\nsession: {{ keys:\n  {CLIENT_SECRET} ]"),
-        // Where two are of one name, one of them is in no tree.
+        // If a name occurs twice, one of the values is in no tree.
         format!("user_pool_id: x\nsession: {{ keys: [], keyed: 1, keys: [ {CLIENT_SECRET} ] }}\n"),
         format!(
             "configuration:\n  '@type': type.googleapis.com/google.protobuf.StringValue\n  \
              value: '{{\"user_pool_id\": 1, \"client_secret\": \"x\", \"client_secret\": \"{CLIENT_SECRET}\"}}'\n"
         ),
-        // A setting that has swallowed the next.
+        // A setting that has swallowed the next one.
         format!(
             "{}domain: |\n  x\n  client_secret: {CLIENT_SECRET}\n",
             good().replace("domain", "public_url")
@@ -153,7 +153,7 @@ fn colour_is_for_terminals_and_for_who_asks() {
     }
     assert!(check(FAULTY).arguments(&["--color", "always"]).outcome().out.contains(escape));
     assert!(!check(FAULTY).env("NO_COLOR", "1").env("TERM", "xterm").outcome().out.contains(escape));
-    // Programs never meet it.
+    // Programs never get colours.
     let outcome = check(FAULTY).arguments(&["--json", "--color=always"]).outcome();
     assert!(outcome.json()["faults"].is_array());
 }
@@ -171,7 +171,7 @@ fn what_cannot_be_checked_is_told_from_what_is_wrong() {
     }
     let missing = run(&["check", "/nowhere/at-all.yaml"]).outcome().expect(2);
     assert!(missing.err.contains("/nowhere/at-all.yaml: No such file"), "{}", missing.err);
-    // Beside a file that can't be read the others are checked all the same.
+    // An unreadable file doesn't keep the others from being checked.
     let file = File::new("beside.yaml", FAULTY);
     let outcome = run(&["check", file.path(), "/nowhere/at-all.yaml"]).outcome().expect(2);
     assert!(outcome.out.contains("client_idd") && outcome.err.contains("/nowhere"));

@@ -1,9 +1,9 @@
-//! The clusters of a bootstrap, held to what the filter needs.
+//! The clusters of a bootstrap, compared with those that the filter needs.
 
 use crate::check;
 use crate::documents::{CLUSTERS, envoy, settings};
 
-/// Faults and warnings of a bootstrap whose clusters are these, without their long paths.
+/// The errors and warnings for a bootstrap with these clusters, without their long paths.
 #[track_caller]
 fn found(clusters: &str) -> (Vec<String>, Vec<String>) {
     let outcome = check(&envoy(&settings(), clusters)).arguments(&["--json"]).outcome();
@@ -24,7 +24,7 @@ fn a_cluster_that_is_missing_is_a_fault() {
             "the cluster `cognito_idp` is missing, which the filter calls for the key set",
         ]
     );
-    // Unless they may come while Envoy runs.
+    // Unless they may be added while Envoy runs.
     let (faults, warnings) = found("dynamic_resources: { cds_config: { ads: {} } }\n");
     assert_eq!((faults.len(), warnings.len()), (0, 2));
 }
@@ -50,7 +50,7 @@ fn a_cluster_that_leads_elsewhere_is_a_fault() {
     );
     let (faults, _) = found(&CLUSTERS.replacen("port_value: 443", "port_value: 80", 1));
     assert_eq!(faults, ["`cognito_domain` leads to port 80, and the filter means 443"]);
-    // By way of a private endpoint, which TLS holds to the right name.
+    // Through a private endpoint; TLS checks the right name.
     let (faults, warnings) = found(
         &CLUSTERS.replace("address: cognito-idp.us-east-1.amazonaws.com", "address: vpce-1.example.com"),
     );

@@ -1,4 +1,4 @@
-//! Cookies that the core has sealed, opened for support.
+//! Cookies that the core has sealed, decrypted for support.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,7 +45,7 @@ fn session(id: u8) -> Session {
     }
 }
 
-/// The name and the sealed value of each cookie of a session at a host, under the configuration `good()`.
+/// The name and sealed value of each cookie of a session at a host, with the configuration `good()`.
 fn sealed(host: &str, session: &Session) -> Vec<String> {
     let text: serde_json::Value = yaml_serde::from_str(&good()).unwrap();
     let config = Config::parse(text.to_string().as_bytes(), &|_| None).unwrap();
@@ -99,7 +99,7 @@ fn a_whole_header_is_opened_and_no_token_shown() {
     ] {
         assert!(outcome.out.contains(part), "{part}\nis missing in\n{}", outcome.out);
     }
-    // A minute may pass until it is shown.
+    // A minute may pass before it is shown.
     let says = |either: [&str; 2]| either.iter().any(|distance| outcome.out.contains(distance));
     assert!(says([" UTC (1 h ago)\n", " UTC (1 h 1 min ago)\n"]), "{}", outcome.out);
     assert!(says([" UTC (in 11 h)\n", " UTC (in 10 h 59 min)\n"]), "{}", outcome.out);

@@ -1,10 +1,10 @@
-//! What may hold a configuration, and where faults in it are then.
+//! The kinds of document that may contain a configuration, and the places of errors in them.
 
 use serde_json::json;
 
 use crate::{CLIENT_SECRET, File, SESSION_KEY, check, good, indented, run, settings};
 
-/// Pieces of an Envoy configuration around the settings of the filter, as a `Struct`.
+/// Parts of an Envoy configuration around the filter's settings, as a `Struct`.
 pub fn envoy(settings: &str, more: &str) -> String {
     format!(
         "static_resources:
@@ -39,7 +39,7 @@ pub fn settings() -> String {
     good().replace(SESSION_KEY, "${SESSION_KEY}").replace("2jvuq8gkhfoh7u4fdfihiditj5", "${CLIENT_ID}")
 }
 
-/// The clusters that they need.
+/// The clusters that these settings need.
 pub const CLUSTERS: &str = "  clusters:
     - name: cognito_domain
       connect_timeout: 2s
@@ -77,7 +77,7 @@ fn the_files_that_are_shipped_are_good() {
     let manifests = |folder: &str| settings::files(folder, "yaml");
     let mut sets: Vec<Vec<String>> =
         ["envoy.yaml", "demo.yaml", "docker.yaml"].iter().map(|name| vec![format!("envoy/{name}")]).collect();
-    // Those that go together are checked together.
+    // Files that belong together are checked together.
     sets.extend([manifests("envoy/istio"), manifests("envoy/envoy-gateway")]);
     for set in sets {
         let files: Vec<&str> = set.iter().map(String::as_str).collect();
@@ -105,7 +105,7 @@ fn a_bootstrap_is_read_as_envoy_reads_it() {
             "sni": "myapp.auth.us-east-1.amazoncognito.com", "uses": ["tokens", "revocation"],
         })
     );
-    // Unquoted, these are no texts to Envoy.
+    // Without quotes, Envoy doesn't read these as texts.
     let text = envoy(&(settings() + "scopes: [ openid, on, 12, 1.5, 12345678901 ]\n"), CLUSTERS);
     assert_eq!(
         faults(&text),
@@ -119,7 +119,7 @@ fn a_bootstrap_is_read_as_envoy_reads_it() {
 #[test]
 fn names_must_be_handed_to_the_vm() {
     let text = envoy(&(settings() + "client_secret: ${CLIENT_SECRET}\n"), CLUSTERS);
-    // That it is set in this process is of no use to the VM.
+    // A variable of this process doesn't reach the VM.
     let outcome = check(&text).env("CLIENT_SECRET", "x").arguments(&["--json"]).outcome().expect(1);
     assert_eq!(
         outcome.faults(),
@@ -132,7 +132,7 @@ fn names_must_be_handed_to_the_vm() {
     let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.\
                 config.configuration.value.client_secret";
     assert_eq!(outcome.json()["faults"][0]["document_path"], path);
-    // What stands in the document is used, and what is set here is checked.
+    // Values in the document are used, and variables of this process are checked.
     let outcome = check(&envoy(&settings(), CLUSTERS))
         .env("CLIENT_ID", "a b")
         .arguments(&["--json"])
@@ -157,7 +157,7 @@ fn what_envoy_does_when_the_filter_fails_is_looked_at() {
         faults(&with("fail_open: true")),
         [format!("14:25 {path}.fail_open: lets every request through unjudged when the filter fails")]
     );
-    // Envoy takes these too.
+    // Envoy accepts these too.
     for policy in ["failure_policy: fail_reload", "failure_policy: 1"] {
         let outcome = check(&with(policy)).arguments(&["--json", "--strict"]).outcome().expect(0);
         assert_eq!(outcome.findings("warnings"), [""; 0], "{policy}");
@@ -166,7 +166,7 @@ fn what_envoy_does_when_the_filter_fails_is_looked_at() {
     for policy in ["failure_policy: FAIL_CLOSED", "root_id: x"] {
         let outcome = check(&with(policy)).arguments(&["--json"]).outcome().expect(0);
         assert_eq!(outcome.findings("warnings").len(), 1, "{policy}");
-        // For who wants them to be faults.
+        // For people who want warnings to be errors.
         check(&with(policy)).arguments(&["--strict"]).outcome().expect(1);
     }
 }
@@ -182,7 +182,7 @@ fn the_filter_stands_before_the_router() {
         envoy(&settings(), CLUSTERS).replace("                  - name: envoy.filters.http.router\n", "");
     let outcome = check(&without).arguments(&["--json"]).outcome().expect(0);
     assert!(outcome.findings("warnings")[0].contains("no router follows"), "{outcome:?}");
-    // Envoy refuses a connection manager that ends like this; an excerpt may go on.
+    // Envoy rejects a connection manager that ends like this; an excerpt may continue.
     let manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     let whole = without.replace(
         "                http_filters:",
@@ -315,7 +315,7 @@ fn json_within_yaml_has_its_faults_in_its_own_lines() {
             "10:32 session.keys[0]: 16 bytes, 32 are needed",
         ]
     );
-    // The line is shown, without the secret in it.
+    // The line is shown without its secret.
     let shown = check(text).outcome().expect(1).out;
     assert!(shown.contains("\"client_secret\": *******************, \"domian\""), "{shown}");
     let broken = text.replace("\"domian\": \"x.example.com\",", "\"domian\": x,");
@@ -355,7 +355,7 @@ fn every_document_of_a_file_has_its_own_lines() {
             "8:1 clientid: unknown setting; did you mean `client_id`?"
         ]
     );
-    // What can't be read any further doesn't hide what stands before it.
+    // A part that can't be parsed doesn't hide the errors before it.
     let text = format!("client_id: ''\n{}---\nx: [\n", good().replace("client_id", "user"));
     let found = faults(&text);
     assert!(found.iter().any(|fault| fault.starts_with("1:12 client_id: is empty")), "{found:?}");
@@ -396,7 +396,7 @@ fn clusters_may_stand_in_a_file_of_their_own() {
 
 #[test]
 fn what_envoy_leaves_out_shows_no_secret() {
-    // Each run of the command is searched for the secret.
+    // The output of every run of the command is searched for the secret.
     let left_out = format!("{{ !ignore client_secret: {CLIENT_SECRET}, domian: x.example.com }}\n");
     assert!(faults(&left_out).iter().any(|fault| fault.contains("domian: unknown setting")));
     let shown = check(&left_out).outcome().expect(1).out;
@@ -417,7 +417,7 @@ fn json_in_a_file_of_yaml_is_read_as_yaml() {
     let tree: serde_json::Value = yaml_serde::from_str(&text).unwrap();
     let file = File::new("envoy.yaml", &tree.to_string().replace("\"us-east-1_UFeMzbuJe\"", "1e3"));
     let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
-    // In JSON that would be a number, in YAML it is a text to Envoy.
+    // In JSON this would be a number; in YAML, Envoy reads it as a text.
     assert!(outcome.faults()[0].contains("user_pool_id: `1e3` is not a valid pool id"), "{outcome:?}");
     let note = "written as JSON, and read as YAML, as Envoy does by the file's name";
     assert!(outcome.findings("notes").iter().any(|found| found.ends_with(note)), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! `docs/command.md`, held to what the command prints.
+//! `docs/command.md` shows what the command really prints.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::{File, run, settings};
 
 const PAGE: &str = "docs/command.md";
 
-/// A block of the page: what stands on its fence, and its lines.
+/// The blocks of the page: the text after the fence, and the lines.
 fn blocks() -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
@@ -22,7 +22,8 @@ fn blocks() -> Vec<(String, String)> {
     blocks
 }
 
-/// Holds what the page shows of a command to what it prints. With `UPDATE` set, the page is changed instead.
+/// Compares the output that the page shows for a command with the real one. If `UPDATE` is set, updates the page
+/// instead.
 #[track_caller]
 fn assert_shown(command: &str, printed: &str) {
     let line = format!("$ envoy-cognito {command}\n");

@@ -1,4 +1,4 @@
-//! Kubernetes manifests, and where faults in them are.
+//! Kubernetes manifests, and the places of errors in them.
 
 use serde_json::json;
 
@@ -71,7 +71,7 @@ fn istio_names_clusters_in_its_own_way() {
 
 #[test]
 fn kubernetes_reads_yaml_in_another_way() {
-    // Merge keys are nothing to Envoy, and a tag makes text for Kubernetes.
+    // Envoy doesn't support merge keys, and for Kubernetes a tag makes a text.
     let text = WASM_PLUGIN
         .replace(
             "metadata: { name: sign-in }",
@@ -83,7 +83,7 @@ fn kubernetes_reads_yaml_in_another_way() {
     assert!(faults(&text)[0].contains("authorize_params.<<"), "{:?}", faults(&text));
 }
 
-/// What the definitions in `tests/packaging/crds` say, and a rule in CEL of Istio's.
+/// The definitions in `tests/packaging/crds`, and a CEL rule of Istio.
 #[test]
 fn an_api_server_holds_a_wasm_plugin_to_its_schema() {
     let host = "{ name: SESSION_KEY, valueFrom: HOST }";
@@ -113,7 +113,7 @@ fn an_api_server_holds_a_wasm_plugin_to_its_schema() {
         let found = faults(&WASM_PLUGIN.replace(host, variable));
         assert!(found.iter().any(|found| found.ends_with(&fault)), "{variable}: {found:?}");
     }
-    // Null is as good as nothing.
+    // Null counts as absent.
     let null = WASM_PLUGIN.replace(host, "{ name: SESSION_KEY, valueFrom: HOST, value: null }");
     check(&null).arguments(&["--strict"]).outcome().expect(0);
     for (from, to, fault) in [
@@ -155,7 +155,7 @@ fn an_api_server_takes_no_text_for_a_boolean() {
     }
 }
 
-/// A patch with the filter, in the ways in which it may be written.
+/// A patch with the filter, in the different forms in which it may be written.
 fn patch(kind: &str, plugin: &str) -> String {
     format!(
         "apiVersion: x/v1\nkind: {kind}\nspec:\n  configPatches:\n    - patch:\n        value:\n          name: sign-in\n          typed_config:\n            \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n            config:\n              name: envoy_cognito\n              {plugin}\n              configuration:\n                \"@type\": type.googleapis.com/google.protobuf.Struct\n                value:\n{}",
@@ -163,7 +163,7 @@ fn patch(kind: &str, plugin: &str) -> String {
     )
 }
 
-/// As protobuf's parser for Go has it, with unknown fields left out (Istio) or refused (Envoy Gateway).
+/// Read as by protobuf's parser for Go, which ignores unknown fields (Istio) or rejects them (Envoy Gateway).
 #[test]
 fn patches_are_read_by_other_rules_than_envoys() {
     let said = |text: &str| {
@@ -212,7 +212,7 @@ fn patches_are_read_by_other_rules_than_envoys() {
     assert!(unknown.0.is_empty() && unknown.1[0].starts_with("Istio leaves it out"), "{unknown:?}");
     let unknown = said(&patch("EnvoyPatchPolicy", &format!("{reload}root: x")));
     assert!(unknown.0[0].contains("no such field"), "{unknown:?}");
-    // What is a `Struct` to Istio, Envoy itself makes a message of.
+    // Istio keeps this as a `Struct`; Envoy itself reads it as a message.
     let typed = patch("EnvoyFilter", "failure_policy: fail_reload\n              fail_open: \"no\"");
     let typed = typed
         .replace("envoy.extensions.filters.http.wasm.v3.Wasm", "xds.type.v3.TypedStruct")
@@ -313,7 +313,7 @@ fn a_file_in_a_config_map_has_its_faults_too() {
         faults(&with("domain: https://x\n")),
         [
             "9:5 data.x.yaml: `domain` comes twice in one object",
-            // The last is the one that Envoy takes.
+            // Envoy uses the last one.
             "9:13 domain: `https://x` has a scheme; write the host alone, as in myapp.auth.us-east-1.amazoncognito.com",
         ]
     );

@@ -1,6 +1,6 @@
-//! The command, as a user runs it: what it prints, and its exit codes.
+//! The command, as a user runs it: its output, and its exit codes.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -26,15 +26,15 @@ use serde_json::Value;
 
 /// Base64 of 32 bytes.
 pub const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-/// Of 16 bytes, which is too short.
+/// Base64 of 16 bytes, which is too short.
 pub const SHORT_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZg==";
 /// An app client's secret.
 pub const CLIENT_SECRET: &str = "hunter2-and-so-on";
 
-/// What is never printed, whatever is wrong with it.
+/// Texts that must never be printed, whatever is wrong with the configuration.
 const SECRETS: [&str; 3] = ["MDEyMzQ1Njc4OWFiY2RlZ", CLIENT_SECRET, "refresh-token-of-jsmith"];
 
-/// What came of running the command.
+/// The result of running the command.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: i32,
@@ -42,7 +42,7 @@ pub struct Outcome {
     pub err: String,
 }
 
-/// One run of the command, in an environment that has nothing but what the test puts there.
+/// One run of the command. Its environment only contains what the test sets.
 pub struct Run {
     command: Command,
     stdin: String,
@@ -76,7 +76,7 @@ impl Run {
     pub fn outcome(mut self) -> Outcome {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
-        // Who doesn't read it closes it, which is no concern of the test.
+        // A command that doesn't read its input closes it, which is fine here.
         let _ = child.stdin.take().unwrap().write_all(self.stdin.as_bytes());
         let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -89,7 +89,7 @@ impl Run {
     }
 }
 
-/// Checks what stands on standard input.
+/// Checks a configuration on standard input.
 pub fn check(text: &str) -> Run {
     run(&["check", "-"]).stdin(text)
 }
@@ -100,7 +100,7 @@ impl Outcome {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Where each fault is, and what it says: `5:3 session.keys[0]: is not base64`.
+    /// The place and message of each error: `5:3 session.keys[0]: is not base64`.
     #[track_caller]
     pub fn faults(&self) -> Vec<String> {
         self.findings("faults")
@@ -122,7 +122,7 @@ impl Outcome {
     }
 }
 
-/// A file that is gone after the test.
+/// A file that is deleted after the test.
 pub struct File(pub PathBuf);
 
 impl File {
@@ -145,7 +145,7 @@ impl Drop for File {
     }
 }
 
-/// A configuration that is good.
+/// A valid configuration.
 pub fn good() -> String {
     format!(
         "user_pool_id: us-east-1_UFeMzbuJe\n\
@@ -155,7 +155,7 @@ pub fn good() -> String {
     )
 }
 
-/// A text with `spaces` in front of each line.
+/// A text with `spaces` spaces before each line.
 pub fn indented(text: &str, spaces: usize) -> String {
     text.lines().map(|line| format!("{}{line}\n", " ".repeat(spaces))).collect()
 }

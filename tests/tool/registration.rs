@@ -1,4 +1,4 @@
-//! What must be registered at Cognito.
+//! What has to be registered at Cognito.
 
 use std::process::{Command, Stdio};
 
@@ -72,7 +72,8 @@ fn the_commands_add_and_take_nothing_away() {
             "aws cognito-idp update-user-pool-client --region us-east-1 --cli-input-json file://"
         )
     );
-    // `update-user-pool-client` resets what it isn't given, so all that `describe-…` tells must come through.
+    // `update-user-pool-client` resets every setting that it isn't given, so all output of `describe-…` must be
+    // passed on.
     let before = json!({
         "UserPoolId": "us-east-1_UFeMzbuJe", "ClientId": "2jvuq8gkhfoh7u4fdfihiditj5", "ClientName": "app",
         "ClientSecret": "no", "LastModifiedDate": 1, "CreationDate": 2, "RefreshTokenValidity": 30,
@@ -81,7 +82,7 @@ fn the_commands_add_and_take_nothing_away() {
     let (_, filter) = commands[1].split_once("jq ").unwrap();
     let filter = filter.rsplit_once(" > ").unwrap().0.trim_matches('\'');
     let Some(after) = jq(filter, &before) else {
-        // The words at least, where there is no jq.
+        // Without jq, at least the text is checked.
         for part in ["del(.ClientSecret", ".CallbackURLs |= ((. // []) +", "if .ReadAttributes then"] {
             assert!(filter.contains(part), "{filter}");
         }
@@ -97,10 +98,10 @@ fn the_commands_add_and_take_nothing_away() {
         "ReadAttributes": ["custom:roles", "email", "name"],
     });
     assert_eq!(after, expected);
-    // Who lets people in by another provider alone goes on to.
+    // An operator who only lets people in with another provider keeps it so.
     let google = jq(filter, &json!({ "SupportedIdentityProviders": ["Google"] })).unwrap();
     assert_eq!(google["SupportedIdentityProviders"], json!(["Google"]));
-    // A client without a list reads the standard attributes, and goes on to.
+    // A client without a list reads the standard attributes, and continues to.
     let listed = jq(filter, &json!({})).unwrap()["ReadAttributes"].clone();
     for name in ["name", "email", "email_verified", "phone_number", "zoneinfo", "custom:roles"] {
         assert!(listed.as_array().unwrap().contains(&json!(name)), "{name}: {listed}");
@@ -114,7 +115,7 @@ fn a_client_that_needs_nothing_but_the_standard_attributes_needs_no_list() {
     assert!(command.contains("else . end"), "{command}");
 }
 
-/// What jq makes of a document, where there is a jq.
+/// The output of jq for a document, if jq is installed.
 fn jq(filter: &str, document: &Value) -> Option<Value> {
     use std::io::Write as _;
     let mut child =

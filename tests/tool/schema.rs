@@ -1,4 +1,4 @@
-//! The JSON Schema, held to what the filter's core reads.
+//! The JSON Schema, compared with what the filter's core accepts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,7 +51,7 @@ fn it_has_every_setting_and_no_other() {
     let mut found = BTreeSet::new();
     described("", &schema(), &mut found);
     assert_eq!(found, settings::settings());
-    // Names that may only be a few.
+    // Only a few names are allowed here.
     let params = ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
     assert!(
         params
@@ -117,7 +117,7 @@ fn every_example_validates() {
     }
 }
 
-/// The smallest configuration with a patch.
+/// The smallest configuration, with a patch.
 fn patched(patch: &Value) -> Value {
     let mut document = smallest();
     merge(&mut document, patch);
@@ -221,7 +221,7 @@ fn variables_may_stand_in_any_text() {
     });
     let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
-    // Null is as good as absent.
+    // Null counts as absent.
     let nothing = json!({ "client_secret": null, "roles": null, "rules": null, "pools": null, "session": { "idle": null } });
     assert!(validator.is_valid(&patched(&nothing)) && parse(&patched(&nothing)).is_ok());
 }

@@ -76,7 +76,7 @@ fn what_is_known_is_checked_beside_what_is_not() {
 
 #[test]
 fn nothing_is_wrong_with_a_value_that_nobody_knows() {
-    // Each stands where only some texts are good.
+    // Each is in a place where only some texts are valid.
     let text = "
 user_pool_id: ${A}
 client_id: ${B}

@@ -1,5 +1,5 @@
-//! Attributes that an ID token lacks, requested with the access token: from `userInfo` (OIDC Core, section
-//! 5.3; Cognito: "userInfo endpoint") or of `GetUser` (Cognito: user pools API).
+//! Attributes that an ID token lacks, requested with the access token from `userInfo` (OIDC Core, section 5.3;
+//! Cognito: "userInfo endpoint") or `GetUser` (Cognito: user pools API).
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use crate::oidc::AccessToken;
 use crate::oidc::call::CallError;
 use crate::oidc::jwt::Claims;
 
-/// What Cognito answered about the person of an ID token. It adds to the token's claims and never replaces one.
+/// What Cognito returned about the person of an ID token. It adds to the token's claims and never replaces one.
 #[derive(Clone, Debug, Default)]
 pub struct UserAttributes(Members);
 
 /// Why there are no attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributesError {
-    /// No usable answer.
+    /// No usable response.
     Call(CallError),
-    /// Cognito doesn't take the access token: it was revoked, or lacks the scope. Carries the status.
+    /// Cognito rejected the access token: it was revoked, or lacks the scope. Carries the status.
     Refused(u16),
-    /// They are another person's (OIDC Core, section 5.3.2).
+    /// They belong to another person (OIDC Core, section 5.3.2).
     Subject,
 }
 
@@ -64,8 +64,8 @@ impl fmt::Display for AttributesError {
 impl std::error::Error for AttributesError {}
 
 impl UserAttributes {
-    /// An attribute by the name of its claim. Groups and everything else that begins with `cognito:` are only read from
-    /// tokens.
+    /// An attribute, by the name of its claim. Groups and all other names that begin with `cognito:` are only read
+    /// from tokens.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.0.get(name).filter(|_| !name.starts_with("cognito:"))
     }
@@ -98,7 +98,7 @@ impl UserAttributes {
         })
     }
 
-    /// Reads the answer, which must be about the person whom `claims` are about.
+    /// Reads the response, which must be about the same person as `claims`.
     ///
     /// # Errors
     /// If it has no attributes of that person.
@@ -125,7 +125,7 @@ impl UserAttributes {
     }
 }
 
-/// What another status than 200 means. Cognito throttles with 429, and its API with a 400 that says so.
+/// The error for a status other than 200. Cognito throttles with 429; its API also uses 400 with a type that says so.
 fn refusal(response: &CalloutResponse, document: Option<&Members>) -> AttributesError {
     let kind = document.and_then(|document| document.text("__type")).unwrap_or_default();
     // The type may have a namespace in front: `com.amazonaws…#TooManyRequestsException`.

@@ -1,4 +1,4 @@
-//! Who somebody is, taken from verified claims, and the request headers that tell the app.
+//! A person's identity, taken from verified claims, and the request headers that tell the app about it.
 
 mod claim;
 mod encoding;
@@ -13,10 +13,10 @@ pub use crate::cognito::identity::encoding::join_roles;
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
 
-/// A signed-in person: everything that the identity cookie keeps of the tokens.
+/// A signed-in person: everything that the identity cookie keeps from the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// `sub`: stable, unique in the pool.
+    /// `sub`: stable, and unique in the pool.
     pub subject: String,
     /// `cognito:username`.
     pub username: Option<String>,
@@ -24,23 +24,23 @@ pub struct Identity {
     pub email: Option<String>,
     /// `name`.
     pub name: Option<String>,
-    /// The roles, in claim order, without repeats.
+    /// The roles, in the order of the claims, without duplicates.
     pub roles: Vec<String>,
-    /// Claims that `headers.claims` asks for and the token has, by claim name: texts as they are, all else as JSON. See
-    /// [`Shown`].
+    /// Claims that `headers.claims` configures and the token has, by claim name: texts as they are, everything else
+    /// as JSON. See [`Shown`].
     pub claims: Vec<(String, String)>,
 }
 
 /// Where roles come from.
 #[derive(Clone, Debug)]
 pub struct RoleSettings {
-    /// Claims that are lists of roles, or texts to split.
+    /// Claims that are lists of roles, or texts that are split.
     pub claims: Vec<String>,
-    /// What splits a text.
+    /// The separator for splitting a text.
     pub separator: String,
 }
 
-/// The prefix of roles that stand for an access token's scopes.
+/// The prefix of roles that represent an access token's scopes.
 const SCOPE: &str = "scope:";
 
 impl Identity {
@@ -62,7 +62,7 @@ impl Identity {
         Self::told(claims.subject(), username, roles, wanted, &claim)
     }
 
-    /// The identity from an access token of an API client. Its groups are its roles, and so are its scopes, with a prefix.
+    /// The identity from an API client's access token. Its roles are its groups, and its scopes with a prefix.
     pub fn of_access_token(claims: &Claims, wanted: &[String]) -> Self {
         let claim = |name: &str| claims.get(name);
         let mut roles = Roles::default();
@@ -93,12 +93,12 @@ impl Identity {
     }
 }
 
-/// The list that a claim is, or that is written in its text.
+/// The list in a claim: a JSON list, or a list written as text.
 fn listed(claim: Json<'_>) -> Option<List> {
     claim.text().map_or_else(|| List::of(claim), |text| List::in_text(&text))
 }
 
-/// Collects roles: in order, without repeats.
+/// Collects roles in order, without duplicates.
 #[derive(Default)]
 struct Roles(Vec<String>);
 
@@ -109,7 +109,7 @@ impl Roles {
         }
     }
 
-    /// Adds a claim's roles: a list, or a text to split.
+    /// Adds the roles in a claim: a list, or a text that is split.
     fn add_claim(&mut self, claim: Json<'_>, separator: &str) {
         match (listed(claim), claim.text().or_else(|| claim.scalar().map(str::to_owned))) {
             (Some(list), _) => self.add_list(&list),
@@ -123,8 +123,8 @@ impl Roles {
         list.items.iter().for_each(|role| self.add_found(role));
     }
 
-    /// Adds a role from a claim. A name that looks like a scope is left out: a group or an attribute of that name would
-    /// open what only an access token's scope may open.
+    /// Adds a role from a claim. A name that looks like a scope is left out: a group or an attribute of that name
+    /// would grant what only an access token's scope may grant.
     fn add_found(&mut self, role: &str) {
         if !role.is_empty() && !role.starts_with(SCOPE) {
             self.add(role.to_owned());

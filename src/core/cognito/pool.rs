@@ -1,5 +1,5 @@
-//! A user pool as this filter uses it: the pool at Cognito, its cookies and its roles. If there are several pools, each has
-//! its own cookies, and a session of one is not valid in another.
+//! A user pool as configured here: the pool at Cognito, its cookies and its roles. If there are several pools, each
+//! has its own cookies, and a session of one isn't valid in another.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::crypto::secret::hex;
 use crate::http::cookie::{CookieAttributes, SameSite};
 use crate::http::host::HostPattern;
 
-/// One user pool that people may sign in at.
+/// One user pool for signing in.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Its place among the pools.
+    /// Its index among the pools.
     pub index: usize,
-    /// Its name in `?pool=` and in the names of its cookies; empty if there is only one, without a name.
+    /// Its name in `?pool=` and in the names of its cookies; empty for a single pool without a name.
     pub name: String,
-    /// Its name on the page where people choose.
+    /// Its name on the page for choosing a pool.
     pub label: String,
     /// The hosts at which it is the only pool.
     pub hosts: Vec<HostPattern>,
@@ -31,34 +31,35 @@ pub struct Pool {
     pub cookies: CookieSettings,
 }
 
-/// Names and attributes of a pool's cookies.
+/// The names and attributes of a pool's cookies.
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
-    /// Name of the identity cookie, prefix and all.
+    /// The name of the identity cookie, including the prefix.
     pub identity: String,
-    /// Name of the token cookie.
+    /// The name of the token cookie.
     pub tokens: String,
-    /// What names of flow cookies begin with.
+    /// The prefix of the names of flow cookies.
     pub flow: String,
-    /// Name of the cookie that tells a browser at `public_url` from one at another host.
+    /// The name of the probe cookie that shows that the browser is at `public_url`'s host.
     pub here: String,
-    /// Name of the cookie that tells a browser at a host below `public_url`'s.
+    /// The name of the probe cookie that shows that the browser is at a host below `public_url`'s.
     pub there: String,
     /// `Domain`, `Secure` and `Partitioned`.
     pub attributes: CookieAttributes,
-    /// `SameSite` of identity and tokens.
+    /// `SameSite` of the identity and token cookies.
     pub same_site: SameSite,
 }
 
 impl CookieSettings {
-    /// The owner of a cookie that is set at a host: `Domain` and all hosts below it, else the host alone.
+    /// The owner of a cookie that is set at a host: `Domain` (with all hosts below it), or else only that host.
     pub fn owner<'a>(&'a self, host: &'a str) -> &'a str {
         self.attributes.domain.as_deref().unwrap_or(host)
     }
 }
 
 impl Pool {
-    /// What every sealed cookie of this pool is bound to: a cookie of another pool, client or format doesn't open.
+    /// The part of the binding that all sealed cookies of this pool share: cookies of another pool, client or format
+    /// can't be decrypted.
     pub fn binding(&self) -> Binding {
         let (issuer, client_id) = (self.cognito.issuer.as_bytes(), self.cognito.client_id.as_bytes());
         Binding::new(&[b"envoy-cognito/2", self.name.as_bytes(), issuer, client_id])
@@ -77,12 +78,12 @@ impl Pool {
     }
 }
 
-/// The pools of one configuration; there is always one.
+/// The pools of one configuration; there is at least one.
 #[derive(Clone, Debug)]
 pub struct Pools(Vec<Arc<Pool>>);
 
 impl Pools {
-    /// Pools in the order in which they are offered.
+    /// Pools in the order in which the page offers them.
     pub fn new(pools: Vec<Pool>) -> Self {
         Self(pools.into_iter().map(Arc::new).collect())
     }
@@ -92,7 +93,7 @@ impl Pools {
         &self.0
     }
 
-    /// The pools that may be signed in at under a host: the one that has it among its own, else all.
+    /// The pools for signing in at a host: the pool that lists this host, or else all.
     pub fn at(&self, host: &str) -> &[Arc<Pool>] {
         if self.0.len() == 1 {
             return &self.0;

@@ -1,5 +1,5 @@
-//! A Cognito user pool: its issuer and its endpoints. They are at two unrelated hosts: OAuth and the sign-in pages at the
-//! pool's *domain*, the issuer and the key set at `cognito-idp.<region>`.
+//! A Cognito user pool: its issuer and its endpoints. They are on two unrelated hosts: OAuth and the sign-in pages on
+//! the pool's *domain*, the issuer and the key set on `cognito-idp.<region>`.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::http::{Endpoint, format_query};
 use crate::oidc::ClientSecret;
 use crate::oidc::token::TokenClient;
 
-/// A user pool and the app client that signs people in there.
+/// A user pool with the app client for signing in.
 #[derive(Clone, Debug)]
 pub struct UserPool {
-    /// `iss` of its tokens, byte for byte.
+    /// The `iss` of its tokens, byte for byte.
     pub issuer: String,
     /// The app client's id.
     pub client_id: String,
@@ -18,20 +18,20 @@ pub struct UserPool {
     pub client_secret: Option<ClientSecret>,
     /// The scopes requested at sign-in.
     pub scopes: Vec<String>,
-    /// What the operator adds to the authorization request.
+    /// Parameters that the operator adds to the authorization request.
     pub authorize_params: Vec<(String, String)>,
-    /// Where everything is.
+    /// The URLs of its endpoints.
     pub endpoints: Endpoints,
-    /// Through which Envoy clusters it is called.
+    /// The Envoy clusters to call it through.
     pub clusters: Clusters,
     /// How long calls may take.
     pub timeouts: Timeouts,
-    /// Where attributes come from that the ID token lacks.
+    /// The source of attributes that the ID token lacks.
     pub attributes_from: AttributesFrom,
 }
 
-/// Where attributes are read from. An ID token has only those that the app client may read; with some scopes, or after a
-/// change of the schema, some are missing.
+/// Where attributes come from. An ID token only contains those that the app client may read. With some scopes, or
+/// after a change of the schema, some are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributesFrom {
     /// The ID token alone.
@@ -47,13 +47,13 @@ pub enum AttributesFrom {
 pub struct Endpoints {
     /// Where browsers sign in.
     pub authorize: Endpoint,
-    /// Where codes and refresh tokens are exchanged for tokens.
+    /// Exchanges codes and refresh tokens for tokens.
     pub token: Endpoint,
-    /// Where attributes are requested by OpenID Connect (`/oauth2/userInfo`).
+    /// Returns attributes, as defined by OpenID Connect (`/oauth2/userInfo`).
     pub userinfo: Endpoint,
-    /// Where refresh tokens are revoked.
+    /// Revokes refresh tokens.
     pub revoke: Endpoint,
-    /// Where browsers sign out. Not OIDC's RP-initiated logout: it wants `client_id` and `logout_uri`.
+    /// Where browsers sign out. This isn't OIDC's RP-initiated logout: Cognito requires `client_id` and `logout_uri`.
     pub logout: Endpoint,
     /// The key set.
     pub jwks: Endpoint,
@@ -61,12 +61,12 @@ pub struct Endpoints {
     pub api: Endpoint,
 }
 
-/// Names of Envoy clusters.
+/// The names of Envoy clusters.
 #[derive(Clone, Debug)]
 pub struct Clusters {
-    /// Leads to the pool's domain.
+    /// Connects to the pool's domain.
     pub domain: String,
-    /// Leads to `cognito-idp.<region>.amazonaws.com`.
+    /// Connects to `cognito-idp.<region>.amazonaws.com`.
     pub idp: String,
 }
 
@@ -84,8 +84,8 @@ pub struct Timeouts {
 }
 
 impl UserPool {
-    /// The issuer of a pool by its id, in Cognito's original and still usual form; `None` if the id is not valid. The region
-    /// is the part before the underscore.
+    /// The issuer of a pool by its id, in Cognito's original and still usual form. `None` if the id isn't valid. The
+    /// region is the part before the underscore.
     pub fn issuer_of(user_pool_id: &str) -> Option<String> {
         Some(format!("{}/{user_pool_id}", Self::api_of(user_pool_id)?))
     }
@@ -100,7 +100,7 @@ impl UserPool {
             .then(|| format!("https://cognito-idp.{region}.amazonaws.com"))
     }
 
-    /// The caller of the token and the revocation endpoint, with a timeout.
+    /// The client for the token and revocation endpoints, with a timeout.
     pub fn caller(&self, timeout: Duration) -> TokenClient<'_> {
         TokenClient {
             client_id: &self.client_id,
@@ -110,8 +110,8 @@ impl UserPool {
         }
     }
 
-    /// The URL that ends the browser's session at Cognito and leads on to `logout_uri`, which must be
-    /// one of the client's sign-out URLs.
+    /// The URL that ends the browser's session at Cognito and then redirects to `logout_uri`, which must be one of
+    /// the client's sign-out URLs.
     pub fn logout_url(&self, logout_uri: &str) -> String {
         let query = format_query([("client_id", self.client_id.as_str()), ("logout_uri", logout_uri)]);
         let separator = if self.endpoints.logout.url.contains('?') { '&' } else { '?' };

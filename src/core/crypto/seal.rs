@@ -1,9 +1,10 @@
-//! Sealing: authenticated encryption of what the browser keeps for us.
+//! Sealing: authenticated encryption of the values that the browser keeps for us.
 //!
-//! XChaCha20-Poly1305 with a 24-byte random nonce. That is long enough for any number of workers and Envoys to draw
-//! nonces at random (2^80 messages per key before a repeat becomes likely).
-//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. Its purpose is not in the text but in the associated data, so
-//! a text that was sealed for one purpose doesn't open for another.
+//! XChaCha20-Poly1305 with a random 24-byte nonce. This is long enough for any number of workers and Envoys to choose
+//! nonces at random: a repeat only becomes likely after 2^80 messages per key.
+//!
+//! A sealed text is `base64url(nonce ‖ ciphertext ‖ tag)`. Its purpose is not in the text but in the associated data,
+//! so a text that was sealed for one purpose can't be decrypted for another.
 
 use std::fmt;
 
@@ -15,16 +16,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::crypto::secret::{Entropy, NoEntropy, random_bytes};
 
-/// Why nothing was sealed.
+/// Why a value could not be sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealError {
-    /// There is no randomness for the nonce, or for what was to be sealed.
+    /// There is no randomness for the nonce or for the value.
     NoEntropy,
-    /// The value can't be written as bytes.
+    /// The value can't be encoded.
     Encoding,
     /// The key ring has no key.
     NoKey,
-    /// The cipher failed: the text is longer than it takes.
+    /// The cipher failed: the text is too long for it.
     Cipher,
 }
 
@@ -63,7 +64,7 @@ const TAG_LEN: usize = 16;
 /// The length of a key in bytes.
 pub const KEY_LEN: usize = 32;
 
-/// The keys that cookies are sealed under: the first seals, all of them open.
+/// The keys that cookies are sealed with: the first one seals, and all of them open.
 #[derive(Clone)]
 pub struct Keyring {
     ciphers: Vec<XChaCha20Poly1305>,
@@ -71,8 +72,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A key ring of `keys`, the sealing one first. One without keys neither seals nor opens; the configuration never
-    /// makes one.
+    /// A key ring of `keys`, the sealing key first. A ring without keys neither seals nor opens; the configuration
+    /// never creates one.
     pub fn new(keys: &[[u8; KEY_LEN]]) -> Self {
         let hash = keys.iter().fold(Sha256::new_with_prefix("envoy-cognito keyring"), Sha256::chain_update);
         let mut fingerprint = [0; 8];
@@ -88,7 +89,7 @@ impl Keyring {
     /// Seals `plaintext` for the purpose in `binding`.
     ///
     /// # Errors
-    /// Without randomness for the nonce, without a key, and for a text of more than 256 GiB.
+    /// If there is no randomness for the nonce, no key, or the text is longer than 256 GiB.
     pub fn seal(
         &self,
         binding: &Binding,
@@ -108,8 +109,8 @@ impl Keyring {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens what was sealed under any of the keys for the same binding. Every other text is the same `None`, so that an
-    /// attacker learns nothing from the answer.
+    /// Opens a text that was sealed with any of the keys and the same binding. Every other text gives the same
+    /// `None`, so an attacker learns nothing from the response.
     pub fn open(&self, binding: &Binding, sealed: &[u8]) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN)?;
@@ -135,8 +136,8 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// The purpose of a sealed text: the AEAD's associated data. Each part is written with its length, so that different
-/// lists of parts never give the same bytes.
+/// The purpose of a sealed text: the AEAD's associated data. Each part is preceded by its length, so different lists
+/// of parts never give the same bytes.
 #[derive(Clone, Debug)]
 pub struct Binding(Vec<u8>);
 
@@ -150,7 +151,7 @@ impl Binding {
         Self(bytes)
     }
 
-    /// This binding with more parts after its own.
+    /// This binding with further parts appended.
     pub fn and(&self, parts: &[&[u8]]) -> Self {
         let more: usize = parts.iter().map(|part| part.len() + 4).sum();
         let mut bytes = Vec::with_capacity(self.0.len() + more);
@@ -163,7 +164,7 @@ impl Binding {
 }
 
 fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
-    // No part is near 4 GiB: they are names and hosts of requests, whose size Envoy limits.
+    // No part is near 4 GiB: parts are names, and hosts of requests, whose size Envoy limits.
     let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&len.to_le_bytes());
     bytes.extend_from_slice(part);

@@ -1,4 +1,4 @@
-//! Secrets that can't be printed or compared by accident, and the randomness they are made of.
+//! Secrets that can't be printed or compared by accident, and the randomness that they are made from.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value itself. Each call is a place where it could leak, so keep them few.
+    /// The value itself. Each call is a possible leak, so there should be few.
     pub const fn expose(&self) -> &T {
         &self.0
     }
 }
 
 impl<T: AsRef<[u8]>> Secret<T> {
-    /// Whether both are equal, in a time that depends on their lengths alone.
+    /// Whether both are equal, in a time that only depends on their lengths.
     #[must_use]
     pub fn matches(&self, other: &[u8]) -> bool {
         self.0.as_ref().ct_eq(other).into()
@@ -37,12 +37,12 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// The host's randomness, fit for keys.
+/// The host's random generator, suitable for keys.
 pub trait Entropy {
     /// Fills `out` with random bytes.
     ///
     /// # Errors
-    /// If the host has none. Whatever needed it must then be refused.
+    /// If the host has no randomness. The operation that needs it must then be refused.
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy>;
 }
 

@@ -1,4 +1,5 @@
-//! The callback: state first, then one token exchange, then the ID token, then the cookies.
+//! The callback: first the state is checked, then the code is redeemed, then the ID token is verified, then cookies
+//! are set.
 
 mod visitor;
 
@@ -42,7 +43,7 @@ pub struct CodeExchange {
     flow: PendingSignIn,
     visitor: Visitor,
     stage: Stage,
-    /// The requests that wait for it: the first, and reloads of it.
+    /// The requests that wait for it: the first one, and reloads of it.
     pub streams: Vec<StreamId>,
 }
 
@@ -57,11 +58,11 @@ pub enum ExchangeStep {
     Wait(Box<CodeExchange>),
     /// It continues with this call.
     Call(Box<CodeExchange>, Callout),
-    /// It has ended: all requests that wait get this response.
+    /// It has ended: all waiting requests get this response.
     Done(Vec<StreamId>, Response, Event),
 }
 
-/// Checks a callback. No call is made before its state has opened a pending sign-in of the same browser.
+/// Checks a callback. No call is made before its state has matched a pending sign-in of the same browser.
 pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackStart {
     let refuse = |failure: SignInFailure| {
         let (response, event) = refusal(ctx, &failure);
@@ -76,7 +77,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
         return refuse(other_issuer());
     }
     let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
-        // A reload, or the back button: no error for people who are signed in.
+        // A reload, or the back button: not an error for people who are signed in.
         return match ctx.session() {
             Some(_) => CallbackStart::Done(Response::redirect("/".to_owned()), None),
             None => refuse(SignInFailure::FlowUnknown),
@@ -110,7 +111,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     }
 }
 
-/// A callback whose code was redeemed before: people who are signed in go on to the app.
+/// A callback whose code is already redeemed: people who are signed in continue to the app.
 pub fn finished_before(ctx: &RequestContext<'_>) -> (Response, Option<Event>) {
     match ctx.session() {
         Some(_) => (Response::redirect("/".to_owned()), None),
@@ -150,7 +151,7 @@ fn find_flow<'a>(
     Some((pool, id, flow))
 }
 
-/// The link that starts a failed sign-in again. A long address is kept in new cookies.
+/// The link that starts a failed sign-in again. A long address is stored in new cookies.
 fn again(
     config: &Config,
     pool: &Pool,
@@ -161,7 +162,7 @@ fn again(
 ) -> Link {
     let store = CookieStore::new(config, pool, &visitor.host);
     let flow_cookies = FlowCookies::for_store(store, visitor.reference.clone(), now);
-    // It was kept before, so there is nothing to tell.
+    // The address was stored before, so there is no new event to log.
     flow_cookies.link(&Destination::of_flow(flow, config), MAX_LINK, entropy, &mut Vec::new())
 }
 
@@ -181,12 +182,12 @@ impl CodeExchange {
         matches!(self.stage, Stage::Redeeming)
     }
 
-    /// The flow this exchange finishes.
+    /// The id of the pending sign-in that this exchange completes.
     pub const fn id(&self) -> &FlowId {
         &self.id
     }
 
-    /// Handles the answer of its call: the token endpoint's, or that with attributes.
+    /// Handles the response to its call: from the token endpoint, or with attributes.
     pub fn handle_answer(
         mut self: Box<Self>,
         result: &CalloutResult,
@@ -207,7 +208,7 @@ impl CodeExchange {
         }
     }
 
-    /// Verifies the ID token, if the keys are known; else waits for them.
+    /// Verifies the ID token if the keys are known; otherwise waits for them.
     pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> ExchangeStep {
         let Stage::Verifying(new) = &mut self.stage else { return ExchangeStep::Wait(self) };
         let nonce = Nonce(Secret::new(self.flow.nonce.clone()));
@@ -256,8 +257,8 @@ impl CodeExchange {
             .with_cookies(self.visitor.without_flow.iter().cloned()))
     }
 
-    /// The redirect to where the person wanted to go. Browsers don't send `SameSite=Strict` cookies along a chain of
-    /// redirects from Cognito's site, so with those a page of this site takes the last step.
+    /// The redirect to the original address. Browsers don't send `SameSite=Strict` cookies in a chain of redirects
+    /// that comes from Cognito's site, so with such cookies a page of this site takes the last step.
     fn leave(&self, verify: &mut VerifyContext<'_, '_>) -> Response {
         let config = verify.config;
         let destination = Destination::of_flow(&self.flow, config);

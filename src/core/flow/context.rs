@@ -1,4 +1,4 @@
-//! A request as the flows see it, and the person who sends it.
+//! A request with the data that the flows need, and the person who sends it.
 
 use std::sync::Arc;
 

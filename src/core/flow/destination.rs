@@ -1,5 +1,6 @@
-//! The address to return to after a sign-in. It is kept while the sign-in is pending, or while a page waits for a
-//! click. Up to [`MAX_ADDRESS`] it is kept whole. A longer one is shortened, and the log and the person are told.
+//! The address to return to after a sign-in. It is stored while the sign-in is pending, or while a page waits for a
+//! click. Up to [`MAX_ADDRESS`] it is stored whole. A longer one is shortened; this is logged, and the person sees a
+//! notice.
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
@@ -17,8 +18,8 @@ use crate::time::UnixTime;
 /// The maximum number of pending sign-ins per browser. A new one evicts the oldest.
 const MAX_FLOWS: usize = 5;
 
-/// The longest address that is kept whole, in bytes of path and query. Five of them, from independent tabs, need some
-/// 50 KB of cookies, which Envoy still accepts.
+/// The longest address that is stored whole, in bytes of path and query. Five of them, from independent tabs, need
+/// about 50 KB of cookies, which Envoy still accepts.
 pub const MAX_ADDRESS: usize = 7 * 1024;
 
 /// The longest part of an address that each link of a page may contain, in bytes. Escaping and the number of links

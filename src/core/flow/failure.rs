@@ -19,32 +19,32 @@ use crate::telemetry::event::{Event, Level};
 /// Why a sign-in failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignInFailure {
-    /// The callback's query is no authorization response.
+    /// The callback's query isn't an authorization response.
     BadCallback(NoAuthorizationResponse),
-    /// No flow cookie opens for the state: the sign-in began in another browser, over ten minutes ago, or never.
+    /// No flow cookie matches the state: the sign-in started in another browser, more than ten minutes ago, or never.
     FlowUnknown,
-    /// The code of this sign-in was redeemed before.
+    /// The code of this sign-in is already redeemed.
     AlreadyFinished,
     /// Cognito sent an error to the callback.
     Provider {
-        /// `error`, whatever it says.
+        /// `error`, with any value.
         code: String,
-        /// `error_description`, whatever it says.
+        /// `error_description`, with any value.
         description: String,
     },
     /// The token endpoint returned no tokens.
     Token(TokenEndpointError),
-    /// The ID token was refused.
+    /// The ID token was rejected.
     IdToken(JwtError),
     /// The attributes that the ID token lacks are missing.
     Attributes(AttributesError),
-    /// There is no key set to verify the ID token with, and none came in time.
+    /// There is no key set to verify the ID token with, and none arrived in time.
     KeysMissing,
-    /// The session can't be kept in cookies.
+    /// The session can't be stored in cookies.
     Session(StoreError),
     /// Too many sign-ins at once.
     Busy,
-    /// The sign-in can't be kept in cookies.
+    /// The sign-in can't be stored in cookies.
     Seal(SealError),
 }
 

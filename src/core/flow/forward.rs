@@ -33,8 +33,8 @@ pub fn spoofed<'a>(names: impl Iterator<Item = &'a [u8]>, ours: &IdentityHeaders
     spoofed
 }
 
-/// The `set-cookie` lines of an upstream's response without those that set or delete one of our cookies: the app must
-/// not change the session. `None` if there are none.
+/// The `set-cookie` lines of an upstream's response, without those that set or delete one of our cookies: the app
+/// must not change the session. `None` if no line is removed.
 pub fn without_our_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u8>>> {
     let ours = |line: &[u8]| config.pools.iter().any(|pool| pool.cookies.is_ours(set_name(line)));
     let kept: Vec<_> = lines.iter().filter(|line| !ours(line)).map(|line| line.to_vec()).collect();
@@ -43,7 +43,7 @@ pub fn without_our_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u
 
 /// Removes our cookies from every `cookie` header; other cookies stay unchanged.
 fn strip_cookies(ctx: &RequestContext<'_>, edits: &mut RequestEdits) {
-    // This includes cookies of pools of other hosts: a client may have made them up.
+    // This includes cookies of other hosts' pools: a client may have made them up.
     let ours = |name: &[u8]| ctx.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
     let Some(mut left) = ctx.cookies.without(ours) else { return };
     let headers = left.len();

@@ -8,7 +8,7 @@ use crate::json;
 use crate::pages::messages;
 use crate::pages::page::Page;
 
-/// Answers the path for somebody who is signed in.
+/// Responds to a signed-in person.
 pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
     if !ctx.client().shows_pages() || wants_json(ctx.request) {
         return Response::json(200, as_json(person));
@@ -45,7 +45,7 @@ fn as_json(person: &Person) -> String {
     let text_or_null = |text: &Option<String>| text.as_deref().map_or_else(|| "null".to_owned(), json::text);
     let mut claims: Vec<(&str, String)> = Vec::new();
     for (claim, value) in &identity.claims {
-        // As in the header, before that is encoded.
+        // The same value as in the header, before encoding.
         let shown = match Shown::of(claim, value) {
             Shown::Text(text) => text.into_owned(),
             Shown::List(items) => join_roles(&items, ','),
@@ -74,7 +74,8 @@ fn format_utc(secs: u64) -> String {
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Howard Hinnant's `civil_from_days`
-/// ("chrono-Compatible Low-Level Date Algorithms"), in which a year begins in March, so that a leap day is its last.
+/// ("chrono-Compatible Low-Level Date Algorithms"), in which a year begins in March, so a leap day is the last day of
+/// its year.
 const fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

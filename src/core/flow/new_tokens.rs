@@ -1,5 +1,5 @@
-//! New tokens, of a sign-in or of a refresh. Before they become a session, the ID token is verified, which may have to wait
-//! for the key set, and the attributes that it lacks are requested, if the configuration says so.
+//! New tokens from a sign-in or a refresh. Before they become a session, the ID token is verified, which may have to
+//! wait for the key set. Then the attributes that it lacks are requested, if the configuration says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::oidc::token::TokenResponse;
 use crate::shared::key_sets::{KeySetCaches, Newer};
 use crate::time::UnixTime;
 
-/// How long tokens wait for the key set, at most.
+/// The maximum time that tokens wait for the key set.
 pub const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is needed to verify new tokens, beside the tokens.
+/// What is needed to verify new tokens, besides the tokens.
 pub struct VerifyContext<'b, 'a> {
     /// The configuration.
     pub config: &'b Config,
@@ -33,7 +33,7 @@ pub struct VerifyContext<'b, 'a> {
     pub env: &'b mut HostEnv<'a>,
 }
 
-/// Tokens that are not trusted yet.
+/// Tokens that aren't trusted yet.
 pub struct NewTokens {
     tokens: TokenResponse,
     received_at: UnixTime,
@@ -46,7 +46,7 @@ enum Stage {
         /// The generation of a key set without the token's key, so that it isn't tried again.
         unknown_to: Option<u32>,
     },
-    /// The ID token is good; attributes are missing.
+    /// The ID token is valid; attributes are missing.
     AwaitingAttributes(Claims),
 }
 
@@ -54,19 +54,19 @@ enum Stage {
 pub enum Verdict {
     /// Not known yet: wait for the keys.
     Wait,
-    /// They are good; this call requests the attributes that they lack.
+    /// They are valid; this call requests the attributes that they lack.
     Ask(Callout),
-    /// They are good.
+    /// They are valid.
     Good(Box<VerifiedTokens>),
-    /// They are not good.
+    /// They are invalid.
     Bad(JwtError),
-    /// There is no key set, and none came in time.
+    /// There is no key set, and none arrived in time.
     KeysMissing,
 }
 
 /// The content of verified tokens.
 pub struct VerifiedTokens {
-    /// Who it is.
+    /// The person's identity.
     pub identity: Arc<Identity>,
     /// When the first of the tokens expires.
     pub expires_at: UnixTime,
@@ -133,7 +133,7 @@ impl NewTokens {
         }
     }
 
-    /// Handles the answer of the call that requested attributes.
+    /// Handles the response to the request for attributes.
     ///
     /// # Errors
     /// If it has no attributes of this person.
@@ -165,7 +165,7 @@ impl NewTokens {
         }
     }
 
-    /// When the first of the tokens expires: an app that gets them needs both to be good.
+    /// When the first of the tokens expires: an app that gets them needs both to be valid.
     fn expires_at(&self, claims: &Claims, now: UnixTime) -> UnixTime {
         let tokens = &self.tokens;
         let by_answer = tokens.expires_in.map(|lasts| self.received_at.plus(lasts));

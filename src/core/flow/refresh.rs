@@ -25,7 +25,7 @@ pub struct Refresh {
     host: String,
     refresh_token: RefreshToken,
     token_parts: Vec<String>,
-    /// `Set-Cookie` values that delete what the browser has of the other kind.
+    /// `Set-Cookie` values that delete the browser's cookies of the other kind.
     leftovers: Vec<String>,
     stage: Stage,
 }
@@ -47,7 +47,7 @@ pub enum RefreshStep {
 
 /// How a refresh ended.
 pub enum RefreshOutcome {
-    /// The session has new cookies. The refresh token in them is given too, in case the person has signed out meanwhile.
+    /// The session has new cookies. Their refresh token is included, in case the person has signed out meanwhile.
     Renewed {
         /// `Set-Cookie` values.
         cookies: Vec<String>,
@@ -58,13 +58,13 @@ pub enum RefreshOutcome {
     },
     /// Cognito can't be reached, is slow, or is throttling.
     Unavailable(&'static str),
-    /// Cognito refused, or its answer can't be trusted. The session lasts until its tokens expire.
+    /// Cognito refused, or its response can't be trusted. The session lasts until its tokens expire.
     Refused(&'static str),
 }
 
 impl Refresh {
-    /// A refresh of `session`, whose cookies are `cookies`, and its first call. `None` if there is no refresh token of that
-    /// session.
+    /// A refresh of `session`, whose cookies are `cookies`, and its first call. `None` if the cookies contain no
+    /// refresh token of that session.
     pub fn begin(
         ctx: &RequestContext<'_>,
         pool: &Arc<Pool>,
@@ -87,7 +87,7 @@ impl Refresh {
         Some((refresh, callout))
     }
 
-    /// The pool whose session it is.
+    /// The pool of the session.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -102,7 +102,7 @@ impl Refresh {
         RefreshId::of(&self.session)
     }
 
-    /// How long a refresh may take in all. Nobody else begins one of the same session before that.
+    /// How long a whole refresh may take. Nobody else starts one of the same session before that.
     pub fn hold(pool: &Pool) -> Duration {
         let timeouts = &pool.cognito.timeouts;
         let attributes = match pool.cognito.attributes_from {
@@ -112,7 +112,7 @@ impl Refresh {
         timeouts.token + KEYS_PATIENCE + attributes + Duration::from_secs(1)
     }
 
-    /// Handles the answer of its call: the token endpoint's, or that with attributes.
+    /// Handles the response to its call: from the token endpoint, or with attributes.
     pub fn handle_answer(
         mut self: Box<Self>,
         result: &CalloutResult,
@@ -139,7 +139,7 @@ impl Refresh {
         RefreshStep::Ended(self.pool, Box::new(self.session), ending)
     }
 
-    /// Verifies the new ID token, if the keys are known; else waits for them.
+    /// Verifies the new ID token if the keys are known; otherwise waits for them.
     pub fn verify(mut self: Box<Self>, verify: &mut VerifyContext<'_, '_>) -> RefreshStep {
         let Stage::Verifying(new) = &mut self.stage else { return RefreshStep::Wait(self) };
         let whose = ExpectedHolder::Subject(&self.session.identity.subject);
@@ -147,7 +147,7 @@ impl Refresh {
             Verdict::Wait => return RefreshStep::Wait(self),
             Verdict::Ask(callout) => return RefreshStep::Call(self, callout),
             Verdict::KeysMissing => self.without_keys("keys_missing", verify),
-            // The session may still be good: a newer key set may have the key.
+            // The session may still be valid: a newer key set may have the key.
             Verdict::Bad(error @ JwtError::UnknownKey) => self.without_keys(error.reason(), verify),
             Verdict::Bad(error) => RefreshOutcome::Refused(error.reason()),
             Verdict::Good(verified) => self.renewed(*verified, None, verify),
@@ -155,8 +155,8 @@ impl Refresh {
         self.ended(ending)
     }
 
-    /// The tokens are good, but the attributes are missing. The refresh token may be a new one that has replaced the old, so
-    /// it is kept. The person keeps the old identity and its expiry, and the next refresh tries again.
+    /// The tokens are valid, but attributes are missing. The refresh token may be a new one that has replaced the old
+    /// one, so it is kept. The session keeps its old identity and expiry, and the next refresh tries again.
     fn without_attributes(
         &self,
         new: &NewTokens,
@@ -174,8 +174,8 @@ impl Refresh {
         self.renewed(verified, Some(error.reason()), verify)
     }
 
-    /// The new tokens can't be verified yet. A new refresh token among them has replaced the old, so it alone is kept; the
-    /// tokens that it gets next must still be the same person's.
+    /// The new tokens can't be verified yet. Only a new refresh token is kept, because it has replaced the old one;
+    /// the tokens that it gets next must still be the same person's.
     fn without_keys(&self, reason: &'static str, verify: &mut VerifyContext<'_, '_>) -> RefreshOutcome {
         let Stage::Verifying(new) = &self.stage else { return RefreshOutcome::Unavailable(reason) };
         let Some(refresh) = new.kept(verify.config).refresh else {
@@ -200,7 +200,7 @@ impl Refresh {
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
-            // In whole seconds, and later than before, so that this session differs from the one before it.
+            // In whole seconds and strictly increasing, so that this session differs from the one before it.
             renewed_at: env.now.max(self.session.renewed_at.plus(Duration::from_secs(1))),
             expires_at: verified.expires_at,
             seen_at: env.now,
@@ -219,8 +219,8 @@ impl Refresh {
 }
 
 impl RefreshOutcome {
-    /// What it means that the token endpoint gave no tokens. Only `invalid_grant` is about the session; every other error
-    /// may be gone the next time.
+    /// The outcome if the token endpoint returned no tokens. Only `invalid_grant` concerns the session; every other
+    /// error may be gone next time.
     fn without_tokens(error: &TokenEndpointError) -> Self {
         match error {
             TokenEndpointError::Refused { code: OAuthError::InvalidGrant, .. } => {

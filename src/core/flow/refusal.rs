@@ -36,7 +36,7 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
     page.reference(&ctx.reference()).into_response()
 }
 
-/// `400` for a request with an undecidable path or host.
+/// `400` for a request whose path or host is ambiguous or malformed.
 pub fn malformed(design: &Design, client: Client, reference: &str) -> Response {
     if client.shows_pages() {
         return Page::saying(design, 400, messages::MALFORMED).reference(reference).into_response();

@@ -49,7 +49,7 @@ pub fn challenge(
         return forbidden(ctx, None);
     };
     if pools.len() > 1 && ctx.client() != Client::Navigation {
-        // A script would take the page to choose a pool for its answer.
+        // A script would take the page for choosing a pool as the response to its request.
         let link = link(ctx, pool, &here, MAX_LINK, env.entropy, log);
         return Response::redirect(link.url(&ctx.config.paths.sign_in)).with_cookies(link.cookies);
     }

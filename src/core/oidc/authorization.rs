@@ -1,4 +1,4 @@
-//! The authorization request that a browser is sent with, and the response it comes back with
+//! The authorization request, with which the browser is redirected to Cognito, and the response that it returns with
 //! (RFC 6749, section 4.1; PKCE: RFC 7636; OIDC Core, section 3.1.2).
 
 use std::fmt;
@@ -16,20 +16,21 @@ pub struct AuthorizationRequest<'a> {
     pub client_id: &'a str,
     /// Where Cognito sends the code; registered there, letter for letter.
     pub redirect_uri: &'a str,
-    /// What is asked for.
+    /// The requested scopes.
     pub scopes: &'a [String],
-    /// Comes back with the code.
+    /// Returned with the code.
     pub state: &'a str,
-    /// Comes back in the ID token.
+    /// Returned in the ID token.
     pub nonce: &'a Nonce,
-    /// Sent when the code is redeemed; only its challenge is sent here.
+    /// Sent when the code is redeemed; this request only contains its challenge.
     pub code_verifier: &'a CodeVerifier,
-    /// What the operator adds (`identity_provider`, `lang`, …). Nothing from the request that began the sign-in is added.
+    /// Parameters that the operator adds (`identity_provider`, `lang`, …). Nothing from the original request is
+    /// added.
     pub extra: &'a [(String, String)],
 }
 
 impl AuthorizationRequest<'_> {
-    /// The URL to send the browser to.
+    /// The URL to redirect the browser to.
     pub fn to_url(&self) -> String {
         let (scope, challenge) = (self.scopes.join(" "), self.code_verifier.challenge());
         let own = [
@@ -48,12 +49,12 @@ impl AuthorizationRequest<'_> {
     }
 }
 
-/// The query of a callback.
+/// The parsed query of a callback.
 #[derive(Debug)]
 pub struct AuthorizationResponse {
-    /// The state of the request it answers.
+    /// The state of the request that this responds to.
     pub state: Secret<String>,
-    /// Its result.
+    /// The result.
     pub outcome: AuthorizationOutcome,
     issuer: Option<String>,
 }
@@ -72,12 +73,12 @@ pub enum AuthorizationOutcome {
     },
 }
 
-/// Why a callback's query is no authorization response.
+/// Why a callback's query isn't an authorization response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAuthorizationResponse {
-    /// No `state`, or an empty one.
+    /// There is no `state`, or it is empty.
     StateMissing,
-    /// Neither a `code` nor an `error`.
+    /// There is neither a `code` nor an `error`.
     CodeMissing,
     /// A parameter occurs twice (RFC 6749, section 3.1, forbids it).
     Repeated,
@@ -99,10 +100,10 @@ impl fmt::Display for NoAuthorizationResponse {
 impl std::error::Error for NoAuthorizationResponse {}
 
 impl AuthorizationResponse {
-    /// Reads the query of a callback.
+    /// Parses the query of a callback.
     ///
     /// # Errors
-    /// If it isn't a response to a request of ours.
+    /// If it isn't a response to one of our requests.
     pub fn parse(query: &[u8]) -> Result<Self, NoAuthorizationResponse> {
         let pairs = parse_query(query);
         let one = |name: &str| {
@@ -125,13 +126,13 @@ impl AuthorizationResponse {
         Ok(Self { state: Secret::new(state), outcome, issuer: iss })
     }
 
-    /// Whether it may come from that issuer: it names no other (RFC 9207, section 2.4).
+    /// Whether it may come from that issuer: it doesn't name another one (RFC 9207, section 2.4).
     pub fn may_be_from(&self, issuer: &str) -> bool {
         self.issuer.as_deref().is_none_or(|named| named == issuer)
     }
 }
 
-/// Cognito answers a bad scope with `error=invalid_request` and the real code in the description.
+/// Cognito reports a wrong scope with `error=invalid_request` and the actual code in the description.
 fn error_outcome(error: String, description: String) -> AuthorizationOutcome {
     match description.as_str() {
         "invalid_scope" | "unauthorized_client" | "login_required" => {

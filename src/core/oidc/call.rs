@@ -1,19 +1,19 @@
-//! Calls to Cognito that brought no usable answer, whichever endpoint was called.
+//! Calls to Cognito that returned no usable response, from any endpoint.
 
 use std::fmt;
 
 use crate::http::CalloutError;
 
-/// Why a call brought no usable answer.
+/// Why a call returned no usable response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// Nobody answered, or the answer was "later": 5xx or 429. Carries the status; 0 if there was none.
+    /// There was no response, or it asked to try later: 5xx or 429. Carries the status; 0 if there was no response.
     Unavailable(u16),
-    /// No answer in time.
+    /// No response in time.
     TimedOut,
-    /// Envoy has no such cluster, or did not take the call.
+    /// Envoy has no such cluster, or didn't accept the call.
     NotDispatched,
-    /// An answer that can't be read, or that is too large. Carries the status; 0 if it is too large.
+    /// The response can't be read, or is too large. Carries the status; 0 if it is too large.
     InvalidResponse(u16),
 }
 

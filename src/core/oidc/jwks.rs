@@ -10,14 +10,14 @@ use rsa::{BigUint, RsaPublicKey};
 
 use crate::json::{Json, Members};
 
-/// How many keys of a set are read; Cognito has two.
+/// The maximum number of keys that are read; Cognito has two.
 const MAX_KEYS: usize = 32;
-/// The shortest modulus that is accepted, in bits (RFC 7518, section 3.3).
+/// The minimum length of a modulus, in bits (RFC 7518, section 3.3).
 const MIN_MODULUS_BITS: usize = 2048;
-/// The longest modulus that is accepted, in bits. A key of megabytes would block a worker for seconds.
+/// The maximum length of a modulus, in bits. A key of megabytes would block a worker for seconds.
 const MAX_MODULUS_BITS: usize = 4096;
 
-/// One RSA key for RS256, in the forms that both verifiers need.
+/// An RSA key for RS256, in the forms that both verifiers need.
 #[derive(Debug)]
 pub struct Jwk {
     kid: String,
@@ -31,7 +31,7 @@ impl Jwk {
         &self.public
     }
 
-    /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5280), as Envoy wants it.
+    /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5280), as Envoy expects it.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }
@@ -43,7 +43,7 @@ pub struct KeySet {
     keys: Vec<Arc<Jwk>>,
 }
 
-/// A document without a usable key. It never replaces a set with one.
+/// The document has no usable key. It never replaces an existing set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoUsableKey;
 
@@ -56,8 +56,8 @@ impl fmt::Display for NoUsableKey {
 impl std::error::Error for NoUsableKey {}
 
 impl KeySet {
-    /// Reads a JWKS document. Members that are not RSA keys for RS256 signatures, have no `kid`, or
-    /// are broken are skipped, so that a key of a new kind never makes the good ones unusable.
+    /// Parses a JWKS document. Skipped are members that aren't RSA keys for RS256 signatures, have no `kid`, or are
+    /// malformed, so that a new kind of key never makes the valid ones unusable.
     ///
     /// # Errors
     /// If no usable key is left.
@@ -73,12 +73,12 @@ impl KeySet {
         if keys.is_empty() { Err(NoUsableKey) } else { Ok(Self { keys }) }
     }
 
-    /// The key of that id. Ids are opaque: Cognito's contain `+`, `/` and `=`.
+    /// The key with that id. Ids are opaque: Cognito's contain `+`, `/` and `=`.
     pub fn find(&self, kid: &str) -> Option<Arc<Jwk>> {
         self.keys.iter().find(|key| key.kid == kid).cloned()
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
@@ -89,7 +89,7 @@ impl KeySet {
     }
 }
 
-/// Reads what is needed of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
+/// Reads the needed members of a key (RFC 7517, section 4; RFC 7518, section 6.3.1).
 fn parse_key(member: Json<'_>) -> Option<Jwk> {
     let member = member.members()?;
     let is_or_absent = |name: &str, fits: &dyn Fn(Json<'_>) -> bool| {
@@ -114,8 +114,8 @@ fn parse_key(member: Json<'_>) -> Option<Jwk> {
     Some(Jwk { kid: member.text("kid")?, public, spki: spki(&modulus, &exponent) })
 }
 
-/// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate
-/// could write it as well, for 15 KB of the filter's 590.
+/// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7; RFC 3279, section 2.3.1) in DER. The `der` crate could also
+/// write it, but would add 15 KB to the filter's 590.
 fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     /// `rsaEncryption` (1.2.840.113549.1.1.1) with NULL parameters.
     const ALGORITHM: [u8; 15] =
@@ -125,7 +125,7 @@ fn spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     der(0x30, &[ALGORITHM.to_vec(), bits].concat())
 }
 
-/// An unsigned INTEGER: no leading zeros, except one if the number would look negative.
+/// An unsigned INTEGER: without leading zeros, except one if the number would otherwise be negative.
 fn integer(bytes: &[u8]) -> Vec<u8> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let mut number = bytes.get(zeros..).unwrap_or_default().to_vec();

@@ -1,5 +1,5 @@
-//! Verifying tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725;
-//! RFC 9068 as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
+//! Verification of tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725; RFC 9068
+//! as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
 mod error;
 mod signed;
@@ -19,46 +19,47 @@ use crate::time::UnixTime;
 pub use crate::oidc::jwt::error::JwtError;
 pub use crate::oidc::jwt::signed::{PortableRs256, VerifyRs256};
 
-/// How far clocks may differ.
+/// The tolerance for clock differences.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Cognito's tokens are valid for at most a day. A token that was issued earlier is refused, whatever its `exp` says.
+/// Cognito's tokens are valid for at most a day. A token that was issued earlier is rejected, whatever its `exp` is.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// What an ID token of a sign-in or a refresh must say to be ours.
+/// The required claims of an ID token from a sign-in or refresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// `iss`, byte for byte.
     pub issuer: &'a str,
     /// `aud`.
     pub client_id: &'a str,
-    /// What ties it to the sign-in, or to the session.
+    /// The connection to the sign-in or the session.
     pub whose: ExpectedHolder<'a>,
-    /// The access token of the same answer, for `at_hash`.
+    /// The access token of the same response, for `at_hash`.
     pub access_token: &'a AccessToken,
 }
 
-/// Who an ID token must be about.
+/// The person that an ID token must identify.
 #[derive(Clone, Copy, Debug)]
 pub enum ExpectedHolder<'a> {
-    /// Whoever signed in with this nonce.
+    /// The person who signed in with this nonce.
     Nonce(&'a Nonce),
     /// The person with this `sub` (OIDC Core, section 12.2). A refreshed token needs no nonce.
     Subject(&'a str),
 }
 
-/// What a bearer token must say to be accepted.
+/// The required claims of a bearer token.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted<'a> {
     /// `iss`, byte for byte.
     pub issuer: &'a str,
-    /// The app clients whose tokens are accepted: `client_id` of an access token, `aud` of an ID token.
+    /// The app clients whose tokens are accepted: compared with `client_id` of an access token, or `aud` of an ID
+    /// token.
     pub client_ids: &'a [String],
-    /// The kinds of token that are accepted.
+    /// The accepted kinds of token.
     pub uses: &'a [TokenUse],
 }
 
-/// `token_use`: what Cognito says a token is for.
+/// `token_use`: Cognito's name for the kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenUse {
     /// An access token.
@@ -67,8 +68,7 @@ pub enum TokenUse {
     Id,
 }
 
-/// The claims of a verified token. There is no other way to make them than [`verify_id_token`] and
-/// [`verify_bearer_token`].
+/// The claims of a verified token. Only [`verify_id_token`] and [`verify_bearer_token`] create them.
 #[derive(Clone, Debug)]
 pub struct Claims {
     subject: String,
@@ -82,12 +82,12 @@ impl Claims {
         &self.subject
     }
 
-    /// The last moment at which it is accepted: `exp` and the leeway.
+    /// The last moment at which the token is accepted: `exp` plus the leeway.
     pub fn accepted_until(&self) -> UnixTime {
         self.expires_at.plus(LEEWAY)
     }
 
-    /// `exp`, as [`good_until`] takes it.
+    /// The same as [`good_until`] for its `exp`.
     pub fn good_until(&self, now: UnixTime) -> UnixTime {
         good_until(self.expires_at, now)
     }
@@ -100,7 +100,7 @@ impl Claims {
         }
     }
 
-    /// A claim that must be there and not be empty, as a text. `None` if it is of another type.
+    /// A required claim as a text. `None` if it is of another type; the error `missing` if it is absent or empty.
     fn required(&self, name: &str, missing: JwtError) -> Result<Option<String>, JwtError> {
         if self.get(name).is_none_or(Json::is_empty) {
             return Err(missing);
@@ -108,7 +108,7 @@ impl Claims {
         Ok(self.text(name))
     }
 
-    /// Any claim by its name, also one that is `null`.
+    /// A claim by name, including one that is `null`.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.claims.get(name)
     }
@@ -119,16 +119,16 @@ impl Claims {
     }
 }
 
-/// How long a new token is good. One that has just expired by our clock is still good for the leeway: if clocks that
-/// differ ended the session at once, the browser would be redirected in a loop.
+/// The time until which a new token is valid. If it has just expired by our clock, it is still valid for the leeway:
+/// if a difference between clocks ended the session at once, the browser would be redirected in a loop.
 pub fn good_until(expiry: UnixTime, now: UnixTime) -> UnixTime {
     if expiry > now { expiry } else { now.plus(LEEWAY) }
 }
 
-/// Verifies an ID token as OIDC Core and Cognito say.
+/// Verifies an ID token, as required by OIDC Core and Cognito.
 ///
 /// # Errors
-/// With the first check that fails.
+/// The first check that fails.
 pub fn verify_id_token(
     token: &IdToken,
     keys: &KeySet,
@@ -159,11 +159,11 @@ pub fn verify_id_token(
     Ok(claims)
 }
 
-/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and
-/// have no `aud`; its ID tokens have `aud` and no `client_id`.
+/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and have no
+/// `aud`; its ID tokens have `aud` and no `client_id`.
 ///
 /// # Errors
-/// With the first check that fails.
+/// The first check that fails.
 pub fn verify_bearer_token(
     token: &str,
     keys: &KeySet,
@@ -187,7 +187,7 @@ pub fn verify_bearer_token(
     }
 }
 
-/// What a token claims, not verified. It only selects the keys to verify it with.
+/// Unverified claims of a token. They only select the keys to verify it with.
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// `iss`; empty if it has none.
@@ -197,7 +197,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Reads what a token claims. `None` if it is no JWT, or too long for one.
+    /// Reads them from a token. `None` if it isn't a JWT, or is too long.
     pub fn by(token: &str) -> Option<Self> {
         let claims = Unverified::parse(token).ok()?.claims().ok()?;
         Some(Self {
@@ -207,15 +207,15 @@ impl Claimed {
     }
 }
 
-/// `exp` of an access token, if it can be read: the token is opaque to a client (RFC 6749, section 1.4), and its
-/// signature isn't verified here. So it may only make a session's tokens end earlier, never later.
+/// The `exp` of an access token, if it can be read. The token is opaque to a client (RFC 6749, section 1.4), and its
+/// signature isn't verified here, so this may only make a session's tokens expire earlier, never later.
 pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
     let token = Unverified::parse(token.0.expose()).ok()?;
     numeric_date(token.claims().ok()?.get("exp")?)
 }
 
-/// The checks that all tokens of an issuer have in common: signature, issuer, dates and subject. No claim is read before
-/// the signature holds.
+/// The checks that all tokens of an issuer share: signature, issuer, times and subject. No claim is read before the
+/// signature is verified.
 fn verify(
     token: &str,
     keys: &KeySet,
@@ -245,8 +245,8 @@ fn verify(
     Ok(Claims { subject, expires_at, claims })
 }
 
-/// Cognito's ID tokens have one audience, a string. A list of one means the same; a token with more audiences is meant
-/// for others too, and is refused.
+/// Cognito's ID tokens have one audience, a string. A list with one item means the same. A token with more audiences
+/// is also meant for others, and is rejected.
 fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
     let aud = aud?;
     match aud.items().as_deref() {
@@ -259,7 +259,7 @@ fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.
 fn numeric_date(value: Json<'_>) -> Option<UnixTime> {
     let seconds = value.number().filter(|seconds| *seconds >= 0.0)?;
-    // `as` saturates, and fractions of a second are not needed.
+    // `as` saturates, and fractions of a second aren't needed.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(UnixTime::from_secs(seconds as u64))
 }

@@ -1,4 +1,4 @@
-//! The RS256 example of RFC 7515, appendix A.2: a signature that everybody agrees on, to try a verifier with.
+//! The RS256 example of RFC 7515, appendix A.2: a known valid signature for testing a verifier.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const SIGNING_INPUT: &[u8] = b"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAi
 
 const SIGNATURE: &str = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
 
-/// Key, signed message and signature.
+/// The key, the signed message and the signature.
 pub fn example() -> Option<(Arc<Jwk>, &'static [u8], Vec<u8>)> {
     let key = KeySet::parse(KEY_SET.as_bytes()).ok()?.find("A.2")?;
     Some((key, SIGNING_INPUT, URL_SAFE_NO_PAD.decode(SIGNATURE).ok()?))

@@ -1,5 +1,5 @@
-//! The token endpoint: what is asked of it and what it answers (RFC 6749, sections 4.1.3, 5 and 6),
-//! and token revocation (RFC 7009).
+//! The token endpoint: its requests and responses (RFC 6749, sections 4.1.3, 5 and 6), and token revocation (RFC
+//! 7009).
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The caller: what all calls to Cognito's OAuth endpoints have in common.
+/// Calls Cognito's OAuth endpoints.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenClient<'a> {
     /// The app client.
@@ -21,21 +21,21 @@ pub struct TokenClient<'a> {
     pub client_secret: Option<&'a ClientSecret>,
     /// The Envoy cluster to call through.
     pub cluster: &'a str,
-    /// How long an answer may take.
+    /// How long a response may take.
     pub timeout: Duration,
 }
 
 impl TokenClient<'_> {
-    /// A form POST with client authentication. Cognito takes plain base64 of `id:secret`, without the
-    /// form-encoding inside that RFC 6749, section 2.3.1, asks for; a public client goes by its
-    /// `client_id` alone, and a confidential one may send it too.
+    /// A form POST with client authentication. Cognito expects plain base64 of `id:secret`, without the form-encoding
+    /// that RFC 6749, section 2.3.1, requires. A public client sends only its `client_id`; a confidential client may
+    /// send it too.
     fn post(&self, endpoint: &Endpoint, form: &[(&str, &str)]) -> Callout {
         let client_id = [("client_id", self.client_id)];
         let body = format_query(form.iter().copied().chain(client_id));
         let mut headers: Vec<(&str, Secret<String>)> = [
             ("content-type", "application/x-www-form-urlencoded"),
             ("accept", "application/json"),
-            // Compressed answers can't be read here.
+            // The filter can't read compressed responses.
             ("accept-encoding", "identity"),
         ]
         .map(|(name, value)| (name, Secret::new(value.to_owned())))
@@ -73,32 +73,32 @@ impl TokenClient<'_> {
         )
     }
 
-    /// Asks for new tokens (RFC 6749, section 6).
+    /// Requests new tokens (RFC 6749, section 6).
     pub fn refresh(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
         self.post(endpoint, &[("grant_type", "refresh_token"), ("refresh_token", token.0.expose())])
     }
 
-    /// Revokes a refresh token and with it all tokens of its family (RFC 7009, section 2.1).
+    /// Revokes a refresh token, and with it all tokens of its family (RFC 7009, section 2.1).
     pub fn revoke(&self, endpoint: &Endpoint, token: &RefreshToken) -> Callout {
         self.post(endpoint, &[("token", token.0.expose())])
     }
 }
 
-/// The tokens that an authorization code or a refresh token was exchanged for.
+/// The tokens that the endpoint returned for an authorization code or a refresh token.
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
     /// The ID token, not verified yet.
     pub id_token: IdToken,
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token. Cognito sends one for every code, and for a refresh token only if rotation is on; else the old
-    /// one stays valid.
+    /// The refresh token. Cognito returns one for every code, but for a refresh token only if rotation is on;
+    /// otherwise the old one stays valid.
     pub refresh_token: Option<RefreshToken>,
-    /// How long the access token lasts (RFC 6749, section 5.1).
+    /// How long the access token is valid (RFC 6749, section 5.1).
     pub expires_in: Option<Duration>,
 }
 
-/// Why the token endpoint gave no tokens.
+/// Why the token endpoint returned no tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenEndpointError {
     /// An error response of RFC 6749, section 5.2: the request was understood and refused.
@@ -108,7 +108,8 @@ pub enum TokenEndpointError {
         /// `error_description`; may be empty.
         description: String,
     },
-    /// No usable answer. A 400 that isn't an OAuth error counts as unavailable: that is how Cognito throttles.
+    /// There is no usable response. A 400 that isn't an OAuth error counts as unavailable: Cognito throttles that
+    /// way.
     Call(CallError),
 }
 
@@ -142,18 +143,19 @@ impl fmt::Display for TokenEndpointError {
 
 impl std::error::Error for TokenEndpointError {}
 
-/// `error` of an error response.
+/// The `error` of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthError {
     /// A parameter is missing or malformed.
     InvalidRequest,
     /// Unknown client or wrong secret.
     InvalidClient,
-    /// The code or refresh token was used before, expired, was revoked or is another client's.
+    /// The code or refresh token is already used, expired, revoked, or issued to another client.
     InvalidGrant,
-    /// The client may not use this grant; at Cognito also: another `redirect_uri` than at the start.
+    /// The client may not use this grant. At Cognito also: `redirect_uri` differs from that of the authorization
+    /// request.
     UnauthorizedClient,
-    /// A grant that Cognito doesn't know.
+    /// Cognito doesn't know this grant.
     UnsupportedGrantType,
     /// A scope that doesn't exist.
     InvalidScope,
@@ -172,7 +174,7 @@ impl OAuthError {
         })
     }
 
-    /// The code as the standard spells it.
+    /// The code as written in the standard.
     pub const fn code(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -185,14 +187,14 @@ impl OAuthError {
     }
 }
 
-/// Reads the answer of the token endpoint.
+/// Reads the response of the token endpoint.
 ///
 /// # Errors
-/// If it holds no tokens.
+/// If it contains no tokens.
 pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, TokenEndpointError> {
     let response = result.as_ref().map_err(|error| CallError::from(*error))?;
     let status = response.status;
-    // Envoy's own answer for a call that took too long.
+    // Envoy itself responds with this if a call takes too long.
     if status == 504 {
         return Err(CallError::TimedOut.into());
     }
@@ -222,12 +224,12 @@ pub fn parse_token_response(result: &CalloutResult) -> Result<TokenResponse, Tok
     }
 }
 
-/// RFC 6749, appendix A.12. It is put into headers unchanged.
+/// RFC 6749, appendix A.12. The token is put into headers unchanged.
 fn is_access_token(token: &str) -> bool {
     token.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-/// `expires_in`, which some servers write as a text. Anything below one second counts as absent.
+/// `expires_in`. Some servers send it as a text. Values below one second count as absent.
 fn lifetime(expires_in: Json<'_>) -> Option<Duration> {
     let text = expires_in.text();
     let expires_in = text.as_deref().map_or(expires_in, |text| Json::unread(text.trim()));

@@ -1,18 +1,18 @@
-//! Why a session can't be kept.
+//! Why a session can't be stored.
 
 use std::fmt;
 
 use crate::crypto::seal::SealError;
 use crate::crypto::secret::NoEntropy;
 
-/// Why a session can't be kept in cookies.
+/// Why a session can't be stored in cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// The identity would make a cookie of that many bytes, which browsers drop.
+    /// The identity cookie would have this many bytes, and browsers would drop it.
     IdentityTooLarge(usize),
-    /// The tokens, that many characters when sealed, would need too many cookies.
+    /// The tokens would need too many cookies. Carries their sealed length in characters.
     TokensTooLarge(usize),
-    /// Nothing was sealed.
+    /// The value could not be sealed.
     Seal(SealError),
 }
 

@@ -1,8 +1,8 @@
 //! Partitioned and unpartitioned cookies: a browser may hold one of each with the same name, and sends both.
 //!
-//! Nothing in a request tells them apart, so the kind is part of what a cookie is sealed for. Both kinds always open, so
-//! that sessions survive a change of `session.cookie.partitioned`. Cookies of the other kind are deleted as that kind,
-//! because a deletion only affects its own kind.
+//! A request doesn't show which is which, so the kind is part of a cookie's binding. Both kinds can always be
+//! decrypted, so sessions survive a change of `session.cookie.partitioned`. Cookies of the other kind are deleted as
+//! that kind, because a deletion only affects its own kind.
 
 use crate::crypto::seal::Binding;
 use crate::http::cookie::Cookies;
@@ -15,7 +15,7 @@ impl CookieStore<'_> {
         self.pool.cookies.attributes.partitioned
     }
 
-    /// The binding of a cookie of a name and kind.
+    /// The binding of a cookie of this name and kind.
     pub(super) fn binding_of(&self, name: &str, partitioned: bool) -> Binding {
         if partitioned {
             self.binding.and(&[name.as_bytes(), b"partitioned"])
@@ -24,14 +24,14 @@ impl CookieStore<'_> {
         }
     }
 
-    /// Opens a value of that kind.
+    /// Decrypts a value of that kind.
     #[inline(never)]
     pub(super) fn unseal(&self, partitioned: bool, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         self.config.keyring.open(&self.binding_of(name, partitioned), sealed)
     }
 
-    /// The tokens in a request's cookies, those of the own kind first, because they are newer; all of them, or up to the
-    /// first for which `is_enough`.
+    /// The tokens in a request's cookies. Those of the configured kind come first, because they are newer. Stops at
+    /// the first tokens for which `is_enough` is true.
     pub(super) fn tokens(&self, cookies: &Cookies<'_>, is_enough: &dyn Fn(&Tokens) -> bool) -> Vec<Tokens> {
         let (name, own) = (&self.pool.cookies.tokens, self.own_kind());
         let (sealed, mut found) = (sealed_values(cookies, name), Vec::new());
@@ -51,8 +51,8 @@ impl CookieStore<'_> {
         found
     }
 
-    /// `Set-Cookie` values that delete a request's cookies of the other kind. They must come before those that set a cookie
-    /// of the same name, for clients that don't support partitioned cookies.
+    /// The `Set-Cookie` values that delete a request's cookies of the other kind. They must come before those that
+    /// set a cookie of the same name, for clients that don't support partitioned cookies.
     pub fn leftovers(&self, cookies: &Cookies<'_>) -> Vec<String> {
         let names = &self.pool.cookies;
         let mut left: Vec<String> = Vec::new();
@@ -73,7 +73,7 @@ impl CookieStore<'_> {
     }
 }
 
-/// The values of the cookies of a name, with parts joined.
+/// The values of all cookies of this name, with parts joined.
 pub(super) fn sealed_values(cookies: &Cookies<'_>, name: &str) -> Vec<Vec<u8>> {
     let mut sealed: Vec<Vec<u8>> = cookies.values(name).take(MAX_COPIES).map(<[u8]>::to_vec).collect();
     for copy in 0..cookies.values(&format!("{name}.1")).take(MAX_COPIES).count() {

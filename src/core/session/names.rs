@@ -6,7 +6,7 @@ use crate::session::FlowId;
 use crate::session::parts::MAX_PARTS;
 
 impl CookieSettings {
-    /// Whether a cookie is one of the filter's. The app doesn't get those.
+    /// Whether a cookie is one of the filter's own, which the app doesn't get.
     pub fn is_ours(&self, name: &[u8]) -> bool {
         name == self.identity.as_bytes()
             || self.is_token_part(name)
@@ -21,7 +21,7 @@ impl CookieSettings {
         })
     }
 
-    /// The names of the token cookies in a request, to delete them.
+    /// The names of the token cookies in a request, for deletion.
     pub fn token_parts(&self, cookies: &Cookies<'_>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (name, _) in cookies.iter().filter(|(name, _)| self.is_token_part(name)) {
@@ -33,7 +33,7 @@ impl CookieSettings {
         names
     }
 
-    /// `Set-Cookie` values that delete every cookie of ours in a request.
+    /// The `Set-Cookie` values that delete all of the filter's cookies in a request.
     pub fn clear(&self, cookies: &Cookies<'_>) -> Vec<String> {
         let mut names = vec![self.identity.clone(), self.tokens.clone()];
         for name in self.token_parts(cookies) {
@@ -59,7 +59,7 @@ impl CookieSettings {
         CookieAttributes { partitioned, ..self.attributes.clone() }.delete(name, self.deleting_same_site())
     }
 
-    /// In a frame of another site a browser refuses cookies that aren't `SameSite=None`, deletions too.
+    /// In a frame on another site, a browser rejects cookies that aren't `SameSite=None`, including deletions.
     const fn deleting_same_site(&self) -> SameSite {
         match self.same_site {
             SameSite::None => SameSite::None,
@@ -67,7 +67,7 @@ impl CookieSettings {
         }
     }
 
-    /// The sign-ins that a request has cookies of, in order, at most 20, which no browser reaches.
+    /// The sign-ins that a request has cookies for, in their order there. At most 20; no browser has that many.
     pub fn flow_ids(&self, cookies: &Cookies<'_>) -> Vec<FlowId> {
         let mut ids: Vec<FlowId> = Vec::new();
         for (name, _) in cookies.iter() {
@@ -88,7 +88,7 @@ impl CookieSettings {
         FlowId::parse(std::str::from_utf8(id).ok()?)
     }
 
-    /// Ends a sign-in: adds `Set-Cookie` values to `gone` that delete its cookies in a request. Gives the size of these
+    /// Ends a sign-in: adds the `Set-Cookie` values that delete its cookies to `gone`. Returns the size of these
     /// cookies in the request, in bytes.
     pub fn end_flow(&self, cookies: &Cookies<'_>, id: &FlowId, gone: &mut Vec<String>) -> usize {
         let mut bytes = 0;
@@ -116,13 +116,13 @@ impl CookieSettings {
         names
     }
 
-    /// The name of a flow's cookie.
+    /// The name of a sign-in's flow cookie.
     pub fn flow_name(&self, id: &FlowId) -> String {
         format!("{}{}", self.flow, id.as_str())
     }
 
-    /// `SameSite` of flow cookies, which the browser must send when it comes back from Cognito's site. In a frame of another
-    /// site it sends only `None`, and partitioned cookies are meant for such frames.
+    /// `SameSite` of flow cookies. The browser must send them when it returns from Cognito's site. In a frame on
+    /// another site it only sends `None`, and partitioned cookies are meant for such frames.
     pub const fn flow_same_site(&self) -> SameSite {
         if self.attributes.partitioned { SameSite::None } else { SameSite::Lax }
     }

@@ -2,11 +2,11 @@
 
 use crate::http::cookie::Cookies;
 
-/// The most parts that a value is split into, of some 3 KB of tokens each.
+/// The maximum number of parts of a value. Each holds about 3 KB of tokens.
 pub(super) const MAX_PARTS: usize = 8;
 
-/// A value in one cookie, or in `name.1`, `name.2`, … if it is too long for one. The first part begins with the number of
-/// parts, so that a part left over from a longer value is never read as one of these.
+/// A value in one cookie, or in `name.1`, `name.2`, … if it is too long for one. The first part begins with the
+/// number of parts, so a part left over from a longer value is never read as part of this one.
 pub(super) fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(String, String)> {
     if name.len() + value.len() <= room {
         return vec![(name.to_owned(), value.to_owned())];
@@ -23,8 +23,8 @@ pub(super) fn split_into_parts(name: &str, value: &str, room: usize) -> Vec<(Str
     pieces.iter().enumerate().map(part).collect()
 }
 
-/// Joins a value from its parts. If a browser sends two cookies of each name, a partitioned one and one that isn't, `copy`
-/// selects one, counted from 0: browsers send both kinds in the same order.
+/// Joins a value from its parts. If a browser sends two cookies of each name, a partitioned one and an unpartitioned
+/// one, `copy` selects one of them, counted from 0: browsers send both kinds in the same order.
 pub(super) fn joined_parts(cookies: &Cookies<'_>, name: &str, copy: usize) -> Option<Vec<u8>> {
     let first = cookies.values(&format!("{name}.1")).nth(copy)?;
     let (count, head) = (first.first()?, first.get(2..)?);

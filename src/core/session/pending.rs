@@ -1,4 +1,4 @@
-//! Pending sign-ins, as the browser keeps them: each in a cookie, or in several if its address is long.
+//! Pending sign-ins, which the browser keeps: each in one cookie, or in several if its address is long.
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use crate::session::CookieStore;
 use crate::session::kinds::sealed_values;
 use crate::time::UnixTime;
 
-/// Identifies one of a browser's sign-ins: 64 random bits in hexadecimal, the visible half of `state`.
+/// Identifies one of a browser's sign-ins: 64 random bits in hexadecimal. The first half of `state`, which is not
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowId(String);
 
 impl FlowId {
-    /// A fresh one.
+    /// A random id.
     ///
     /// # Errors
     /// If there is no randomness.
@@ -26,33 +27,33 @@ impl FlowId {
         Ok(Self(hex(&random_bytes::<8>(entropy)?)))
     }
 
-    /// Reads one.
+    /// Parses an id.
     pub fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 16 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
     }
 
-    /// The sixteen digits.
+    /// The sixteen hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A pending sign-in, as its flow cookie holds it. Without `redirect_uri` it has not begun: a page offers it, and its address
-/// is too long for a link.
+/// A pending sign-in, as stored in its flow cookie. Without `redirect_uri` it hasn't started: a page offers it, and
+/// its address is too long for a link.
 #[derive(Serialize, Deserialize)]
 pub struct PendingSignIn {
-    /// The hidden half of `state`.
+    /// The second half of `state`, which is secret.
     pub secret: [u8; 16],
     /// The nonce that the ID token must carry.
     pub nonce: String,
     /// The PKCE code verifier.
     pub code_verifier: String,
-    /// `redirect_uri` of the authorization request; the token request must repeat it.
+    /// The `redirect_uri` of the authorization request; the token request must repeat it.
     pub redirect_uri: String,
-    /// Where to go afterwards.
+    /// The address to return to.
     pub return_to: String,
-    /// When it began.
+    /// When it started.
     pub started_at: UnixTime,
     /// Whether `return_to` is shorter than the address that was requested.
     #[serde(skip)]
@@ -60,7 +61,7 @@ pub struct PendingSignIn {
 }
 
 impl PendingSignIn {
-    /// One that a page offers at `now`.
+    /// A pending sign-in that a page offers at `now`.
     pub const fn offered(now: UnixTime) -> Self {
         Self {
             secret: [0; 16],
@@ -73,32 +74,32 @@ impl PendingSignIn {
         }
     }
 
-    /// How long a sign-in may take. Cognito itself gives up on its pages after five minutes.
+    /// How long a sign-in may take. Cognito's own pages expire after five minutes.
     pub const LIFETIME: Duration = Duration::from_secs(600);
 
-    /// The `state` of this sign-in: the flow's id, which finds the cookie, and a secret that only this
-    /// cookie holds.
+    /// The `state` of this sign-in: the flow's id, which selects the cookie, and a secret that only this cookie
+    /// contains.
     pub fn state(&self, id: &FlowId) -> Secret<String> {
         Secret::new(format!("{}.{}", id.as_str(), URL_SAFE_NO_PAD.encode(self.secret)))
     }
 
-    /// Whether it has not begun: nobody was sent to Cognito yet, so no callback can belong to it.
+    /// Whether it hasn't started: nobody has been sent to Cognito yet, so no callback can belong to it.
     pub const fn is_only_offered(&self) -> bool {
         self.redirect_uri.is_empty()
     }
 
-    /// Whether it can still be finished.
+    /// Whether it can still be completed.
     pub fn is_alive(&self, now: UnixTime) -> bool {
         now < self.started_at.plus(Self::LIFETIME)
     }
 }
 
-/// The last byte of a pending sign-in whose address was shortened. Earlier versions wrote nothing there, and nothing is
-/// still written if the address is complete.
+/// The last byte of a pending sign-in whose address was shortened. Earlier versions wrote no such byte, and it is
+/// still left out if the address is complete.
 const SHORTENED: u8 = 1;
 
 impl CookieStore<'_> {
-    /// The sign-in of that id, if its cookies are complete. It may have expired.
+    /// The sign-in of this id, if its cookies are complete. It may have expired.
     pub fn flow(&self, cookies: &Cookies<'_>, id: &FlowId) -> Option<PendingSignIn> {
         let name = self.pool.cookies.flow_name(id);
         sealed_values(cookies, &name).iter().find_map(|sealed| self.open_flow(&name, sealed))
@@ -114,7 +115,7 @@ impl CookieStore<'_> {
         }
     }
 
-    /// `Set-Cookie` values that keep a sign-in. `None` if its address is too long.
+    /// The `Set-Cookie` values that store a sign-in. `None` if its address is too long.
     ///
     /// # Errors
     /// If it can't be sealed.

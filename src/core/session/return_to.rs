@@ -1,29 +1,29 @@
-//! Where to go after sign-in: always a place on this host, as it was asked for.
+//! The address to return to after sign-in: always on this host, and always exactly as it was requested.
 
 use url::Url;
 
 use crate::config::Paths;
 use crate::http::path::{RequestPath, decode};
 
-/// A path with query on this host, safe as a `Location`. Only [`ReturnTo::parse`] makes one from input.
+/// A path with query on this host, safe as a `Location`. Only [`ReturnTo::parse`] creates one from input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// The start page, for requests whose own target can't be used.
+    /// The start page, for requests whose own address can't be used.
     pub fn start_page() -> Self {
         Self("/".to_owned())
     }
 
-    /// Reads a request target, or the value of `return=`. `None` for anything that a browser could read as another host,
-    /// that isn't a path, or that would begin or end a session again.
+    /// Parses a request target, or the value of `return=`. `None` if a browser could read it as another host, if it
+    /// isn't a path, or if it would start or end a session again.
     ///
-    /// Bytes beyond ASCII and spaces are percent-encoded, which leaves the URL the same.
+    /// Spaces and bytes beyond ASCII are percent-encoded, which doesn't change the URL.
     pub fn parse(target: &[u8], paths: &Paths) -> Option<Self> {
         let path_end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
         let (path, _) = target.split_at_checked(path_end)?;
-        // `//host` and `/\host` are URLs of another host. No backslash at all in the path: browsers
-        // take each for a slash.
+        // `//host` and `/\host` are URLs of another host. A backslash isn't allowed anywhere in the path: browsers
+        // treat it as a slash.
         if path.first() != Some(&b'/') || path.get(1) == Some(&b'/') || path.contains(&b'\\') {
             return None;
         }
@@ -47,7 +47,7 @@ impl ReturnTo {
         Some(Self(text))
     }
 
-    /// Reads the value of `return=` in a query, byte for byte: it need not be UTF-8.
+    /// Parses the value of `return=` in a query, as bytes: it need not be UTF-8.
     pub fn of_query(query: &[u8], paths: &Paths) -> Option<Self> {
         let value = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"return="))?;
         let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
@@ -59,21 +59,21 @@ impl ReturnTo {
         &self.0
     }
 
-    /// The same if it has at most `max` bytes, else without its query, else the start page.
+    /// The same address if it has at most `max` bytes; otherwise without its query; otherwise the start page.
     pub fn no_longer_than(&self, max: usize) -> Self {
         let shorter = [self.clone(), self.path_only()].into_iter().find(|target| target.0.len() <= max);
         shorter.unwrap_or_else(Self::start_page)
     }
 
-    /// The path alone, for when the whole is too long to keep.
+    /// The path alone, for use when the whole address is too long.
     pub fn path_only(&self) -> Self {
         let path = self.0.split(['?', '#']).next().unwrap_or("/");
         Self(path.to_owned())
     }
 }
 
-/// The URL that a browser opens for a target, by the parser of browsers (WHATWG URL). `None` if it isn't on this host: a
-/// second line of defence, for spellings that the checks above don't know.
+/// The URL that a browser would open for a target, according to the WHATWG URL parser. `None` if it isn't on this
+/// host. This is a second defence, against spellings that the checks above don't know.
 fn followed(target: &str) -> Option<Url> {
     let base = Url::parse("https://here.invalid/").ok()?;
     let url = base.join(target).ok()?;

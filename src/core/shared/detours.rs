@@ -1,6 +1,6 @@
-//! Which clients were redirected from another host to `public_url` in the last seconds, shared by all workers of an
-//! Envoy. Behind a proxy that rewrites the host, every request seems to come for another host. This count ends the
-//! redirect loop that would follow.
+//! Which clients were redirected from another host to `public_url` in the last few seconds. All workers of an Envoy
+//! share this. Behind a proxy that rewrites the host, every request seems to be for another host. Counting the
+//! redirects ends the loop that would follow.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::http::Request;
 use crate::shared::store::{SharedData, update_bytes};
 use crate::time::UnixTime;
 
-/// How long a client is remembered. A browser follows a redirect at once.
+/// How long a client is remembered. Browsers follow a redirect at once.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 /// How many clients are remembered.
 const MAX_ENTRIES: usize = 256;
-/// How often a change is tried when other workers change the same record.
+/// How often an update is tried when other workers change the same record.
 const TRIES: usize = 4;
 
 /// The length of an entry: a hash of the client and its request; when it was first redirected, in seconds; how often.
 const ENTRY: usize = 8 + 8 + 1;
 
-/// Counts a request that is about to be redirected to `public_url`. Returns how often the same client was redirected
-/// with the same request of late, including this time: 1 if the host keeps no shared data. `scope` separates
+/// Counts a request that is about to be redirected to `public_url`. Returns how often the same client was recently
+/// redirected for the same request, including this time; always 1 if the host has no shared data. `scope` separates
 /// configurations.
 pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedData) -> u8 {
     let client = client_and_target(request);
@@ -51,8 +51,8 @@ pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedD
     times
 }
 
-/// A hash of what a redirect loop repeats and two clients hardly share: the address that is asked for, and the headers
-/// that tell clients apart.
+/// A hash of what stays the same in a redirect loop but rarely matches for two clients: the requested address, and
+/// the headers that distinguish clients.
 fn client_and_target(request: &Request) -> [u8; 8] {
     let mut hash = Sha256::new();
     for name in [":authority", ":path", "x-forwarded-for", "user-agent", "cookie"] {

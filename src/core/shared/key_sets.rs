@@ -1,5 +1,5 @@
-//! A worker's copy of each pool's key set: when it is fetched, which worker fetches it, and what happens if a fetch
-//! fails. All workers of an Envoy share what one of them has fetched.
+//! A worker's copy of each pool's key set: when it is fetched, by which worker, and what happens if a fetch fails. A
+//! set that one worker fetches is shared with all workers of the Envoy.
 
 mod lease;
 
@@ -18,10 +18,10 @@ use crate::time::UnixTime;
 
 /// The set is fetched again after this time, even if no token needs it.
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
-/// How often a change of the lease is tried when other workers change it.
+/// How often an update of the lease is tried when other workers change it.
 const TRIES: usize = 4;
 
-/// The key sets of all pools, as one worker knows them.
+/// The key sets of all pools in one worker.
 #[derive(Debug)]
 pub struct KeySetCaches(Vec<KeySetCache>);
 
@@ -54,18 +54,18 @@ impl KeySetCaches {
     }
 }
 
-/// The key set of one pool, as one worker knows it.
+/// The key set of one pool in one worker.
 #[derive(Debug)]
 pub struct KeySetCache {
     set_key: String,
     lease_key: String,
     timeout: Duration,
     current: Option<CurrentKeys>,
-    /// How many sets there have been.
+    /// Increases with each new set.
     generation: u32,
-    /// The version of the shared set that was read last.
+    /// The version of the shared set that was last read.
     seen: Option<Version>,
-    /// Whether a call of this worker is under way.
+    /// Whether this worker has a call in progress.
     fetching: bool,
     /// Whether this worker may fetch a set for an unknown key.
     newer_wanted: bool,
@@ -77,16 +77,16 @@ struct CurrentKeys {
     fetched_at: UnixTime,
 }
 
-/// Why a fetch brought no keys. The current set stays.
+/// Why a fetch returned no keys. The current set stays in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchError {
-    /// Envoy has no host to call yet. That is normal right after the start; the next attempt comes in a second.
+    /// Envoy has no host to call yet. That is normal right after the start; the next attempt follows in a second.
     NoHostYet,
     /// No response came.
     Callout(CalloutError),
-    /// The response has this status, not 200.
+    /// The status of the response, which is not 200.
     Status(u16),
-    /// The response holds no usable key.
+    /// The response contains no usable key.
     NoUsableKey,
 }
 
@@ -108,18 +108,18 @@ impl fmt::Display for FetchError {
 
 impl std::error::Error for FetchError {}
 
-/// Whether a newer set may come.
+/// Whether a newer set can be expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Newer {
-    /// It is being fetched, or will be.
+    /// It is being fetched, or will be soon.
     Coming,
-    /// The last fetch for an unknown key was not long enough ago.
+    /// The last fetch for an unknown key was too recent.
     Throttled,
 }
 
 impl KeySetCache {
-    /// An empty cache. `scope` separates the shared data of different pools. `timeout` is that of a fetch.
+    /// An empty cache. `scope` separates the shared data of different pools. `timeout` is the timeout of a fetch.
     pub fn new(scope: &str, timeout: Duration, shared: &dyn SharedData) -> Self {
         let (set_key, lease_key) = (format!("{scope}.jwks"), format!("{scope}.jwks_lease"));
         prepare(shared, &set_key);
@@ -151,7 +151,7 @@ impl KeySetCache {
         self.generation
     }
 
-    /// Takes over the set that another worker has fetched.
+    /// Takes over the set that another worker fetched.
     pub fn adopt(&mut self, shared: &dyn SharedData) {
         let Some((record, version)) = shared.get(&self.set_key) else { return };
         if self.seen.replace(version) == Some(version) {
@@ -166,7 +166,7 @@ impl KeySetCache {
     }
 
     /// Whether this worker must fetch the set now, and pass the response to [`KeySetCache::handle_response`].
-    /// `awaited` says that requests wait for the set.
+    /// `awaited` means that requests are waiting for the set.
     pub fn poll_fetch(&mut self, awaited: bool, now: UnixTime, shared: &dyn SharedData) -> bool {
         if self.fetching || !self.is_due(now) {
             return false;
@@ -178,7 +178,7 @@ impl KeySetCache {
         let hold = self.hold();
         self.fetching = self.update_lease(shared, |lease| lease.acquire(awaited, hold, now));
         if self.fetching {
-            // Between the look and the lease, another worker may have stored a set and released the lease.
+            // Another worker may have stored a set and released the lease between the check and our lease.
             self.adopt(shared);
             if !self.is_due(now) {
                 self.fetching = false;
@@ -193,10 +193,10 @@ impl KeySetCache {
         self.newer_wanted || self.current.as_ref().is_none_or(is_old)
     }
 
-    /// Takes the response of a fetch. Returns the number of keys in it.
+    /// Handles the response of a fetch. Returns the number of keys in it.
     ///
     /// # Errors
-    /// If the response holds no usable key. The current set then stays.
+    /// If the response contains no usable key. The current set then stays in use.
     pub fn handle_response(
         &mut self,
         result: &CalloutResult,
@@ -210,13 +210,13 @@ impl KeySetCache {
             && let Ok(mut record) = postcard::to_allocvec(&now)
         {
             record.extend_from_slice(document);
-            // If another worker was faster, its set is as good.
+            // If another worker was faster, its set is just as good.
             let version = shared.get(&self.set_key).map(|(_, version)| version);
             let _ = shared.set(&self.set_key, &record, version);
         }
         let is_first = self.current.is_none();
         let mut is_startup = false;
-        // Only after the set is stored: a worker that found neither set nor lease would fetch again.
+        // Only after the set is stored: a worker that finds neither a set nor a lease would fetch again.
         self.update_lease(shared, |lease| match fetched {
             Ok(_) => lease.succeed(),
             Err(FetchError::Callout(CalloutError::NotDispatched)) => {
@@ -234,7 +234,7 @@ impl KeySetCache {
         Ok(count)
     }
 
-    /// Asks for a newer set, because a token names a key that is not in this one.
+    /// Asks for a newer set, because a token names a key that isn't in this one.
     pub fn ask_for_newer(&mut self, now: UnixTime, shared: &dyn SharedData) -> Newer {
         if self.fetching || self.newer_wanted {
             return Newer::Coming;
@@ -248,18 +248,18 @@ impl KeySetCache {
         if self.newer_wanted || under_way { Newer::Coming } else { Newer::Throttled }
     }
 
-    /// Whether a worker fetches the set now, or will do so soon.
+    /// Whether a worker is fetching the set, or will do so soon.
     pub fn is_coming(&self, now: UnixTime, shared: &dyn SharedData) -> bool {
         let lease = || read::<FetchLease>(shared, &self.lease_key);
         self.fetching || self.newer_wanted || lease().is_held(self.hold(), now)
     }
 
-    /// How long a fetch may take; no other worker begins one before.
+    /// How long a fetch may take. No other worker starts one before that.
     fn hold(&self) -> Duration {
         self.timeout + Duration::from_secs(1)
     }
 
-    /// `false` also if the lease could not be stored, so that a fetch always holds a lease.
+    /// Also `false` if the lease couldn't be stored, so that every fetch holds a lease.
     fn update_lease(&self, shared: &dyn SharedData, change: impl FnMut(&mut FetchLease) -> bool) -> bool {
         update(shared, &self.lease_key, TRIES, change)
     }
@@ -274,7 +274,7 @@ fn read_answer(result: &CalloutResult) -> Result<(KeySet, &[u8]), FetchError> {
     Ok((keys, &response.body))
 }
 
-/// The log line of a fetch for `pool`, an empty text if the pool has no name.
+/// The log line of a fetch for `pool`, which is empty if the pool has no name.
 pub fn fetch_event(outcome: Result<usize, FetchError>, pool: &str) -> Event {
     let failed = |reason: &str| Event::counted(Level::Warn, Counter::JwksFailed).with("reason", reason);
     let event = match outcome {

@@ -1,8 +1,8 @@
-//! Which sessions are being refreshed, and with which result, shared by all workers of an Envoy. So a refresh token is
-//! used once, however many requests arrive together, and all of them get the result.
+//! Which sessions are being refreshed, and with which result. All workers of an Envoy share this, so a refresh token
+//! is used once however many requests arrive together, and all of them get the result.
 //!
-//! What is shared are sealed cookies. Entries are kept for minutes, and their number is limited; a lost entry costs one
-//! more refresh.
+//! The shared values are sealed cookies. Entries are kept for minutes, and their number is limited. A lost entry
+//! costs one more refresh.
 
 use std::time::Duration;
 
@@ -12,31 +12,31 @@ use crate::session::{Session, SessionId};
 use crate::shared::store::{SharedData, prepare, read, update};
 use crate::time::UnixTime;
 
-/// Sessions in one record.
+/// The maximum number of sessions in one record.
 const MAX_ENTRIES: usize = 32;
-/// How long a result is kept for browsers that still have the cookies from before.
+/// How long a result is kept for browsers that still send the old cookies.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// How often a change is tried when other workers change the same record.
+/// How often an update is tried when other workers change the same record.
 const TRIES: usize = 16;
 
-/// What is known of the refresh of certain tokens.
+/// What is known about the refresh of certain tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshState {
-    /// No refresh was begun, or its lease has expired: any worker may begin one.
+    /// No refresh was started, or its lease has expired: any worker may start one.
     None,
     /// A worker is refreshing them.
     UnderWay,
     /// They were refreshed.
     Done {
-        /// The `Set-Cookie` values that hold the refreshed session.
+        /// The `Set-Cookie` values of the refreshed session.
         cookies: Vec<String>,
-        /// Before then the refreshed session must not be refreshed in turn, because something was missing. The
+        /// The refreshed session must not be refreshed again before this time, because something was missing. The
         /// epoch if nothing was.
         retry_at: UnixTime,
     },
-    /// The last refresh failed; it is too early for the next.
+    /// The last refresh failed, and it is too early for the next.
     Paused,
-    /// Cognito refused, or the person has signed out. They can't be refreshed.
+    /// Cognito refused, or the person has signed out. The tokens can't be refreshed.
     Ended,
 }
 
@@ -50,17 +50,17 @@ pub enum RefreshResult {
         /// As in [`RefreshState::Done`].
         retry_at: UnixTime,
     },
-    /// It failed, and no worker tries again before then.
+    /// It failed. No worker tries again before this time.
     Paused(UnixTime),
     /// Cognito refused. No worker tries again.
     Ended,
 }
 
-/// What is shared of one session.
+/// What is shared about one session.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     session: SessionId,
-    /// `renewed_at` of the tokens that this refresh replaces; [`SIGNED_OUT`] after a sign-out.
+    /// The `renewed_at` of the tokens that this refresh replaces; [`SIGNED_OUT`] after a sign-out.
     of: UnixTime,
     at: UnixTime,
     state: EntryState,
@@ -78,7 +78,7 @@ enum EntryState {
 const SIGNED_OUT: UnixTime = UnixTime::from_secs(u64::MAX / 1000);
 
 impl Entry {
-    /// What it says of the refresh of the tokens that were issued at `of`.
+    /// The state of the refresh of the tokens that were issued at `of`.
     fn state_for(&self, of: UnixTime, now: UnixTime) -> RefreshState {
         let is_newer = self.of >= of;
         match &self.state {
@@ -103,7 +103,7 @@ pub struct RefreshLeases {
 }
 
 impl RefreshLeases {
-    /// Creates the shared records below `scope`. The first byte of a session's id selects its record.
+    /// Creates the shared records under `scope`. The first byte of a session's id selects its record.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.renewals.");
         for cell in 0..=u8::MAX {
@@ -112,18 +112,18 @@ impl RefreshLeases {
         Self { prefix }
     }
 
-    /// What is known of the refresh of a session's tokens, which were issued at `of` (its `renewed_at`).
+    /// The state of the refresh of a session's tokens, which were issued at `of` (their `renewed_at`).
     pub fn find(&self, id: SessionId, of: UnixTime, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         let entries: Vec<Entry> = read(shared, &self.key(id));
         let entry = entries.iter().find(|entry| entry.session == id && is_kept(entry, now));
         entry.map_or(RefreshState::None, |entry| entry.state_for(of, now))
     }
 
-    /// Takes the lease to refresh `session`, for as long as `hold`.
+    /// Takes the lease to refresh `session`, for `hold`.
     ///
     /// # Errors
-    /// If this worker must not refresh it: then what is known of its refresh. [`RefreshState::None`] if the lease
-    /// could not be stored.
+    /// The state of its refresh, if this worker must not refresh it. [`RefreshState::None`] if the lease couldn't be
+    /// stored.
     pub fn lease(
         &self,
         session: &Session,
@@ -134,7 +134,7 @@ impl RefreshLeases {
         let until = now.plus(hold);
         let mut known = RefreshState::None;
         let is_leased = self.update(session.id, now, shared, |entries| {
-            // An entry of older tokens doesn't count: the lease replaces it.
+            // An entry for older tokens doesn't count: the lease replaces it.
             let is_relevant = |entry: &&Entry| entry.session == session.id && entry.of >= session.renewed_at;
             let entry = entries.iter().find(is_relevant);
             known = entry.map_or(RefreshState::None, |entry| entry.state_for(session.renewed_at, now));
@@ -151,7 +151,7 @@ impl RefreshLeases {
     /// Records the result of a refresh. Returns `true` if the person has signed out of the session meanwhile; the
     /// caller must then revoke the new refresh token.
     ///
-    /// If another refresh has succeeded, its result stays, and its tokens may be the same as these.
+    /// If another refresh has succeeded, its result stays. Its tokens may be the same as these.
     pub fn settle(
         &self,
         session: &Session,
@@ -182,8 +182,8 @@ impl RefreshLeases {
         signed_out
     }
 
-    /// Records that the person has signed out of a session, so that no refresh that is under way restores it. `false`
-    /// if that was recorded before.
+    /// Records that the person has signed out of a session, so that no refresh in progress restores it. `false` if
+    /// that was already recorded.
     pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
         self.update(id, now, shared, |entries| {
             if entries.iter().any(|entry| entry.session == id && entry.of == SIGNED_OUT) {
@@ -216,7 +216,7 @@ fn is_kept(entry: &Entry, now: UnixTime) -> bool {
     now.since(entry.at) < KEPT_FOR
 }
 
-/// Adds an entry in place of the session's old one. If there are too many, the oldest is dropped.
+/// Adds an entry in place of the session's old one. If there are too many, the oldest one is dropped.
 fn put(entries: &mut Vec<Entry>, entry: Entry) {
     entries.retain(|known| known.session != entry.session);
     if entries.len() >= MAX_ENTRIES {

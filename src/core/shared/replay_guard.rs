@@ -1,16 +1,17 @@
-//! Which sign-ins have redeemed their code. Each may do so once, even if a reload, the back button or an attacker sends
-//! the callback again. All workers of an Envoy share this until the sign-in would have expired. Cognito, which accepts
-//! each code once (RFC 6749, section 4.1.2), is the second guard.
+//! Which sign-ins have redeemed their code. Each may do so once, even if a reload, the back button or an attacker
+//! sends the callback again. All workers of an Envoy share this until the sign-in would have expired. Cognito is the
+//! second guard: it accepts each code once (RFC 6749, section 4.1.2).
 
 use crate::session::{FlowId, PendingSignIn};
 use crate::shared::store::{SharedData, prepare, update};
 use crate::time::UnixTime;
 
-/// The records; the first digit of a flow's id selects one.
+/// The names of the records; the first digit of a flow's id selects one.
 const SLOTS: &str = "0123456789abcdef";
-/// Entries in a record. All records together hold some 4,000 sign-ins; a full one drops its oldest entry.
+/// The maximum number of entries in a record. All records together hold about 4,000 sign-ins; a full record drops its
+/// oldest entry.
 const MAX_ENTRIES: usize = 256;
-/// How often a change is tried when other workers change the same record.
+/// How often an update is tried when other workers change the same record.
 const TRIES: usize = 8;
 
 /// The sign-ins of one configuration that have redeemed their code.
@@ -20,7 +21,7 @@ pub struct ReplayGuard {
 }
 
 impl ReplayGuard {
-    /// Creates the shared records below `scope`.
+    /// Creates the shared records under `scope`.
     pub fn new(scope: &str, shared: &dyn SharedData) -> Self {
         let prefix = format!("{scope}.spent.");
         for slot in SLOTS.chars() {
@@ -29,9 +30,9 @@ impl ReplayGuard {
         Self { prefix }
     }
 
-    /// Records that a sign-in redeems its code now. `false` if it has done so before.
+    /// Records that a sign-in redeems its code now. `false` if it has already done so.
     ///
-    /// `true` also if the host keeps no shared data: then Cognito is the only guard.
+    /// Also `true` if the host has no shared data: then Cognito is the only guard.
     #[must_use]
     pub fn first_use(&self, id: &FlowId, now: UnixTime, shared: &dyn SharedData) -> bool {
         let Some(slot) = id.as_str().get(..1) else { return false };

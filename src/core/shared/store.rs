@@ -1,7 +1,7 @@
-//! The data that all workers of one Envoy share: small values under names, changed by compare-and-swap.
+//! The data that all workers of one Envoy share: small named values, updated by compare-and-swap.
 //!
-//! Nothing here must last. After a restart of Envoy, keys are fetched and tokens are refreshed again. Where the host
-//! keeps no shared data, no worker gets a lease, so it neither fetches nor refreshes.
+//! Nothing here has to be durable. After a restart of Envoy, keys are fetched and tokens are refreshed again. If the
+//! host has no shared data, no worker gets a lease, so no worker fetches or refreshes.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(pub u32);
 
-/// A value was not stored: another worker has changed it, or the host keeps no shared data.
+/// The value was not stored: another worker has changed it, or the host has no shared data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict;
 
@@ -29,32 +29,32 @@ pub trait SharedData {
     /// The value of that name and its version.
     fn get(&self, key: &str) -> Option<(Vec<u8>, Version)>;
 
-    /// Sets a value if it still has that version. Without a version it is always set, so two workers that create
-    /// a value at the same moment both succeed; [`prepare`] prevents that.
+    /// Sets a value if it still has that version. Without a version it is always set, so two workers that create a
+    /// value at the same moment both succeed; [`prepare`] prevents that.
     ///
     /// # Errors
-    /// If the value has another version by now.
+    /// If the value has another version now.
     fn set(&self, key: &str, value: &[u8], version: Option<Version>) -> Result<(), Conflict>;
 }
 
 /// Creates an empty value if there is none. Envoy configures its main thread before its workers, so the value exists
-/// before two workers can create it at the same moment.
+/// before two workers could create it at the same moment.
 pub fn prepare(shared: &dyn SharedData, key: &str) {
     if shared.get(key).is_none() {
-        // If this fails, later updates fail as well, and their callers handle that.
+        // If this fails, later updates fail too, and their callers handle that.
         let _ = shared.set(key, &[], None);
     }
 }
 
-/// Reads a value. One that is missing, empty or of another format is the default.
+/// Reads a value. The default if it is missing, empty or in another format.
 pub fn read<T: Default + DeserializeOwned>(shared: &dyn SharedData, key: &str) -> T {
     shared.get(key).map(|(bytes, _)| decode(&bytes)).unwrap_or_default()
 }
 
-/// Changes a value by compare-and-swap: reads it, has `change` alter it, and stores it. If another worker has stored
-/// one meanwhile, it starts again, `tries` times in all.
+/// Updates a value by compare-and-swap: reads it, passes it to `change`, and stores it. If another worker has stored
+/// one meanwhile, this starts again, up to `tries` times in all.
 ///
-/// Returns whether the value was stored. It was not if `change` returned `false`, or if each try failed.
+/// Returns whether the value was stored. It wasn't if `change` returned `false`, or if all tries failed.
 pub fn update<T: Default + Serialize + DeserializeOwned>(
     shared: &dyn SharedData,
     key: &str,
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// A value that other workers change before each of the first sets.
+    /// Other workers change the value before each of the first sets.
     struct Contended {
         value: Cell<u32>,
         version: Cell<u32>,

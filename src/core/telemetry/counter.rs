@@ -1,10 +1,10 @@
-//! The counters. They are a closed set, so that a host can define all of them before the first request.
+//! The counters. They are a closed set, so a host can define all of them before the first request.
 
 use std::borrow::Cow;
 
 /// A counter in Envoy's statistics. Its name there begins with `envoy_cognito.`; `docs/operations.md` describes each.
 ///
-/// Reasons come from the errors that they describe. A test holds the tables below to those errors.
+/// Reasons come from the errors that they describe. A test compares the tables below with those errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// A request came with a valid session.
@@ -19,13 +19,13 @@ pub enum Counter {
     SignInCompleted,
     /// A sign-in failed, for this reason.
     SignInFailed(&'static str),
-    /// The identity cookie of a request could not be opened.
+    /// The identity cookie of a request could not be decrypted.
     SessionNotOpened,
-    /// The session of a request is over, or its tokens have expired and can't be refreshed.
+    /// The session of a request has ended, or its tokens have expired and can't be refreshed.
     SessionExpired,
-    /// A refresh brought new tokens.
+    /// A refresh returned new tokens.
     RefreshCompleted,
-    /// A request used the result of a refresh before its browser had it.
+    /// A request used the result of a refresh before its browser had the new cookies.
     RefreshShared,
     /// A refresh failed, for this reason.
     RefreshFailed(&'static str),
@@ -44,7 +44,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// The counters without a reason. Each stands at its [`Counter::slot`].
+    /// The counters without a reason, each at its [`Counter::slot`].
     pub(super) const WITHOUT_REASON: [Self; Self::SLOTS] = [
         Self::SessionAccepted,
         Self::AuthzAllowed,
@@ -62,10 +62,10 @@ impl Counter {
         Self::SignOut,
     ];
 
-    /// How many counters have no reason.
+    /// The number of counters without a reason.
     pub(super) const SLOTS: usize = 14;
 
-    /// The counters with a reason that an alert in `docs/operations.md` watches. They exist from the start, since
+    /// The counters with a reason that the alerts in `docs/operations.md` watch. They exist from the start, because
     /// Prometheus sees no increase in a series that begins at one.
     const WATCHED: [Self; 8] = [
         Self::SignInFailed("invalid_client"),
@@ -78,7 +78,7 @@ impl Counter {
         Self::RefreshFailed("token_timeout"),
     ];
 
-    /// All counters that there can be.
+    /// All possible counters.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::WITHOUT_REASON
             .into_iter()
@@ -87,12 +87,12 @@ impl Counter {
             .chain(BEARER_REASONS.into_iter().map(Self::BearerRejected))
     }
 
-    /// The counters that Envoy shows from the start, at zero.
+    /// The counters that exist in Envoy from the start, at zero.
     pub(super) fn initial() -> impl Iterator<Item = Self> {
         Self::WITHOUT_REASON.into_iter().chain(Self::WATCHED)
     }
 
-    /// The place of a counter in an array; `None` where it has a reason.
+    /// The index of a counter in the array; `None` if it has a reason.
     pub(super) const fn slot(self) -> Option<usize> {
         Some(match self {
             Self::SessionAccepted => 0,
@@ -113,7 +113,7 @@ impl Counter {
         })
     }
 
-    /// Its name without the reason. A log event that is counted has this name, too.
+    /// Its name without the reason. The log event that it counts has the same name.
     pub const fn base_name(self) -> &'static str {
         match self {
             Self::SessionAccepted => "session.accepted",
@@ -146,7 +146,7 @@ impl Counter {
         }
     }
 
-    /// Its full name, below `envoy_cognito.`.
+    /// Its full name, without the prefix `envoy_cognito.`.
     pub fn name(self) -> Cow<'static, str> {
         let base = self.base_name();
         match self.reason() {
@@ -156,7 +156,7 @@ impl Counter {
     }
 }
 
-/// Why sign-ins alone fail.
+/// Reasons that only sign-ins can fail for.
 const SIGN_IN_REASONS: [&str; 8] = [
     "state_missing",
     "code_missing",
@@ -168,7 +168,8 @@ const SIGN_IN_REASONS: [&str; 8] = [
     "busy",
 ];
 
-/// Why sign-ins and refreshes fail: no tokens came, or they can't be trusted or kept.
+/// Reasons that both sign-ins and refreshes can fail for: no tokens were returned, or they can't be trusted or
+/// stored.
 const TOKEN_REASONS: [&str; 33] = [
     "token_unavailable",
     "token_timeout",
@@ -205,7 +206,7 @@ const TOKEN_REASONS: [&str; 33] = [
     "id_token_subject",
 ];
 
-/// Why bearer tokens are rejected.
+/// Reasons for rejecting bearer tokens.
 const BEARER_REASONS: [&str; 11] = [
     "malformed",
     "issuer",

@@ -1,43 +1,43 @@
-//! What happened, for the log: one line an event, `key=value`. Never a token, a code, a secret or a
-//! cookie. Texts that come from a client or from Cognito are quoted and cut.
+//! Events for the log: one line per event, as `key=value`. Events never contain a token, a code, a secret or a
+//! cookie. Texts from a client or from Cognito are quoted and truncated.
 
 use std::fmt;
 
 use crate::telemetry::counter::Counter;
 
-/// How much an event matters.
+/// How important an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Details, for somebody who looks for a fault.
+    /// Details, for debugging.
     Debug,
     /// Normal operation.
     Info,
-    /// Something failed for one person, or for some time.
+    /// Something failed for one person, or temporarily.
     Warn,
-    /// Something failed that the operator must repair.
+    /// Something failed that the operator must fix.
     Error,
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// How much it matters.
+    /// How important it is.
     pub level: Level,
     name: &'static str,
     counter: Option<Counter>,
     fields: Vec<(&'static str, String)>,
 }
 
-/// Longer texts are cut, in characters.
+/// Longer texts are truncated, in characters.
 const MAX_TEXT: usize = 300;
 
 impl Event {
-    /// An event of this name, which no counter counts.
+    /// An event of this name that isn't counted.
     pub const fn new(level: Level, name: &'static str) -> Self {
         Self { level, name, counter: None, fields: Vec::new() }
     }
 
-    /// An event that this counter counts. It has the counter's name, and its reason in the field `reason`.
+    /// An event that this counter counts. It has the counter's name, and the counter's reason in its field `reason`.
     pub fn counted(level: Level, counter: Counter) -> Self {
         let event = Self { counter: Some(counter), ..Self::new(level, counter.base_name()) };
         match counter.reason() {

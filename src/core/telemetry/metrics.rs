@@ -1,5 +1,5 @@
-//! What happened: events for the log, and metrics. The core collects them here until the host asks for them; a host
-//! call for each count would cost every request.
+//! Events for the log, and metrics. The core collects them here until the host takes them: a host call per count
+//! would slow down every request.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ pub const JWKS_AGE_S: &str = "jwks.age_s";
 /// A change for Envoy's statistics. Names there begin with `envoy_cognito.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// A counter grows by this number. Zero only defines it.
+    /// A counter increases by this number. Zero only defines it.
     Counter(Counter, u64),
     /// A histogram gets a value.
     Histogram(&'static str, u64),
@@ -24,7 +24,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric that there can be, each with the value zero.
+    /// All possible metrics, each with the value zero.
     pub fn all() -> impl Iterator<Item = Self> {
         let others = [Self::Histogram(TOKEN_EXCHANGE_MS, 0), Self::Gauge(JWKS_AGE_S, 0)];
         Counter::all().map(|counter| Self::Counter(counter, 0)).chain(others)
@@ -35,7 +35,7 @@ impl Metric {
         Self::all().map(|metric| metric.name())
     }
 
-    /// Its name, below `envoy_cognito.`.
+    /// Its name, without the prefix `envoy_cognito.`.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Counter(counter, _) => counter.name(),
@@ -47,7 +47,7 @@ impl Metric {
 /// Events and metrics that the host hasn't taken yet.
 #[derive(Debug)]
 pub struct Telemetry {
-    /// By [`Counter::slot`]. Nearly every request counts something, so this is one addition.
+    /// Indexed by [`Counter::slot`]. Nearly every request counts something, so this must be one addition.
     counts: [u64; Counter::SLOTS],
     /// Counters with a reason, and all other metrics.
     others: Vec<Metric>,
@@ -55,7 +55,7 @@ pub struct Telemetry {
 }
 
 impl Default for Telemetry {
-    /// Every counter that Envoy shows from the start is there, at zero.
+    /// Contains every counter that exists in Envoy from the start, at zero.
     fn default() -> Self {
         Self {
             counts: [0; Counter::SLOTS],
@@ -66,7 +66,7 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// Counts something that happened.
+    /// Increases a counter by one.
     pub fn count(&mut self, counter: Counter) {
         if let Some(count) = counter.slot().and_then(|slot| self.counts.get_mut(slot)) {
             *count += 1;
@@ -90,7 +90,7 @@ impl Telemetry {
         self.events.push_back(event);
     }
 
-    /// Records a value of a histogram or a gauge.
+    /// Records a value of a histogram or gauge.
     pub fn record(&mut self, metric: Metric) {
         self.others.push(metric);
     }

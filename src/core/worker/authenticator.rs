@@ -1,8 +1,7 @@
-//! The core's front door: requests and answers of calls go in, decisions, calls and events come out.
+//! The entry point of the core: requests and responses of calls go in; decisions, calls and events come out.
 //!
-//! In the manner of quinn-proto there are three kinds of method: `handle_*` take what happened,
-//! `poll_*` give what is to be done, until they give nothing more. One authenticator serves one worker;
-//! what it remembers between calls are sign-ins under way and the key set.
+//! Methods are named as in quinn-proto: `handle_*` take input, and `poll_*` return output until they return `None`.
+//! One authenticator serves one worker.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -29,7 +28,7 @@ use crate::worker::sessions::Sessions;
 mod authorize;
 mod own_paths;
 
-/// How old a count may be before Envoy has it.
+/// How long counts may be collected before the host gets them.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
 
 /// One worker's authenticator.
@@ -48,7 +47,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator for a checked configuration.
+    /// An authenticator for a validated configuration.
     pub fn new(config: Arc<Config>, env: &HostEnv<'_>) -> Self {
         let scope = config.scope();
         let mut telemetry = Telemetry::default();
@@ -71,7 +70,7 @@ impl Authenticator {
         }
     }
 
-    /// Decides upon a request.
+    /// Decides about a request.
     pub fn handle_request(&mut self, stream: StreamId, request: &Request, env: &mut HostEnv<'_>) -> Outcome {
         self.authorize(Attempt { stream, since: env.now, impatient: false }, request, env)
     }
@@ -80,13 +79,13 @@ impl Authenticator {
         events.into_iter().for_each(|event| self.emit(event));
     }
 
-    /// Something happened: the log is told, and the counter that belongs to it.
+    /// Logs an event, and counts it if it has a counter.
     fn emit(&mut self, event: Event) {
         self.telemetry.emit(event);
     }
 
-    /// A parked stream is gone; nobody waits for its decision any more. Calls under way go on: a code
-    /// is spent already, and its answer must not reach a stream that happens to get the same number.
+    /// A parked stream has ended; nobody waits for its decision any more. Calls in progress continue, because their
+    /// codes are already used. Their responses must not reach a new stream that happens to have the same number.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
         for exchange in self.exchanges() {
             exchange.streams.retain(|waiting| *waiting != stream);
@@ -96,8 +95,8 @@ impl Authenticator {
         self.decisions.retain(|(decided, _)| *decided != stream);
     }
 
-    /// The next call to make, if there is one. Its answer goes to [`Authenticator::handle_callout`], and
-    /// so does the news that it couldn't be made.
+    /// The next call to make, if any. Its response goes to [`Authenticator::handle_callout`], and so does a failure
+    /// to make it.
     pub fn poll_callout(&mut self, env: &mut HostEnv<'_>) -> Option<(CalloutId, Callout)> {
         if let Some(next) = self.calls.pop(env.now) {
             return Some(next);
@@ -113,7 +112,7 @@ impl Authenticator {
         Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due)), env.now), fetch_keys(due)))
     }
 
-    /// Takes the answer of a call.
+    /// Handles the response to a call.
     pub fn handle_callout(&mut self, id: CalloutId, result: &CalloutResult, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
         let Some((purpose, begun)) = self.calls.end(id) else { return };
@@ -131,8 +130,8 @@ impl Authenticator {
                 let watch = refresh.watch();
                 let Self { sessions, calls, telemetry, .. } = self;
                 sessions.handle_answer(refresh, result, calls, telemetry, &mut verify);
-                // Whoever waits for another one is not looked at: a thousand refreshes at once would each cost a
-                // thousand looks.
+                // Only requests that wait for this refresh are checked: otherwise a thousand simultaneous refreshes
+                // would each cost a thousand checks.
                 let ready = self.sessions.unpark(Some(watch), env);
                 self.settle(ready, env);
             }
@@ -154,12 +153,12 @@ impl Authenticator {
         }
     }
 
-    /// Time has passed: sees whether what was waited for has come, or was waited for long enough.
+    /// Time has passed: checks whether waits are over, or have lasted too long.
     pub fn handle_timeout(&mut self, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
         self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
-            // A withdrawn key is to be noticed though no token asks for another.
+            // A withdrawn key must be noticed even if no token causes a fetch.
             self.keys.adopt_all(env.shared);
         }
         for exchange in std::mem::take(&mut self.awaiting_keys) {
@@ -172,7 +171,7 @@ impl Authenticator {
         self.settle_waiting(env);
     }
 
-    /// Once a second is often enough for a graph, however often the tick comes.
+    /// Records the age of the keys, at most once a second: that is often enough for a graph.
     fn note_age_of_keys(&mut self, now: UnixTime) {
         if let Some(fetched_at) = self.keys.oldest()
             && now.secs() != self.age_noted_at.secs()
@@ -182,7 +181,7 @@ impl Authenticator {
         }
     }
 
-    /// Decides again upon the requests whose wait for a refresh or for keys is over.
+    /// Decides again about the requests whose wait for a refresh or for keys is over.
     fn settle_waiting(&mut self, env: &mut HostEnv<'_>) {
         let mut ready = self.sessions.unpark(None, env);
         ready.extend(self.bearers.unpark(&mut self.keys, env));
@@ -198,12 +197,12 @@ impl Authenticator {
         }
     }
 
-    /// The cookies that ride on the answer of a forwarded request.
+    /// The cookies to add to the response of a forwarded request.
     pub fn response_cookies(&self, edits: ResponseEdits, env: &HostEnv<'_>) -> Vec<String> {
         self.sessions.response_cookies(edits, env.now, env.shared)
     }
 
-    /// The `set-cookie` lines that an upstream's answer keeps. `None` where that is all of them.
+    /// The `set-cookie` lines that the upstream's response keeps. `None` if it keeps all of them.
     pub fn kept_cookies(&self, lines: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
         forward::without_our_cookies(lines, &self.config)
     }
@@ -228,17 +227,17 @@ impl Authenticator {
         self.decisions.pop_front()
     }
 
-    /// The next thing for the log.
+    /// The next event for the log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.telemetry.poll_event()
     }
 
-    /// What has been counted since this was last asked.
+    /// The metrics since the last call.
     pub fn take_metrics(&mut self) -> Vec<Metric> {
         self.telemetry.take_metrics()
     }
 
-    /// How long the host may let pass until it calls [`Authenticator::handle_timeout`] and polls again.
+    /// How long the host may wait before it calls [`Authenticator::handle_timeout`] and polls again.
     pub fn next_timeout(&self) -> Duration {
         if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
@@ -255,7 +254,8 @@ impl Authenticator {
         }
     }
 
-    /// Takes out the headers or trailers of a request that an upstream could take for ours.
+    /// The names of the request's headers or trailers that must be removed, because an upstream could mistake them
+    /// for identity headers.
     pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         forward::spoofed(names, &self.config.headers)
     }

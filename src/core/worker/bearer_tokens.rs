@@ -1,5 +1,5 @@
-//! One worker's bearer tokens (RFC 6750): which it has verified and for whom, and which requests wait for the key set to
-//! verify theirs.
+//! One worker's bearer tokens (RFC 6750): the verified ones with their persons, and the requests that wait for a key
+//! set.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::shared::key_sets::{KeySetCaches, Newer};
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 
-/// Requests that one worker parks for keys. More are told to try again.
+/// How many requests one worker parks for keys. Further requests are told to try again.
 const MAX_PARKED: usize = 1024;
-/// The limits of each of the cache's two generations. A common token of Cognito's has 1 to 2 KB.
+/// The limits of each of the cache's two generations. A typical Cognito token has 1 to 2 KB.
 const LIMITS: CacheLimits = CacheLimits { entries: 1024, bytes: 4 << 20 };
-/// Longer tokens, in bytes, are verified each time, so that a few of them can't displace many others.
+/// Longer tokens, in bytes, are verified each time, so that a few long tokens can't displace many others.
 const MAX_CACHED: usize = 16 * 1024;
 
-/// What becomes of a request with a bearer token.
+/// The result for a request with a bearer token.
 pub enum BearerVerdict {
-    /// The token is valid, for this person.
+    /// The token is valid and identifies this person.
     Good(Arc<Person>),
     /// The token is rejected, for this reason.
     Bad(&'static str),
@@ -40,7 +40,8 @@ pub enum BearerVerdict {
 #[derive(Clone)]
 struct VerifiedToken {
     person: Arc<Person>,
-    /// The key set that verified it. When that is replaced, the token is verified again, in case its key was withdrawn.
+    /// The key set that verified it. After the set is replaced, the token is verified again, in case its key was
+    /// withdrawn.
     generation: u32,
 }
 
@@ -49,7 +50,7 @@ struct ParkedRequest {
     attempt: Attempt,
     request: Request,
     pool: Arc<Pool>,
-    /// The key set that could not verify its token.
+    /// The key set that couldn't verify its token.
     generation: u32,
 }
 
@@ -66,7 +67,7 @@ impl Default for BearerTokens {
 }
 
 impl BearerTokens {
-    /// Verifies the token of a request. `settings` say which tokens are accepted.
+    /// Verifies the token of a request. `settings` define which tokens are accepted.
     pub fn authorize(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -115,7 +116,7 @@ impl BearerTokens {
         }
     }
 
-    /// The person of a token that was verified before, by the key set that is still the current one.
+    /// The person of a token that the current key set has already verified.
     fn find_verified(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -135,7 +136,7 @@ impl BearerTokens {
         }
     }
 
-    /// Parks a request until the pool's keys have come.
+    /// Parks a request until the pool's keys arrive.
     pub fn park(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, keys: &mut KeySetCaches) {
         let generation = keys.of(&pool).map_or(0, |keys| keys.generation());
         self.parked.push(ParkedRequest {
@@ -146,7 +147,7 @@ impl BearerTokens {
         });
     }
 
-    /// A parked stream is gone.
+    /// A parked stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
         self.parked.retain(|parked| parked.attempt.stream != stream);
     }
@@ -157,7 +158,7 @@ impl BearerTokens {
             return Vec::new();
         }
         let mut ready = Vec::new();
-        // Many requests wait for the same keys, and each look reads shared data.
+        // Many requests wait for the same keys, and each check reads shared data.
         let mut known: Vec<(usize, u32, bool)> = Vec::new();
         for parked in std::mem::take(&mut self.parked) {
             let impatient = env.now.since(parked.attempt.since) >= KEYS_PATIENCE;
@@ -197,7 +198,7 @@ const fn cache_key(token: &str) -> CacheKey<'_> {
     CacheKey { within: "", bytes: token.as_bytes() }
 }
 
-/// The person that a verified token was issued for.
+/// The person that a verified token was issued to.
 fn person_of_token(
     token: &str,
     token_use: TokenUse,
@@ -224,22 +225,22 @@ fn accepted_clients<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [St
     }
 }
 
-/// The pool that verifies a token. Of the pools of its issuer, it is the one whose client the token was issued to, else
-/// the first: `bearer.client_ids` may name the client.
+/// The pool that verifies a token. Among the pools of its issuer, this is the one whose client the token was issued
+/// to, or else the first: `bearer.client_ids` may name the client.
 fn verifying_pool<'a>(ctx: &RequestContext<'a>, claimed: &Claimed) -> Option<&'a Arc<Pool>> {
     let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
     let own = |pool: &&Arc<Pool>| claimed.client.as_ref() == Some(&pool.cognito.client_id);
     of_issuer.clone().find(own).or_else(|| of_issuer.next())
 }
 
-/// Whether `pool` is the only pool of its issuer at this request's host. Then it verifies every token of that issuer, and
-/// its verified tokens count.
+/// Whether `pool` is the only pool of its issuer at this request's host. Then it verifies every token of that issuer,
+/// and cached results are valid.
 fn is_only_pool_of_issuer(ctx: &RequestContext<'_>, pool: &Pool) -> bool {
     let mut of_issuer = ctx.pools.iter().filter(|other| other.cognito.issuer == pool.cognito.issuer);
     of_issuer.next().is_some_and(|other| other.index == pool.index) && of_issuer.next().is_none()
 }
 
-/// The token, if it goes upstream in a header of its own.
+/// The token, if the configuration forwards it upstream in its own header.
 fn forwarded_token(token_use: TokenUse, token: &str, config: &Config) -> SessionTokens {
     let secret = || Secret::new(token.to_owned());
     let is = |wanted, source| token_use == wanted && config.headers.forwards(source);

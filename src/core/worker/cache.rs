@@ -1,29 +1,29 @@
-//! A bounded cache whose key is the whole sealed cookie or token, so that the second request with a cookie costs no
-//! decryption, and the second with a token no signature.
+//! A bounded cache. Its key is the whole sealed cookie or token, so the second request with the same cookie needs no
+//! decryption, and the second with the same token no signature check.
 //!
-//! Its size is limited in entries and in bytes, whatever clients send, and only valid cookies and tokens get a place.
-//! There are two generations. An entry that is used moves to the younger one; when that is full, the older one is
-//! dropped as a whole.
+//! Its size is limited in entries and bytes, whatever clients send, and only valid cookies and tokens are stored.
+//! There are two generations. An entry that is used moves to the young one. When that is full, the old one is dropped
+//! as a whole.
 
 use hashbrown::HashTable;
 
 use crate::time::UnixTime;
 
-/// The key of an entry. Like everything here that holds cookies or tokens, it has no `Debug`.
+/// The key of an entry. It has no `Debug`, like all types here that contain cookies or tokens.
 #[derive(Clone, Copy)]
 pub struct CacheKey<'a> {
-    /// The host or domain that a cookie was sealed for; it is not valid at another. Empty for a token.
+    /// The host or domain that a cookie was sealed for; it isn't valid at another. Empty for a token.
     pub within: &'a str,
-    /// The whole sealed cookie or token. If one bit differs, it is another key.
+    /// The whole sealed cookie or token. A difference of one bit makes another key.
     pub bytes: &'a [u8],
 }
 
 /// The limits of each of the two generations.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
-    /// Entries.
+    /// The number of entries.
     pub entries: usize,
-    /// Bytes of memory, as callers of [`Cache::put`] estimate them.
+    /// Bytes of memory, as estimated by the callers of [`Cache::put`].
     pub bytes: usize,
 }
 
@@ -40,7 +40,7 @@ struct Generation<T> {
 }
 
 struct Entry<T> {
-    /// [`CacheKey::bytes`], and [`CacheKey::within`] behind them.
+    /// [`CacheKey::bytes`], followed by [`CacheKey::within`].
     key: Box<[u8]>,
     within: usize,
     bytes: usize,
@@ -65,7 +65,7 @@ impl<T: Clone> Cache<T> {
         Some(value)
     }
 
-    /// Keeps a value until then. `bytes` estimates the memory that the value takes.
+    /// Stores a value until `until`. `bytes` is an estimate of the memory that the value uses.
     pub fn put(&mut self, key: CacheKey<'_>, value: T, bytes: usize, until: UnixTime) {
         let entry = Entry {
             key: [key.bytes, key.within.as_bytes()].concat().into(),
@@ -74,7 +74,7 @@ impl<T: Clone> Cache<T> {
             until,
             value,
         };
-        // An entry of the same key has expired, or `get` would have found it.
+        // An existing entry of the same key has expired, or `get` would have found it.
         self.young.remove(key);
         self.old.remove(key);
         self.keep(entry);
@@ -87,7 +87,7 @@ impl<T: Clone> Cache<T> {
         let full = self.young.entries.len() >= self.limits.entries
             || self.young.bytes + entry.bytes > self.limits.bytes;
         if full {
-            // The older one is emptied and becomes the younger, which reuses its memory.
+            // The old generation is cleared and becomes the young one, so its memory is reused.
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.entries.clear();
             self.young.bytes = 0;
@@ -124,8 +124,8 @@ impl<T> Entry<T> {
         self.key.split_at_checked(self.key.len() - self.within).unwrap_or_default()
     }
 
-    /// How long this takes tells an attacker nothing: entries with the same hash end in the same bytes, and those are an
-    /// authentication tag or a signature, which the attacker would have to know first.
+    /// The duration of this comparison reveals nothing: entries with the same hash end in the same bytes. Those are
+    /// an authentication tag or a signature, which an attacker would already have to know.
     fn is(&self, key: CacheKey<'_>) -> bool {
         self.parts() == (key.bytes, key.within.as_bytes())
     }
@@ -174,7 +174,7 @@ mod tests {
             bent[at_byte] ^= 1;
             assert_eq!(table.get(CacheKey { within: "host", bytes: &bent }, at(1)), None, "{at_byte}");
         }
-        // The same end, the same bytes in all, another place of the seam, another host.
+        // The same end; the same bytes in total, but divided differently; another host.
         for (bytes, within) in [
             (&sealed[1..], "host"),
             ("0123456789abcdefghijklmnopqrstuvh", "ost"),

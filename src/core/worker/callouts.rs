@@ -1,4 +1,4 @@
-//! Calls to Cognito: the queued ones and those under way, and how many there may be of each kind.
+//! Calls to Cognito, queued and in progress, and how many there may be of each kind.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,17 +9,19 @@ use crate::flow::refresh::Refresh;
 use crate::http::Callout;
 use crate::time::UnixTime;
 
-/// Calls that one worker has under way at a time. By default Envoy's circuit breakers allow a cluster 1,024 calls of all
-/// workers, and more fail at once; here they wait.
+/// How many calls one worker may have in progress. By default Envoy's circuit breakers allow 1,024 calls per cluster
+/// for all workers, and further calls fail at once; here they wait.
 const MAX_UNDER_WAY: usize = 128;
-/// Refreshes among them, so that people can still sign in when ten thousand sessions are due in the same second.
+/// How many of them may be refreshes, so that people can still sign in when ten thousand sessions are due in the same
+/// second.
 const MAX_REFRESHES: usize = 64;
-/// Revocations that are queued or under way. More are dropped: the person is signed out here in any case.
+/// How many revocations may be queued or in progress. Further ones are dropped: the person is signed out here in any
+/// case.
 const MAX_REVOCATIONS: usize = 32;
-/// Calls in the queue.
+/// How many calls may be queued.
 const MAX_QUEUED: usize = 4096;
 
-/// Identifies a call while it is under way.
+/// Identifies a call that is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CalloutId(u64);
 
@@ -50,7 +52,7 @@ impl CalloutPurpose {
 #[derive(Default)]
 pub struct Callouts {
     queued: VecDeque<(CalloutPurpose, Callout)>,
-    /// Each with the time at which it began.
+    /// Each with the time at which it started.
     under_way: Vec<(CalloutId, CalloutPurpose, UnixTime)>,
     next_id: u64,
 }
@@ -68,7 +70,7 @@ impl Callouts {
         room
     }
 
-    /// Queues a follow-up call at the front, past the queue's limit: the code or the refresh token of the call before it
+    /// Queues a follow-up call at the front, past the queue's limit: the code or refresh token of the previous call
     /// is already used.
     pub fn push_follow_up(&mut self, purpose: CalloutPurpose, callout: Callout) {
         self.queued.push_front((purpose, callout));
@@ -79,8 +81,8 @@ impl Callouts {
         queued.chain(self.under_way.iter().map(|(_, purpose, _)| purpose))
     }
 
-    /// The place of the queued call that may begin: the first one, or the first that is no refresh if there are too many
-    /// of those under way.
+    /// The index of the queued call that may start next: the first one, or the first that isn't a refresh if too many
+    /// refreshes are in progress.
     fn next_index(&self) -> Option<usize> {
         if self.under_way.len() >= MAX_UNDER_WAY {
             return None;
@@ -90,13 +92,13 @@ impl Callouts {
         self.queued.iter().position(|(purpose, _)| refreshes < MAX_REFRESHES || !is_refresh(purpose))
     }
 
-    /// Begins the next call in the queue, if one may begin.
+    /// Starts the next call in the queue, if one may start.
     pub fn pop(&mut self, now: UnixTime) -> Option<(CalloutId, Callout)> {
         let (purpose, callout) = self.queued.remove(self.next_index()?)?;
         Some((self.begin(purpose, now), callout))
     }
 
-    /// Records a call that begins now, past the queue.
+    /// Records a call that starts now, without the queue.
     pub fn begin(&mut self, purpose: CalloutPurpose, now: UnixTime) -> CalloutId {
         let id = CalloutId(self.next_id);
         self.next_id += 1;
@@ -104,19 +106,19 @@ impl Callouts {
         id
     }
 
-    /// Records that a call has ended. Returns its purpose and the time at which it began.
+    /// Records that a call has ended. Returns its purpose and start time.
     pub fn end(&mut self, id: CalloutId) -> Option<(CalloutPurpose, UnixTime)> {
         let at = self.under_way.iter().position(|(under_way, ..)| *under_way == id)?;
         let (_, purpose, begun) = self.under_way.swap_remove(at);
         Some((purpose, begun))
     }
 
-    /// Whether a queued call may begin.
+    /// Whether a queued call may start.
     pub fn is_waiting(&self) -> bool {
         self.next_index().is_some()
     }
 
-    /// The sign-ins whose calls are queued or under way.
+    /// The sign-ins whose calls are queued or in progress.
     pub fn exchanges(&mut self) -> impl Iterator<Item = &mut CodeExchange> {
         fn exchange(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
             match purpose {

@@ -1,5 +1,5 @@
-//! The sessions whose cookies a worker has decrypted of late, each with the headers that tell the app who it is.
-//! A cache hit grants exactly what decrypting the cookie again would.
+//! The sessions whose cookies a worker has recently decrypted, each with its identity headers. A cache hit grants
+//! exactly what decrypting the cookie again would.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::oidc::SessionTokens;
 use crate::session::{MAX_COPIES, Session};
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 
-/// The limits for each pool, in each of the cache's two generations. A common cookie takes about a kilobyte.
+/// The limits for each pool, in each of the cache's two generations. A typical cookie has about 1 KB.
 const LIMITS: CacheLimits = CacheLimits { entries: 10_240, bytes: 12 << 20 };
 
 /// A decrypted identity cookie.
 #[derive(Clone)]
 pub struct CachedSession {
-    /// The session in it.
+    /// The session in the cookie.
     pub session: Session,
-    /// Whose session it is, without the tokens that go upstream: those are in other cookies.
+    /// The person, without the tokens that go upstream: those are in other cookies.
     pub person: Arc<Person>,
 }
 
@@ -31,20 +31,20 @@ impl CachedSession {
     }
 }
 
-/// What the identity cookies of a request hold.
+/// The result of looking for a session in a request's identity cookies.
 pub enum SessionLookup {
     /// There is no identity cookie.
     NoCookie,
     /// None of the cookies can be decrypted here.
     NotOpened,
-    /// A session that has ended by its age or for want of use.
+    /// A session that has reached its maximum age or was idle for too long.
     Ended,
-    /// A session. Its tokens may have expired.
+    /// A valid session. Its tokens may have expired.
     Found(CachedSession),
 }
 
 impl SessionLookup {
-    /// The better one of two; of two sessions the later one.
+    /// The better of two results; of two sessions, the later one.
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Found(one), Self::Found(other)) if one.session.lateness() > other.session.lateness() => {
@@ -60,17 +60,18 @@ impl SessionLookup {
 
 /// One worker's decrypted sessions.
 pub struct SessionCache {
-    /// By the indexes of the pools.
+    /// Indexed by pool.
     caches: Vec<Cache<CachedSession>>,
 }
 
 impl SessionCache {
-    /// An empty cache for each of so many pools.
+    /// An empty cache for each of `pools` pools.
     pub fn new(pools: usize) -> Self {
         Self { caches: (0..pools).map(|_| Cache::new(LIMITS)).collect() }
     }
 
-    /// The session of a request: the same as [`RequestContext::session`] finds, but each cookie is decrypted once.
+    /// The session of a request: the same one that [`RequestContext::session`] finds, but each cookie is decrypted
+    /// only once.
     pub fn find(&mut self, ctx: &RequestContext<'_>) -> SessionLookup {
         let mut found = SessionLookup::NoCookie;
         for pool in ctx.pools {

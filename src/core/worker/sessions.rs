@@ -1,5 +1,6 @@
-//! One worker's sessions: which session a request has, which requests wait for a refresh, and which cookies a response
-//! sets. When tokens are refreshed is decided in `refresh.rs`; when they are due, in [`Session::freshness`](crate::session::Session::freshness).
+//! One worker's sessions: the session of each request, the requests that wait for a refresh, and the cookies of each
+//! response. `refresh.rs` decides when to refresh tokens, [`Session::freshness`](crate::session::Session::freshness)
+//! when they are due.
 
 mod backoff;
 mod parked;
@@ -29,13 +30,13 @@ use crate::worker::sessions::refresh::Refreshes;
 
 pub use refresh::RefreshPolicy;
 
-/// What becomes of a request, as far as its session is concerned.
+/// The result of resolving a request's session.
 pub enum SessionResolution {
-    /// It goes on, with this person or without one.
+    /// The request continues, with a person or without one.
     Go(Option<Arc<Person>>, ResponseEdits),
-    /// It waits for this refresh of a session of this pool.
+    /// The request waits for this refresh of a session of this pool.
     Wait(Arc<Pool>, RefreshId),
-    /// Its tokens have expired and can't be refreshed now. The response carries these `Set-Cookie` values.
+    /// The session's tokens have expired and can't be refreshed now. The response carries these `Set-Cookie` values.
     Unavailable(Vec<String>),
 }
 
@@ -47,7 +48,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// No sessions yet, of so many pools. `scope` separates the shared data of different configurations.
+    /// No sessions yet, for `pools` pools. `scope` separates the shared data of different configurations.
     pub fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
             cache: SessionCache::new(pools),
@@ -56,7 +57,7 @@ impl Sessions {
         }
     }
 
-    /// Finds the session of a request. Begins a refresh of its tokens if they are due and `policy` allows that.
+    /// Finds the session of a request. Starts a refresh of its tokens if they are due and `policy` allows it.
     pub fn resolve(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -86,14 +87,14 @@ impl Sessions {
         match &resolution {
             SessionResolution::Go(Some(_), _) => telemetry.count(Counter::SessionAccepted),
             SessionResolution::Go(None, _) => telemetry.count(Counter::SessionExpired),
-            // It is counted when its request is decided again.
+            // The request is counted when it is decided again.
             SessionResolution::Wait(..) | SessionResolution::Unavailable(_) => {}
         }
         resolution
     }
 
-    /// Resolves a session whose tokens are due or have expired. If another request has had them refreshed and this
-    /// browser doesn't have the new cookies yet, those count in place of the request's own.
+    /// Resolves a session whose tokens are due or have expired. If another request has refreshed them and this
+    /// browser doesn't have the new cookies yet, the new cookies are used instead of the request's own.
     fn resolve_due(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -120,7 +121,7 @@ impl Sessions {
         let jar = Cookies::parse(pairs.collect::<Vec<_>>().into_iter());
         let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config);
         let presented = PresentedSession { cached, cookies: &jar };
-        // The record that was just read says when its result may be refreshed in turn.
+        // The record just read contains the time from which its result may be refreshed again.
         let known = if ctx.now < *retry_at { RefreshState::Paused } else { RefreshState::None };
         let mut resolution = self.resolve_by_state(ctx, presented, known, policy, calls, env);
         match &mut resolution {
@@ -131,8 +132,8 @@ impl Sessions {
         resolution
     }
 
-    /// Resolves a session by the state of its refresh, which is begun here if it is time. `known` is the state that was
-    /// found in shared data.
+    /// Resolves a session according to the state of its refresh, and starts the refresh if it is time. `known` is the
+    /// state in shared data.
     fn resolve_by_state(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -174,17 +175,17 @@ impl Sessions {
         self.parked.push(ctx, pool, refresh);
     }
 
-    /// A parked stream is gone.
+    /// A parked stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
         self.parked.remove(stream);
     }
 
-    /// Removes and returns the parked requests whose wait is over: those of one refresh, or of any if `of` is `None`.
+    /// Removes and returns the parked requests whose wait is over: those of one refresh, or of all if `of` is `None`.
     pub fn unpark(&mut self, of: Option<RefreshId>, env: &HostEnv<'_>) -> Vec<Retry> {
         self.parked.unpark(&self.refreshes, of, env)
     }
 
-    /// Takes the response to a call of a refresh.
+    /// Handles the response to a call of a refresh.
     pub fn handle_answer(
         &mut self,
         refresh: Box<Refresh>,
@@ -197,7 +198,7 @@ impl Sessions {
         self.refreshes.advance(step, calls, telemetry, verify.env);
     }
 
-    /// Time has passed: goes on with refreshes whose new tokens wait for keys.
+    /// Time has passed: continues refreshes whose new tokens wait for keys.
     pub fn handle_tick(
         &mut self,
         calls: &mut Callouts,
@@ -207,15 +208,15 @@ impl Sessions {
         self.refreshes.handle_tick(calls, telemetry, verify);
     }
 
-    /// The person signs out of all sessions of a request; no refresh that is under way restores them. `false` if there
-    /// are none, or if all had ended before.
+    /// Signs the person out of all sessions of a request, so that no refresh in progress restores them. `false` if
+    /// there are none, or if all had already ended.
     pub fn end(&self, ctx: &RequestContext<'_>, shared: &dyn SharedData) -> bool {
         let ids = ctx.pools.iter().flat_map(|pool| ctx.store(pool).session_ids(&ctx.cookies));
-        // `any` would stop at the first.
+        // `any` would stop at the first one.
         ids.filter(|id| self.refreshes.end(*id, ctx.now, shared)).count() > 0
     }
 
-    /// The `Set-Cookie` values of a response: those known when its request came, or those of a refresh that has
+    /// The `Set-Cookie` values of a response: those known when the request arrived, or those of a refresh that has
     /// succeeded since.
     pub fn response_cookies(
         &self,
@@ -225,18 +226,18 @@ impl Sessions {
     ) -> Vec<String> {
         match edits.watch.map(|watch| self.refreshes.find(watch, now, shared)) {
             Some(RefreshState::Done { cookies, .. }) => cookies,
-            // The person may have signed out since: no response may set the cookies again.
+            // The person may have signed out meanwhile: no response may set the cookies again.
             Some(RefreshState::Ended) => Vec::new(),
             _ => edits.cookies,
         }
     }
 
-    /// Whether a request waits for a refresh, or a refresh for keys.
+    /// Whether a request waits for a refresh, or a refresh waits for keys.
     pub fn is_waiting(&self) -> bool {
         !self.parked.is_empty() || self.refreshes.await_keys()
     }
 
-    /// Whether new tokens of a pool wait for its keys.
+    /// Whether new tokens of a pool wait for the pool's keys.
     pub fn await_keys_of(&self, pool: &Pool) -> bool {
         self.refreshes.await_keys_of(pool)
     }
@@ -248,7 +249,8 @@ impl PresentedSession<'_> {
     }
 }
 
-/// A session whose tokens are fresh. Now and then its cookie is set again, to say that the person was seen.
+/// Uses a session whose tokens are fresh. From time to time its cookie is set again, to record when the person was
+/// last seen.
 fn use_fresh(ctx: &RequestContext<'_>, cached: CachedSession, env: &mut HostEnv<'_>) -> SessionResolution {
     let session = &cached.session;
     let touched = session

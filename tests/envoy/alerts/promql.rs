@@ -1,4 +1,5 @@
-//! As much of PromQL as the documentation uses, put to two scrapes of a real Envoy. What it doesn't know it panics at.
+//! The part of PromQL that the documentation uses, evaluated with two scrapes of a real Envoy. Panics at everything
+//! else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,15 +7,15 @@ use std::time::Duration;
 use promql_parser::label::METRIC_NAME;
 use promql_parser::parser::{BinaryExpr, Call, Expr, MatrixSelector, VectorSelector, parse};
 
-/// Labels, the name of the series among them.
+/// Labels, including the name of the series.
 pub type Labels = BTreeMap<String, String>;
 
-/// What `/stats/prometheus` says.
+/// The content of `/stats/prometheus`.
 #[derive(Clone, Debug, Default)]
 pub struct Scrape(BTreeMap<Labels, f64>);
 
 impl Scrape {
-    /// Reads the text format: a line a sample, comments aside.
+    /// Reads the text format: one sample per line, and comments.
     pub fn read(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         Self(lines.filter_map(sample).collect())
@@ -25,7 +26,7 @@ impl Scrape {
         self.0.keys().map(|labels| labels[METRIC_NAME].as_str()).collect()
     }
 
-    /// Whether there is a series that a selector selects.
+    /// Whether the selector matches any series.
     pub fn has(&self, selector: &VectorSelector) -> bool {
         self.selected(selector).next().is_some()
     }
@@ -54,8 +55,8 @@ fn sample(line: &str) -> Option<(Labels, f64)> {
     Some((labels, value.parse().ok()?))
 }
 
-/// Two scrapes, which are taken to be so far apart. What happened between them goes on for as long as an expression looks
-/// back.
+/// Two scrapes with this time between them. What happened between them is assumed to continue for as long as an
+/// expression looks back.
 pub struct Scrapes {
     pub before: Scrape,
     pub after: Scrape,
@@ -69,7 +70,7 @@ enum Value {
 }
 
 impl Scrapes {
-    /// Whether an alert of that expression fires.
+    /// Whether an alert with that expression fires.
     pub fn fires(&self, expression: &str) -> bool {
         match self.value(&parse(expression).expect(expression)) {
             Value::Vector(vector) => !vector.is_empty(),
@@ -100,7 +101,7 @@ impl Scrapes {
             "increase" => range.as_secs_f64(),
             other => panic!("not known here: {other}"),
         };
-        // One sample is no increase: a series that wasn't there before has none.
+        // One sample is no increase: a series that is new has none.
         let grown = self.after.selected(vs).filter_map(|(labels, after)| {
             let before = self.before.0.get(labels)?;
             Some((unnamed(labels), (after - before) / self.apart.as_secs_f64() * times))
@@ -147,7 +148,7 @@ fn unnamed(labels: &Labels) -> Labels {
     labels.iter().filter(|(name, _)| *name != METRIC_NAME).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// The series that an expression asks for, by name, each with the labels that it asks of it.
+/// The series in an expression, by name, each with the labels that it selects by.
 pub fn selectors(expression: &str) -> Vec<VectorSelector> {
     fn collect(expression: &Expr, found: &mut Vec<VectorSelector>) {
         match expression {

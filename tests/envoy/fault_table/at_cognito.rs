@@ -1,4 +1,4 @@
-//! Cognito is slow, down, wrong, or has revoked somebody's tokens.
+//! Cognito is slow, down, wrong, or has revoked a person's tokens.
 
 use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
@@ -41,7 +41,7 @@ pub fn refusing() -> Seen {
     stage.own.cognito = None;
     let seen = stage.seen();
     stage.own.start_cognito();
-    // The refresh token of those from before is unknown to the new one, which is no outage any more.
+    // The new stand-in doesn't know the refresh tokens from before, but the outage itself is over.
     stage.own.signed_in();
     stage.assert_unharmed();
     seen
@@ -57,7 +57,7 @@ pub fn bad_keys_later() -> Seen {
     let pool = pool_id(NAME);
     let fetches = stage.own.cognito().calls(Endpoint::Jwks, &pool).len();
     stage.own.cognito().fault(Endpoint::Jwks, &pool, Fault::EmptyKeys, Times::Always);
-    // This one has the set fetched.
+    // This token causes a fetch of the set.
     let unknown = under_key(&stage.token, "unknown");
     check_refused(&stage.own.send(0, with(&unknown, "/json")), "an unknown key");
     assert_eq!(stage.own.cognito().calls(Endpoint::Jwks, &pool).len(), fetches + 1);

@@ -1,4 +1,4 @@
-//! Envoy itself changes under people's hands, or is full.
+//! Envoy itself changes while people use it, or is full.
 
 use std::net::TcpStream;
 
@@ -64,7 +64,7 @@ pub fn any_number_of_workers() -> Seen {
 fn with_workers(workers: u32) -> Seen {
     let mut stage = Stage::set(json!({}), workers);
     let seen = stage.seen();
-    // Connections are spread over the workers.
+    // Connections are distributed over the workers.
     let url = stage.own.url("/json");
     for _ in 0..8 {
         assert_eq!(answer(&stage.over.fetch(&url)), "served", "{workers} workers");

@@ -1,5 +1,5 @@
-//! The filter crashes. It shouldn't, so it is made to: the module as it is built, with one function around its own
-//! that traps, as a panic would, on a request with a great many headers.
+//! The filter crashes. It shouldn't, so it is made to: in the built module, a function is wrapped by one that traps,
+//! like a panic, on a request with very many headers.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::bearer::with;
 use crate::own::{NAME, Own, wait};
 use crate::world::wasm;
 
-/// Which requests trap.
+/// Requests with this many headers or more trap.
 const TOO_MANY_HEADERS: i32 = 60;
 const ENTRY: &str = "proxy_on_request_headers";
 
@@ -48,8 +48,8 @@ fn fragile(folder: &Path) -> PathBuf {
     file
 }
 
-/// Puts an Envoy with one worker in the place of another, whose filter can be made to crash. It gives up soon on who
-/// waits for a filter that is gone.
+/// Replaces an Envoy with one that has one worker and a filter that can be made to crash. It soon gives up on
+/// requests that wait for a filter that is gone.
 fn make_fragile(own: &mut Own, folder: &Path) {
     let mut bootstrap = own.bootstrap(0, &Value::Null).to_json();
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
@@ -61,7 +61,7 @@ fn make_fragile(own: &mut Own, folder: &Path) {
     own.envoys.push(Envoy::start(&bootstrap, &Options::default().concurrency(1)));
 }
 
-/// Whoever crashes it hears Envoy's 503.
+/// The request that causes the crash gets Envoy's 503.
 fn crash(own: &Own) {
     let many = (0..TOO_MANY_HEADERS)
         .fold(RawRequest::get("/json"), |request, number| request.header(format!("x-number-{number}"), "x"));
@@ -69,14 +69,14 @@ fn crash(own: &Own) {
     assert!(own.envoys[0].log_line("unreachable").is_some(), "{}", own.envoys[0].log());
 }
 
-/// The app was never asked by anybody whom the filter hadn't seen.
+/// The app has received no request that the filter hadn't seen.
 fn assert_nobody_came_through(own: &Own) {
     for request in own.app.requests() {
         assert!(request.header("x-auth-subject").is_some(), "{request:?}");
     }
 }
 
-/// Waits until Envoy has loaded the filter again. Until then everybody hears Envoy's 503.
+/// Waits until Envoy has loaded the filter again. Until then, every request gets Envoy's 503.
 fn until_back(own: &Own, token: &str) -> Duration {
     let crashed = Instant::now();
     let back = rig::eventually(rig::PATIENCE, || {
@@ -108,7 +108,7 @@ fn a_filter_that_has_run_for_a_while_is_back_with_the_next_request() {
     make_fragile(&mut own, folder.path());
     let mut browser = own.signed_in();
     for _ in 0..2 {
-        // Envoy's pause between two loads counts from the load.
+        // Envoy's pause between two loads starts with the load.
         wait(Duration::from_millis(1_500));
         crash(&own);
         let next = browser.fetch(&own.url("/json"));
@@ -123,7 +123,8 @@ fn a_filter_that_crashes_right_after_it_was_loaded_is_paused() {
     let mut own = Own::new(crate::own::Wish::default());
     make_fragile(&mut own, folder.path());
     let mut browser = own.signed_in();
-    // Each crash is a request that has the filter loaded again, until Envoy pauses; then it hears its 503 without that.
+    // Each crashing request makes Envoy load the filter again, until Envoy pauses; then it gets the 503 without a
+    // load.
     let paused = rig::eventually(rig::PATIENCE, || {
         crash(&own);
         let heard = answer(&browser.fetch(&own.url("/json")));

@@ -1,4 +1,4 @@
-//! Names that don't resolve: a name server of the test's own, which can fail.
+//! Names that can't be resolved: a name server for this test, which can fail.
 
 use rig::{Envoy, Options};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::bearer::with;
 use crate::name_server::{Mood, NameServer, lookup};
 use crate::world::merged;
 
-/// Puts an Envoy in the place of the stage's that finds Cognito's hosts by name, in both of the ways it has.
+/// Replaces the stage's Envoy with one that resolves Cognito's hosts by name, in both ways that Envoy has.
 fn by_name(stage: &mut Stage, server: &NameServer) {
     let mut bootstrap = stage.own.bootstrap(0, &Value::Null).to_json();
     for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters") {
@@ -25,7 +25,7 @@ fn by_name(stage: &mut Stage, server: &NameServer) {
     stage.own.envoys.push(Envoy::start(&bootstrap.to_string(), &Options::default()));
 }
 
-/// Waits until Envoy has noticed, of each cluster.
+/// Waits until Envoy has this result for each cluster.
 fn until_lookups(stage: &Stage, outcome: &str) {
     for cluster in ["cognito_domain", "cognito_idp"] {
         let stat = format!("cluster.{cluster}.{outcome}");

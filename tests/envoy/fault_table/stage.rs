@@ -1,4 +1,4 @@
-//! The four people who are there when something breaks.
+//! The four people who are present when something breaks.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,14 +12,14 @@ use crate::bearer_keys::own_token;
 use crate::own::{ORIGIN, Own, Wish};
 use crate::world::{SUBJECT, callback_of, header, merged};
 
-/// What the four saw: who is signed in, who is signed in with tokens that have just expired, who comes back from
-/// Cognito to be signed in, and a program with a bearer token.
+/// What the four saw: a signed-in person, a signed-in person whose tokens have just expired, a person who returns
+/// from Cognito to be signed in, and a program with a bearer token.
 pub type Seen = [String; 4];
 
-/// An Envoy that starts compiles the filter, which takes all that a small machine has: one after the other.
+/// A starting Envoy compiles the filter, which uses all of a small machine, so Envoys start one after another.
 static ONE_STARTS: Mutex<()> = Mutex::new(());
 
-/// An Envoy of its own, and the four.
+/// A separate Envoy, and the four.
 pub struct Stage {
     pub own: Own,
     pub signed_in: Browser,
@@ -30,7 +30,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// All is well so far. `config` is merged into the filter's.
+    /// Everything works at first. `config` is merged into the filter's.
     pub fn set(config: Value, workers: u32) -> Self {
         let common = json!({ "bearer": { "enabled": true }, "timeouts": { "token": "5s" } });
         let wish = Wish { config: merged(common, config), workers, ..Wish::default() };
@@ -48,7 +48,7 @@ impl Stage {
         Self { own, signed_in, over, signing_in, callback, token }
     }
 
-    /// What the four see when they come at the same time.
+    /// What the four see if they come at the same time.
     pub fn seen(&mut self) -> Seen {
         let Self { own, signed_in, over, signing_in, callback, token } = self;
         let (own, url) = (&*own, own.url("/json"));
@@ -63,7 +63,7 @@ impl Stage {
         })
     }
 
-    /// What they see of this, where nobody was signed out by it, and the next person signs in after it.
+    /// What they see of this fault, if it signs nobody out and the next person can sign in after it.
     pub fn seen_of_fault(mut self, endpoint: Endpoint, who: &str, fault: Fault) -> Seen {
         self.own.cognito().fault(endpoint, who, fault, Times::Always);
         let seen = self.seen();
@@ -72,7 +72,7 @@ impl Stage {
         seen
     }
 
-    /// All is well again: for those who have a session, for the next who signs in, and for programs.
+    /// Checks that everything works again: for people with a session, for the next sign-in, and for programs.
     pub fn check_recovery(&mut self) {
         let url = self.own.url("/json");
         for browser in [&mut self.signed_in, &mut self.over] {
@@ -92,7 +92,7 @@ impl Stage {
     }
 }
 
-/// An answer to somebody who has an identity, in the table's words.
+/// A response to somebody with an identity, in the words of the table.
 pub fn answer(response: &Response) -> String {
     match response.status {
         200 => {
@@ -108,7 +108,7 @@ pub fn answer(response: &Response) -> String {
     }
 }
 
-/// The end of a sign-in, in the table's words.
+/// The end of a sign-in, in the words of the table.
 fn finished(own: &Own, browser: &mut Browser, callback: &str) -> String {
     let visit = browser.navigate(callback);
     let has_session = browser.cookie(ORIGIN, "__Host-auth").is_some();
@@ -126,7 +126,7 @@ fn finished(own: &Own, browser: &mut Browser, callback: &str) -> String {
     format!("page, {} (`{}`)", visit.status(), reason.expect("a reason"))
 }
 
-/// What all of them saw, who must have seen the same.
+/// What all of them saw; it must be the same.
 pub fn same(all: impl IntoIterator<Item = Seen>) -> Seen {
     let mut all = all.into_iter();
     let first = all.next().expect("somebody");

@@ -1,4 +1,4 @@
-//! The app is down. Sessions are Envoy's, and go on.
+//! The app is down. Sessions belong to the filter, and continue.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -8,12 +8,12 @@ use serde_json::json;
 use super::stage::{Seen, Stage, answer};
 use crate::own::{ORIGIN, Own};
 
-/// Takes the app away. Gives where it was.
+/// Stops the app. Returns its address.
 fn without_app(own: &mut Own) -> SocketAddr {
     std::mem::replace(&mut own.app, SampleApp::start().expect("another app")).addr()
 }
 
-/// Nobody lost a session, and new cookies came with Envoy's own answer.
+/// Nobody lost a session, and new cookies were added to Envoy's own response.
 fn check(stage: &mut Stage, before: &str) {
     assert!(stage.signed_in.cookie(ORIGIN, "__Host-auth").is_some());
     let refreshed = stage.over.cookie(ORIGIN, "__Host-auth").expect("a session");
@@ -41,7 +41,7 @@ pub fn resetting() -> Seen {
     let place = without_app(&mut stage.own);
     let listener = TcpListener::bind(place).expect("the app's place");
     std::thread::spawn(move || {
-        // A connection that is closed before what came was read is reset. This thread ends with the process.
+        // Closing a connection with unread input resets it. This thread ends with the process.
         for stream in listener.incoming().flatten() {
             let _ = stream.peek(&mut [0]);
         }

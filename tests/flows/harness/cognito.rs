@@ -1,5 +1,5 @@
-//! A user pool in memory: it hands out codes, redeems each once, and signs ID tokens. It is as strict as
-//! Cognito where strictness can show a mistake of the filter's.
+//! A user pool in memory: it issues codes, accepts each code once, and signs ID tokens. It is as strict as Cognito
+//! where that can reveal a mistake of the filter.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use url::form_urlencoded;
 
 use crate::fixed_randomness::FixedRandomness;
 
-/// It has characters that a wrong encoding would change.
+/// Contains characters that a wrong encoding would change.
 pub const CLIENT_SECRET: &str = "top+secret/of=the-client&%:";
 
-/// The one key of this process. What goes by another `kid` is signed with it too; what is signed wrongly
-/// is bent afterwards.
+/// The only key of this process. Tokens with another `kid` are signed with it too; wrong signatures are made by
+/// changing right ones.
 static KEY: LazyLock<RsaPrivateKey> =
     LazyLock::new(|| RsaPrivateKey::new(&mut FixedRandomness(0), 2048).unwrap());
 
@@ -34,7 +34,7 @@ pub fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The parameters of a query or form, by name; none may come twice.
+/// The parameters of a query or form, by name; no name may occur twice.
 pub fn fields(query: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
@@ -43,17 +43,17 @@ pub fn fields(query: &str) -> BTreeMap<String, String> {
     fields
 }
 
-/// The modulus of the key, as a JWK has it.
+/// The modulus of the key, as in a JWK.
 pub fn public_modulus() -> String {
     b64(KEY.n().to_bytes_be())
 }
 
-/// The key itself, for signatures that no library makes.
+/// The key itself, for signatures that no library would make.
 pub fn signing_key() -> &'static RsaPrivateKey {
     &KEY
 }
 
-/// HMAC (RFC 2104), for tokens that are signed with what everybody knows.
+/// HMAC (RFC 2104), for tokens that are signed with public data.
 pub fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
     let key = if key.len() > 64 { Sha256::digest(key).to_vec() } else { key.to_vec() };
     let pad = |with: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect() };
@@ -61,7 +61,7 @@ pub fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
     Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
 }
 
-/// A token in the making, for tests that want it another way.
+/// A token that is being built, for tests that need an unusual one.
 #[derive(Clone, Debug)]
 pub struct Token {
     pub header: Map<String, Value>,
@@ -69,7 +69,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Sets a claim, or takes it out where the value is `null`.
+    /// Sets a claim, or removes it if the value is `null`.
     pub fn claim(&mut self, name: &str, value: impl Into<Value>) {
         match value.into() {
             Value::Null => self.claims.remove(name),
@@ -77,13 +77,13 @@ impl Token {
         };
     }
 
-    /// Header and claims, ready to be signed.
+    /// Header and claims, ready for signing.
     pub fn signing_input(&self) -> String {
         let part = |part: &Map<String, Value>| b64(Value::Object(part.clone()).to_string());
         format!("{}.{}", part(&self.header), part(&self.claims))
     }
 
-    /// The token with further claims, written as they are here.
+    /// The token with additional claims, written exactly as given.
     pub fn signed_with(&self, written: &str) -> String {
         let claims = Value::Object(self.claims.clone()).to_string();
         let claims = format!("{},{written}}}", claims.strip_suffix('}').unwrap());
@@ -96,7 +96,7 @@ impl Token {
     }
 }
 
-/// Appends a good RS256 signature.
+/// Appends a valid RS256 signature.
 pub fn sign(signing_input: &str) -> String {
     let digest = Sha256::digest(signing_input);
     let signature = KEY.sign(Pkcs1v15Sign::new::<Sha256>(), &digest).unwrap();
@@ -113,21 +113,21 @@ pub enum Endpoint {
     Attributes,
 }
 
-/// How an endpoint answers.
+/// How an endpoint responds.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// As it should.
+    /// Correctly.
     Good,
-    /// With this.
+    /// With this status and body.
     Says(u16, String),
-    /// Not at all.
+    /// With this error.
     Fails(CalloutError),
     /// Not yet: the test releases the call later.
     Held,
 }
 
 impl Answer {
-    /// An answer of that status and body.
+    /// A response with this status and body.
     pub fn says(status: u16, body: &str) -> Self {
         Self::Says(status, body.to_owned())
     }
@@ -139,14 +139,14 @@ struct Grant {
     redirect_uri: String,
 }
 
-/// What becomes of a refresh token that is used.
+/// What happens to a refresh token when it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refreshing {
-    /// It is refused: sessions end with their tokens.
+    /// It is refused: sessions end when their tokens expire.
     Refused,
-    /// It brings tokens, and goes on.
+    /// It returns tokens and stays valid.
     Kept,
-    /// It brings tokens and another in its place, and is dead at once.
+    /// It returns tokens and a new refresh token, and is invalid at once.
     Rotated,
 }
 
@@ -155,13 +155,13 @@ type Mangle = Box<dyn Fn(&Token) -> String>;
 
 /// The user pool.
 pub struct Cognito {
-    /// The world's time; its clock is right.
+    /// The right time; Cognito's clock shows it.
     pub time: UnixTime,
-    /// The claims of whoever signs in next.
+    /// The claims of the person who signs in next.
     pub user: Value,
-    /// How long ID tokens are good for, in seconds.
+    /// The lifetime of ID tokens, in seconds.
     pub token_seconds: u64,
-    /// The ids of the keys that the key set has.
+    /// The ids of the keys in the key set.
     pub published: Vec<String>,
     /// The id of the key that tokens are signed with.
     pub signs_with: String,
@@ -169,25 +169,25 @@ pub struct Cognito {
     pub keys: Answer,
     pub revoke: Answer,
     pub attributes: Answer,
-    /// Attributes that ID tokens lack, beside those that they have.
+    /// Attributes that ID tokens lack, in addition to their own.
     pub hidden: Value,
-    /// How long refresh tokens are. AWS promises nothing.
+    /// The length of refresh tokens. AWS specifies none.
     pub refresh_token_len: usize,
     pub sends_refresh_token: bool,
     pub refreshing: Refreshing,
     pub sends_at_hash: bool,
     pub checks_pkce: bool,
-    /// How long access tokens last, which are then JWTs as Cognito's are; without it, nobody can read them.
+    /// The lifetime of access tokens, which are then JWTs like Cognito's; without it, they aren't readable.
     pub access_token_seconds: Option<u64>,
-    /// Further members of each ID token, written as no library would write them: `"name":"\ud800"`.
+    /// Additional members of each ID token, written as no library would write them: `"name":"\ud800"`.
     pub written_claims: String,
-    /// Takes the place of members of each good answer of the token endpoint.
+    /// Replaces members of each successful response of the token endpoint.
     pub token_members: Value,
     /// Changes each ID token before it is signed.
     pub tamper: Option<Tamper>,
-    /// Signs each ID token in another way.
+    /// Signs each ID token differently.
     pub mangle: Option<Mangle>,
-    /// Every refresh token that was handed out and not revoked.
+    /// Every refresh token that was issued and not revoked.
     pub refresh_tokens: Vec<String>,
     grants: BTreeMap<String, Grant>,
     calls: Vec<(Endpoint, UnixTime)>,
@@ -234,7 +234,7 @@ impl Cognito {
         }
     }
 
-    /// New keys, the old ones gone.
+    /// Replaces the keys with new ones.
     pub fn rotate_keys(&mut self, kid: &str) {
         self.published = vec![kid.to_owned()];
         kid.clone_into(&mut self.signs_with);
@@ -250,9 +250,9 @@ impl Cognito {
         self.calls.iter().filter(|(called, _)| *called == endpoint).map(|(_, at)| *at).collect()
     }
 
-    /// Nothing that was handed out in confidence may be printed.
+    /// No secret that was issued may be printed.
     pub fn assert_no_secret_in(&self, text: &str) {
-        // The latest are those that a mistake would print, and a test may hand out thousands.
+        // A mistake would print one of the latest, and a test may issue thousands.
         for secret in self.secrets.iter().rev().take(40).chain(self.secrets.first()) {
             assert!(!text.contains(secret.as_str()), "a secret stands in {text}");
         }
@@ -265,7 +265,7 @@ impl Cognito {
         secret
     }
 
-    /// Somebody signs in at the authorization endpoint; gives path and query of the callback.
+    /// A person signs in at the authorization endpoint. Returns path and query of the callback.
     pub fn authorize(&mut self, location: &str) -> String {
         let url = Url::parse(location).unwrap();
         let query = fields(url.query().unwrap());
@@ -300,14 +300,14 @@ impl Cognito {
         }
     }
 
-    /// Answers a call that was held back; it was counted then.
+    /// Answers a held call, which is already counted.
     pub fn late_answer(&mut self, callout: &Callout, config: &Config) -> CalloutResult {
         let result = self.answer(callout, config);
         self.calls.pop();
         result.expect("it is held back for good")
     }
 
-    /// Checks what every call must be like, and finds out whom it is for.
+    /// Checks what must be true of every call, and determines its endpoint and pool.
     fn endpoint(&self, callout: &Callout, config: &Config) -> (Endpoint, Arc<Pool>) {
         let url = &callout.endpoint.url;
         let found = config.pools.all().iter().find_map(|pool| {
@@ -338,7 +338,7 @@ impl Cognito {
         (endpoint, pool)
     }
 
-    /// What `userInfo` or `GetUser` tell of whoever has the access token. All values are texts there.
+    /// The response of `userInfo` or `GetUser` about the owner of the access token. All values are texts there.
     fn told(&self, callout: &Callout, pool: &Pool) -> CalloutResponse {
         let body = String::from_utf8(callout.body.expose().clone()).unwrap();
         let header = |wanted: &str| {
@@ -387,7 +387,7 @@ impl Cognito {
         }
     }
 
-    /// The document at the JWKS endpoint. A key of another kind stands beside ours.
+    /// The document at the JWKS endpoint. It also contains a key of another kind.
     pub fn key_set(&self) -> Value {
         let mut keys = vec![json!({"kty": "EC", "kid": "elliptic", "crv": "P-256", "x": "AA", "y": "AA"})];
         keys.extend(self.published.iter().map(|kid| {
@@ -435,7 +435,7 @@ impl Cognito {
         };
         let id_token = self.id_token(nonce, &access_token, pool);
         if id_token.len() > 100 {
-            // A test may have left nothing of it that anybody could recognise.
+            // A test may have changed it so much that it can't be recognised.
             self.secrets.push(id_token.clone());
         }
         let mut tokens = json!({"id_token": id_token, "access_token": access_token, "expires_in": 3600});
@@ -450,8 +450,7 @@ impl Cognito {
         respond(200, &tokens)
     }
 
-    /// An access token of a pool, as an API client has it, with `claims` in place of the usual ones; `null`
-    /// leaves one out.
+    /// An access token of a pool, as an API client has it. `claims` replace the usual ones; `null` removes one.
     pub fn access_token(&mut self, pool: &Pool, claims: &Value) -> String {
         let now = self.time.secs();
         let mut all = json!({

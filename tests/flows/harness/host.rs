@@ -1,4 +1,4 @@
-//! A host for the driver: it notes what it is told, and refuses what a test says.
+//! A host for the driver: it records what it is told, and refuses what a test chooses.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use envoy_cognito_core::telemetry::event::Event;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use envoy_cognito_core::time::UnixTime;
 
-/// Shared data as Envoy has it: versions count up, and a set without one always succeeds.
+/// Shared data as in Envoy: versions count up, and a set without a version always succeeds.
 #[derive(Default)]
 pub struct Memory {
     values: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
@@ -25,7 +25,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// How many bytes lie there.
+    /// The size of all values, in bytes.
     pub fn size(&self) -> usize {
         self.values.borrow().values().map(|(value, _)| value.len()).sum()
     }
@@ -47,11 +47,11 @@ impl SharedData for Memory {
     }
 }
 
-/// Bytes that differ from call to call and are the same from run to run.
+/// Bytes that differ in each call but are the same in each run.
 #[derive(Default)]
 pub struct Counter {
     calls: u64,
-    /// How many more calls succeed; any number where it is absent.
+    /// How many more calls succeed; `None` means any number.
     pub left: Option<u32>,
 }
 
@@ -65,7 +65,7 @@ impl Entropy for Counter {
         self.calls += 1;
         let mut state = self.calls << 32;
         for byte in out {
-            // splitmix64, so that neighbouring calls have nothing in common.
+            // splitmix64, so that consecutive calls have nothing in common.
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = state;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -76,12 +76,12 @@ impl Entropy for Counter {
     }
 }
 
-/// RS256 that counts how often it is asked.
+/// RS256 that counts the calls.
 #[derive(Default)]
 pub struct Counting(Cell<u32>);
 
 impl Counting {
-    /// How many signatures were checked.
+    /// The number of verified signatures.
     pub fn count(&self) -> u32 {
         self.0.get()
     }
@@ -94,7 +94,7 @@ impl VerifyRs256 for Counting {
     }
 }
 
-/// What a host does, so that a test can have it refused.
+/// An action of a host, which a test can make it refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
     Call,
@@ -105,7 +105,7 @@ pub enum Deed {
     EditResponse,
 }
 
-/// What a stream has come to, as its host was told.
+/// What the host was told about a stream.
 #[derive(Debug, Default)]
 pub struct Told {
     pub edits: Option<RequestEdits>,
@@ -113,7 +113,7 @@ pub struct Told {
     pub resumed: bool,
     pub access: Option<AccessRecord>,
     pub removed_trailers: Vec<String>,
-    /// `set-cookie` lines of the app.
+    /// The app's `set-cookie` lines.
     pub app_cookies: Vec<Vec<u8>>,
     pub response_edits: Option<ResponseHeaderEdits>,
 }
@@ -122,15 +122,15 @@ pub struct Told {
 #[derive(Default)]
 pub struct Notes {
     pub streams: BTreeMap<StreamId, Told>,
-    /// Calls that nobody has answered, with the worker that made each.
+    /// Calls that nobody has answered, each with the worker that made it.
     pub calls: Vec<(usize, CallHandle, Callout)>,
     pub events: Vec<Event>,
     pub metrics: Vec<Metric>,
     /// By worker.
     pub wake_after: BTreeMap<usize, Duration>,
-    /// What is refused.
+    /// The actions that are refused.
     pub refused: Vec<Deed>,
-    /// What was done, in order: names of the methods that others can see.
+    /// The actions in order: names of the methods whose effects are visible.
     pub order: Vec<&'static str>,
     last_call: u64,
 }

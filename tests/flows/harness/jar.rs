@@ -1,12 +1,13 @@
-//! The cookies of one browser at one site. It obeys deletions and nothing else: a client need not honour
-//! `Max-Age`, so the filter mustn't rely on it. (The jar in `tests/rig` is a faithful one.)
+//! The cookies of one browser at one site. It respects deletions and nothing else: a client need not respect
+//! `Max-Age`, so the filter must not rely on it. (The jar in `tests/rig` is a faithful one.)
 
 /// Names and values.
 #[derive(Clone, Debug, Default)]
 pub struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    /// Obeys a `Set-Cookie`, which must be one that browsers obey and scripts don't see, be it to set or to delete.
+    /// Applies a `Set-Cookie`. Whether it sets or deletes, browsers must accept it and scripts must not see the
+    /// cookie.
     pub fn take(&mut self, set_cookie: &str) {
         assert!(set_cookie.len() <= 4096, "a cookie of {} bytes", set_cookie.len());
         let (pair, attributes) = set_cookie.split_once(';').unwrap();
@@ -23,13 +24,13 @@ impl Jar {
         }
     }
 
-    /// Sets a cookie to whatever a client likes.
+    /// Sets a cookie to any value.
     pub fn put(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Forgets a cookie.
+    /// Removes a cookie.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| known != name);
     }
@@ -51,7 +52,7 @@ impl Jar {
         pairs.join("; ")
     }
 
-    /// No cookie's value may ever be printed.
+    /// No value of a cookie may ever be printed.
     pub fn assert_no_value_in(&self, text: &str) {
         for (name, value) in self.0.iter().filter(|(_, value)| value.len() > 30) {
             assert!(!text.contains(value.as_str()), "the value of {name} stands in {text}");

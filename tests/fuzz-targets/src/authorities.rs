@@ -41,15 +41,15 @@ pub fn run(data: &[u8]) {
     CONFIG.with(|config| check_rules(config, authority, &host));
 }
 
-/// What browsers make of it: addresses have more spellings than names, and a name may be too odd for a URL.
+/// How browsers read it: addresses have more spellings than names, and a name may be too unusual for a URL.
 fn judged(url: &str) -> Option<Url> {
-    // `idna` without its Unicode tables fails an assertion of its own at right-to-left names, where assertions
-    // are on. The filter never asks it about a client's host.
+    // Without its Unicode tables, `idna` fails one of its own assertions for right-to-left names, if assertions are
+    // on. The filter never uses it for a client's host.
     let is_encoded = url.to_ascii_lowercase().contains("xn--");
     if is_encoded { None } else { Url::parse(url).ok() }
 }
 
-/// A server that is lenient reads a host behind a user, in front of a port, with dots at its end.
+/// A lenient server finds the host after user information, before a port, and with dots at its end.
 fn check_rules(config: &Config, authority: &str, host: &str) {
     let path = RequestPath::parse(b"/").expect("a path");
     let ruling = config.rules.find(&Target { path: &path, method: "GET", host });

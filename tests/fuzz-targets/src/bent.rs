@@ -1,6 +1,7 @@
-//! Good values, bent a little: nobody guesses an authentication tag, but its last bits can be tried.
+//! Valid values, slightly changed: nobody can guess an authentication tag, but an attacker can try its last bits.
 
-/// A value after some edits. Each takes four bytes of the script: what to do, where (two), and with what.
+/// A value after some edits. Each takes four bytes of the script: the operation, the place (two bytes), and the new
+/// byte.
 pub fn bent(good: &[u8], script: &[u8]) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for edit in script.chunks_exact(4) {
@@ -16,7 +17,8 @@ pub fn bent(good: &[u8], script: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What an input means beside a good value: a script for bending it where it begins with a NUL, else itself.
+/// The value that an input represents: an edited valid value if the input begins with a NUL (the rest is the script),
+/// otherwise the input itself.
 pub fn read(good: &[u8], data: &[u8]) -> Vec<u8> {
     match data.split_first() {
         Some((0, script)) => bent(good, script),

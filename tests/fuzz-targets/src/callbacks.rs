@@ -1,4 +1,4 @@
-//! Callback queries: a response has one state and one code, and without its flow cookie nothing is called.
+//! Callback queries: a response has one state and one code, and without its flow cookie no call is made.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ thread_local! {
     static CONFIG: Arc<Config> = config("[]");
 }
 
-/// The input is the query that a browser brings to the callback.
+/// The input is the query of a callback.
 pub fn run(data: &[u8]) {
     check_response(data);
     let target = [b"/.auth/callback?", data].concat();
@@ -48,7 +48,7 @@ fn check_response(query: &[u8]) {
     assert!(!format!("{response:?}").contains("Secret(\""), "the state and the code are not printed");
 }
 
-/// The value of a parameter that comes once.
+/// The value of a parameter that occurs once.
 fn only(query: &[u8], name: &str) -> Option<String> {
     let values = query.split(|byte| *byte == b'&').filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
@@ -60,7 +60,7 @@ fn only(query: &[u8], name: &str) -> Option<String> {
     values.into_iter().next()
 }
 
-/// As forms are decoded (WHATWG URL, application/x-www-form-urlencoded).
+/// Decodes a text as in forms (WHATWG URL, application/x-www-form-urlencoded).
 fn decoded(text: &[u8]) -> String {
     let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let (mut bytes, mut at) = (Vec::new(), 0);
@@ -78,7 +78,7 @@ fn decoded(text: &[u8]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A browser without a flow cookie gets a page, keeps nothing, and has nothing called for it.
+/// A browser without a flow cookie gets a page and no cookies, and no call is made.
 fn no_call_without_a_flow(config: &Arc<Config>, request: &Request) {
     with_surroundings(|around| {
         let mut authenticator = Authenticator::new(Arc::clone(config), around);

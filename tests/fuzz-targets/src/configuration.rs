@@ -1,4 +1,4 @@
-//! Configurations: whatever is wrong is told with its place, and JSON and Struct are the same document.
+//! Configurations: every error is reported with its place, and JSON and Struct give the same document.
 
 use envoy_cognito::struct_config::parse;
 use envoy_cognito_core::config::Config;
@@ -7,7 +7,7 @@ use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::http::path::RequestPath;
 use envoy_cognito_core::rules::Target;
 
-/// How deep a Struct is read; two levels less, since JSON counts otherwise.
+/// The maximum depth of a Struct, less two levels, because JSON counts differently.
 const MAX_DEPTH: usize = 30;
 
 /// The input is a document, as JSON or as the bytes of a Struct.
@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
         Ok(config) => check(config),
         Err(faults) => {
             assert!(!faults.is_empty(), "refused for a reason");
-            // Only what is no object at all is wrong as a whole.
+            // Only a document that isn't an object is wrong as a whole.
             let is_object = matches!(parse(data), Ok(Node::Map(_)));
             let nowhere =
                 |fault: &&ConfigError| fault.message.is_empty() || (is_object && fault.path.is_empty());
@@ -32,12 +32,12 @@ pub fn run(data: &[u8]) {
     if bytes.is_empty() || depth(&root) > MAX_DEPTH {
         return;
     }
-    // Not compared by itself: a number of a Struct may be NaN.
+    // The configurations themselves aren't compared: a number of a Struct may be NaN.
     let same = |read: Result<Config, Vec<_>>| read.map(|config| config.scope());
     assert_eq!(same(read_config(&bytes)), same(read), "as a Struct");
 }
 
-/// What holds of every configuration that is taken.
+/// What must be true of every accepted configuration.
 fn check(config: &Config) {
     assert!(!config.pools.is_empty(), "somewhere to sign in");
     for pool in config.pools.iter() {

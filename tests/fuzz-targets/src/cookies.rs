@@ -1,4 +1,4 @@
-//! Cookie headers: ours are found and taken out, and every other byte stays.
+//! Cookie headers: our cookies are found and removed, and every other byte stays.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ thread_local! {
     static CONFIG: Arc<Config> = config("[]");
 }
 
-/// The input is `cookie` headers, one a line.
+/// The input is `cookie` headers, one per line.
 pub fn run(data: &[u8]) {
     CONFIG.with(|config| {
         let headers: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
@@ -33,7 +33,7 @@ pub fn run(data: &[u8]) {
     });
 }
 
-/// Nobody without the key can write a cookie that opens, and clearing clears what is ours alone.
+/// Without the key nobody can make a cookie that opens, and clearing only deletes our cookies.
 fn no_session_without_a_key(config: &Config, cookies: &Cookies<'_>) {
     let (store, settings) = (store(config), &pool(config).cookies);
     assert!(store.session(cookies, NOW).is_none() && store.session_id(cookies).is_none());
@@ -46,7 +46,7 @@ fn no_session_without_a_key(config: &Config, cookies: &Cookies<'_>) {
     }
 }
 
-/// Whether what a browser keeps of a piece's name is one of the names that the filter gives.
+/// Whether a browser would read a piece's name as one of the filter's names.
 fn is_ours(piece: &[u8]) -> bool {
     let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { return false };
     let name = piece[..equals].trim_ascii();

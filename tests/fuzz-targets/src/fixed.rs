@@ -1,4 +1,4 @@
-//! The one configuration that targets share, and a host that lends the core the least it needs.
+//! The configuration that targets share, and a host that provides the minimum to the core.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use envoy_cognito_core::time::UnixTime;
 
 use crate::Random;
 
-/// 2026-02-03 04:05:06; the tokens of `fixtures` are an hour's from then.
+/// 2026-02-03 04:05:06; the tokens in `fixtures` are valid for an hour from then.
 pub const NOW: UnixTime = UnixTime::from_secs(1_770_091_506);
 
-/// The host that requests ask for.
+/// The host of the requests.
 pub const HOST: &str = "app.example.com";
 
 /// The app client of the configuration.
@@ -25,10 +25,10 @@ pub const CLIENT: &str = "client";
 /// The issuer that follows from the configuration.
 pub const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe";
 
-/// Headers that this configuration can emit.
+/// Headers that this configuration can set.
 pub const OURS: [&str; 5] = ["x-auth-user", "x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-roles"];
 
-/// Reads a configuration of these rules.
+/// A configuration with these rules.
 pub fn config(rules: &str) -> Arc<Config> {
     let document = format!(
         r#"{{"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "{CLIENT}",
@@ -45,12 +45,12 @@ pub fn pool(config: &Config) -> &Arc<Pool> {
     config.pools.first().expect("one pool")
 }
 
-/// The cookies that the browser has for [`HOST`].
+/// The browser's cookies for [`HOST`].
 pub fn store(config: &Config) -> CookieStore<'_> {
     CookieStore::new(config, pool(config), HOST)
 }
 
-/// Randomness that is none: the same at every run.
+/// Not random: the same bytes in every run.
 pub struct Counted(pub Random);
 
 impl Entropy for Counted {
@@ -60,7 +60,7 @@ impl Entropy for Counted {
     }
 }
 
-/// Shared data that keeps nothing.
+/// Shared data that stores nothing.
 pub struct Nothing;
 
 impl SharedData for Nothing {
@@ -73,7 +73,7 @@ impl SharedData for Nothing {
     }
 }
 
-/// Calls with what the host lends.
+/// Runs the call with this host's environment.
 pub fn with_surroundings<T>(call: impl FnOnce(&mut HostEnv<'_>) -> T) -> T {
     let rs256: &dyn VerifyRs256 = &PortableRs256;
     let mut entropy = Counted(Random(1));

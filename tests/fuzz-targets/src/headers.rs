@@ -1,5 +1,5 @@
-//! Whole requests, as the host hands them over: nobody without a session gets past what is guarded, and what goes
-//! upstream says nothing of the filter's that the client made up.
+//! Whole requests, as the host passes them: nobody without a session reaches a protected path, and no header that
+//! goes upstream contains an identity that the client made up.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ thread_local! {
     static CONFIG: Arc<Config> = config(&document(OPEN));
 }
 
-/// The input is the host's bytes, or where it isn't, one `name: value` a line.
+/// The input is the host's bytes; if it can't be parsed as such, one `name: value` per line.
 pub fn run(data: &[u8]) {
     if let Some(request) = header_map::parse(data.to_vec()) {
         CONFIG.with(|config| decide(config, &request));
@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
     CONFIG.with(|config| decide(config, &request));
 }
 
-/// A line as a header; a colon may begin a name.
+/// A line as a header; a name may begin with a colon.
 fn header(line: &[u8]) -> Option<Header> {
     let colon = line.iter().skip(1).position(|byte| *byte == b':')? + 1;
     Some((line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii().to_vec()))
@@ -82,7 +82,7 @@ fn decide(config: &Arc<Config>, request: &Request) {
     });
 }
 
-/// What goes upstream has no header and no cookie that could be taken for ours, and lacks nothing else.
+/// The upstream request contains no header and no cookie that could be mistaken for ours, and everything else.
 fn check_upstream(request: &Request, edits: &RequestEdits) {
     let fold = |name: &[u8]| -> Vec<u8> {
         let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };

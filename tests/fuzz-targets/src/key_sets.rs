@@ -1,4 +1,4 @@
-//! Key sets: nothing but RSA keys of a sane size comes out of them, each under its own id.
+//! Key sets: they only yield RSA keys of an acceptable size, each with its own id.
 
 use envoy_cognito_core::oidc::jwks::KeySet;
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn is_rsa_for_signatures(member: &Value) -> bool {
         && member.get("use").is_none_or(|usage| usage == "sig")
 }
 
-/// A `SubjectPublicKeyInfo` of 2,048 to 4,096 bits, with nothing behind it.
+/// A `SubjectPublicKeyInfo` of 2,048 to 4,096 bits, with nothing after it.
 fn check_der(spki: &[u8]) {
     let (outer, rest) = element(spki, 0x30);
     assert!(rest.is_empty());
@@ -54,7 +54,7 @@ fn check_der(spki: &[u8]) {
     assert!(exponent.last().is_some_and(|last| last % 2 == 1) && exponent != [1], "{exponent:?} as exponent");
 }
 
-/// What stands in an element of that tag, and behind it.
+/// The content of an element with that tag, and the bytes after it.
 fn element(bytes: &[u8], tag: u8) -> (&[u8], &[u8]) {
     assert_eq!(bytes[0], tag);
     let (len, at) = match bytes[1] {

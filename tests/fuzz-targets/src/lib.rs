@@ -1,12 +1,11 @@
-//! What holds for every input: one function for each parser of what strangers send.
+//! What must be true of every input: one function for each parser of data from strangers.
 //!
-//! Each takes bytes, whatever they are, and panics where something doesn't hold that must. cargo-fuzz calls
-//! them (`make fuzz`), and so does the replay of `fuzz/corpus` that is part of `make test`; here is the only
-//! place where they are written.
+//! Each function takes any bytes, and panics if something is wrong. cargo-fuzz calls them (`make fuzz`), and so does
+//! the replay of `fuzz/corpus` in `make test`; they are only written here.
 //!
-//! That nothing panics is the least of it. Judges are written from the other side, by other means than the
-//! filter's own: what lenient servers would read ([`readings`]), what browsers would do (`url`), and what
-//! JSON and DER say by themselves.
+//! That nothing panics is the least. The checks are written independently of the filter's own code: with the readings
+//! of lenient servers ([`readings`]), with the behaviour of browsers (`url`), and with the rules of JSON and DER
+//! themselves.
 
 mod authorities;
 mod bent;
@@ -26,12 +25,12 @@ mod tokens;
 
 pub use random::Random;
 
-/// One parser, and what must hold of it.
+/// One parser, and what must be true of it.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// What its seeds and its binary are called.
+    /// The name of its seeds and its binary.
     pub name: &'static str,
-    /// Panics where something doesn't hold.
+    /// Panics if something is wrong.
     pub run: fn(&[u8]),
 }
 
@@ -51,7 +50,7 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "token_responses", run: token_responses::run },
 ];
 
-/// Runs the target of that name.
+/// Runs the target with that name.
 #[track_caller]
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name");

@@ -1,4 +1,4 @@
-//! Paths against rules: no spelling of a path opens a door.
+//! Paths and rules: no spelling of a path bypasses a rule.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use envoy_cognito_core::rules::{Allow, Target};
 use crate::fixed::{HOST, config};
 use crate::readings::{self, List, is_open};
 
-/// What few may see is closed, all else is open.
+/// A few paths are closed, all others are open.
 const CLOSED: List<'_> = &[("/admin/**", false), ("/teams/*/secret", false), ("/**", true)];
-/// What all may see is open, all else is closed.
+/// A few paths are open, all others are closed.
 pub const OPEN: List<'_> = &[("/public/**", true), ("/files/*/raw", true), ("/healthz", true)];
 
 thread_local! {
@@ -19,7 +19,7 @@ thread_local! {
     static OPEN_CONFIG: Arc<Config> = config(&document(OPEN));
 }
 
-/// The rules as a configuration has them.
+/// The rules in the form of a configuration.
 pub fn document(rules: List<'_>) -> String {
     let rule = |(path, open): &(&str, bool)| {
         format!(r#"{{"path": "{path}", "allow": "{}"}}"#, if *open { "everyone" } else { "nobody" })
@@ -29,7 +29,7 @@ pub fn document(rules: List<'_>) -> String {
 
 /// The input is a request's target.
 pub fn run(data: &[u8]) {
-    // Long enough for any trick; the judge tries thousands of servers.
+    // Long enough for any trick; the check tries thousands of servers.
     let data = &data[..data.len().min(80)];
     CLOSED_CONFIG.with(|config| check(config, CLOSED, data));
     OPEN_CONFIG.with(|config| check(config, OPEN, data));
@@ -52,7 +52,7 @@ fn check(config: &Config, list: List<'_>, target: &[u8]) {
     assert_stays_open(list, target);
 }
 
-/// Fails where a server could take the target for a path that isn't open.
+/// Fails if a server could read the target as a path that isn't open.
 #[track_caller]
 pub fn assert_stays_open(list: List<'_>, target: &[u8]) {
     for reading in readings::of(target) {

@@ -1,4 +1,4 @@
-//! Random numbers that are the same on every run (splitmix64).
+//! Random numbers that are the same in every run (splitmix64).
 
 /// A generator.
 pub struct Random(pub u64);
@@ -18,12 +18,12 @@ impl Random {
         usize::try_from(self.bits() % bound as u64).expect("below a usize")
     }
 
-    /// Any of these.
+    /// One of these.
     pub fn pick<'t, T: ?Sized>(&mut self, from: &[&'t T]) -> &'t T {
         from[self.below(from.len())]
     }
 
-    /// So many bytes.
+    /// This number of bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.bits().to_le_bytes()[0]).collect()
     }

@@ -1,30 +1,30 @@
-//! What servers behind the filter could make of a path, be they ever so lenient, and which rule a list read
-//! from the top would find for it. Written without a look at the filter's own reading, and never in a hurry.
+//! The possible readings of a path by servers behind the filter, however lenient, and the rule that a simple top-down
+//! search would find for each. Written independently of the filter's own reading, and not for speed.
 
 use std::collections::BTreeSet;
 
-/// Rules as a plain list: a pattern, and whether it lets everyone in.
+/// Rules as a plain list: a pattern, and whether it allows everyone.
 pub type List<'a> = &'a [(&'a str, bool)];
 
-/// What some server would take a target for.
+/// How some server would read a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reading {
     /// The path.
     pub path: Vec<u8>,
-    /// Whether it is still in the client's own escapes.
+    /// Whether it still has the client's own escapes.
     spelt: bool,
-    /// Whether names are gone that had no letter in them that is UTF-8. What decides then is the path with them,
-    /// unless a rule is there for the path without.
+    /// Whether names without a single UTF-8 character were removed. The rules then decide about the path with these
+    /// names, unless there is a rule for the path without them.
     pub lost: bool,
 }
 
-/// More than these are never asked for. A path that has so many is refused by the filter long before.
+/// No check needs more. The filter refuses a path with so many readings long before.
 const ENOUGH: usize = 5_000;
 
-/// One thing that a server may do, and another may not.
+/// Something that one server does and another doesn't.
 type Habit = fn(&[u8]) -> Vec<u8>;
 
-/// What servers do to paths, in any order and again.
+/// What servers do to paths, in any order and repeatedly.
 const HABITS: [Habit; 9] = [
     |path| each_name(path, &[], |kept, name| kept.push(name)),
     |path| each_name(path, &[(0x81, 0x9f), (0xe0, 0xfc)], |kept, name| kept.push(name)),
@@ -43,7 +43,7 @@ const HABITS: [Habit; 9] = [
     wide_escapes,
 ];
 
-/// All paths that some server would take a target for.
+/// All paths that some server would read a target as.
 pub fn of(target: &[u8]) -> BTreeSet<Reading> {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default().to_vec();
     let begin = Reading { path, spelt: true, lost: false };
@@ -53,7 +53,7 @@ pub fn of(target: &[u8]) -> BTreeSet<Reading> {
         let next = next(&reading).into_iter().filter(|next| found.insert(next.clone()));
         fresh.extend(next.collect::<Vec<_>>());
     }
-    // Whoever climbs climbs elsewhere when a name is gone.
+    // After a name is removed, `..` climbs from another place.
     let climbs =
         found.iter().any(|Reading { path, .. }| path.split(|byte| *byte == b'/').any(|name| name == b".."));
     found.into_iter().map(|reading| Reading { lost: reading.lost && !climbs, ..reading }).collect()
@@ -72,7 +72,7 @@ fn next(reading: &Reading) -> Vec<Reading> {
         next.push(Reading { path: unescape(path, |_| false, 0xff), spelt, lost });
     }
     let text = |name: &[u8]| String::from_utf8_lossy(name).replace('\u{fffd}', "").into_bytes();
-    // A replacement character of the client's own is text.
+    // A replacement character that the client sent is text.
     if std::str::from_utf8(path).is_err() {
         let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
         let all: Vec<Vec<u8>> = names.iter().map(|name| text(name)).collect();
@@ -89,8 +89,8 @@ fn next(reading: &Reading) -> Vec<Reading> {
     next
 }
 
-/// The names between slashes, and between backslashes that aren't the second half of a character whose first
-/// half is within `leads`.
+/// The names between slashes, and between backslashes that aren't the second half of a character whose first half is
+/// in `leads`.
 fn each_name<'p>(
     path: &'p [u8],
     leads: &[(u8, u8)],
@@ -115,7 +115,7 @@ fn by_slash<'p>(path: &'p [u8], mut keep: impl FnMut(&mut Vec<&'p [u8]>, &'p [u8
     [b"/", kept.join(&b'/').as_slice()].concat()
 }
 
-/// Unescapes some bytes, and puts `stray` in the place of each `%` that escapes nothing.
+/// Decodes some escapes, and puts `stray` in place of each `%` that isn't part of an escape.
 fn unescape(path: &[u8], wanted: impl Fn(u8) -> bool, stray: u8) -> Vec<u8> {
     let digit = |at: usize| path.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let (mut decoded, mut at) = (Vec::new(), 0);
@@ -144,7 +144,7 @@ fn unescape(path: &[u8], wanted: impl Fn(u8) -> bool, stray: u8) -> Vec<u8> {
     decoded
 }
 
-/// `%u002e`.
+/// Decodes `%u002e`.
 fn wide_escapes(path: &[u8]) -> Vec<u8> {
     let (mut decoded, mut at) = (Vec::new(), 0);
     while at < path.len() {
@@ -165,7 +165,7 @@ fn wide_escapes(path: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// Reads UTF-8 without a thought for how long a character may be.
+/// Reads UTF-8 without checking for overlong encodings.
 fn shorten_overlong(path: &[u8]) -> Vec<u8> {
     let (mut read, mut at) = (Vec::new(), 0);
     while at < path.len() {
@@ -191,12 +191,12 @@ fn shorten_overlong(path: &[u8]) -> Vec<u8> {
     read
 }
 
-/// A server in C ends a path at a NUL, and other control characters have ended lines.
+/// A server in C ends a path at a NUL, and other control characters may end lines.
 fn cut_at_control(path: &[u8]) -> Vec<u8> {
     path.split(u8::is_ascii_control).next().unwrap_or_default().to_vec()
 }
 
-/// Whether the first rule that matches lets everyone in; where none does, one must be signed in.
+/// Whether the first rule that matches allows everyone. If none does, a session is required.
 pub fn is_open(rules: List<'_>, reading: &Reading) -> bool {
     let path = reading.path.strip_suffix(b"/").unwrap_or(&reading.path);
     let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();

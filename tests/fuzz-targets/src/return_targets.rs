@@ -1,4 +1,4 @@
-//! Return targets: whatever is taken leads to a place on the host that it was asked for at.
+//! Return targets: every accepted target is on the host of its request.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ thread_local! {
     static CONFIG: Arc<Config> = config("[]");
 }
 
-/// Places that a browser may be at when it is sent on.
+/// Addresses where a browser may be when it is redirected.
 const BASES: [&str; 3] = [
     "https://app.example.com/",
     "https://app.example.com/.auth/callback?code=c",
     "http://app.example.com:8080/a/b",
 ];
 
-/// The input is what stands behind `return=`, or a request's target.
+/// The input is the value of `return=`, or a request's target.
 pub fn run(data: &[u8]) {
     CONFIG.with(|config| {
         let found = ReturnTo::parse(data, &config.paths);
@@ -50,7 +50,7 @@ fn stays(target: &str, config: &Config) {
         let url = base.join(target).expect("a URL");
         assert_eq!(url.origin(), base.origin(), "{target}");
         assert!(url.host_str() == Some(HOST) && url.username().is_empty(), "{target}");
-        // A server that redirects to its own path must not send the browser away either.
+        // A server that redirects to its own path must not redirect the browser to another host either.
         assert!(!url.path().starts_with("//"), "{target}");
         let own = [&config.paths.sign_in, &config.paths.sign_out, &config.paths.callback];
         assert!(!own.iter().any(|own| own.as_str() == url.path()), "{target} would begin or end a session");

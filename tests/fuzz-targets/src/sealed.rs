@@ -1,4 +1,4 @@
-//! Sealed cookies: what is bent doesn't open, and what opens is read whatever it holds.
+//! Sealed cookies: a changed value doesn't open, and an opened value is read whatever it contains.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::fixed::{Counted, HOST, NOW, config, pool, store};
 
 const FLOW_ID: &str = "0123456789abcdef";
 
-/// One good cookie of each kind.
+/// One valid cookie of each kind.
 struct Good {
     config: Arc<Config>,
-    /// Names and sealed values: of the identity, the tokens, and a sign-in.
+    /// Names and sealed values of the identity, the tokens, and a sign-in.
     sealed: [(String, String); 3],
 }
 
@@ -61,7 +61,7 @@ impl Good {
         Self { config, sealed }
     }
 
-    /// Whether a value opens as the cookie of that kind.
+    /// Whether a value opens as a cookie of that kind.
     fn opens(&self, kind: usize, value: &[u8]) -> bool {
         let store = store(&self.config);
         let name = &self.sealed[kind].0;
@@ -75,14 +75,14 @@ impl Good {
     }
 }
 
-/// The first byte of the input says which cookie is meant; the rest is its value, or bends a good one.
+/// The first byte of the input selects the cookie; the rest is its value, or a script that edits a valid one.
 pub fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     GOOD.with(|good| {
         let kind = usize::from(*kind % 3);
         let (name, sealed) = &good.sealed[kind];
         let value = read(sealed.as_bytes(), rest);
-        // The reader of cookies cuts off blanks and ends at a semicolon.
+        // The parser of cookies removes surrounding blanks and stops at a semicolon.
         if !value.iter().any(|byte| *byte == b';' || byte.is_ascii_whitespace()) {
             let opens = good.opens(kind, &value);
             assert_eq!(opens, value == sealed.as_bytes(), "{name}={}", value.escape_ascii());
@@ -104,7 +104,7 @@ fn whatever_is_sealed_is_read(good: &Good, kind: usize, plaintext: &[u8]) {
     if kind == 0 && opens {
         let session = store(config).open_session(sealed.as_bytes()).expect("it opened just now");
         let _ = (session.lasts(config, NOW), session.freshness(config, NOW), session.ends_at(config));
-        // Times are sealed in seconds: what goes beyond the last of them settles after one round.
+        // Times are sealed in seconds: a value beyond the maximum is stable after one round trip.
         let round = |session: &Session| {
             let again = store(config).seal(name, session, &mut Counted(Random(3))).expect("randomness");
             store(config).open_session(again.as_bytes())

@@ -1,10 +1,10 @@
-//! Answers of the token endpoint: tokens are taken from a good answer alone.
+//! Responses of the token endpoint: only a successful response yields tokens.
 
 use envoy_cognito_core::http::CalloutResponse;
 use envoy_cognito_core::oidc::token::{TokenEndpointError, parse_token_response};
 use serde_json::Value;
 
-/// Statuses that the first byte of the input picks from.
+/// Statuses that the first byte of the input selects from.
 const STATUSES: [u16; 12] = [200, 201, 204, 301, 302, 400, 401, 403, 404, 429, 500, 504];
 
 /// The first byte of the input is the status, the rest is the body.
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
             assert!(!long.filter(|token| token.len() > 20).any(|token| printed.contains(token)), "{printed}");
         }
         Err(TokenEndpointError::Refused { code, .. }) => {
-            // A code may not be spent again for a passing failure, and a refusal ends a session.
+            // A temporary failure must not use up a code, and a refusal ends a session.
             assert!(status < 500 && status != 429, "{status} is no refusal");
             assert_eq!(text("error"), Some(code.code()));
         }

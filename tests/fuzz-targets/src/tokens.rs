@@ -1,6 +1,6 @@
-//! JWTs against a fixed key set: no token but the ones that were signed is ever verified.
+//! JWTs with a fixed key set: no token is ever verified except those that were signed.
 //!
-//! The private key of `fixtures/keys.json` was thrown away when the two tokens were signed.
+//! The private key for `fixtures/keys.json` was deleted after the two tokens were signed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,7 +25,7 @@ thread_local! {
     static KEY_SET: KeySet = KeySet::parse(KEYS).expect("a key set");
 }
 
-/// Takes every signature for good, so that claims are reached that nobody can sign.
+/// Accepts every signature, so that the checks of claims are reached although nobody can sign them.
 struct Credulous;
 
 impl VerifyRs256 for Credulous {
@@ -34,7 +34,7 @@ impl VerifyRs256 for Credulous {
     }
 }
 
-/// The input is an ID token, or bends the good one.
+/// The input is an ID token, or a script that edits the valid one.
 pub fn run_id_token(data: &[u8]) {
     let text = read(ID_TOKEN.trim_end().as_bytes(), data);
     let Ok(text) = String::from_utf8(text) else { return };
@@ -58,7 +58,7 @@ fn id_token(text: &str, rs256: &dyn VerifyRs256) -> Result<Claims, JwtError> {
     KEY_SET.with(|keys| verify_id_token(&IdToken(Secret::new(text.to_owned())), keys, &expected, NOW, rs256))
 }
 
-/// The input is a bearer token, or bends the good one.
+/// The input is a bearer token, or a script that edits the valid one.
 pub fn run_bearer_token(data: &[u8]) {
     let text = read(ACCESS_TOKEN.trim_end().as_bytes(), data);
     let Ok(text) = String::from_utf8(text) else { return };
@@ -95,7 +95,7 @@ fn is(claims: &Claims, name: &str, expected: &str) -> bool {
     claims.text(name).as_deref() == Some(expected)
 }
 
-/// Three parts, RS256, a key of the set, and nothing that must be understood.
+/// Three parts, RS256, a key of the set, and no extension that must be understood.
 fn check_header(text: &str) {
     let parts: Vec<&str> = text.split('.').collect();
     assert_eq!(parts.len(), 3, "{text}");
@@ -105,7 +105,7 @@ fn check_header(text: &str) {
     assert!(header.get("crit").is_none_or(Value::is_null), "{header}");
 }
 
-/// What holds for every kind of token.
+/// What must be true of every kind of token.
 fn check_claims(claims: &Claims) {
     let date = |name: &str| claims.get(name).and_then(Json::number);
     let now = NOW.secs() as f64;

@@ -1,4 +1,4 @@
-//! What holds of values that the filter makes itself, tried on many.
+//! What must be true of values that the filter makes itself, tried with many.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ fn text(random: &mut Random, of: &[u8], max: usize) -> Vec<u8> {
     (0..random.below(max + 1)).map(|_| of[random.below(of.len())]).collect()
 }
 
-/// The tokens of a session whose refresh token is so long, as the browser gets them and as they are read.
+/// Stores and reads the tokens of a session whose refresh token has this length.
 fn kept(len: usize) -> Result<(), StoreError> {
     let config = config("[]");
     let store = store(&config);
@@ -69,7 +69,7 @@ fn kept(len: usize) -> Result<(), StoreError> {
     let set_cookies = store.keep(&session, &tokens, &[], NOW, &mut Counted(Random(1)))?;
     assert!(set_cookies.iter().all(|cookie| cookie.len() <= MAX_COOKIE), "{len}");
     let mut pairs: Vec<&str> = set_cookies.iter().map(|cookie| cookie.split(';').next().unwrap()).collect();
-    // Browsers send them in any order, and a part of a longer value may have stayed.
+    // Browsers send them in any order, and a part of a longer value may be left over.
     pairs.reverse();
     pairs.push("__Host-auth-tokens.9=left");
     let header = pairs.join("; ");
@@ -84,7 +84,7 @@ fn kept(len: usize) -> Result<(), StoreError> {
 
 #[test]
 fn tokens_of_every_length_around_a_cookie_are_kept_and_read() {
-    // One cookie holds some 2,900 bytes of a token, two some 5,900.
+    // One cookie holds about 2,900 bytes of a token, two about 5,900.
     for len in (2_700..3_100).chain(5_700..6_150) {
         kept(len).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Every seed of every target, and some thousand inputs made of them, so that a test run without cargo-fuzz
-//! tries something too.
+//! Every seed of every target, and some thousand inputs made from them, so that a test run without cargo-fuzz also
+//! tries new inputs.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use fuzz_targets::{Random, TARGETS, Target};
 
-/// Inputs that are made of each target's seeds.
+/// The number of inputs that are made from each target's seeds.
 const MADE: usize = 2_000;
 
-/// Bytes that mean something to one parser or another.
+/// Bytes that some parser treats specially.
 const WORDS: [&[u8]; 40] = [
     b"%2e",
     b"%2E%2e",
@@ -66,7 +66,7 @@ fn seeds(target: &Target) -> Vec<(String, Vec<u8>)> {
     files.into_iter().map(|file| (file.display().to_string(), fs::read(&file).unwrap())).collect()
 }
 
-/// What is to be told of an input that something doesn't hold of.
+/// The report about an input for which something is wrong.
 fn fault(target: &Target, from: &str, data: &[u8]) -> Option<String> {
     let held = catch_unwind(AssertUnwindSafe(|| (target.run)(data)));
     held.is_err().then(|| format!("{} fails with an input from {from}: {}", target.name, data.escape_ascii()))
@@ -104,7 +104,8 @@ fn what_is_made_of_seeds_holds() {
     assert_eq!(TARGETS.iter().filter_map(first_fault).collect::<Vec<_>>(), [""; 0]);
 }
 
-/// A seed after a few changes: bytes bent, put in and left out, words put in, and the end of another.
+/// A seed after a few changes: bytes changed, inserted and removed, words inserted, and the end of another seed
+/// appended.
 fn mutated(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut data = seed.to_vec();
     for _ in 0..=random.below(4) {

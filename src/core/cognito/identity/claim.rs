@@ -1,13 +1,13 @@
-//! What a claim says: a text, a list, or something deeper; and what of it is worth keeping.
+//! The value of a claim: a text, a list, or nested JSON; and what a session keeps of it.
 
 use std::borrow::Cow;
 
 use crate::cognito::identity::encoding::join_roles;
-use crate::json::{Json, mended};
+use crate::json::{Json, replace_half_surrogates};
 
-/// Claims that are one text by their meaning, whatever that looks like: nobody's name is a list. People may write most
-/// of them, so `[alice]` must not become `alice`. (OIDC Core, section 5.1, but for `profile` and `address`, into which some
-/// pools map what their providers send.)
+/// Claims that are always one text, whatever they look like: nobody's name is a list. People can change most of them
+/// themselves, so `[alice]` must not become `alice`. (OIDC Core, section 5.1, except `profile` and `address`: some
+/// pools map their providers' values to these.)
 const SINGLE: [&str; 17] = [
     "sub",
     "cognito:username",
@@ -28,17 +28,17 @@ const SINGLE: [&str; 17] = [
     "website",
 ];
 
-/// What stands in a list, without what is empty.
+/// The items of a list, without empty ones.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
-    /// Texts, and numbers and truth values as they are written.
+    /// Texts; numbers, `true` and `false` as written.
     pub items: Vec<String>,
-    /// Whether lists or objects stand in it besides.
+    /// Whether it also contains lists or objects.
     pub is_deep: bool,
 }
 
 impl List {
-    /// The list that a claim is.
+    /// The list in a claim that is a JSON list.
     pub(super) fn of(claim: Json<'_>) -> Option<Self> {
         let mut list = Self::default();
         for item in claim.items()? {
@@ -51,12 +51,13 @@ impl List {
         Some(list)
     }
 
-    /// The list that stands in a text, as attributes of SAML and OIDC providers do at Cognito: JSON, or `[a, b]` without
-    /// quotes. One that isn't closed, because something has cut it off, is none: its last item may be half of another.
+    /// The list in a text: JSON, or `[a, b]` without quotes. Cognito passes on lists from SAML and OIDC providers in
+    /// this form. A list without its closing bracket was truncated and doesn't count as one: its last item may be
+    /// only half of a name.
     pub(super) fn in_text(text: &str) -> Option<Self> {
         let text = text.trim();
         let inside = text.strip_prefix('[')?.strip_suffix(']')?;
-        Self::of(Json::unread(&mended(text))).or_else(|| {
+        Self::of(Json::unread(&replace_half_surrogates(text))).or_else(|| {
             let items = inside.split(',').map(str::trim).filter(|item| !item.is_empty());
             Some(Self { items: items.map(str::to_owned).collect(), is_deep: false })
         })
@@ -67,7 +68,7 @@ impl List {
     }
 }
 
-/// A claim as a session keeps it: a text as it is, all else as JSON. `None` where nothing is in it.
+/// A claim as a session keeps it: a text as it is, everything else as JSON. `None` if it is empty.
 pub(super) fn kept(name: &str, claim: Json<'_>) -> Option<String> {
     if is_single(name) {
         return single(claim);
@@ -79,7 +80,7 @@ pub(super) fn kept(name: &str, claim: Json<'_>) -> Option<String> {
     (!claim.is_empty() && !list.is_some_and(|list| list.is_empty())).then_some(text)
 }
 
-/// A claim as one text. `None` where nothing is in it.
+/// A claim as one text. `None` if it is empty.
 pub(super) fn single(claim: Json<'_>) -> Option<String> {
     match (claim.text(), List::of(claim)) {
         _ if claim.is_empty() => None,
@@ -90,7 +91,7 @@ pub(super) fn single(claim: Json<'_>) -> Option<String> {
     }
 }
 
-/// A claim as it is shown, out of what a session keeps of it.
+/// A claim in the form in which it is shown, read from the session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shown<'a> {
     /// One text, or JSON.
@@ -100,11 +101,11 @@ pub enum Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What is kept of a claim.
+    /// Reads a claim that a session keeps.
     pub fn of(name: &str, kept: &'a str) -> Self {
         match List::in_text(kept).filter(|_| !is_single(name)) {
             Some(list) if list.is_deep => {
-                Self::Text(Cow::Owned(Json::unread(&mended(kept.trim())).compact()))
+                Self::Text(Cow::Owned(Json::unread(&replace_half_surrogates(kept.trim())).compact()))
             }
             Some(list) => Self::List(list.items),
             None => Self::Text(Cow::Borrowed(kept)),

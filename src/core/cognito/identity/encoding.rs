@@ -1,6 +1,7 @@
-//! How texts and roles are spelt in one header: percent-encoding (RFC 3986, section 2.1) of what could be misread.
+//! How texts and roles are encoded in a header: with percent-encoding (RFC 3986, section 2.1) of characters that
+//! could be misread.
 
-/// A text whose bytes are percent-encoded where that is asked for.
+/// The text, with the bytes percent-encoded for which `is_special` is true.
 pub(super) fn escaped(text: &str, is_special: impl Fn(u8) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -13,9 +14,8 @@ pub(super) fn escaped(text: &str, is_special: impl Fn(u8) -> bool) -> String {
     escaped
 }
 
-/// Roles in one header. Commas, the separator, the escape itself, control characters, everything beyond
-/// ASCII and spaces at either end are percent-encoded, so that splitting at the separator and decoding
-/// gives back exactly the roles that went in.
+/// The roles in one header. Percent-encoded are commas, the separator, `%`, control characters, everything beyond
+/// ASCII, and spaces at either end. So splitting at the separator and decoding gives back exactly the same roles.
 pub fn join_roles(roles: &[String], separator: char) -> String {
     let mut joined = String::new();
     for (index, role) in roles.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! The request headers that tell the app who is there.
+//! The request headers that tell the app who is signed in.
 
 use crate::cognito::identity::Identity;
 use crate::cognito::identity::claim::Shown;
 use crate::cognito::identity::encoding::{escaped, join_roles};
 use crate::oidc::SessionTokens;
 
-/// What a header is filled from.
+/// The source of a header's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// `sub`.
@@ -18,7 +18,7 @@ pub enum Source {
     Name,
     /// The roles, joined by this character.
     Roles(char),
-    /// A claim by its name.
+    /// A claim, by name.
     Claim(String),
     /// The raw ID token.
     IdToken,
@@ -62,14 +62,14 @@ pub const X_TOKEN: Preset = &[
     ("x-token-user-roles", Source::Roles(' ')),
 ];
 
-/// How characters beyond ASCII stand in values.
+/// How values represent characters beyond ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// As UTF-8.
     #[default]
     Utf8,
-    /// Each byte of UTF-8 as `%` and two hexadecimal digits, and so `%` itself: values are ASCII, and decoding gives back
-    /// what [`Encoding::Utf8`] sends.
+    /// Each byte of UTF-8 as `%` and two hexadecimal digits; `%` itself as well. So values are ASCII, and decoding
+    /// gives exactly what [`Encoding::Utf8`] sends.
     Percent,
 }
 
@@ -78,13 +78,14 @@ pub enum Encoding {
 pub struct IdentityHeaders {
     headers: Vec<(String, Source)>,
     encoding: Encoding,
-    /// The lengths of their names, a bit each: most headers of a request have another.
+    /// A bit for each length of a header name. Most headers of a request have other lengths, so they need no
+    /// comparison.
     lengths: u64,
     forwards_tokens: bool,
 }
 
 impl IdentityHeaders {
-    /// Headers under lower-case names.
+    /// The headers, with lower-case names.
     pub fn new(headers: Vec<(String, Source)>) -> Self {
         let lengths = headers.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name.len()));
         let forwards_tokens =
@@ -98,7 +99,7 @@ impl IdentityHeaders {
         Self { encoding, ..self }
     }
 
-    /// The names of claims that headers are filled from.
+    /// The names of the claims that headers contain.
     pub fn claims(&self) -> Vec<String> {
         let mut claims: Vec<String> = Vec::new();
         for (_, source) in &self.headers {
@@ -110,26 +111,26 @@ impl IdentityHeaders {
         claims
     }
 
-    /// Whether raw tokens go upstream.
+    /// Whether any header contains a raw token.
     pub const fn forwards_tokens(&self) -> bool {
         self.forwards_tokens
     }
 
-    /// Whether a header is filled from that source.
+    /// Whether a header has that source.
     pub fn forwards(&self, wanted: &Source) -> bool {
         self.headers.iter().any(|(_, source)| source == wanted)
     }
 
-    /// Whether an upstream could take a header of that name for one of ours. WSGI and CGI fold `-` and `_`
-    /// together, many servers `.` as well, some everything that is neither letter nor digit.
+    /// Whether an upstream could mistake a header of that name for an identity header. WSGI and CGI don't distinguish
+    /// `-` from `_`, many servers also not from `.`, and some not from any character that is neither a letter nor a
+    /// digit.
     pub fn is_ours(&self, name: impl AsRef<[u8]>) -> bool {
         let name = name.as_ref();
         self.lengths & length_bit(name.len()) != 0
             && self.headers.iter().any(|(ours, _)| same_when_folded(ours, name))
     }
 
-    /// The headers that say who `identity` is. What is unknown has no header: an empty one could be
-    /// read as somebody's name.
+    /// The headers for `identity`. An unknown value has no header: an empty header could be read as a person's name.
     pub fn render<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
         let text = |text: &str| header_value(text, self.encoding);
         self.filled(move |source| {
@@ -152,7 +153,7 @@ impl IdentityHeaders {
         })
     }
 
-    /// The headers that carry raw tokens. These are ASCII, and go as they are in either encoding.
+    /// The headers that contain raw tokens. Tokens are ASCII and need no encoding.
     pub fn render_tokens<'a>(
         &'a self,
         tokens: &'a SessionTokens,
@@ -165,7 +166,7 @@ impl IdentityHeaders {
             };
             Some(header_value(token, Encoding::Utf8))
         });
-        // As a credential a token stands behind its scheme (RFC 6750, section 2.1); alone it is just itself.
+        // In `Authorization`, the token follows its scheme (RFC 6750, section 2.1). In other headers it is alone.
         named.map(|(name, token)| match name {
             "authorization" => (name, [b"Bearer ", token.as_slice()].concat()),
             _ => (name, token),
@@ -182,19 +183,19 @@ impl IdentityHeaders {
     }
 }
 
-/// One bit for a length; the last is that of all great ones.
+/// The bit for a length. All longer lengths share the last bit.
 const fn length_bit(length: usize) -> u64 {
     1 << if length < 63 { length } else { 63 }
 }
 
-/// Whether two header names are one to a server that folds them.
+/// Whether a server that doesn't distinguish separators reads two header names as the same.
 pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     let (one, other) = (one.as_ref(), other.as_ref());
     if one.len() != other.len() {
         return false;
     }
     let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    // A loop by hand, since it meets every header of every request.
+    // A hand-written loop, because this runs for every header of every request.
     for (one, other) in one.iter().zip(other) {
         if fold(*one) != fold(*other) {
             return false;
@@ -203,8 +204,8 @@ pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool 
     true
 }
 
-/// A claim as a header's value: a control character becomes a `?`, so that it can neither end the header
-/// nor make two different names equal by vanishing.
+/// A claim as a header's value. A control character becomes `?`: it must not end the header, and removing it could
+/// make two different names equal.
 fn header_value(text: &str, encoding: Encoding) -> String {
     let clean = if text.chars().any(char::is_control) {
         text.replace(char::is_control, "?")

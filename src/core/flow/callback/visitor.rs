@@ -1,10 +1,10 @@
-//! What a callback keeps of its request.
+//! The data that a callback keeps from its request.
 
 use crate::cognito::pool::Pool;
 use crate::flow::context::RequestContext;
 use crate::session::FlowId;
 
-/// What a callback needs of its request after that is no longer at hand.
+/// The data of a callback's request that is needed after the request is no longer available.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     /// The host of the request.
@@ -20,7 +20,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// The visitor who brought the callback of a sign-in.
+    /// The visitor whose request is the callback of a sign-in.
     pub(super) fn of(ctx: &RequestContext<'_>, pool: &Pool, id: &FlowId) -> Self {
         let mut without_flow = Vec::new();
         pool.cookies.end_flow(&ctx.cookies, id, &mut without_flow);

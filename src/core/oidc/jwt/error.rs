@@ -1,15 +1,15 @@
-//! Why a token is refused.
+//! Why a token is rejected.
 
 use std::fmt;
 
-/// Why a token is refused.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwtError {
-    /// The key set has no key of that id; a newer one may.
+    /// The key set has no key with that id; a newer set may have it.
     UnknownKey,
-    /// Not a JWT, or too long for one.
+    /// Not a JWT, or too long.
     Malformed,
-    /// Another algorithm than RS256.
+    /// An algorithm other than RS256.
     Algorithm,
     /// No `kid`.
     KeyIdMissing,
@@ -17,13 +17,13 @@ pub enum JwtError {
     Signature,
     /// `iss` is another issuer.
     Issuer,
-    /// `aud` is another client, or there are several.
+    /// `aud` is another client, or there are several audiences.
     Audience,
-    /// Expired, issued longer ago than tokens live, or without `exp`.
+    /// Expired, issued longer ago than tokens are valid, or without `exp`.
     Expired,
     /// Issued in the future, not valid yet, or without `iat`: a clock is wrong.
     NotYetValid,
-    /// `nonce` is not that of this sign-in.
+    /// `nonce` isn't the one of this sign-in.
     Nonce,
     /// There is no `nonce`, which Cognito always sends back.
     NonceMissing,
@@ -31,14 +31,14 @@ pub enum JwtError {
     TokenUse,
     /// There is no `token_use`, which no provider but Cognito sends.
     TokenUseMissing,
-    /// `at_hash` is not the hash of the access token that came with it.
+    /// `at_hash` isn't the hash of the access token in the same response.
     AccessTokenHash,
     /// No usable `sub`, or another person's.
     Subject,
 }
 
 impl JwtError {
-    /// A short name for logs and metrics, of an ID token at sign-in or refresh.
+    /// A short name for logs and metrics, for an ID token at sign-in or refresh.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::UnknownKey => "id_token_unknown_key",
@@ -57,7 +57,7 @@ impl JwtError {
         }
     }
 
-    /// The reason in logs and metrics, of a bearer token. Only ID tokens are checked for nonce and `at_hash`.
+    /// The reason in logs and metrics, for a bearer token. Only ID tokens are checked for nonce and `at_hash`.
     pub const fn bearer_reason(self) -> &'static str {
         match self {
             Self::UnknownKey => "unknown_key",

@@ -1,4 +1,4 @@
-//! Signed tokens (JWS, RFC 7515) in compact form: split, and their RS256 signature verified.
+//! Signed tokens (JWS, RFC 7515) in compact form: splitting them, and verifying their RS256 signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,18 +12,18 @@ use crate::json::Members;
 use crate::oidc::jwks::{Jwk, KeySet};
 use crate::oidc::jwt::error::JwtError;
 
-/// The longest token that is read, in bytes. Cognito's largest come to some 21 KB.
+/// The maximum length of a token, in bytes. Cognito's largest have about 21 KB.
 const MAX_TOKEN: usize = 64 * 1024;
 
-/// Something that verifies RS256 (RFC 7518, section 3.3). The host may do it natively.
+/// A verifier of RS256 (RFC 7518, section 3.3). The host may have a native one.
 pub trait VerifyRs256 {
     /// Whether `signature` is the signature of `message` under `key`.
     #[must_use]
     fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool;
 }
 
-/// RS256 in wasm, anywhere, by the crate that `jwt-compact` uses for RSA. `jwt-compact`'s own `Rsa` would add RS384,
-/// RS512 and PSS, which is 15 KB of the filter's 590.
+/// RS256 in wasm, for any host, with the crate that `jwt-compact` uses for RSA. The `Rsa` type of `jwt-compact` would
+/// add RS384, RS512 and PSS, which is 15 KB of the filter's 590.
 #[derive(Clone, Copy, Debug)]
 pub struct PortableRs256;
 
@@ -33,10 +33,10 @@ impl VerifyRs256 for PortableRs256 {
     }
 }
 
-/// The header parameters that matter beside those that `jwt-compact` reads.
+/// The relevant header parameters that `jwt-compact` doesn't read.
 #[derive(Deserialize)]
 struct Extensions {
-    /// Extensions that must be understood (RFC 7515, section 4.1.11). None is.
+    /// Extensions that must be understood (RFC 7515, section 4.1.11). The filter supports none.
     #[serde(default)]
     crit: Option<IgnoredAny>,
 }
@@ -48,12 +48,12 @@ pub(super) struct Unverified<'t> {
     payload: &'t str,
 }
 
-/// The claims of a token whose signature holds. Issuer, audience and dates are not checked yet. Only
-/// [`Unverified::verify`] makes it.
+/// The claims of a token whose signature is verified. Issuer, audience and times are not checked yet. Only
+/// [`Unverified::verify`] creates it.
 pub(super) struct Signed(Members);
 
 impl<'t> Unverified<'t> {
-    /// Splits a token. Its header must be one that can be read.
+    /// Splits a token. Its header must be readable.
     ///
     /// # Errors
     /// [`JwtError::Malformed`].
@@ -69,8 +69,9 @@ impl<'t> Unverified<'t> {
 
     /// The claims, not verified.
     ///
-    /// `jwt-compact` 0.8 has no access to the bytes. It reads them only into its `Claims`, which fail as a whole for one
-    /// date that is `null`, one number beyond `f64` or one list that is too deep, and so do its `Validator` and `Token`.
+    /// `jwt-compact` 0.8 gives no access to the bytes. It reads them only into its `Claims`, which fail as a whole
+    /// for one date that is `null`, one number beyond `f64` or one list that is too deep. So do its `Validator` and
+    /// `Token`.
     ///
     /// # Errors
     /// [`JwtError::Malformed`].
@@ -79,10 +80,10 @@ impl<'t> Unverified<'t> {
         payload.and_then(|payload| Members::read(&payload)).ok_or(JwtError::Malformed)
     }
 
-    /// Verifies the signature: RS256 and nothing else, by a key of the set. No claim is read before it holds.
+    /// Verifies the signature: only RS256, with a key of the set. No claim is read before that.
     ///
     /// # Errors
-    /// With the first check that fails.
+    /// The first check that fails.
     pub(super) fn verify(&self, keys: &KeySet, rs256: &dyn VerifyRs256) -> Result<Signed, JwtError> {
         let header = self.token.header();
         if header.other_fields.crit.is_some() {

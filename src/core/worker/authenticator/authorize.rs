@@ -21,7 +21,7 @@ use crate::worker::authenticator::Authenticator;
 use crate::worker::bearer_tokens::BearerVerdict;
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
-/// The person who sends a request, if it is anybody; or the outcome, where that can't be said.
+/// The person who sends a request, if anybody is signed in; or the outcome, if the person can't be determined yet.
 pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
 
 impl Authenticator {
@@ -103,7 +103,7 @@ impl Authenticator {
         ctx: &RequestContext<'_>,
         env: &HostEnv<'_>,
     ) -> Outcome {
-        // Where nobody is let in, the session isn't needed for the decision. The log says whose it is all the same.
+        // If nobody is allowed, the decision doesn't depend on the session. The log still names the person.
         let subject = match allow {
             Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
             _ => person.map(|person| person.identity.subject.clone()),
@@ -148,8 +148,8 @@ impl Authenticator {
         });
     }
 
-    /// Finds the person who sends a request. A bearer token decides alone, where bearer tokens are accepted and the
-    /// request has one; otherwise the session does.
+    /// Finds the person who sends a request. If bearer tokens are accepted and the request has one, only the token
+    /// counts; otherwise the session does.
     pub(super) fn find_person(
         &mut self,
         allow: Allow,

@@ -17,10 +17,10 @@ use crate::telemetry::event::Event;
 use crate::worker::authenticator::Authenticator;
 use crate::worker::callouts::CalloutPurpose;
 
-/// Sign-ins that one worker redeems at a time. Beyond it people are asked to try again, so that a
-/// token endpoint that hangs fills no memory.
+/// How many sign-ins one worker redeems at a time. Further people are asked to try again, so that a token endpoint
+/// that hangs can't fill the memory.
 const MAX_EXCHANGES: usize = 256;
-/// Requests that wait for one sign-in: the first, and a few impatient reloads.
+/// How many requests may wait for one sign-in: the first, and a few reloads.
 const MAX_RELOADS: usize = 8;
 
 impl Authenticator {
@@ -78,7 +78,7 @@ impl Authenticator {
         let (response, event) = match sign_out::sign_out(ctx) {
             SignOut::Refused(response, event) => (response, event),
             SignOut::Obeyed(response, revoke, event) => {
-                // If the session is at `public_url` alone, so are the cookies that have to be cleared.
+                // If only `public_url` has the session, its cookies must be deleted there.
                 if ctx.client().shows_pages() {
                     if let Some(sent) = to_public_url(ctx, env, &mut log) {
                         return self.respond(sent, log);
@@ -86,8 +86,8 @@ impl Authenticator {
                 } else if is_other_host(ctx) {
                     return Outcome::own_path(sign_out::at_public_url(ctx));
                 }
-                // A session is revoked once, however often its cookie is shown here. If too many calls are under
-                // way, the token stays valid at Cognito; the person is signed out here.
+                // A session is revoked once, however often its cookie is sent. If too many calls are queued or in
+                // progress, the token stays valid at Cognito, but the person is signed out here.
                 if self.sessions.end(ctx, env.shared) {
                     for callout in revoke {
                         self.calls.push(CalloutPurpose::Revoke, callout);
@@ -109,7 +109,7 @@ impl Authenticator {
             authenticator.respond(response, event)
         };
         match self.join_under_way(&exchange, ctx.attempt.stream) {
-            // A reload while the first request still waits: both get the same answer.
+            // A reload while the first request still waits: both get the same response.
             Some(true) => return Outcome::park(),
             Some(false) => return busy(self),
             None => {}
@@ -128,8 +128,8 @@ impl Authenticator {
         Outcome::park()
     }
 
-    /// Lets a stream wait for the same code exchange as another one. `None` if there is no other, `false` if too many
-    /// wait.
+    /// Makes a stream wait for the code exchange that another stream has started. `None` if there is none, `false` if
+    /// too many streams wait.
     fn join_under_way(&mut self, exchange: &CodeExchange, stream: StreamId) -> Option<bool> {
         let under_way = self.exchanges().find(|other| other.id() == exchange.id())?;
         let has_room = under_way.streams.len() < MAX_RELOADS;

@@ -1,4 +1,4 @@
-//! The pause after a failed refresh, so that an outage of Cognito isn't made worse.
+//! The pause after a failed refresh, so that retries don't worsen an outage of Cognito.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const PAUSE_FROM: Duration = Duration::from_secs(1);
 /// … up to this.
 const PAUSE_UP_TO: Duration = Duration::from_secs(30);
 
-/// The failures of one pool's refreshes, as far as this worker knows.
+/// The failed refreshes of one pool, in one worker.
 #[derive(Clone, Default)]
 pub(super) struct Backoff {
     failures: u32,
@@ -19,13 +19,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Whether it is too early for the next refresh. A time too far in the future is of a clock that was set back.
+    /// Whether it is too early for the next refresh. A time too far in the future means that the clock was set back.
     pub(super) fn is_active(&self, now: UnixTime) -> bool {
         now < self.until && self.until.since(now) <= PAUSE_UP_TO * 2
     }
 
-    /// Records a failure. Returns the time of the next attempt: each pause is longer, by up to a quarter more at random,
-    /// so that workers and Envoys don't try at the same moment.
+    /// Records a failure. Returns the time of the next attempt. A random extra of up to a quarter of the pause keeps
+    /// workers and Envoys from retrying at the same moment.
     pub(super) fn fail(&mut self, env: &mut HostEnv<'_>) -> UnixTime {
         let pause = PAUSE_FROM.saturating_mul(1 << self.failures.min(5)).min(PAUSE_UP_TO);
         let [jitter] = random_bytes::<1>(env.entropy).unwrap_or([0]);

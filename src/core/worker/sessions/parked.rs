@@ -10,7 +10,7 @@ use crate::http::Request;
 use crate::shared::refreshes::RefreshState;
 use crate::worker::sessions::refresh::Refreshes;
 
-/// Requests that one worker parks for refreshes. More are told to try again.
+/// How many requests one worker parks for refreshes. Further requests are told to try again.
 const MAX_PARKED: usize = 1024;
 
 /// The parked requests of one worker.
@@ -30,7 +30,7 @@ impl ParkedRequests {
         self.0.len() < MAX_PARKED
     }
 
-    /// Whether none is parked.
+    /// Whether no request is parked.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -40,12 +40,12 @@ impl ParkedRequests {
         self.0.push(ParkedRequest { attempt: ctx.attempt, request: ctx.request.clone(), pool, refresh });
     }
 
-    /// Removes the request of a stream that is gone.
+    /// Removes the request of a stream that has ended.
     pub(super) fn remove(&mut self, stream: StreamId) {
         self.0.retain(|parked| parked.attempt.stream != stream);
     }
 
-    /// Removes and returns the requests whose wait is over: those of one refresh, or of any if `of` is `None`.
+    /// Removes and returns the requests whose wait is over: those of one refresh, or of all if `of` is `None`.
     pub(super) fn unpark(
         &mut self,
         refreshes: &Refreshes,
@@ -53,7 +53,7 @@ impl ParkedRequests {
         env: &HostEnv<'_>,
     ) -> Vec<Retry> {
         let mut ready = Vec::new();
-        // Many requests of one session wait together, and each look reads shared data.
+        // Many requests wait for the same session, and each check reads shared data.
         let mut known: Vec<(RefreshId, bool)> = Vec::new();
         let is_asked_for = |parked: &mut ParkedRequest| of.is_none_or(|of| of == parked.refresh);
         let candidates: Vec<ParkedRequest> = self.0.extract_if(.., is_asked_for).collect();

@@ -6,14 +6,14 @@ use crate::flow::context::{Person, RequestContext};
 use crate::http::cookie::Cookies;
 use crate::worker::session_cache::CachedSession;
 
-/// A session, and the cookies of a browser that hold it and its tokens.
+/// A session, and the browser's cookies that hold it and its tokens.
 pub(super) struct PresentedSession<'c> {
     pub cached: CachedSession,
     pub cookies: &'c Cookies<'c>,
 }
 
 impl PresentedSession<'_> {
-    /// The person, with the tokens that go upstream. The token cookies are opened only if there are such tokens.
+    /// The person, with the tokens that go upstream. The token cookies are only decrypted if there are such tokens.
     pub(super) fn person(self, ctx: &RequestContext<'_>) -> Arc<Person> {
         let Self { cached: CachedSession { session, person }, cookies } = self;
         if !ctx.config.headers.forwards_tokens() {

@@ -1,8 +1,8 @@
-//! When a session's tokens are refreshed, and by which worker; and what the result means for other requests.
+//! When a session's tokens are refreshed, by which worker, and what the result means for other requests.
 //!
-//! A refresh begins when a request needs the session and its tokens are due (see
-//! [`Session::freshness`](crate::session::Session::freshness)), unless another worker has the lease, Cognito has failed
-//! a moment ago, or the request is a prefetch.
+//! A refresh starts when a request needs the session and its tokens are due (see
+//! [`Session::freshness`](crate::session::Session::freshness)), unless another worker has the lease, Cognito has just
+//! failed, or the request is a prefetch.
 
 use crate::cognito::pool::Pool;
 use crate::decision::{HostEnv, RefreshId};
@@ -19,26 +19,26 @@ use crate::worker::callouts::{CalloutPurpose, Callouts};
 use crate::worker::sessions::backoff::Backoff;
 use crate::worker::sessions::presented::PresentedSession;
 
-/// Whether tokens are refreshed for a request.
+/// Whether a request may cause a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshPolicy {
-    /// No: the session counts if its tokens have not expired.
+    /// No: the session is valid if its tokens have not expired.
     Never,
-    /// Yes, and if they have expired, the request waits.
+    /// Yes. If the tokens have expired, the request waits.
     Allowed,
 }
 
 /// The refreshes of one worker.
 pub(super) struct Refreshes {
     leases: RefreshLeases,
-    /// By the indexes of the pools.
+    /// Indexed by pool.
     backoffs: Vec<Backoff>,
     /// Refreshes whose new tokens can't be verified yet.
     awaiting_keys: Vec<Refresh>,
 }
 
 impl Refreshes {
-    /// None yet, of so many pools. `scope` separates the shared data of different configurations.
+    /// No refreshes yet, for `pools` pools. `scope` separates the shared data of different configurations.
     pub(super) fn new(scope: &str, pools: usize, shared: &dyn SharedData) -> Self {
         Self {
             leases: RefreshLeases::new(scope, shared),
@@ -47,18 +47,18 @@ impl Refreshes {
         }
     }
 
-    /// What is known of a refresh, at whatever worker.
+    /// The state of a refresh, in any worker.
     pub(super) fn find(&self, id: RefreshId, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         self.leases.find(id.session, id.of, now, shared)
     }
 
-    /// Records a sign-out. `false` if that was recorded before.
+    /// Records a sign-out. `false` if it was already recorded.
     pub(super) fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
         self.leases.end(session, now, shared)
     }
 
-    /// Decides whether the tokens of a session are refreshed now, and begins that. `known` is what [`Refreshes::find`]
-    /// has found. Returns the state that counts for this request.
+    /// Decides whether to refresh the tokens of a session now, and starts the refresh. `known` is the state from
+    /// [`Refreshes::find`]. Returns the state for this request.
     pub(super) fn refresh_if_due(
         &mut self,
         ctx: &RequestContext<'_>,
@@ -81,7 +81,7 @@ impl Refreshes {
         }
     }
 
-    /// Begins a refresh, unless it is too early or another worker has the lease.
+    /// Starts a refresh, unless it is too early or another worker has the lease.
     fn begin(
         &self,
         ctx: &RequestContext<'_>,
@@ -100,13 +100,13 @@ impl Refreshes {
             Ok(()) if calls.push(CalloutPurpose::Refresh(Box::new(refresh)), callout) => {
                 RefreshState::UnderWay
             }
-            // The queue is full, or shared data doesn't work: nothing comes that is worth waiting for.
+            // The queue is full, or shared data doesn't work: waiting wouldn't help.
             Ok(()) | Err(RefreshState::None) => RefreshState::Paused,
             Err(known) => known,
         }
     }
 
-    /// Time has passed: verifies the new tokens that wait for keys.
+    /// Time has passed: verifies new tokens that wait for keys.
     pub(super) fn handle_tick(
         &mut self,
         calls: &mut Callouts,
@@ -119,7 +119,7 @@ impl Refreshes {
         }
     }
 
-    /// Does the next step of a refresh.
+    /// Performs the next step of a refresh.
     pub(super) fn advance(
         &mut self,
         step: RefreshStep,
@@ -145,7 +145,7 @@ impl Refreshes {
         }
     }
 
-    /// What other workers must know of a refresh that has ended. Updates the pool's backoff.
+    /// The result of a finished refresh that other workers need. Updates the pool's backoff.
     fn shared_result(
         &mut self,
         pool: &Pool,
@@ -172,7 +172,7 @@ impl Refreshes {
         !self.awaiting_keys.is_empty()
     }
 
-    /// Whether new tokens of this pool wait for its keys.
+    /// Whether new tokens of this pool wait for the pool's keys.
     pub(super) fn await_keys_of(&self, pool: &Pool) -> bool {
         self.awaiting_keys.iter().any(|refresh| refresh.pool().index == pool.index)
     }
