@@ -167,7 +167,7 @@ impl Authenticator {
             self.take(step);
         }
         let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
-        self.sessions.handle_tick(&mut self.calls, &mut self.telemetry, &mut verify);
+        self.sessions.handle_timeout(&mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
     }
 

@@ -199,13 +199,13 @@ impl Sessions {
     }
 
     /// Time has passed: continues refreshes whose new tokens wait for keys.
-    pub fn handle_tick(
+    pub fn handle_timeout(
         &mut self,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
-        self.refreshes.handle_tick(calls, telemetry, verify);
+        self.refreshes.handle_timeout(calls, telemetry, verify);
     }
 
     /// Signs the person out of all sessions of a request, so that no refresh in progress restores them. `false` if

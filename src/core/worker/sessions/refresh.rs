@@ -107,7 +107,7 @@ impl Refreshes {
     }
 
     /// Time has passed: verifies new tokens that wait for keys.
-    pub(super) fn handle_tick(
+    pub(super) fn handle_timeout(
         &mut self,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
