@@ -1,4 +1,5 @@
-//! envoy-cognito: a proxy-wasm filter that signs people in through AWS Cognito inside Envoy and Istio.
+//! The core of envoy-cognito, which signs people in through AWS Cognito inside Envoy and Istio. A host, such as the
+//! proxy-wasm filter, hands it what happens, and does what it decides: see [`driver`].
 //!
 //! What happens to a request, in order:
 //!
@@ -17,7 +18,7 @@
 //! 6. Identity headers that the client sent, and the filter's cookies, are removed from every forwarded request.
 //! 7. A callback must open the flow cookie of its state before the filter calls Cognito. The code is then redeemed
 //!    once, the ID token is verified completely, and missing attributes are fetched, before a session is sealed.
-//! 8. The root context makes the calls to Cognito, so they outlive the request that needs them. Requests that wait for
+//! 8. Calls to Cognito belong to the worker, so they outlive the request that needs them. Requests that wait for
 //!    a call are parked, and are decided when its result arrives.
 //! 9. The key set is fetched at start, every hour, and when a token names an unknown key. All workers of an Envoy share
 //!    one fetch, and a bad response never replaces a good set.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
 use crate::oidc::jwks::KeySet;
-use crate::oidc::jwt::signed::Unverified;
+use crate::oidc::jwt::signed::{Unverified, unverified_claims};
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
 
@@ -197,9 +197,9 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Reads them from a token. `None` if it isn't a JWT, or is too long.
+    /// Reads them from a token. `None` if its payload can't be read, or if it is too long.
     pub fn by(token: &str) -> Option<Self> {
-        let claims = Unverified::parse(token).ok()?.claims().ok()?;
+        let claims = unverified_claims(token)?;
         Some(Self {
             issuer: claims.text("iss").unwrap_or_default(),
             client: claims.text("client_id").or_else(|| claims.text("aud")),
@@ -210,8 +210,7 @@ impl Claimed {
 /// The `exp` of an access token, if it can be read. The token is opaque to a client (RFC 6749, section 1.4), and its
 /// signature isn't verified here, so this may only make a session's tokens expire earlier, never later.
 pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
-    let token = Unverified::parse(token.0.expose()).ok()?;
-    numeric_date(token.claims().ok()?.get("exp")?)
+    numeric_date(unverified_claims(token.0.expose())?.get("exp")?)
 }
 
 /// The checks that all tokens of an issuer share: signature, issuer, times and subject. No claim is read before the
@@ -275,4 +274,29 @@ fn at_hash_matches(at_hash: Option<Json<'_>>, access_token: &AccessToken) -> boo
     let digest = Sha256::digest(access_token.0.expose());
     let half = digest.get(..16).unwrap_or_default();
     at_hash.text().is_some_and(|at_hash| at_hash == URL_SAFE_NO_PAD.encode(half))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::secret::Secret;
+
+    #[test]
+    fn an_access_token_says_when_it_expires_whatever_else_of_it_cannot_be_read() {
+        let expiry = |token: &str| claimed_expiry(&AccessToken(Secret::new(token.to_owned())));
+        let (header, payload) = ("eyJhbGciOiJSUzI1NiJ9", URL_SAFE_NO_PAD.encode(r#"{"exp":1770091506}"#));
+        for token in [
+            format!("{header}.{payload}.c2ln"),
+            format!("{header}.{payload}.not+base64"),
+            format!("no-header.{payload}.c2ln"),
+            format!("e30.{payload}.c2ln"),
+            format!("{header}.{payload}"),
+            format!("{header}.{payload}.c2ln.more"),
+        ] {
+            assert_eq!(expiry(&token), Some(UnixTime::from_secs(1_770_091_506)), "{token}");
+        }
+        for opaque in ["", "opaque", "a.b.c", &format!("{header}.e30.c2ln")] {
+            assert_eq!(expiry(opaque), None, "{opaque}");
+        }
+    }
 }

@@ -67,19 +67,6 @@ impl<'t> Unverified<'t> {
         Ok(Self { token, signing_input, payload })
     }
 
-    /// The claims, not verified.
-    ///
-    /// `jwt-compact` 0.8 gives no access to the bytes. It reads them only into its `Claims`, which fail as a whole
-    /// for one date that is `null`, one number beyond `f64` or one list that is too deep. So do its `Validator` and
-    /// `Token`.
-    ///
-    /// # Errors
-    /// [`JwtError::Malformed`].
-    pub(super) fn claims(&self) -> Result<Members, JwtError> {
-        let payload = URL_SAFE_NO_PAD.decode(self.payload).ok();
-        payload.and_then(|payload| Members::read(&payload)).ok_or(JwtError::Malformed)
-    }
-
     /// Verifies the signature: only RS256, with a key of the set. No claim is read before that.
     ///
     /// # Errors
@@ -97,7 +84,7 @@ impl<'t> Unverified<'t> {
         if !rs256.verify(&key, self.signing_input.as_bytes(), self.token.signature_bytes()) {
             return Err(JwtError::Signature);
         }
-        self.claims().map(Signed)
+        read_claims(self.payload).map(Signed).ok_or(JwtError::Malformed)
     }
 }
 
@@ -106,4 +93,20 @@ impl Signed {
     pub(super) fn into_claims(self) -> Members {
         self.0
     }
+}
+
+/// The claims of a token, not verified: whatever its header and its signature are. `None` if its payload can't be read,
+/// or if the token is too long.
+pub(super) fn unverified_claims(token: &str) -> Option<Members> {
+    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN)?;
+    read_claims(payload)
+}
+
+/// Reads the payload of a token.
+///
+/// `jwt-compact` 0.8 gives no access to the bytes. It reads them only into its `Claims`, which fail as a whole
+/// for one date that is `null`, one number beyond `f64` or one list that is too deep. So do its `Validator` and
+/// `Token`.
+fn read_claims(payload: &str) -> Option<Members> {
+    Members::read(&URL_SAFE_NO_PAD.decode(payload).ok()?)
 }
