@@ -93,13 +93,13 @@ impl Driver {
                 Next::Stop
             }
             Decision::Respond(response) => {
-                host.log_access(stream.id(), &access);
-                host.respond(stream.id(), &response);
+                host.log_access(stream.id(), access);
+                host.respond(stream.id(), response);
                 Next::Stop
             }
             Decision::Forward(edits, response) => {
-                host.log_access(stream.id(), &access);
-                if host.edit_request(stream.id(), &edits).is_err() {
+                host.log_access(stream.id(), access);
+                if host.edit_request(stream.id(), edits).is_err() {
                     return stream.refuse(host);
                 }
                 self.expect_response(stream.id(), response);
@@ -117,7 +117,7 @@ impl Driver {
         host: &mut impl Host,
     ) -> Next {
         let spoofed = self.authenticator.spoofed(names);
-        if !spoofed.is_empty() && host.remove_request_trailers(stream.id(), &spoofed).is_err() {
+        if !spoofed.is_empty() && host.remove_request_trailers(stream.id(), spoofed).is_err() {
             return stream.refuse(host);
         }
         // The edit comes first, even if the trailers have to wait: the host shows them once.
@@ -134,7 +134,7 @@ impl Driver {
         let done =
             edits.and_then(
                 |edits| {
-                    if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), &edits) }
+                    if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), edits) }
                 },
             );
         match done {
@@ -204,20 +204,20 @@ impl Driver {
                 break;
             };
             let Some(gate) = self.waiting.take(stream) else { continue };
-            host.log_access(stream, &access);
+            host.log_access(stream, access);
             match decision {
-                Decision::Respond(response) => host.respond(stream, &response),
+                Decision::Respond(response) => host.respond(stream, response),
                 Decision::Forward(edits, response) => {
-                    if host.edit_request(stream, &edits).is_ok() {
+                    if host.edit_request(stream, edits).is_ok() {
                         self.expect_response(stream, response);
                         gate.open();
                         host.resume(stream);
                     } else {
-                        host.respond(stream, &unavailable());
+                        host.respond(stream, unavailable());
                     }
                 }
                 // The authenticator never decides that a waiting request waits.
-                Decision::Park => host.respond(stream, &unavailable()),
+                Decision::Park => host.respond(stream, unavailable()),
             }
         }
         host.settled();
@@ -225,7 +225,7 @@ impl Driver {
 
     fn write_log(&mut self, host: &mut impl Host) {
         while let Some(event) = self.authenticator.poll_event() {
-            host.log(&event);
+            host.log(event);
         }
     }
 

@@ -80,7 +80,7 @@ impl Host for EnvoyHost {
         HostEnv { now: now(), entropy: &mut self.entropy, rs256: &self.rs256, shared: &EnvoySharedData }
     }
 
-    fn log(&mut self, event: &Event) {
+    fn log(&mut self, event: Event) {
         let level = match event.level {
             Level::Debug => LogLevel::Debug,
             Level::Info => LogLevel::Info,
@@ -95,7 +95,7 @@ impl Host for EnvoyHost {
         self.metrics.hand_over(metrics);
     }
 
-    fn call(&mut self, callout: &Callout) -> Option<CallHandle> {
+    fn call(&mut self, callout: Callout) -> Option<CallHandle> {
         let endpoint = &callout.endpoint;
         let mut headers = vec![
             (":method", callout.method),
@@ -116,7 +116,7 @@ impl Host for EnvoyHost {
 
     /// Sets the filter state that `%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)%` reads. If Envoy refuses, the value
     /// is missing in the access log.
-    fn log_access(&mut self, stream: StreamId, record: &AccessRecord) {
+    fn log_access(&mut self, stream: StreamId, record: AccessRecord) {
         if self.enter(stream).is_err() {
             return;
         }
@@ -135,7 +135,7 @@ impl Host for EnvoyHost {
         }
     }
 
-    fn edit_request(&mut self, stream: StreamId, edits: &RequestEdits) -> Result<(), Refused> {
+    fn edit_request(&mut self, stream: StreamId, edits: RequestEdits) -> Result<(), Refused> {
         self.enter(stream)?;
         let map = MapType::HttpRequestHeaders;
         for name in &edits.remove {
@@ -153,7 +153,7 @@ impl Host for EnvoyHost {
     fn remove_request_trailers(
         &mut self,
         stream: StreamId,
-        names: &[Cow<'static, str>],
+        names: Vec<Cow<'static, str>>,
     ) -> Result<(), Refused> {
         self.enter(stream)?;
         names.iter().try_for_each(|name| {
@@ -172,7 +172,7 @@ impl Host for EnvoyHost {
         Ok(headers.values(name).map(<[u8]>::to_vec).collect())
     }
 
-    fn edit_response(&mut self, stream: StreamId, edits: &ResponseHeaderEdits) -> Result<(), Refused> {
+    fn edit_response(&mut self, stream: StreamId, edits: ResponseHeaderEdits) -> Result<(), Refused> {
         self.enter(stream)?;
         let map = MapType::HttpResponseHeaders;
         for name in &edits.remove {
@@ -184,9 +184,9 @@ impl Host for EnvoyHost {
         Ok(())
     }
 
-    fn respond(&mut self, stream: StreamId, response: &Response) {
+    fn respond(&mut self, stream: StreamId, response: Response) {
         if self.enter(stream).is_ok() {
-            send(response);
+            send(&response);
         }
     }
 

@@ -31,7 +31,7 @@ impl PendingCalls {
             let mut env = host.env();
             let Some((id, callout)) = authenticator.poll_callout(&mut env) else { break };
             let deadline = env.now.plus(callout.timeout.saturating_sub(LEAD));
-            match host.call(&callout) {
+            match host.call(callout) {
                 Some(handle) => self.0.push(PendingCall { handle, id, deadline }),
                 None => {
                     authenticator.handle_callout(id, &Err(CalloutError::NotDispatched), &mut host.env());

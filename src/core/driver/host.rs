@@ -33,14 +33,14 @@ pub trait Host {
     fn env(&mut self) -> HostEnv<'_>;
 
     /// Writes a log line.
-    fn log(&mut self, event: &Event);
+    fn log(&mut self, event: Event);
 
     /// Adds to counters, sets gauges, records histogram values. One that the host doesn't take is lost.
     fn record(&mut self, metrics: Vec<Metric>);
 
     /// Makes an HTTP call. Its answer goes to [`Driver::call_answered`](crate::driver::Driver::call_answered). `None`: the
     /// host didn't take it, and no answer will come.
-    fn call(&mut self, callout: &Callout) -> Option<CallHandle>;
+    fn call(&mut self, callout: Callout) -> Option<CallHandle>;
 
     /// Asks for [`Driver::wake`](crate::driver::Driver::wake) after this time, and again each time it has passed, until
     /// asked otherwise.
@@ -50,13 +50,13 @@ pub trait Host {
     fn wake_after(&mut self, time: Duration) -> Result<(), Refused>;
 
     /// Tells the access log what was decided.
-    fn log_access(&mut self, stream: StreamId, record: &AccessRecord);
+    fn log_access(&mut self, stream: StreamId, record: AccessRecord);
 
     /// Changes the headers of a request.
     ///
     /// # Errors
     /// Where the host refuses any part of it. The request then isn't forwarded.
-    fn edit_request(&mut self, stream: StreamId, edits: &RequestEdits) -> Result<(), Refused>;
+    fn edit_request(&mut self, stream: StreamId, edits: RequestEdits) -> Result<(), Refused>;
 
     /// Takes trailers of those names out of a request.
     ///
@@ -65,7 +65,7 @@ pub trait Host {
     fn remove_request_trailers(
         &mut self,
         stream: StreamId,
-        names: &[Cow<'static, str>],
+        names: Vec<Cow<'static, str>>,
     ) -> Result<(), Refused>;
 
     /// All values of a header of the app's answer, in order.
@@ -78,10 +78,10 @@ pub trait Host {
     ///
     /// # Errors
     /// Where the host refuses any part of it. The answer isn't passed on then.
-    fn edit_response(&mut self, stream: StreamId, edits: &ResponseHeaderEdits) -> Result<(), Refused>;
+    fn edit_response(&mut self, stream: StreamId, edits: ResponseHeaderEdits) -> Result<(), Refused>;
 
     /// Answers a request in the app's place.
-    fn respond(&mut self, stream: StreamId, response: &Response);
+    fn respond(&mut self, stream: StreamId, response: Response);
 
     /// Lets a request go on that waited.
     fn resume(&mut self, stream: StreamId);

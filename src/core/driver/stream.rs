@@ -80,7 +80,7 @@ impl Stream {
 
     /// Answers with 503: the host refused what the decision needs, or there is no driver to decide.
     pub fn refuse(&self, host: &mut impl Host) -> Next {
-        host.respond(self.id, &unavailable());
+        host.respond(self.id, unavailable());
         Next::Stop
     }
 }

@@ -162,21 +162,21 @@ impl Host for FakeHost<'_> {
         HostEnv { now: self.now, entropy: self.entropy, rs256: self.rs256, shared: self.shared }
     }
 
-    fn log(&mut self, event: &Event) {
+    fn log(&mut self, event: Event) {
         self.notes.order.push("log");
-        self.notes.events.push(event.clone());
+        self.notes.events.push(event);
     }
 
     fn record(&mut self, metrics: Vec<Metric>) {
         self.notes.metrics.extend(metrics);
     }
 
-    fn call(&mut self, callout: &Callout) -> Option<CallHandle> {
+    fn call(&mut self, callout: Callout) -> Option<CallHandle> {
         self.notes.may(Deed::Call).ok()?;
         self.notes.order.push("call");
         self.notes.last_call += 1;
         let handle = CallHandle(self.notes.last_call);
-        self.notes.calls.push((self.worker, handle, callout.clone()));
+        self.notes.calls.push((self.worker, handle, callout));
         Some(handle)
     }
 
@@ -186,20 +186,20 @@ impl Host for FakeHost<'_> {
         Ok(())
     }
 
-    fn log_access(&mut self, stream: StreamId, record: &AccessRecord) {
-        self.told(stream).access = Some(record.clone());
+    fn log_access(&mut self, stream: StreamId, record: AccessRecord) {
+        self.told(stream).access = Some(record);
     }
 
-    fn edit_request(&mut self, stream: StreamId, edits: &RequestEdits) -> Result<(), Refused> {
+    fn edit_request(&mut self, stream: StreamId, edits: RequestEdits) -> Result<(), Refused> {
         self.notes.may(Deed::EditRequest)?;
-        self.told(stream).edits = Some(edits.clone());
+        self.told(stream).edits = Some(edits);
         Ok(())
     }
 
     fn remove_request_trailers(
         &mut self,
         stream: StreamId,
-        names: &[Cow<'static, str>],
+        names: Vec<Cow<'static, str>>,
     ) -> Result<(), Refused> {
         self.notes.may(Deed::RemoveTrailers)?;
         self.told(stream).removed_trailers.extend(names.iter().map(|name| name.to_string()));
@@ -212,15 +212,15 @@ impl Host for FakeHost<'_> {
         Ok(self.told(stream).app_cookies.clone())
     }
 
-    fn edit_response(&mut self, stream: StreamId, edits: &ResponseHeaderEdits) -> Result<(), Refused> {
+    fn edit_response(&mut self, stream: StreamId, edits: ResponseHeaderEdits) -> Result<(), Refused> {
         self.notes.may(Deed::EditResponse)?;
-        self.told(stream).response_edits = Some(edits.clone());
+        self.told(stream).response_edits = Some(edits);
         Ok(())
     }
 
-    fn respond(&mut self, stream: StreamId, response: &Response) {
+    fn respond(&mut self, stream: StreamId, response: Response) {
         self.notes.order.push("respond");
-        self.told(stream).response = Some(response.clone());
+        self.told(stream).response = Some(response);
     }
 
     fn resume(&mut self, stream: StreamId) {
