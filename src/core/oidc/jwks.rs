@@ -31,6 +31,11 @@ impl Jwk {
         &self.public
     }
 
+    /// Modulus and public exponent, big-endian, without leading zeros.
+    pub fn modulus_and_exponent(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.public.n().to_bytes_be(), self.public.e().to_bytes_be())
+    }
+
     /// The key as a `SubjectPublicKeyInfo` in DER (RFC 5280), as Envoy expects it.
     pub fn spki(&self) -> &[u8] {
         &self.spki

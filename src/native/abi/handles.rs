@@ -1,0 +1,270 @@
+//! Configurations and streams of Envoy as values with safe methods.
+
+use std::marker::PhantomData;
+use std::ptr::null;
+
+use crate::abi::callbacks::{
+    Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call,
+};
+
+/// Writes a log line, if its level is written. Lines are only made then.
+pub(crate) fn log(level: LogLevel, line: impl FnOnce() -> String) {
+    if call!(log_enabled(level as u32)) == Some(true) {
+        call!(log(level as u32, Buffer::of(line().as_bytes())));
+    }
+}
+
+/// The number of workers. Only on the main thread.
+pub(crate) fn concurrency() -> usize {
+    call!(get_concurrency()).and_then(|workers| usize::try_from(workers).ok()).unwrap_or(0)
+}
+
+/// Whether Envoy only checks its configuration. Only on the main thread.
+pub(crate) fn is_validation() -> bool {
+    call!(is_validation_mode()).unwrap_or(true)
+}
+
+/// A configuration in Envoy (`DynamicModuleHttpFilterConfig`). Valid until [`FilterConfig::destroyed`].
+#[derive(Clone, Copy)]
+pub(crate) struct ConfigHandle(pub(in crate::abi) Ptr);
+
+// SAFETY: the pointer is only used as the functions of Envoy allow: metrics from any thread, the rest from the main
+// thread.
+unsafe impl Send for ConfigHandle {}
+// SAFETY: as above.
+unsafe impl Sync for ConfigHandle {}
+
+/// A kind of metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl ConfigHandle {
+    /// Defines a metric without labels. Only within [`FilterConfig::new`].
+    pub(crate) fn define(self, kind: MetricKind, name: &str) -> Option<MetricId> {
+        let (name, mut id) = (Buffer::of(name.as_bytes()), 0);
+        let status = match kind {
+            MetricKind::Counter => call!(http_filter_config_define_counter(self.0, name, null(), 0, &raw mut id)),
+            MetricKind::Gauge => call!(http_filter_config_define_gauge(self.0, name, null(), 0, &raw mut id)),
+            MetricKind::Histogram => {
+                call!(http_filter_config_define_histogram(self.0, name, null(), 0, &raw mut id))
+            }
+        };
+        (status == Some(0)).then_some(MetricId(id))
+    }
+
+    /// Changes a metric. `None` before Envoy 1.39, where only a stream can: see [`StreamHandle::record`].
+    pub(crate) fn record(self, kind: MetricKind, MetricId(id): MetricId, value: u64) -> Option<()> {
+        let envoy = CALLBACKS.get()?;
+        let function = match kind {
+            MetricKind::Counter => envoy.http_filter_config_increment_counter,
+            MetricKind::Gauge => envoy.http_filter_config_set_gauge,
+            MetricKind::Histogram => envoy.http_filter_config_record_histogram_value,
+        }?;
+        // SAFETY: the configuration exists, and the metric is one of its.
+        unsafe { function(self.0, id, null(), 0, value) };
+        Some(())
+    }
+
+    /// Makes an HTTP call. Returns Envoy's number for it. Only on the main thread.
+    pub(crate) fn call(
+        self,
+        cluster: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        milliseconds: u64,
+    ) -> Result<u64, Refused> {
+        let headers = headers.iter();
+        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let (cluster, mut id) = (Buffer::of(cluster.as_bytes()), 0);
+        let status = call!(http_filter_config_http_callout(
+            self.0,
+            &raw mut id,
+            cluster,
+            headers.as_ptr(),
+            headers.len(),
+            Buffer::of(body),
+            milliseconds
+        ));
+        if status == Some(0) { Ok(id) } else { Err(Refused) }
+    }
+
+    /// A scheduler for the main thread.
+    pub(crate) fn scheduler(self) -> Option<ConfigScheduler> {
+        let scheduler = call!(http_filter_config_scheduler_new(self.0))?;
+        (!scheduler.is_null()).then_some(ConfigScheduler(scheduler))
+    }
+}
+
+const fn pair(key: &[u8], value: &[u8]) -> Pair {
+    Pair { key: Buffer::of(key), value: Buffer::of(value) }
+}
+
+/// Has [`FilterConfig::scheduled`] called on the main thread.
+pub(crate) struct ConfigScheduler(Ptr);
+
+// SAFETY: Envoy's schedulers may be used from any thread.
+unsafe impl Send for ConfigScheduler {}
+
+impl ConfigScheduler {
+    pub(crate) fn commit(&self) {
+        call!(http_filter_config_scheduler_commit(self.0, 0));
+    }
+}
+
+impl Drop for ConfigScheduler {
+    fn drop(&mut self) {
+        call!(http_filter_config_scheduler_delete(self.0));
+    }
+}
+
+/// Has [`HttpFilter::scheduled`] called on the stream's worker.
+pub(crate) struct StreamScheduler(Ptr);
+
+// SAFETY: Envoy's schedulers may be used from any thread.
+unsafe impl Send for StreamScheduler {}
+
+impl StreamScheduler {
+    pub(crate) fn commit(&self) {
+        call!(http_filter_scheduler_commit(self.0, 0));
+    }
+}
+
+impl Drop for StreamScheduler {
+    fn drop(&mut self) {
+        call!(http_filter_scheduler_delete(self.0));
+    }
+}
+
+/// A stream in Envoy (`DynamicModuleHttpFilter`), during a hook. The hook may call [`Self::respond`] and
+/// [`Self::resume`] last: the stream may end within them.
+pub(crate) struct StreamHandle<'h> {
+    stream: Ptr,
+    hook: PhantomData<&'h Ptr>,
+}
+
+/// How many headers are read without an allocation.
+const HEADERS: usize = 64;
+
+impl StreamHandle<'_> {
+    pub(in crate::abi) const fn new(stream: Ptr) -> Self {
+        Self { stream, hook: PhantomData }
+    }
+
+    /// The number of its worker, from 0.
+    pub(crate) fn worker(&self) -> usize {
+        let worker = call!(http_filter_get_worker_index(self.stream));
+        worker.and_then(|worker| usize::try_from(worker).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// Shows the headers of a map: names and values. The bytes are Envoy's; `read` can't change the map, and what it
+    /// returns can't keep them. `None` if the stream has no such map.
+    pub(crate) fn headers<R>(&self, map: HeaderMap, read: impl FnOnce(&[(&[u8], &[u8])]) -> R) -> Option<R> {
+        let size = call!(http_get_headers_size(self.stream, map as u32))?;
+        let mut stack = [pair(&[], &[]); HEADERS];
+        let mut heap = Vec::new();
+        let pairs = if let Some(pairs) = stack.get_mut(..size) {
+            pairs
+        } else {
+            heap.resize(size, pair(&[], &[]));
+            &mut heap
+        };
+        if size > 0 && call!(http_get_headers(self.stream, map as u32, pairs.as_mut_ptr())) != Some(true) {
+            return None;
+        }
+        let mut stack: [(&[u8], &[u8]); HEADERS] = [(&[], &[]); HEADERS];
+        let mut heap = Vec::new();
+        let headers = if let Some(headers) = stack.get_mut(..size) {
+            headers
+        } else {
+            heap.resize(size, (&[][..], &[][..]));
+            &mut heap
+        };
+        for (header, pair) in headers.iter_mut().zip(pairs) {
+            // SAFETY: Envoy has filled in all pairs. Its map doesn't change while `read` runs: that takes a handle,
+            // and hooks run one after the other.
+            *header = unsafe { (pair.key.bytes(), pair.value.bytes()) };
+        }
+        Some(read(headers))
+    }
+
+    /// All values of a header, in order.
+    pub(crate) fn values(&self, map: HeaderMap, name: &str) -> Vec<Vec<u8>> {
+        let (mut value, mut count) = (Buffer::NONE, 0);
+        let mut values = Vec::new();
+        let mut index = 0;
+        loop {
+            let name = Buffer::of(name.as_bytes());
+            let found =
+                call!(http_get_header(self.stream, map as u32, name, &raw mut value, index, &raw mut count));
+            if found != Some(true) || index >= count {
+                return values;
+            }
+            // SAFETY: Envoy's map doesn't change before the bytes are copied.
+            values.push(unsafe { value.bytes() }.to_vec());
+            index += 1;
+        }
+    }
+
+    /// Removes all copies of a header.
+    pub(crate) fn remove(&mut self, map: HeaderMap, name: &str) -> Result<(), Refused> {
+        // `false` for a header that isn't there, in some versions: only a missing map is a failure, and reading
+        // showed that it is there.
+        call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::NONE));
+        Ok(())
+    }
+
+    /// Adds a header. Envoy doesn't add one without a value.
+    pub(crate) fn add(&mut self, map: HeaderMap, name: &str, value: &[u8]) -> Result<(), Refused> {
+        let (name, value) = (Buffer::of(name.as_bytes()), Buffer::of(value));
+        if value.len == 0 {
+            return Ok(());
+        }
+        let added = call!(http_add_header(self.stream, map as u32, name, value));
+        if added == Some(true) { Ok(()) } else { Err(Refused) }
+    }
+
+    /// Replaces all copies of a header by one. An empty value removes them.
+    pub(crate) fn set(&mut self, map: HeaderMap, name: &str, value: &[u8]) -> Result<(), Refused> {
+        let set = call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::of(value)));
+        if set == Some(true) || value.is_empty() { Ok(()) } else { Err(Refused) }
+    }
+
+    /// Sets filter state that the access log can print.
+    pub(crate) fn set_filter_state(&mut self, key: &str, value: &str) {
+        call!(http_set_filter_state_bytes(self.stream, Buffer::of(key.as_bytes()), Buffer::of(value.as_bytes())));
+    }
+
+    /// Changes a metric.
+    pub(crate) fn record(&mut self, kind: MetricKind, MetricId(id): MetricId, value: u64) {
+        let stream = self.stream;
+        let _ = match kind {
+            MetricKind::Counter => call!(http_filter_increment_counter(stream, id, null(), 0, value)),
+            MetricKind::Gauge => call!(http_filter_set_gauge(stream, id, null(), 0, value)),
+            MetricKind::Histogram => call!(http_filter_record_histogram_value(stream, id, null(), 0, value)),
+        };
+    }
+
+    /// Responds in the app's place. A second response to one request is ignored.
+    pub(crate) fn respond(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+        let headers = headers.iter();
+        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let details = Buffer::of(b"envoy_cognito");
+        let (pairs, count) = (headers.as_ptr(), headers.len());
+        call!(http_send_response(self.stream, u32::from(status), pairs, count, Buffer::of(body), details));
+    }
+
+    /// Lets a stopped request go on.
+    pub(crate) fn resume(&mut self) {
+        call!(http_filter_continue_decoding(self.stream));
+    }
+
+    /// A scheduler for the stream.
+    pub(crate) fn scheduler(&self) -> Option<StreamScheduler> {
+        let scheduler = call!(http_filter_scheduler_new(self.stream))?;
+        (!scheduler.is_null()).then_some(StreamScheduler(scheduler))
+    }
+}

@@ -1,0 +1,234 @@
+//! A configuration: the drivers of all workers, and what the main thread does for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use envoy_cognito_core::config::Config;
+use envoy_cognito_core::decision::StreamId;
+use envoy_cognito_core::driver::{CallHandle, Driver, Stream};
+use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
+use envoy_cognito_core::telemetry::event::{Event, Level};
+use envoy_cognito_core::telemetry::metrics::Metric;
+use parking_lot::Mutex;
+
+use crate::abi::{CalloutDone, ConfigHandle, FilterConfig, LogLevel, StreamHandle, concurrency, is_validation, log};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::parked::Parked;
+use crate::recorder::{Deeds, Recorder, StreamDeeds};
+use crate::stream::HttpStream;
+
+/// One configuration of the filter. All workers share it.
+pub(crate) struct Filter {
+    envoy: ConfigHandle,
+    workers: Vec<Mutex<Worker>>,
+    clock: Clock,
+    pub(crate) metrics: Metrics,
+    calls: Mutex<Calls>,
+}
+
+/// One worker's driver, and what belongs to it.
+pub(crate) struct Worker {
+    pub(crate) driver: Driver,
+    /// Requests that wait, by stream.
+    pub(crate) parked: HashMap<StreamId, Arc<Parked>>,
+    /// Metrics that only a stream can pass on, before Envoy 1.39.
+    pub(crate) metrics: Vec<Metric>,
+    last_stream: u64,
+}
+
+impl Worker {
+    /// A number for a stream, which no other stream of the worker has had.
+    pub(crate) const fn next_stream(&mut self) -> StreamId {
+        self.last_stream += 1;
+        StreamId(self.last_stream)
+    }
+}
+
+/// Calls under way. Only the main thread uses them.
+#[derive(Default)]
+struct Calls {
+    /// By Envoy's number: the worker, and the driver's number.
+    made: HashMap<u64, (usize, CallHandle)>,
+    /// Results that came before Envoy had returned the call's number.
+    early: Vec<(u64, Option<CalloutResult>)>,
+}
+
+impl Filter {
+    /// The worker of a stream. `None` if Envoy names one that it hasn't announced.
+    pub(crate) fn worker(&self, index: usize) -> Option<&Mutex<Worker>> {
+        self.workers.get(index)
+    }
+
+    /// Carries out what a worker's driver wants, apart from what it wants for the worker's own stream. Any thread.
+    pub(crate) fn carry_out_shared(&self, worker: usize, events: Vec<Event>, wake_after: Option<Duration>) {
+        write_log(events);
+        if let Some(time) = wake_after {
+            self.clock.wake_after(worker, time);
+        }
+    }
+
+    /// Has a worker's driver do something, and carries out what it wants. Only on the main thread.
+    fn drive(&self, worker: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) {
+        let mut refused = self.drive_once(worker, work);
+        // The driver may want other calls in place of those that Envoy has refused.
+        while let Some(handle) = refused.pop() {
+            let answer = Some(Err(CalloutError::NotDispatched));
+            refused.extend(
+                self.drive_once(worker, |driver, recorder| driver.call_answered(handle, answer, recorder)),
+            );
+        }
+    }
+
+    /// Returns the calls that Envoy has refused.
+    fn drive_once(&self, index: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) -> Vec<CallHandle> {
+        let Some(worker) = self.worker(index) else { return Vec::new() };
+        let mut recorder = Recorder::new();
+        let mut decided: Vec<(Arc<Parked>, StreamDeeds)> = Vec::new();
+        {
+            let mut worker = worker.lock();
+            work(&mut worker.driver, &mut recorder);
+            for (stream, deeds) in std::mem::take(&mut recorder.deeds.streams) {
+                decided.extend(worker.parked.remove(&stream).map(|parked| (parked, deeds)));
+            }
+        }
+        let Deeds { events, calls, metrics, wake_after, .. } = recorder.deeds;
+        self.carry_out_shared(index, events, wake_after);
+        let refused = calls.into_iter().filter_map(|(handle, callout)| self.call(index, handle, &callout));
+        let refused = refused.collect();
+        for (parked, deeds) in decided {
+            parked.decide(deeds);
+        }
+        let left = self.metrics.record(metrics);
+        if !left.is_empty() {
+            worker.lock().metrics.extend(left);
+        }
+        refused
+    }
+
+    /// Makes a call. Returns its number if Envoy refuses.
+    fn call(&self, worker: usize, handle: CallHandle, callout: &Callout) -> Option<CallHandle> {
+        let endpoint = &callout.endpoint;
+        let mut headers = vec![
+            (":method", callout.method),
+            (":scheme", endpoint.scheme.as_str()),
+            (":authority", endpoint.authority.as_str()),
+            (":path", endpoint.target.as_str()),
+        ];
+        headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
+        let milliseconds = u64::try_from(callout.timeout.as_millis()).unwrap_or(u64::MAX);
+        let Ok(id) = self.envoy.call(&callout.cluster, &headers, callout.body.expose(), milliseconds) else {
+            return Some(handle);
+        };
+        let early = {
+            let mut calls = self.calls.lock();
+            calls.made.insert(id, (worker, handle));
+            let at = calls.early.iter().position(|(early, _)| *early == id);
+            at.map(|at| calls.early.swap_remove(at))
+        };
+        if let Some((id, answer)) = early {
+            self.answered(id, answer);
+        }
+        None
+    }
+
+    fn answered(&self, id: u64, answer: Option<CalloutResult>) {
+        let made = {
+            let mut calls = self.calls.lock();
+            match calls.made.remove(&id) {
+                Some(made) => made,
+                None => return calls.early.push((id, answer)),
+            }
+        };
+        let (worker, handle) = made;
+        self.drive(worker, |driver, recorder| driver.call_answered(handle, answer, recorder));
+    }
+}
+
+impl FilterConfig for Filter {
+    type Stream = HttpStream;
+
+    fn new(envoy: ConfigHandle, configuration: &[u8]) -> Option<Arc<Self>> {
+        let config = match Config::parse(configuration, &|name| std::env::var(name).ok()) {
+            Ok(config) => Arc::new(config),
+            Err(errors) => {
+                for error in errors {
+                    log(LogLevel::Error, || format!("envoy_cognito configuration: {error}"));
+                }
+                return None;
+            }
+        };
+        // Without workers there are no requests, as while the configuration is only validated.
+        let scheduler = if is_validation() { None } else { envoy.scheduler() };
+        let clock = match Clock::start(concurrency(), scheduler) {
+            Ok(clock) => clock,
+            Err(error) => {
+                log(LogLevel::Error, || format!("envoy_cognito: no thread for the time: {error}"));
+                return None;
+            }
+        };
+        let mut recorder = Recorder::new();
+        let mut worker = || Worker {
+            driver: Driver::new(Arc::clone(&config), &mut recorder),
+            parked: HashMap::new(),
+            metrics: Vec::new(),
+            last_stream: 0,
+        };
+        let workers = (0..concurrency()).map(|_| Mutex::new(worker())).collect();
+        let metrics = Metrics::define(envoy);
+        let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default() });
+        for index in 0..filter.workers.len() {
+            filter.drive(index, |driver, recorder| driver.start(recorder));
+        }
+        Some(filter)
+    }
+
+    fn destroyed(&self) {
+        self.clock.stop();
+    }
+
+    fn scheduled(&self) {
+        for worker in self.clock.take_due() {
+            self.drive(worker, Driver::wake);
+        }
+        self.clock.answered();
+    }
+
+    fn callout_done(&self, id: u64, result: CalloutDone<'_>) {
+        self.answered(id, read_answer(result));
+    }
+
+    fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<HttpStream> {
+        let index = envoy.worker();
+        let id = self.worker(index)?.lock().next_stream();
+        Some(HttpStream::new(Stream::new(id), index, self))
+    }
+}
+
+/// What came of a call: `None` if no response came.
+fn read_answer(result: CalloutDone<'_>) -> Option<CalloutResult> {
+    let (headers, chunks) = match result {
+        CalloutDone::Response(headers, chunks) => (headers, chunks),
+        CalloutDone::Reset => return None,
+        CalloutDone::TooLarge => return Some(Err(CalloutError::TooLarge)),
+    };
+    if chunks.iter().map(|chunk| chunk.len()).sum::<usize>() > MAX_CALLOUT_BODY {
+        return Some(Err(CalloutError::TooLarge));
+    }
+    let status = headers.iter().find(|(name, _)| *name == b":status");
+    let status = status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok());
+    Some(Ok(CalloutResponse { status: status.unwrap_or(0), body: chunks.concat() }))
+}
+
+fn write_log(events: Vec<Event>) {
+    for event in events {
+        let level = match event.level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        log(level, || format!("envoy_cognito {event}"));
+    }
+}

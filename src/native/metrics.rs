@@ -1,0 +1,65 @@
+//! The metrics in Envoy's statistics. Envoy creates none after the configuration, so all of them are defined there.
+
+use std::collections::HashMap;
+
+use envoy_cognito_core::telemetry::metrics::Metric;
+
+use crate::abi::{ConfigHandle, MetricId, MetricKind, StreamHandle};
+
+/// Counts panics that were caught: the only metric that the core doesn't know.
+const PANICS: &str = "panics";
+
+/// The numbers of all metrics of a configuration.
+pub(crate) struct Metrics {
+    envoy: ConfigHandle,
+    ids: HashMap<String, MetricId>,
+    panics: Option<MetricId>,
+}
+
+impl Metrics {
+    /// Defines all metrics. One that Envoy refuses is lost: that is no reason to refuse the configuration.
+    pub(crate) fn define(envoy: ConfigHandle) -> Self {
+        let define = |kind, name: &str| envoy.define(kind, &format!("envoy_cognito.{name}"));
+        let ids = Metric::all().filter_map(|metric| {
+            let (kind, name) = (kind_of(&metric).0, metric.name());
+            Some((name.to_string(), define(kind, &name)?))
+        });
+        Self { ids: ids.collect(), panics: define(MetricKind::Counter, PANICS), envoy }
+    }
+
+    /// Passes metrics to Envoy, from any thread. Returns those that only a stream can pass on.
+    pub(crate) fn record(&self, mut metrics: Vec<Metric>) -> Vec<Metric> {
+        metrics.retain(|metric| {
+            let (kind, value) = kind_of(metric);
+            let Some(id) = self.ids.get(metric.name().as_ref()) else { return false };
+            // Envoy doesn't need an increase by zero.
+            !(kind == MetricKind::Counter && value == 0) && self.envoy.record(kind, *id, value).is_none()
+        });
+        metrics
+    }
+
+    /// Passes on what [`Self::record`] has returned.
+    pub(crate) fn record_on(&self, stream: &mut StreamHandle<'_>, metrics: Vec<Metric>) {
+        for metric in metrics {
+            let (kind, value) = kind_of(&metric);
+            if let Some(id) = self.ids.get(metric.name().as_ref()) {
+                stream.record(kind, *id, value);
+            }
+        }
+    }
+
+    /// Counts a panic.
+    pub(crate) fn count_panic(&self, stream: &mut StreamHandle<'_>) {
+        if let Some(id) = self.panics {
+            stream.record(MetricKind::Counter, id, 1);
+        }
+    }
+}
+
+const fn kind_of(metric: &Metric) -> (MetricKind, u64) {
+    match metric {
+        Metric::Counter(_, by) => (MetricKind::Counter, *by),
+        Metric::Gauge(_, value) => (MetricKind::Gauge, *value),
+        Metric::Histogram(_, value) => (MetricKind::Histogram, *value),
+    }
+}

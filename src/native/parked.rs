@@ -1,0 +1,52 @@
+//! A request that waits. The main thread leaves here what is decided, and the stream's worker takes it.
+
+use parking_lot::Mutex;
+
+use crate::abi::StreamScheduler;
+use crate::recorder::StreamDeeds;
+
+/// One waiting request, shared by its worker and the main thread.
+///
+/// Its lock is held while the stream's scheduler is used, and while it is deleted because the stream ends. So no
+/// scheduler is used while its stream ends; Envoy 1.38 could touch freed memory then. Using a scheduler calls nothing
+/// back, so no other lock can be needed within.
+#[derive(Default)]
+pub(crate) struct Parked(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    scheduler: Option<StreamScheduler>,
+    decided: Option<StreamDeeds>,
+}
+
+impl Parked {
+    /// The worker has made a scheduler for the stream. The decision may be here before it.
+    pub(crate) fn reachable_by(&self, scheduler: StreamScheduler) {
+        let mut state = self.0.lock();
+        if state.decided.is_some() {
+            scheduler.commit();
+        }
+        state.scheduler = Some(scheduler);
+    }
+
+    /// The main thread has decided.
+    pub(crate) fn decide(&self, deeds: StreamDeeds) {
+        let mut state = self.0.lock();
+        state.decided = Some(deeds);
+        if let Some(scheduler) = &state.scheduler {
+            scheduler.commit();
+        }
+    }
+
+    /// The worker carries out the decision.
+    pub(crate) fn take(&self) -> Option<StreamDeeds> {
+        self.0.lock().decided.take()
+    }
+
+    /// The stream has ended.
+    pub(crate) fn end(&self) {
+        let mut state = self.0.lock();
+        state.scheduler = None;
+        state.decided = None;
+    }
+}

@@ -1,0 +1,221 @@
+//! One request: passes its events to its worker's driver, and carries out what that decides.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use envoy_cognito_core::driver::{Next, Stream};
+use envoy_cognito_core::http::{HeaderPlace, Request, Response};
+
+use crate::abi::{BodyStatus, HeaderMap, HeadersStatus, HttpFilter, Refused, StreamHandle, TrailersStatus};
+use crate::filter::{Filter, Worker};
+use crate::grpc;
+use crate::parked::Parked;
+use crate::recorder::{Deeds, End, Recorder, StreamDeeds};
+
+/// One request. Its hooks run on its worker's thread; one may run within another, so nothing is borrowed while Envoy
+/// is called.
+pub(crate) struct HttpStream {
+    filter: Arc<Filter>,
+    worker: usize,
+    stream: RefCell<Stream>,
+    /// Set while the request waits.
+    parked: RefCell<Option<Arc<Parked>>>,
+}
+
+impl HttpStream {
+    pub(crate) const fn new(stream: Stream, worker: usize, filter: Arc<Filter>) -> Self {
+        Self { filter, worker, stream: RefCell::new(stream), parked: RefCell::new(None) }
+    }
+
+    /// Has the worker's driver do something for this request, and returns what it wants. `None` if there is no such
+    /// worker, or if a hook of this stream runs already, which never happens.
+    fn drive(
+        &self,
+        mut recorder: Recorder,
+        work: impl FnOnce(&mut Worker, &mut Stream, &mut Recorder) -> Next,
+    ) -> Option<(Next, StreamDeeds)> {
+        let (next, metrics) = {
+            let mut stream = self.stream.try_borrow_mut().ok()?;
+            let mut worker = self.filter.worker(self.worker)?.lock();
+            let next = work(&mut worker, &mut stream, &mut recorder);
+            (next, std::mem::take(&mut worker.metrics))
+        };
+        let Deeds { events, mut streams, wake_after, .. } = recorder.deeds;
+        self.filter.carry_out_shared(self.worker, events, wake_after);
+        let mut deeds = streams.pop().map(|(_, deeds)| deeds).unwrap_or_default();
+        deeds.metrics = metrics;
+        Some((next, deeds))
+    }
+
+    /// Changes the request's headers, and sets the access log's fields.
+    fn prepare(&self, envoy: &mut StreamHandle<'_>, deeds: &StreamDeeds) -> Result<(), Refused> {
+        if let Some(record) = &deeds.access {
+            envoy.set_filter_state("wasm.envoy_cognito.decision", record.decision.name());
+            if let Some(rule) = &record.rule {
+                envoy.set_filter_state("wasm.envoy_cognito.rule", rule);
+            }
+            if let Some(person) = &record.person {
+                if !person.user.is_empty() {
+                    envoy.set_filter_state("wasm.envoy_cognito.user", &person.user);
+                }
+                envoy.set_filter_state("wasm.envoy_cognito.subject", &person.subject);
+                if !person.roles.is_empty() {
+                    envoy.set_filter_state("wasm.envoy_cognito.roles", &person.roles);
+                }
+            }
+        }
+        let map = HeaderMap::Request;
+        if let Some(edits) = &deeds.edits {
+            edits.remove.iter().try_for_each(|name| envoy.remove(map, name))?;
+            edits.replace.iter().try_for_each(|(name, value)| envoy.set(map, name, value))?;
+            edits.added().try_for_each(|(name, value)| envoy.add(map, name, value))?;
+        }
+        for name in &deeds.removed_trailers {
+            envoy.remove(HeaderMap::RequestTrailers, name)?;
+        }
+        if let Some(edits) = &deeds.response_edits {
+            let map = HeaderMap::Response;
+            edits.remove.iter().try_for_each(|name| envoy.remove(map, name))?;
+            edits.add.iter().try_for_each(|(name, value)| envoy.add(map, name, value))?;
+        }
+        Ok(())
+    }
+
+    /// Carries out what was decided. Whether the request or response goes on.
+    fn carry_out(&self, envoy: &mut StreamHandle<'_>, done: Option<(Next, StreamDeeds)>) -> bool {
+        let Some((next, mut deeds)) = done else {
+            respond(envoy, &Response::new(503));
+            return false;
+        };
+        self.filter.metrics.record_on(envoy, std::mem::take(&mut deeds.metrics));
+        if self.prepare(envoy, &deeds).is_err() {
+            respond(envoy, &Response::new(503));
+            return false;
+        }
+        match deeds.end {
+            Some(End::Respond(response)) => respond(envoy, &response),
+            Some(End::Resume) => envoy.resume(),
+            None => {}
+        }
+        next == Next::Continue
+    }
+
+    /// Whether a request waits whose decision isn't carried out yet.
+    fn waits(&self) -> bool {
+        self.parked.try_borrow().map_or(true, |parked| parked.is_some())
+    }
+}
+
+/// Responds, with a gRPC status if the client is gRPC's.
+fn respond(envoy: &mut StreamHandle<'_>, response: &Response) {
+    let mut headers: Vec<_> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let content_type = envoy.values(HeaderMap::Request, "content-type");
+    let is_grpc = matches!(content_type.as_slice(), [content_type] if grpc::is_grpc(content_type));
+    if is_grpc && response.header("grpc-status").is_none() {
+        headers.push(("grpc-status", grpc::status_of(response.status)));
+    }
+    envoy.respond(response.status, &headers, response.body.as_bytes());
+}
+
+/// Reads a request. `None` if a name isn't ASCII: Envoy's codecs don't accept such names, and the filter couldn't name
+/// such a header to remove it.
+fn read(headers: &[(&[u8], &[u8])]) -> Option<Request> {
+    let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(headers.len()));
+    for (name, value) in headers {
+        name.is_ascii().then_some(())?;
+        let start = bytes.len();
+        bytes.extend_from_slice(name);
+        let middle = bytes.len();
+        bytes.extend_from_slice(value);
+        places.push(HeaderPlace { name: start..middle, value: middle..bytes.len() });
+    }
+    Some(Request::in_place(bytes, places))
+}
+
+impl HttpFilter for HttpStream {
+    fn request_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
+        let mut waiting = None;
+        let done = envoy.headers(HeaderMap::Request, |headers| {
+            let request = read(headers);
+            self.drive(Recorder::new(), |worker, stream, recorder| {
+                let next = worker.driver.request_headers(stream, request.as_ref(), recorder);
+                let is_decided = recorder.deeds.streams.iter().any(|(id, _)| *id == stream.id());
+                if next == Next::Stop && !is_decided {
+                    let parked = Arc::new(Parked::default());
+                    worker.parked.insert(stream.id(), Arc::clone(&parked));
+                    waiting = Some(parked);
+                }
+                next
+            })
+        });
+        let Some(parked) = waiting else {
+            let goes_on = self.carry_out(envoy, done.flatten());
+            return if goes_on { HeadersStatus::Continue } else { HeadersStatus::Stop };
+        };
+        if let Ok(mut slot) = self.parked.try_borrow_mut() {
+            *slot = Some(Arc::clone(&parked));
+        }
+        match envoy.scheduler() {
+            Some(scheduler) => parked.reachable_by(scheduler),
+            // It couldn't be told what is decided.
+            None => respond(envoy, &Response::new(503)),
+        }
+        HeadersStatus::Stop
+    }
+
+    fn request_body(&self) -> BodyStatus {
+        let is_open = !self.waits() && self.stream.try_borrow().is_ok_and(|stream| stream.is_open());
+        if is_open { BodyStatus::Continue } else { BodyStatus::Stop }
+    }
+
+    fn request_trailers(&self, envoy: &mut StreamHandle<'_>) -> TrailersStatus {
+        let done = envoy.headers(HeaderMap::RequestTrailers, |trailers| {
+            let names = trailers.iter().map(|(name, _)| *name);
+            self.drive(Recorder::new(), |worker, stream, recorder| {
+                worker.driver.request_trailers(stream, names, recorder)
+            })
+        });
+        let goes_on = self.carry_out(envoy, done.flatten()) && !self.waits();
+        if goes_on { TrailersStatus::Continue } else { TrailersStatus::Stop }
+    }
+
+    fn response_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
+        let recorder = Recorder::for_response(envoy.values(HeaderMap::Response, "set-cookie"));
+        let done = self.drive(recorder, |worker, stream, recorder| {
+            worker.driver.response_headers(stream, recorder)
+        });
+        if self.carry_out(envoy, done) { HeadersStatus::Continue } else { HeadersStatus::Stop }
+    }
+
+    fn scheduled(&self, envoy: &mut StreamHandle<'_>) {
+        let parked = self.parked.try_borrow_mut().ok().and_then(|mut parked| parked.take());
+        let Some(parked) = parked else { return };
+        match parked.take() {
+            Some(deeds) => {
+                self.carry_out(envoy, Some((Next::Stop, deeds)));
+            }
+            // Not yet.
+            None => {
+                if let Ok(mut slot) = self.parked.try_borrow_mut() {
+                    *slot = Some(parked);
+                }
+            }
+        }
+    }
+
+    fn ended(&self) {
+        let parked = self.parked.try_borrow_mut().ok().and_then(|mut parked| parked.take());
+        if let Some(parked) = parked {
+            parked.end();
+        }
+        if let (Some(worker), Ok(stream)) = (self.filter.worker(self.worker), self.stream.try_borrow()) {
+            let mut worker = worker.lock();
+            worker.parked.remove(&stream.id());
+            worker.driver.stream_ended(&stream);
+        }
+    }
+
+    fn panicked(&self, envoy: &mut StreamHandle<'_>) {
+        self.filter.metrics.count_panic(envoy);
+    }
+}
