@@ -269,7 +269,7 @@ pub fn pool_id(name: &str) -> String {
     format!("us-east-1_{}", name.replace('-', ""))
 }
 
-/// The filter: `ENVOY_COGNITO_WASM`, or the output of `make build`.
+/// The filter: `ENVOY_COGNITO_WASM`, which may also name the native module, or the output of `make build`.
 pub fn wasm() -> PathBuf {
     static WASM: OnceLock<PathBuf> = OnceLock::new();
     let path = WASM.get_or_init(|| {

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use filter::Filter;
-pub use listener::{Listener, Tls};
+pub(crate) use listener::environment_of;
+pub use listener::{Listener, Tls, is_module};
 
 /// Builds a bootstrap. All its addresses are on 127.0.0.1.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::bootstrap::environment_of;
 use crate::eventually::{PATIENCE, eventually};
 use crate::http::{RawRequest, Response, send};
 use crate::supervised::{Scratch, Supervised};
@@ -37,7 +38,7 @@ impl Default for Options {
         Self {
             concurrency: 2,
             log_level: "warning".into(),
-            component_log_level: "wasm:debug".into(),
+            component_log_level: "wasm:debug,dynamic_modules:debug".into(),
             env: Vec::new(),
             arguments: Vec::new(),
             // Enough for a busy machine.
@@ -273,7 +274,9 @@ fn run(
     let file = scratch.path().join(name);
     std::fs::write(&file, bootstrap).map_err(|error| format!("{}: {error}", file.display()))?;
     arguments.extend(["--config-path".into(), file.into()]);
-    Supervised::start(&binary, &arguments, &options.env, scratch)
+    let mut environment = options.env.clone();
+    environment.extend(serde_json::from_str(bootstrap).iter().flat_map(environment_of));
+    Supervised::start(&binary, &arguments, &environment, scratch)
         .map_err(|error| format!("{} could not be started: {error}", binary.display()))
 }
 

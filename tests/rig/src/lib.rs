@@ -40,7 +40,7 @@ mod ports;
 mod record;
 mod supervised;
 
-pub use bootstrap::{Bootstrap, Filter, Listener, Tls, static_cluster};
+pub use bootstrap::{Bootstrap, Filter, Listener, Tls, is_module, static_cluster};
 pub use browser::{Body, Browser, Cookie, Form, Load, Mode, SameSite, Step, Visit};
 pub use envoy::{Envoy, Options};
 pub use eventually::{PATIENCE, eventually};

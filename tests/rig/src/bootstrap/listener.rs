@@ -151,13 +151,16 @@ impl Listener {
             "address": address(self.port),
             "filter_chains": [chain],
         });
+        if is_module(self.wasm.as_deref().unwrap_or(wasm)) {
+            listener["metadata"]["filter_metadata"][ENVIRONMENT] = self.environment().into();
+        }
         merge(&mut listener, self.listener_overrides.clone());
         listener
     }
 
     fn manager(&self, wasm: &Path) -> Value {
         let mut filters = self.filters_before.clone();
-        filters.extend(self.wasm_filter(wasm));
+        filters.extend(self.filter(wasm));
         filters.extend(self.filters_after.iter().cloned());
         filters.push(typed(
             "envoy.filters.http.router",
@@ -202,12 +205,41 @@ impl Listener {
         route
     }
 
-    fn wasm_filter(&self, wasm: &Path) -> Option<Value> {
+    /// The filter: a dynamic module if its file is a shared library, else wasm.
+    fn filter(&self, file: &Path) -> Option<Value> {
+        let file = self.wasm.as_deref().unwrap_or(file);
         if self.filter == Filter::None {
             return None;
         }
-        let env: Map<_, _> =
-            self.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        Some(if is_module(file) { self.native_filter(file) } else { self.wasm_filter(file) })
+    }
+
+    /// Its metrics get the names that wasm's have. It sees Envoy's own environment, so [`environment_of`] passes
+    /// [`Self::env`] on.
+    fn native_filter(&self, file: &Path) -> Value {
+        let mut filter = json!({
+            "dynamic_module_config": {
+                "module": { "local": { "filename": file } },
+                "do_not_close": true,
+                "metrics_namespace": "wasmcustom",
+            },
+            "filter_name": "envoy_cognito",
+        });
+        if let Some(configuration) = self.filter.configuration() {
+            filter["filter_config"] = configuration;
+        }
+        typed(
+            "envoy.filters.http.dynamic_modules",
+            "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            filter,
+        )
+    }
+
+    fn environment(&self) -> Map<String, Value> {
+        self.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+    }
+
+    fn wasm_filter(&self, wasm: &Path) -> Value {
         let mut config = json!({
             "name": self.name,
             "root_id": self.root_id,
@@ -215,8 +247,8 @@ impl Listener {
             "vm_config": {
                 "vm_id": self.effective_vm_id(),
                 "runtime": "envoy.wasm.runtime.v8",
-                "code": { "local": { "filename": self.wasm.as_deref().unwrap_or(wasm) } },
-                "environment_variables": { "host_env_keys": self.host_env, "key_values": env },
+                "code": { "local": { "filename": wasm } },
+                "environment_variables": { "host_env_keys": self.host_env, "key_values": self.environment() },
             },
         });
         if let Some(configuration) = self.filter.configuration() {
@@ -226,11 +258,11 @@ impl Listener {
             config["capability_restriction_config"] = capabilities::without_foreign_functions();
         }
         merge(&mut config, self.plugin_overrides.clone());
-        Some(typed(
+        typed(
             "envoy.filters.http.wasm",
             "envoy.extensions.filters.http.wasm.v3.Wasm",
             json!({ "config": config }),
-        ))
+        )
     }
 
     pub(super) fn effective_vm_id(&self) -> String {
@@ -240,6 +272,23 @@ impl Listener {
             format!("vm-{:016x}", hasher.finish())
         })
     }
+}
+
+/// The metadata of a listener that names the environment of a dynamic module.
+const ENVIRONMENT: &str = "rig.environment";
+
+/// The environment variables that Envoy needs for the dynamic modules of a bootstrap.
+pub(crate) fn environment_of(bootstrap: &Value) -> Vec<(String, String)> {
+    let listeners = bootstrap["static_resources"]["listeners"].as_array().into_iter().flatten();
+    let variables = listeners.filter_map(|listener| listener["metadata"]["filter_metadata"][ENVIRONMENT].as_object());
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    variables.flatten().filter_map(text).collect()
+}
+
+/// Whether a file is a dynamic module.
+#[must_use]
+pub fn is_module(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "so")
 }
 
 fn typed(name: &str, type_name: &str, mut config: Value) -> Value {
