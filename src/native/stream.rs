@@ -69,6 +69,8 @@ impl HttpStream {
             edits.remove.iter().try_for_each(|name| envoy.remove(map, name))?;
             edits.replace.iter().try_for_each(|(name, value)| envoy.set(map, name, value))?;
             edits.added().try_for_each(|(name, value)| envoy.add(map, name, value))?;
+            // As proxy-wasm does after each change: routes can match the identity headers.
+            envoy.clear_route_cache();
         }
         for name in &deeds.removed_trailers {
             envoy.remove(HeaderMap::RequestTrailers, name)?;

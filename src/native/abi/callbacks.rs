@@ -147,6 +147,8 @@ callbacks! {
     required http_set_filter_state_bytes(Ptr, Buffer, Buffer) -> bool;
     /// `(stream, status, headers, their number, body, details)`. Calls hooks of the stream, and may end it.
     required http_send_response(Ptr, u32, *const Pair, usize, Buffer, Buffer);
+    /// Has Envoy choose the route again, by the headers as they are now.
+    required http_clear_route_cache(Ptr);
     /// Lets a stopped request go on. Calls hooks of the stream, and may end it.
     required http_filter_continue_decoding(Ptr);
     /// A scheduler that any thread may use. The module deletes it.

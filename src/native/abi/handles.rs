@@ -233,6 +233,11 @@ impl StreamHandle<'_> {
         if set == Some(true) || value.is_empty() { Ok(()) } else { Err(Refused) }
     }
 
+    /// Has Envoy choose the route again, by the headers as they are now.
+    pub(crate) fn clear_route_cache(&mut self) {
+        call!(http_clear_route_cache(self.stream));
+    }
+
     /// Sets filter state that the access log can print.
     pub(crate) fn set_filter_state(&mut self, key: &str, value: &str) {
         call!(http_set_filter_state_bytes(self.stream, Buffer::of(key.as_bytes()), Buffer::of(value.as_bytes())));
