@@ -314,7 +314,7 @@ fn percent_encoding_covers_every_value() {
             if as_it_was.iter().any(|end| name.ends_with(end)) {
                 assert_eq!(encoded, plain, "{name}");
             } else {
-                assert!(!encoded.contains(&b'+'), "which a form has for itself");
+                assert!(!encoded.contains(&b'+'), "which means a space in a form");
                 let form = [b"v=", encoded.as_slice()].concat();
                 let (_, decoded) = url::form_urlencoded::parse(&form).next().unwrap();
                 assert_eq!(decoded.as_bytes(), plain, "{name}");

@@ -91,7 +91,7 @@ fn every_sign_in_has_secrets_of_its_own() {
         let query = query_of(&harness.start("/"));
         let (id, secret) = query["state"].split_once('.').unwrap();
         for value in [&query["nonce"], &query["code_challenge"], id, secret] {
-            assert!(seen.insert(value.to_owned()), "{value} comes twice");
+            assert!(seen.insert(value.to_owned()), "{value} occurs twice");
         }
     }
 }
