@@ -75,7 +75,7 @@ fn known(seen: &Value) -> (Option<&str>, Option<&str>) {
 const JOHN: (Option<&str>, Option<&str>) = (Some("authp/admin,authp/user"), Some("America/New_York"));
 
 #[test]
-fn the_id_token_alone_lacks_them() {
+fn the_id_token_lacks_them() {
     for name in ["lacking", "lacking-scopes"] {
         let site = world().site(name);
         let seen = site.seen_from(&mut site.signed_in());

@@ -130,7 +130,7 @@ fn an_access_token_says_who_somebody_is() {
 }
 
 #[test]
-fn scopes_are_roles_of_tokens_alone() {
+fn only_bearer_tokens_have_scopes_as_roles() {
     let site = world().site("bearer-clients");
     let status = |scope: &str, target: &str| {
         let tokens = api_tokens(site, scope);

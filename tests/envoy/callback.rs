@@ -12,7 +12,7 @@ fn ready(site: &Site, browser: &mut Browser) -> String {
 }
 
 #[test]
-fn a_callback_that_is_none_is_refused_without_a_call() {
+fn an_invalid_callback_is_refused_without_a_call() {
     let site = world().site("callback");
     let before = site.calls(Endpoint::Token).len();
     for query in [

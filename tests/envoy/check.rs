@@ -187,7 +187,7 @@ fn booleans_are_what_envoy_takes_them_for() {
 }
 
 #[test]
-fn pauses_that_hold_back_headers_alone_are_warned_of() {
+fn pauses_that_only_hold_back_headers_cause_a_warning() {
     let with = |value: &str| format!("failure_policy: FAIL_RELOAD\n                        {value}");
     let said = "the filter doesn't need it";
     for value in [

@@ -171,7 +171,7 @@ fn auth_crunchs_roles_are_separated_by_spaces() {
 }
 
 #[test]
-fn without_a_preset_there_are_the_claims_alone() {
+fn without_a_preset_only_claims_have_headers() {
     let site = world().site("preset-none");
     let seen = site.seen_from(&mut site.signed_in());
     assert_eq!(header(&seen, "x-zone"), Some("America/New_York"));

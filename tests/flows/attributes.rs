@@ -54,7 +54,7 @@ fn what_the_id_token_lacks_is_asked_for_once_at_sign_in() {
 }
 
 #[test]
-fn nobody_is_asked_where_the_id_token_has_to_do() {
+fn nothing_is_requested_if_attributes_come_from_the_id_token() {
     let mut harness = hiding("id_token");
     harness.signed_in();
     let edits = harness.get("/").forwarded();

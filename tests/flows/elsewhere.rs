@@ -269,7 +269,7 @@ fn a_proxys_name_in_the_same_domain_costs_two() {
 }
 
 #[test]
-fn what_shows_where_a_browser_is_is_for_public_urls_host_alone() {
+fn the_probe_cookie_is_set_only_for_the_host_of_public_url() {
     let mut harness = at(OTHER, json!({}));
     assert_eq!(sent_by(&mut harness, "/x"), format!("{PUBLIC}/x"));
     let again = harness.navigate("/x").answered();
@@ -300,7 +300,7 @@ fn a_proxy_that_says_which_host_it_was_asked_for_costs_nothing() {
 }
 
 #[test]
-fn whoever_has_a_cookie_of_public_url_is_there() {
+fn a_browser_with_a_cookie_of_public_url_counts_as_being_there() {
     let mut harness = site(json!({ "session": { "keys": [SESSION_KEY], "lifetime": "1h" } }));
     harness.signed_in();
     "internal".clone_into(&mut harness.authority);

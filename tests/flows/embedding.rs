@@ -120,7 +120,7 @@ fn what_deletes_a_cookie_in_a_frame_is_one_that_the_browser_takes_there() {
 }
 
 #[test]
-fn it_goes_with_none_alone() {
+fn partitioned_cookies_require_same_site_none() {
     for same_site in ["lax", "strict"] {
         let settings = json!({"session": {"cookie": {"same_site": same_site, "partitioned": true}}});
         let faults = parse(&settings).unwrap_err();

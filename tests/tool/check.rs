@@ -89,7 +89,7 @@ fn a_secret_is_hidden_wherever_it_was_put() {
 }
 
 #[test]
-fn a_good_one_is_called_good() {
+fn a_valid_configuration_is_called_good() {
     let file = File::new("good.yaml", &good());
     let outcome = run(&["check", file.path()]).outcome().expect(0);
     assert!(
@@ -185,7 +185,7 @@ fn what_cannot_be_checked_is_told_from_what_is_wrong() {
 }
 
 #[test]
-fn a_file_without_one_may_stand_beside_a_file_with_one() {
+fn a_file_without_a_configuration_is_fine_beside_one_that_has_it() {
     let (with, without) =
         (File::new("with.yaml", &good()), File::new("without.yaml", "apiVersion: v1\nkind: Service\n"));
     let outcome = run(&["check", with.path(), without.path()]).outcome().expect(0);

@@ -30,7 +30,7 @@ fn a_cluster_that_is_missing_is_a_fault() {
 }
 
 #[test]
-fn a_cluster_is_missed_beside_other_faults() {
+fn a_missing_cluster_is_reported_beside_other_errors() {
     let text = envoy(&settings().replace("domain:", "domian:"), "");
     let faults = check(&text).arguments(&["--json"]).outcome().expect(1).faults();
     let missing =
@@ -58,7 +58,7 @@ fn a_cluster_that_leads_elsewhere_is_a_fault() {
 }
 
 #[test]
-fn a_cluster_must_know_whom_it_talks_to() {
+fn a_cluster_must_verify_certificates() {
     let (faults, _) = found(&CLUSTERS.replacen("trusted_ca:", "x:", 1));
     assert_eq!(faults.len(), 1);
     assert!(faults[0].starts_with("`cognito_domain` accepts any certificate"), "{faults:?}");
@@ -73,7 +73,7 @@ fn a_cluster_must_know_whom_it_talks_to() {
 }
 
 #[test]
-fn an_endpoint_without_tls_wants_a_cluster_without() {
+fn an_endpoint_without_tls_needs_a_cluster_without_tls() {
     let local = settings()
         + "endpoints: { token: http://localhost:9230/oauth2/token, revoke: http://localhost:9230/oauth2/revoke }\n";
     let text = envoy(&local, CLUSTERS);

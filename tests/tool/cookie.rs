@@ -107,7 +107,7 @@ fn a_whole_header_is_opened_and_no_token_shown() {
 }
 
 #[test]
-fn a_value_alone_is_opened() {
+fn a_single_value_is_decrypted() {
     let cookies = sealed("app.example.com", &session(1));
     let value = cookies[0].split_once('=').unwrap().1;
     let outcome = show(value, "https://App.example.com:443/").expect(0);

@@ -195,7 +195,7 @@ fn the_filter_stands_before_the_router() {
 }
 
 #[test]
-fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
+fn a_route_can_neither_contain_nor_disable_the_filter() {
     let routes = |settings: &str| {
         let more = format!(
             "                route_config:
