@@ -1,4 +1,4 @@
-"""Runs the targets of `fuzz/` one after the other, and says how many inputs each has tried.
+"""Runs the targets of `fuzz/` one after the other, and prints how many inputs each has tried.
 
 What libFuzzer finds worth keeping goes below `target/fuzz/found`, not to the seeds in `fuzz/corpus`: those are
 chosen. An input that breaks something lies in `fuzz/artifacts` afterwards; make it a seed, and mend the filter.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 TARGET_DIR = Path("target/fuzz")
 SECONDS = os.environ.get("FUZZ_SECONDS", "60")
-# Sanitizers need a nightly compiler, and the filter has no unsafe code that they could find fault with.
+# Sanitizers need a nightly compiler, and the filter has no unsafe code that they could check.
 OPTIONS = ["--sanitizer", "none", "--target-dir", str(TARGET_DIR.resolve())]
 TRIED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
 
@@ -42,7 +42,7 @@ def main() -> int:
     if cargo_fuzz("build").returncode:
         return 1
     failed = [target for target in targets if not run(target)]
-    print(f"{len(targets) - len(failed)} targets held, {len(failed)} failed", *failed)
+    print(f"{len(targets) - len(failed)} targets passed, {len(failed)} failed", *failed)
     return int(bool(failed))
 
 

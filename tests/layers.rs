@@ -1,5 +1,6 @@
-//! The order of the house, as far as cargo doesn't hold it: inside a room no two modules need each other, and no file
-//! is long. That the core knows nothing of a host and the filter nothing of the command, their `Cargo.toml`s see to.
+//! The structure of the sources, as far as cargo doesn't enforce it: within a package, no two modules depend on each
+//! other, and no file is too long. The `Cargo.toml`s ensure that the core doesn't depend on a host, and that the filter
+//! doesn't depend on the command.
 
 // A test that can't go on may panic; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -10,13 +11,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rooms, below `src`.
+/// The packages' folders, below `src`.
 const ROOMS: [&str; 3] = ["core", "proxy-wasm", "cli"];
 
-/// Lines that a file may have, its tests not counted.
+/// The maximum number of lines of a file, without its tests.
 const MAX_LINES: usize = 400;
 
-/// The modules of a room by their paths (`http/cookie`), each with its text, without tests and comments.
+/// The modules of a package by their paths (`http/cookie`), each with its text, without tests and comments.
 fn modules(room: &str) -> BTreeMap<String, String> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../src")).join(room);
     let (mut files, mut folders): (Vec<PathBuf>, _) = (Vec::new(), vec![root.clone()]);
@@ -42,7 +43,7 @@ fn modules(room: &str) -> BTreeMap<String, String> {
     files.iter().filter(is_code).map(read).collect()
 }
 
-/// The modules that a text names by `crate::…`, a name at a time and never a group.
+/// The modules that a text names with `crate::…`. Groups such as `crate::{a, b}` aren't read.
 fn named(text: &str, modules: &BTreeMap<String, String>) -> BTreeSet<String> {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let paths = text.match_indices("crate::").map(|(at, found)| {

@@ -1,6 +1,6 @@
-"""Runs every test of the workspace, searches what was logged and answered for secrets, and ends with a plain count.
+"""Runs every test of the workspace, searches all logs and responses for secrets, and prints the total counts.
 
-`cargo test` counts each test binary on its own; this adds them up, and says again what was skipped and why.
+`cargo test` counts each test binary on its own; this adds them up, and repeats what was skipped and why.
 """
 
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;")
 RECORD = Path(__file__).parent.parent / "target" / "record"
-# What tokens, codes, verifiers, cookies and credentials are made of. Whatever else stands around one ends it.
+# The characters of tokens, codes, verifiers, cookies and credentials. Any other character ends one.
 WORD = re.compile(rb"[A-Za-z0-9_.~+/-]{16,}")
 
 
 def search_record() -> int:
-    """Every line of a log and every answer of the filter that any test has seen, for every secret that was dealt in."""
+    """Searches every log line and every response of the filter in any test for every secret that was issued."""
     secrets = set()
     for file in RECORD.glob("secrets-*"):
         for line in file.read_bytes().splitlines():
@@ -31,8 +31,8 @@ def search_record() -> int:
                 if word in secrets:
                     found += 1
                     where = line.replace(word, b"<SECRET>").decode(errors="replace")
-                    print(f"a secret was logged or answered: {where[:300]}")
-    print(f"{searched} lines of logs and answers searched for {len(secrets)} secrets: {found} found")
+                    print(f"a secret is in a log or a response: {where[:300]}")
+    print(f"{searched} lines of logs and responses searched for {len(secrets)} secrets: {found} found")
     return found if searched and secrets else 1
 
 

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Checks configurations of the envoy-cognito filter without Envoy, and helps to set it up.
 #[derive(Parser)]
 #[command(name = "envoy-cognito", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 no faults, 1 faults were found, 2 the command couldn't do its job.")]
+#[command(
+    after_help = "Exit codes: 0 means no errors, 1 means errors were found, 2 means the command couldn't run."
+)]
 pub struct Arguments {
     /// When to colour the output (NO_COLOR is respected too).
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -27,21 +29,22 @@ pub enum Color {
 /// The subcommands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Check configurations and list what they need at Cognito and in Envoy.
+    /// Check configurations and list what they need in Cognito and in Envoy.
     ///
-    /// A file holds the filter's configuration alone, a part of Envoy's configuration, Istio WasmPlugins, or Envoy
-    /// Gateway EnvoyExtensionPolicies; as YAML or JSON. Kubernetes manifests of other kinds are skipped.
+    /// A file contains one of these, as YAML or JSON: only the filter's configuration; all or part of Envoy's
+    /// configuration; or Kubernetes manifests, such as Istio WasmPlugins and Envoy Gateway EnvoyExtensionPolicies.
+    /// Manifests of other kinds are ignored.
     Check(Check),
-    /// Print a fresh session key.
+    /// Print a new session key.
     Key,
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
-    /// Open a session cookie, for support.
+    /// Decrypt a session cookie and show its content, for support.
     ///
-    /// The cookie's value, or a whole Cookie header, is read from standard input, so that it stays out of the shell's
-    /// history. No token is ever shown.
+    /// The command reads the cookie's value, or a whole Cookie header, from standard input, so that it isn't in the
+    /// shell's history. It never shows tokens.
     ShowCookie(ShowCookie),
-    /// Print a complete Envoy configuration to begin with.
+    /// Print a complete Envoy configuration to start from.
     Envoy(Box<Envoy>),
     /// Generate a shell completion script.
     Completions {
@@ -53,7 +56,7 @@ pub enum Command {
 /// Where the values of variables come from.
 #[derive(Args)]
 pub struct Variables {
-    /// A file of NAME=value lines for `${NAME}`; variables of the environment take precedence.
+    /// A file of NAME=value lines that set `${NAME}`; the environment takes precedence. Can be repeated.
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 }
@@ -66,7 +69,7 @@ pub struct Check {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
-    /// Allow unset variables in a configuration that stands alone; their values aren't checked.
+    /// Allow unset variables in files that contain only the filter's configuration; their values aren't checked.
     #[arg(long)]
     pub allow_unset: bool,
     /// Print one JSON document instead of text.
@@ -80,16 +83,16 @@ pub struct Check {
 /// `show-cookie`.
 #[derive(Args)]
 pub struct ShowCookie {
-    /// A file that holds the cookie; standard input otherwise.
+    /// The file that contains the cookie; the default is standard input.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The configuration that the cookie was sealed with, in any form that `check` reads.
+    /// The configuration of the filter that issued the cookie, in any form that `check` reads.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
     /// The host that the cookie belongs to, as in the browser's address bar; not needed if `public_url` is set.
     #[arg(long)]
     pub host: Option<String>,
-    /// The environment variable that holds the key, instead of those that `session.keys` names.
+    /// The environment variable that contains the session key, instead of those in `session.keys`.
     #[arg(long, value_name = "NAME")]
     pub key_env: Option<String>,
     #[command(flatten)]
@@ -102,13 +105,13 @@ pub struct ShowCookie {
 /// `envoy`.
 #[derive(Args)]
 pub struct Envoy {
-    /// The user pool, such as us-east-1_UFeMzbuJe.
+    /// The user pool's id, such as us-east-1_UFeMzbuJe.
     #[arg(long, value_name = "ID")]
     pub user_pool_id: String,
-    /// The app client.
+    /// The app client's id.
     #[arg(long, value_name = "ID")]
     pub client_id: String,
-    /// The whole host of the hosted UI, without a scheme.
+    /// The full host name of the hosted UI, without a scheme.
     #[arg(long, value_name = "HOST")]
     pub domain: String,
     /// The address of the app behind Envoy.
@@ -117,32 +120,32 @@ pub struct Envoy {
     /// The address that Envoy listens on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
     pub listen: String,
-    /// Scheme and host that browsers see, such as `https://app.example.com`.
+    /// The scheme and host that browsers use, such as `https://app.example.com`.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// The path of the filter.
+    /// The path of the filter's .wasm file.
     #[arg(long, value_name = "FILE", default_value = "/etc/envoy/envoy_cognito.wasm")]
     pub wasm: String,
-    /// The environment variable that holds the app client's secret. Leave it out for a public client.
+    /// The environment variable that contains the app client's secret. Omit it for a public client.
     #[arg(long, value_name = "NAME")]
     pub client_secret_env: Option<String>,
-    /// The environment variable that holds the session key.
+    /// The environment variable that contains the session key.
     #[arg(long, value_name = "NAME", default_value = "SESSION_KEY")]
     pub session_key_env: String,
-    /// A certificate chain, with which Envoy serves HTTPS; needs --tls-key.
+    /// The certificate chain with which Envoy serves HTTPS; requires --tls-key.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<String>,
-    /// The certificate's private key.
+    /// The certificate's private key; requires --tls-cert.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<String>,
-    /// Certificate authorities that Cognito's certificates are verified against.
+    /// The certificate authorities that verify Cognito's certificates.
     #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
     pub ca: String,
-    /// How many proxies in front of Envoy are trusted to set X-Forwarded-Proto and X-Forwarded-For; 1 behind a load
-    /// balancer.
+    /// The number of proxies in front of Envoy whose X-Forwarded-Proto and X-Forwarded-For Envoy trusts; 1 behind a
+    /// load balancer.
     #[arg(long, value_name = "NUMBER")]
     pub trusted_hops: Option<u32>,
-    /// A path that needs no sign-in, such as /healthz; may be given several times.
+    /// A path that needs no sign-in, such as /healthz. Can be repeated.
     #[arg(long, value_name = "PATTERN")]
     pub open: Vec<String>,
     /// The address of Envoy's admin interface.

@@ -35,7 +35,7 @@ pub fn run(arguments: &ShowCookie, out: &mut dyn Write) -> Result<ExitCode, Fail
     let configs = unsealing::configs(&source, arguments.key_env.as_deref(), host.is_some(), &environment)?;
     if host.is_none() && !configs.iter().all(knows_its_host) {
         return Err(
-            "name the host that the cookie belongs to by --host: the configuration has no public_url"
+            "the configuration has no public_url: name the host that the cookie belongs to with --host"
                 .to_owned(),
         );
     }

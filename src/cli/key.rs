@@ -14,7 +14,7 @@ use crate::output::{Failure, print};
 /// # Errors
 /// If the system has no randomness.
 pub fn run(out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let key = fresh().map_err(|error| format!("the system has no randomness: {error}"))?;
+    let key = fresh().map_err(|error| format!("the system provides no random numbers: {error}"))?;
     print(out, &format!("{key}\n"))
 }
 

@@ -32,7 +32,7 @@ fn schema() -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "envoy-cognito",
-        "description": "The configuration of the envoy-cognito filter. Any text may contain ${NAME}, an environment variable of the filter's VM.",
+        "description": "The configuration of the envoy-cognito filter. Any text can contain ${NAME}, an environment variable of the filter's VM.",
         "type": "object",
         "additionalProperties": false,
         "properties": all,

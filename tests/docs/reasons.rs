@@ -124,7 +124,7 @@ fn every_reason_of_a_refused_request_has_a_row() {
 
 #[test]
 fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
-    let reasons = named(&read("src/core/shared/key_sets.rs"), "failed(");
+    let reasons = named(&read("src/core/shared/key_sets/fetch.rs"), "failed(");
     assert!(reasons.len() >= 6, "{reasons:?}");
     assert_told("When keys can't be fetched", &reasons);
 }

@@ -163,7 +163,7 @@ fn where_something_in_front_rewrites_the_host_people_sign_in_all_the_same() {
     assert!(browser.refused_cookies().is_empty(), "{:?}", browser.refused_cookies());
     let seen = browser.fetch(&site.url("/json")).json();
     assert_eq!(header(&seen, "x-auth-user"), Some(USER));
-    assert_eq!(header(&seen, "cookie"), None, "what was set for it is nothing of the app's");
+    assert_eq!(header(&seen, "cookie"), None, "the app doesn't get the filter's cookie");
     let line = world().envoy.log_line("event=sign_in.host_rewritten").expect("a line");
     assert!(line.contains("host=inner.internal") && line.contains("X-Forwarded-Host"), "{line}");
     let visit = browser.navigate(&site.url("/.auth/sign-out"));
@@ -309,7 +309,7 @@ fn beyond_the_limit_the_person_and_the_operator_are_told() {
     // The longest that Envoy accepts.
     let response = site.navigate(&address("/deep", 50_000));
     assert_eq!(response.status, 302);
-    assert_eq!(site.navigate(&address("/deep", 70_000)).status, 431, "which is Envoy's own word");
+    assert_eq!(site.navigate(&address("/deep", 70_000)).status, 431, "which is Envoy's own response");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn public_pages_know_who_is_signed_in_and_never_get_our_cookies() {
 }
 
 #[test]
-fn a_bent_session_cookie_is_no_session() {
+fn a_changed_session_cookie_is_no_session() {
     let browser = site().signed_in();
     let good = browser.cookie(&site().origin(), "__Host-auth").expect("a session").value;
     let tokens = browser.cookie(&site().origin(), "__Host-auth-tokens").expect("tokens").value;

@@ -75,7 +75,7 @@ fn known(seen: &Value) -> (Option<&str>, Option<&str>) {
 const JOHN: (Option<&str>, Option<&str>) = (Some("authp/admin,authp/user"), Some("America/New_York"));
 
 #[test]
-fn the_id_token_alone_lacks_them() {
+fn the_id_token_lacks_them() {
     for name in ["lacking", "lacking-scopes"] {
         let site = world().site(name);
         let seen = site.seen_from(&mut site.signed_in());
@@ -118,7 +118,7 @@ fn get_user_is_asked_once_a_sign_in() {
 fn what_the_client_may_not_read_stays_unknown() {
     let site = world().site("getuser-unreadable");
     let seen = site.seen_from(&mut site.signed_in());
-    assert_eq!(header(&seen, "x-auth-name"), Some("John Smith"), "GetUser was heard");
+    assert_eq!(header(&seen, "x-auth-name"), Some("John Smith"), "the values come from GetUser");
     assert_eq!(known(&seen), (None, None));
 }
 
@@ -166,7 +166,7 @@ fn check_down_at_sign_in(name: &'static str, endpoint: Endpoint, cases: &[(Fault
         assert_eq!(browser.fetch(&site.url("/json")).status, 401, "{fault:?}");
     }
     let mut browser = site.signed_in();
-    assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "and it is well again");
+    assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "and it works again");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn check_outage(name: &'static str, endpoint: Endpoint) {
     world().cognito.set_attribute(&pool_id(name), USER, "custom:roles", Some("authp/guest"));
     // At least two refreshes: the second uses the refresh token from the first.
     let refreshed = rig::eventually(rig::PATIENCE, || {
-        assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "they stay who they were");
+        assert_eq!(known(&site.seen_from(&mut browser)), JOHN, "their identity stays the same");
         (asked(site, Endpoint::Token) >= 3).then_some(())
     });
     assert!(refreshed.is_some(), "{} token calls", asked(site, Endpoint::Token));
@@ -230,7 +230,7 @@ fn check_outage(name: &'static str, endpoint: Endpoint) {
     });
     assert!(renewed.is_some(), "the next refresh asks again");
     let calls = site.calls(Endpoint::Token);
-    assert!(calls.iter().all(|call| call.status == 200), "no refresh token was lost or spent twice");
+    assert!(calls.iter().all(|call| call.status == 200), "no refresh token was lost or used twice");
     assert_eq!(asked(site, Endpoint::Authorize), 1, "nobody had to sign in again");
     assert!(world().envoy.log_line("event=refresh.failed reason=attributes_unavailable").is_some());
 }

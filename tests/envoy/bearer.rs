@@ -114,7 +114,7 @@ fn an_access_token_says_who_somebody_is() {
         let request = RawRequest::get("/json").header("authorization", format!("{scheme} {access}"));
         let response = site.send(request.header("x-auth-email", "spoofed").header("x_auth_user", "spoofed"));
         assert_eq!(response.status, 200, "{response:?}");
-        assert!(response.set_cookies().is_empty(), "a token is no sign-in");
+        assert!(response.set_cookies().is_empty(), "a bearer token starts no session");
         let seen = response.json();
         assert_eq!(headers(&seen, "x-auth-user"), [USER]);
         assert_eq!(header(&seen, "x-auth-subject"), Some(SUBJECT));
@@ -130,7 +130,7 @@ fn an_access_token_says_who_somebody_is() {
 }
 
 #[test]
-fn scopes_are_roles_of_tokens_alone() {
+fn only_bearer_tokens_have_scopes_as_roles() {
     let site = world().site("bearer-clients");
     let status = |scope: &str, target: &str| {
         let tokens = api_tokens(site, scope);
@@ -244,7 +244,7 @@ fn a_token_is_refused_in_one_way_whatever_is_wrong_with_it() {
     assert_eq!(
         site.send(with(&access, "/json").header("cookie", &session)).status,
         200,
-        "it was good itself"
+        "the token itself was valid"
     );
     assert!(!world().envoy.log().contains(parts[2]), "no token is ever logged");
 }
@@ -308,5 +308,5 @@ fn a_missing_role_is_insufficient_scope() {
     assert_eq!(response.header("www-authenticate"), Some("Bearer error=\"insufficient_scope\""));
     assert_eq!(response.json(), json!({ "error": "forbidden" }));
     let public = site.send(with(&access, "/public/json")).json();
-    assert_eq!(header(&public, "x-auth-user"), Some(USER), "who they are is said where anybody may be");
+    assert_eq!(header(&public, "x-auth-user"), Some(USER), "public paths get the identity headers too");
 }

@@ -52,7 +52,7 @@ fn a_flood_of_unknown_keys_fetches_the_set_once() {
     });
     let after = fetches(&own);
     assert_eq!(after - before, 1, "500 tokens under 500 keys, at four workers");
-    assert_eq!(own.send(0, with(&token, "/json")).status, 200, "who is good stays good");
+    assert_eq!(own.send(0, with(&token, "/json")).status, 200, "a valid token is still accepted");
     own.signed_in();
     assert!(own.envoys[0].log_line("event=bearer.rejected reason=unknown_key").is_some());
 }
@@ -105,7 +105,7 @@ fn without_keys_bearer_requests_wait_and_are_then_told_to_come_again() {
     let asked = Instant::now();
     let public = own.send(0, with(&token, "/public/json"));
     assert_eq!((public.status, header(&public.json(), "x-auth-user")), (200, None));
-    assert!(asked.elapsed() < waited, "where anybody may be nobody waits");
+    assert!(asked.elapsed() < waited, "nobody waits on public paths");
 
     let waited_for = || {
         std::thread::scope(|scope| {

@@ -12,7 +12,7 @@ fn ready(site: &Site, browser: &mut Browser) -> String {
 }
 
 #[test]
-fn a_callback_that_is_none_is_refused_without_a_call() {
+fn an_invalid_callback_is_refused_without_a_call() {
     let site = world().site("callback");
     let before = site.calls(Endpoint::Token).len();
     for query in [
@@ -55,13 +55,13 @@ fn the_state_must_be_that_of_this_browser() {
     let callback = ready(&site, &mut one);
     other.step(&site.url("/"));
     let visit = other.step(&callback);
-    assert_eq!(visit.status, 400, "a flow cookie of another sign-in doesn't do");
+    assert_eq!(visit.status, 400, "a flow cookie of another sign-in isn't accepted");
     let mut bent = callback.clone();
     let last = bent.pop().expect("a state");
     bent.push(if last == 'A' { 'B' } else { 'A' });
-    assert_eq!(one.step(&bent).status, 400, "nor does a state that is nearly right");
+    assert_eq!(one.step(&bent).status, 400, "nor is a state with one wrong character");
     let visit = one.navigate(&callback);
-    assert_eq!(visit.url, site.url("/wanted"), "the right one still does: {visit}");
+    assert_eq!(visit.url, site.url("/wanted"), "the right one still works: {visit}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn case_119_a_shared_cache_keeps_nothing_of_ours() {
     for _ in 0..5 {
         let begun = send(RawRequest::get("/cached/refreshed").header("sec-fetch-mode", "navigate"));
         let state = parameter(begun.location().expect("a location"), "state").expect("a state");
-        assert!(states.insert(state), "a redirect twice");
+        assert!(states.insert(state), "the same state twice");
         assert_eq!(begun.set_cookies().len(), 1, "of its own");
         wait(Duration::from_millis(50));
     }

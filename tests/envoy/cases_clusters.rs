@@ -68,7 +68,7 @@ fn shipped_tls(authority: &str) -> Value {
     assert!(socket.contains(SHIPPED_HOST));
     let mut socket: Value = serde_json::from_str(&socket.replace(SHIPPED_HOST, HOST)).expect("JSON");
     let trusted = socket.pointer_mut("/typed_config/common_tls_context/validation_context/trusted_ca");
-    *trusted.expect("whom to trust") = json!({ "inline_string": authority });
+    *trusted.expect("the trusted authorities") = json!({ "inline_string": authority });
     socket
 }
 

@@ -290,10 +290,10 @@ fn case_174_through_faults_and_new_keys_everybody_is_themselves() {
         for fault in faults {
             world().cognito.fault(Endpoint::Token, site.name, fault, Times::Next(2));
             world().cognito.rotate_keys(&pool_id(site.name));
-            assert_eq!(site.get("/json").status, 401, "nobody is nobody");
+            assert_eq!(site.get("/json").status, 401, "a request without a session has no identity");
             wait(Duration::from_millis(700));
         }
         is_over.store(true, Ordering::Relaxed);
-        people.into_iter().for_each(|person| person.join().expect("nobody was taken for another"));
+        people.into_iter().for_each(|person| person.join().expect("nobody got another person's identity"));
     });
 }

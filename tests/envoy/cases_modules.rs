@@ -28,7 +28,7 @@ fn without(module: &mut Module, export: &str) {
 /// Makes the callback with that name crash at once.
 fn crash(module: &mut Module, export: &str) {
     let found = module.exports.iter().find(|found| found.name == export).expect(export);
-    let ExportItem::Function(function) = found.item else { panic!("{export} is no function") };
+    let ExportItem::Function(function) = found.item else { panic!("{export} isn't a function") };
     module
         .replace_exported_func(function, |(body, _)| {
             body.unreachable();
@@ -166,10 +166,10 @@ fn case_076_every_cluster_of_the_shipped_configuration_checks_certificates() {
     for cluster in ours {
         let tls = &cluster["transport_socket"]["typed_config"];
         let validation = &tls["common_tls_context"]["validation_context"];
-        assert!(validation["trusted_ca"].is_object(), "{}: whom to trust", cluster["name"]);
+        assert!(validation["trusted_ca"].is_object(), "{}: the trusted authorities", cluster["name"]);
         let names = &validation["match_typed_subject_alt_names"];
         let names = names.as_array().expect("which name");
-        assert!(!names.is_empty() && tls["sni"].is_string(), "{}: which name", cluster["name"]);
+        assert!(!names.is_empty() && tls["sni"].is_string(), "{}: the expected name", cluster["name"]);
         checked += 1;
     }
     assert_eq!(checked, 2);

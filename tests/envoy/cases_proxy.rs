@@ -123,7 +123,7 @@ fn case_107_145_a_route_that_rewrites_is_judged_by_what_the_client_asked_for() {
     let retried =
         RawRequest::get("/public/retry/json").header("x-sample-status", "503").header("x-auth-user", "root");
     let seen = site.send(retried).json();
-    assert_eq!(header(&seen, "x-auth-user"), None, "each attempt is without what the client made up");
+    assert_eq!(header(&seen, "x-auth-user"), None, "no attempt has the client's forged header");
 }
 
 #[test]
@@ -155,7 +155,10 @@ fn case_145_where_envoy_follows_a_redirect_itself_the_filter_judges_anew() {
         assert_eq!(arrived.len(), usize::from(status == 200), "{to}");
         for request in arrived {
             let head = String::from_utf8_lossy(&request).to_lowercase();
-            assert!(!head.contains("x-auth-user"), "{to}: nobody is nobody after it, too: {head}");
+            assert!(
+                !head.contains("x-auth-user"),
+                "{to}: a request without a session has no identity there either: {head}"
+            );
         }
     }
 }

@@ -45,7 +45,7 @@ fn case_039_091_166_no_value_of_a_sign_in_comes_twice() {
     let mut seen = BTreeSet::new();
     let mut once = |what: &str, value: Vec<u8>| {
         assert!(value.len() >= 8, "{what}: {value:?}");
-        assert!(seen.insert(value), "{what} comes twice");
+        assert!(seen.insert(value), "{what} occurs twice");
     };
     for _ in 0..1_000 {
         let response = site.navigate("/x");

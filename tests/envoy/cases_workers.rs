@@ -54,7 +54,7 @@ fn case_100_165_sixteen_workers_are_one_envoy() {
     own.cognito().fault(Endpoint::Token, NAME, Fault::Slow(Duration::from_millis(300)), Times::Always);
     let answers = at_once(&own, 50, &cookies);
     assert!(answers.iter().all(|answer| answer.status == 200), "nobody fails");
-    assert_eq!(refreshes(&own), 1, "though the old refresh token is dead at once");
+    assert_eq!(refreshes(&own), 1, "although the old refresh token becomes invalid at once");
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn case_166_sixteen_workers_draw_nothing_twice_nor_after_a_restart() {
             let response = own.send(0, request);
             let url = response.location().expect("a location");
             for name in ["state", "nonce", "code_challenge"] {
-                assert!(seen.insert(parameter(url, name).expect(name)), "{name} comes twice");
+                assert!(seen.insert(parameter(url, name).expect(name)), "{name} occurs twice");
             }
             let cookie = response.set_cookies().remove(0);
             // The seal's nonce comes first: 24 bytes.
-            assert!(seen.insert(cookie.value[..32].to_owned()), "a nonce comes twice");
+            assert!(seen.insert(cookie.value[..32].to_owned()), "a nonce occurs twice");
         }
     }
     assert_eq!(seen.len(), 3 * 500 * 4);

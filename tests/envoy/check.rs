@@ -124,12 +124,12 @@ fn hold(what: &str, name: &str, text: &str, said: &str) {
     let [faults, warnings] = ours(name, text);
     match &envoys {
         Err(_) => {
-            assert!(!faults.is_empty(), "{what} is refused by Envoy, and good to the command: {envoys:?}")
+            assert!(!faults.is_empty(), "Envoy refuses {what}, but the command accepts it: {envoys:?}")
         }
         Ok(()) if said.is_empty() => {
             assert!(
                 faults.is_empty() && warnings.is_empty(),
-                "{what} is good to Envoy: {faults:?} {warnings:?}"
+                "Envoy accepts {what}: {faults:?} {warnings:?}"
             );
         }
         Ok(()) => {
@@ -153,13 +153,13 @@ fn booleans_are_what_envoy_takes_them_for() {
     hold_all(
         "filter",
         &[
-            "disabled: true -> the filter is off",
-            "disabled: \"true\" -> the filter is off",
-            "disabled: 'yes' -> the filter is off",
-            "disabled: \"1\" -> the filter is off",
-            "disabled: 't' -> the filter is off",
-            "disabled: !!str \"on\" -> the filter is off",
-            "disabled: ! Y -> the filter is off",
+            "disabled: true -> the filter is disabled",
+            "disabled: \"true\" -> the filter is disabled",
+            "disabled: 'yes' -> the filter is disabled",
+            "disabled: \"1\" -> the filter is disabled",
+            "disabled: 't' -> the filter is disabled",
+            "disabled: !!str \"on\" -> the filter is disabled",
+            "disabled: ! Y -> the filter is disabled",
             "disabled: \"0\"",
             "disabled: 'No'",
             "disabled: null",
@@ -187,7 +187,7 @@ fn booleans_are_what_envoy_takes_them_for() {
 }
 
 #[test]
-fn pauses_that_hold_back_headers_alone_are_warned_of() {
+fn pauses_that_only_hold_back_headers_cause_a_warning() {
     let with = |value: &str| format!("failure_policy: FAIL_RELOAD\n                        {value}");
     let said = "the filter doesn't need it";
     for value in [
@@ -232,7 +232,7 @@ fn enums_numbers_and_durations_are_what_envoy_takes_them_for() {
             "0x1bb",
             "+443",
             "\"0443\"",
-            "8443 -> leads to port 8443",
+            "8443 -> connects to port 8443",
             "-1",
             "\"\"",
             "true",
@@ -365,13 +365,13 @@ fn the_first_document_is_all_that_envoy_reads() {
         ("null in front", format!("--- ~\n---\n{good}"), ""),
         ("an end", format!("{good}...\n"), ""),
         ("an empty one behind", format!("{good}---\n"), ""),
-        ("another one behind", format!("{good}---\n{none}"), "the first document of a file alone"),
-        ("what is wrong behind", format!("{good}---\nnope: 1\n"), "the first document of a file alone"),
-        ("what can't be read behind", format!("{good}---\n[ }}: {{\n"), "the first document of a file alone"),
-        ("the filter behind", format!("{none}---\n{good}"), "the first document of a file alone"),
+        ("another one behind", format!("{good}---\n{none}"), "only the first document of a file"),
+        ("what is wrong behind", format!("{good}---\nnope: 1\n"), "only the first document of a file"),
+        ("what can't be read behind", format!("{good}---\n[ }}: {{\n"), "only the first document of a file"),
+        ("the filter behind", format!("{none}---\n{good}"), "only the first document of a file"),
     ] {
         hold(what, "envoy.yaml", &text, said);
     }
     let [faults, _] = ours("envoy.yaml", &format!("node: {{ id: x }}\n---\n{good}"));
-    assert_eq!(faults.len(), 1, "the filter that Envoy doesn't read of: {faults:?}");
+    assert_eq!(faults.len(), 1, "Envoy doesn't read the document with the filter: {faults:?}");
 }

@@ -71,13 +71,16 @@ fn the_session_key_is_rotated_under_live_sessions_and_sign_ins() {
     let mut halfway = own.browser();
     let start = halfway.step(&own.url("/wanted"));
     own.restart(0, &json!({ "session": { "keys": [NEW_KEY, "${SESSION_KEY}"] } }));
-    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "a live session goes on");
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "an existing session continues");
     let callback = callback_of(start.location().expect("a redirect"));
-    assert_eq!(halfway.navigate(&callback).status(), 200, "and so does a sign-in under way");
+    assert_eq!(halfway.navigate(&callback).status(), 200, "and so does a sign-in in progress");
     own.age(&mut browser, OVER);
-    assert!(browser.fetch(&own.url("/json")).set_cookie("__Host-auth").is_some(), "re-sealed by its refresh");
+    assert!(
+        browser.fetch(&own.url("/json")).set_cookie("__Host-auth").is_some(),
+        "encrypted with the new key by its refresh"
+    );
     own.restart(0, &json!({ "session": { "keys": [NEW_KEY] } }));
-    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "the old key may go then");
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "then the old key is no longer needed");
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn filters_in_one_vm_do_not_disturb_each_other() {
     assert_eq!(a.sign_in(&own.url("/"), USER, PASSWORD).status(), 200, "{}", envoy.log());
     assert_eq!(b.sign_in(&own.url("/"), USER, PASSWORD).status(), 200);
     let mut a_at_b = a.clone().route(ORIGIN, ([127, 0, 0, 1], ports[2]).into());
-    assert_eq!(a_at_b.fetch(&own.url("/json")).status, 401, "other keys, other sessions");
+    assert_eq!(a_at_b.fetch(&own.url("/json")).status, 401, "sessions with other keys aren't accepted");
     assert_eq!(a.fetch(&own.url("/json")).status, 200);
     assert_eq!(b.fetch(&own.url("/json")).status, 200);
 }

@@ -145,7 +145,7 @@ fn where_the_host_picks_none_the_person_chooses() {
     let mut browser = browser_at(site());
     let page = browser.navigate(&format!("{MAIN}/deep?a=1&b=%3Cx%3E"));
     assert_eq!(page.status(), 200, "{page}");
-    assert!(page.response.set_cookies().is_empty(), "nothing has begun yet");
+    assert!(page.response.set_cookies().is_empty(), "no sign-in has started yet");
     assert_eq!(page.response.header("cache-control"), Some("no-store"));
     let text = page.text();
     assert!(

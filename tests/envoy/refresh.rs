@@ -44,14 +44,14 @@ fn a_refresh_runs_beside_the_request_and_its_cookies_ride_on_the_next_answer() {
         assert_eq!(response.status, 200);
         (identity(&browser) != before).then_some(response)
     });
-    let renewed = renewed.expect("the new cookies ride on a later answer");
+    let renewed = renewed.expect("a later response sets the new cookies");
     assert_eq!(renewed.header("cache-control"), Some("no-store"));
     assert_eq!(refreshes(&own), 1);
     own.age(&mut browser, OVER - DUE);
     assert_eq!(
         browser.fetch(&own.url("/json")).status,
         200,
-        "the old tokens would be over, the new ones are good"
+        "the old tokens would have expired, the new ones are valid"
     );
     assert_eq!(refreshes(&own), 1);
 }
@@ -99,7 +99,7 @@ fn two_hundred_requests_at_the_moment_of_expiry_are_one_refresh() {
     assert_eq!(seen, 1);
     assert!(answers.iter().all(|answer| answer.set_cookie("__Host-auth").is_some()), "each gets the cookies");
     let straggler = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
-    assert_eq!(straggler.status, 200, "cookies from before go on working");
+    assert_eq!(straggler.status, 200, "the previous cookies still work");
     assert_eq!(refreshes(&own), 1);
 }
 
@@ -146,10 +146,10 @@ fn only_invalid_grant_ends_a_session() {
         own.restart(0, &serde_json::Value::Null);
     }
     let recovered = browser.fetch(&own.url("/json"));
-    assert!(recovered.set_cookie("__Host-auth").is_some(), "it is refreshed when Cognito is well again");
+    assert!(recovered.set_cookie("__Host-auth").is_some(), "it is refreshed when Cognito works again");
     own.cognito().revoke_all(&pool_id(NAME), "jsmith");
     own.age(&mut revoked, OVER);
-    assert_eq!(revoked.fetch(&own.url("/json")).status, 401, "revoked is revoked");
+    assert_eq!(revoked.fetch(&own.url("/json")).status, 401, "a revoked session has ended");
     assert_eq!(revoked.step(&own.url("/json")).status, 302, "and a navigation signs in again");
 }
 
@@ -177,9 +177,9 @@ fn cognito_may_be_down_and_envoy_restarted_meanwhile() {
     own.cognito = None;
     assert_eq!(browser.fetch(&own.url("/json")).status, 200);
     own.age(&mut browser, OVER);
-    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "past its tokens' end");
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "after its tokens have expired");
     own.restart(0, &serde_json::Value::Null);
-    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "by an Envoy that has never met Cognito");
+    assert_eq!(browser.fetch(&own.url("/json")).status, 200, "by an Envoy that has never reached Cognito");
     own.age(&mut browser, Duration::from_secs(3_600));
     let late = browser.fetch(&own.url("/json"));
     assert_eq!(late.status, 503, "not for ever");
@@ -219,7 +219,7 @@ fn a_session_ends_when_it_is_idle() {
         own.age(&mut idle, minutes);
         let before = identity(&browser);
         assert_eq!(browser.fetch(&own.url("/json")).status, 200);
-        assert_ne!(identity(&browser), before, "being seen is written down");
+        assert_ne!(identity(&browser), before, "the session records when the person was seen");
     }
     assert_eq!(idle.fetch(&own.url("/json")).status, 401);
 }

@@ -67,8 +67,8 @@ fn a_reload_in_the_middle_of_a_sign_in_loses_nothing() {
     reloading.reload(&changed);
     let public = own.url("/public/json");
     let open = rig::eventually(rig::PATIENCE, || (own.browser().fetch(&public).status == 200).then_some(()));
-    assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
-    assert_eq!(browser.navigate(&callback).url, own.url("/wanted"), "begun before, finished after");
+    assert!(open.is_some(), "the new configuration is in use\n{}", reloading.envoy.log());
+    assert_eq!(browser.navigate(&callback).url, own.url("/wanted"), "started before, finished after");
 
     // A browser that waits for its tokens while the configuration changes. (The rig makes Envoy drain its old
     // listeners for a second; the default is ten minutes.)

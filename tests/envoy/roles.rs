@@ -171,12 +171,12 @@ fn auth_crunchs_roles_are_separated_by_spaces() {
 }
 
 #[test]
-fn without_a_preset_there_are_the_claims_alone() {
+fn without_a_preset_only_claims_have_headers() {
     let site = world().site("preset-none");
     let seen = site.seen_from(&mut site.signed_in());
     assert_eq!(header(&seen, "x-zone"), Some("America/New_York"));
     assert_eq!(header(&seen, "x-verified"), Some("true"));
-    assert_eq!(header(&seen, "x-nothing"), None, "what is absent has no header");
+    assert_eq!(header(&seen, "x-nothing"), None, "an absent claim has no header");
     assert!(!seen["headers"].to_string().contains("jsmith"), "{seen}");
 }
 
@@ -261,7 +261,11 @@ fn cookies_of_raw_tokens_are_split_and_all_fit() {
     assert!(kept.contains(&"__Host-auth-tokens.1".to_owned()), "{kept:?}");
     assert!(browser.refused_cookies().is_empty(), "{:?}", browser.refused_cookies());
     let identity = browser.cookie(&site.origin(), "__Host-auth").expect("the identity").value;
-    assert!(identity.len() < 1000, "tokens don't ride in what every request opens: {}", identity.len());
+    assert!(
+        identity.len() < 1000,
+        "the identity cookie, which every request decrypts, contains no tokens: {}",
+        identity.len()
+    );
 }
 
 fn names(browser: &Browser, site: Site) -> Vec<String> {

@@ -158,7 +158,7 @@ fn the_refusal_is_a_page_for_people_and_json_for_programs() {
     assert_eq!(answer.json(), json!({ "error": "forbidden" }));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("www-authenticate"), None, "no credential would help");
-    assert!(!page.text().contains("admins"), "the rule's name is the operator's to know");
+    assert!(!page.text().contains("admins"), "the page doesn't show the rule's name");
 }
 
 /// Spellings of `/admin` and of paths below it, which the rule might read differently from the app.
@@ -279,7 +279,7 @@ fn a_rule_in_shadow_mode_denies_nothing_and_says_what_it_would() {
     assert_eq!(header(&seen.json(), "x-auth-user"), Some(USER));
     let line = world().envoy.log_line("event=authz.shadow_denied rule=beta").expect("a line");
     assert!(line.contains(&format!("subject={SUBJECT}")), "{line}");
-    assert_eq!(site.get("/shadow/x").status, 401, "the rules behind it are in force");
+    assert_eq!(site.get("/shadow/x").status, 401, "the rules after it apply");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn a_refusal_is_logged_with_its_rule_and_who_it_was() {
     let page = browser.step(&site.url("/admin/of-the-log")).text();
     let (_, rest) = page.split_once("<code>").expect("a reference");
     let (reference, _) = rest.split_once("</code>").expect("a reference");
-    let line = world().envoy.log_line(reference).expect("the reference stands in the log");
+    let line = world().envoy.log_line(reference).expect("the reference is in the log");
     for text in ["event=authz.denied", "rule=admins", &format!("subject={SUBJECT}")] {
         assert!(line.contains(text), "{text}: {line}");
     }

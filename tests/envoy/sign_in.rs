@@ -20,7 +20,7 @@ fn a_person_signs_in_and_lands_where_they_wanted_to_go() {
     assert_eq!(header(&seen, "x-auth-email"), Some("jsmith@example.com"));
     assert_eq!(header(&seen, "x-auth-name"), Some("John Smith"));
     assert_eq!(header(&seen, "x-auth-roles"), Some("authp/admin,authp/user"));
-    assert_eq!(header(&seen, "cookie"), None, "the filter's cookies are its own business");
+    assert_eq!(header(&seen, "cookie"), None, "the app doesn't get the filter's cookies");
     assert!(browser.refused_cookies().is_empty(), "{:?}", browser.refused_cookies());
 }
 

@@ -21,7 +21,7 @@ fn a_role_lets_in_and_its_absence_keeps_out() {
         {"name": "finance", "path": "/reports/*", "methods": ["GET", "HEAD"], "roles_all": ["authp/user", "finance"]},
     ]));
     assert!(harness.get("/admin/x").is_forwarded());
-    assert!(harness.request("POST", "/reports/1", &[]).is_forwarded(), "no rule is for that");
+    assert!(harness.request("POST", "/reports/1", &[]).is_forwarded(), "no rule matches");
     let json = harness.get("/reports/1").answered();
     assert_eq!((json.status, json.body.as_str()), (403, r#"{"error":"forbidden"}"#));
     assert_eq!(json.header("www-authenticate"), None);
@@ -52,7 +52,10 @@ fn the_log_knows_who_asked_for_what_nobody_may_have() {
     assert!(log.contains("event=authz.denied rule=0 request_id=request-"), "{log}");
     assert!(log.contains("subject=55ddc31e-b818-4136-8fb8-84cfb31af537"), "{log}");
     let access = harness.access.clone().unwrap();
-    assert!(access.person.is_none(), "the access log says what was decided, and that asked nobody");
+    assert!(
+        access.person.is_none(),
+        "the access log names nobody, because the decision didn't depend on the person"
+    );
     for header in [("cookie", "__Host-auth=bent"), ("authorization", "Bearer x")] {
         assert_eq!(harness.bare_request("GET", "/closed/x", &[header]).answered().status, 403);
         assert!(!harness.log().contains("subject="), "{header:?}");

@@ -44,7 +44,7 @@ fn what_the_id_token_lacks_is_asked_for_once_at_sign_in() {
             assert_eq!(
                 roles,
                 Some("staff,authp/admin,authp/user"),
-                "{from}: groups come from the token alone"
+                "{from}: groups come only from the token"
             );
             assert_eq!(upstream(&edits, "x-auth-timezone"), Some("America/New_York"));
             assert_eq!(upstream(&edits, "x-auth-name"), Some("John Smith"));
@@ -54,7 +54,7 @@ fn what_the_id_token_lacks_is_asked_for_once_at_sign_in() {
 }
 
 #[test]
-fn nobody_is_asked_where_the_id_token_has_to_do() {
+fn nothing_is_requested_if_attributes_come_from_the_id_token() {
     let mut harness = hiding("id_token");
     harness.signed_in();
     let edits = harness.get("/").forwarded();
@@ -143,7 +143,7 @@ fn without_attributes_a_refresh_keeps_who_is_known_and_the_new_refresh_token() {
     harness.advance(HOUR + MINUTE);
     let edits = harness.get("/").forwarded();
     assert_eq!(upstream(&edits, "x-auth-roles"), Some("staff,authp/admin,authp/user"), "as they were");
-    assert_ne!(harness.jar.get(TOKENS).unwrap(), before, "the old refresh token is dead");
+    assert_ne!(harness.jar.get(TOKENS).unwrap(), before, "the old refresh token is invalid");
     assert!(harness.log().contains("event=refresh.failed reason=attributes_unavailable"));
     harness.cognito.attributes = Answer::Good;
     harness.advance(MINUTE);
@@ -159,10 +159,10 @@ fn an_outage_of_the_attributes_outlives_stale_if_error_without_losing_the_sessio
     harness.signed_in();
     harness.cognito.attributes = Answer::says(500, "");
     harness.advance(HOUR + 11 * MINUTE);
-    assert_eq!(harness.get("/").answered().status, 503, "too old to be served on what was known");
+    assert_eq!(harness.get("/").answered().status, 503, "too old to be served with the known identity");
     harness.cognito.attributes = Answer::Good;
     harness.advance(MINUTE);
-    assert!(harness.get("/").is_forwarded(), "the refresh token that rode on the 503 is the live one");
+    assert!(harness.get("/").is_forwarded(), "the refresh token that came with the 503 is the valid one");
 }
 
 #[test]
@@ -195,9 +195,9 @@ fn raw_tokens_go_upstream_when_they_are_asked_for() {
     assert!(access.starts_with("Bearer access-"), "{access}");
     harness.advance(HOUR + MINUTE);
     let edits = harness.get("/").forwarded();
-    assert_ne!(upstream(&edits, "x-id-token"), Some(id.as_str()), "the refresh brought another");
+    assert_ne!(upstream(&edits, "x-id-token"), Some(id.as_str()), "the refresh returned another one");
     assert_ne!(upstream(&edits, "authorization"), Some(access.as_str()));
-    assert!(harness.jar.get(IDENTITY).unwrap().len() < 400, "they are no part of the identity cookie");
+    assert!(harness.jar.get(IDENTITY).unwrap().len() < 400, "they aren't part of the identity cookie");
 }
 
 #[test]

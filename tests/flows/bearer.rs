@@ -230,7 +230,7 @@ fn a_flood_of_unknown_keys_makes_one_fetch_a_minute() {
             harness.cognito.signs_with = format!("random {round} {number}");
             let forged = token(&mut harness, json!({}));
             assert_invalid(&get(&mut harness, "/", &forged).answered());
-            assert!(get(&mut harness, "/", &good).is_forwarded(), "good tokens pass all the while");
+            assert!(get(&mut harness, "/", &good).is_forwarded(), "valid tokens are accepted meanwhile");
         }
         assert_eq!(harness.cognito.calls(Endpoint::Keys), before + round + 1);
         harness.advance(60 * SECOND);
@@ -247,7 +247,7 @@ fn without_keys_a_token_waits_and_then_hears_that_it_isn_t_its_fault() {
     harness.settle();
     let good = token(&mut harness, json!({}));
     let stream = get(&mut harness, "/", &good).parked();
-    assert!(get(&mut harness, "/p", &good).is_forwarded(), "nobody waits where everybody may pass");
+    assert!(get(&mut harness, "/p", &good).is_forwarded(), "nobody waits on public paths");
     harness.pass(9 * SECOND);
     assert!(harness.outcome(stream).is_none());
     harness.pass(2 * SECOND);
@@ -256,7 +256,7 @@ fn without_keys_a_token_waits_and_then_hears_that_it_isn_t_its_fault() {
     let stream = get(&mut harness, "/", &good).parked();
     harness.cognito.keys = Answer::Good;
     harness.pass(2 * SECOND);
-    assert!(harness.outcome(stream).unwrap().is_forwarded(), "it heals by itself");
+    assert!(harness.outcome(stream).unwrap().is_forwarded(), "it recovers by itself");
 }
 
 #[test]
@@ -290,6 +290,6 @@ fn a_verified_token_goes_upstream_under_the_name_that_was_asked_for() {
     for _ in 0..2 {
         let edits = get(&mut harness, "/", &good).forwarded();
         assert_eq!(upstream(&edits, "x-access-token"), Some(good.as_str()));
-        assert!(edits.remove.iter().all(|name| name != "authorization"), "what the client sent is its own");
+        assert!(edits.remove.iter().all(|name| name != "authorization"), "the client's own header stays");
     }
 }

@@ -48,7 +48,7 @@ fn a_completed_sign_in_is_logged_without_the_email() {
 }
 
 #[test]
-fn a_callback_that_is_none_is_refused_before_any_call() {
+fn an_invalid_callback_is_refused_before_any_call() {
     let mut harness = Harness::new();
     let location = harness.start("/");
     let good = harness.authorize(&location);

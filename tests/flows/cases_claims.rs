@@ -81,7 +81,7 @@ fn case_055_a_token_that_was_issued_a_week_ago_is_refused() {
         token.claim("iat", issued);
         token.signed()
     };
-    assert_eq!(sign_in_with(a_day_ago).0, 302, "as long as Cognito's longest lasts");
+    assert_eq!(sign_in_with(a_day_ago).0, 302, "the longest lifetime that Cognito allows");
     for name in ["max_age", "acr_values", "claims", "request"] {
         let faults = parse(&json!({"authorize_params": {name: "300"}})).unwrap_err();
         assert!(
@@ -182,10 +182,10 @@ fn case_064_somebody_is_their_subject_and_no_address() {
     harness.cognito.user["email"] = json!("a@evil.com@corp.com");
     harness.cognito.user["email_verified"] = json!(false);
     harness.signed_in();
-    assert_eq!(harness.get("/corp").answered().status, 403, "no rule goes by an address");
+    assert_eq!(harness.get("/corp").answered().status, 403, "no rule uses the email address");
     let edits = harness.get("/").forwarded();
     assert_eq!(upstream(&edits, "x-auth-email"), Some("a@evil.com@corp.com"), "as it is");
-    assert_eq!(upstream(&edits, "x-verified"), Some("false"), "and the app can be told what it is worth");
+    assert_eq!(upstream(&edits, "x-verified"), Some("false"), "and the app can learn whether it is verified");
 }
 
 #[test]

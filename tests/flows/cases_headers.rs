@@ -163,7 +163,7 @@ fn case_135_tokens_go_upstream_where_they_are_asked_for_and_refresh_tokens_never
             assert!(refresh.iter().chain(&harness.cognito.refresh_tokens).all(|token| !all.contains(token)));
             assert!(
                 cookies.split("; ").all(|cookie| !all.contains(cookie)),
-                "nor the cookies that hold them"
+                "nor the cookies that contain them"
             );
             harness.advance(Duration::from_secs(3_600));
         }
@@ -260,6 +260,6 @@ fn case_150_one_well_formed_token_or_nobody() {
     check(&[&value, ""]);
     check(&["Bearer x", "Basic eDp5", &value]);
     for target in [format!("/?access_token={good}"), format!("/?token={good}")] {
-        assert_eq!(harness.bare_request("GET", &target, &[]).answered().status, 401, "never in an address");
+        assert_eq!(harness.bare_request("GET", &target, &[]).answered().status, 401, "never in a URL");
     }
 }

@@ -125,7 +125,7 @@ fn case_047_what_everybody_knows_signs_nothing() {
             let input = token.signing_input();
             format!("{input}.{}", b64(hmac_sha256(&key, &input)))
         };
-        refuse("RS256 by name alone", shape, "id_token_signature");
+        refuse("RS256 only by name", shape, "id_token_signature");
     }
 }
 

@@ -121,5 +121,5 @@ fn case_175_each_mistake_is_refused_by_one_line_that_names_it() {
     }
     let twice = br#"{"client_id": "a", "session": {"keys": [], "keys": []}}"#;
     let faults = Config::parse(twice, &|_| None).unwrap_err();
-    assert!(faults[0].to_string().contains("`keys` comes twice"), "{faults:?}");
+    assert!(faults[0].to_string().contains("`keys` is set twice"), "{faults:?}");
 }

@@ -175,7 +175,7 @@ fn case_116_the_callback_is_at_the_configured_address_whatever_host_is_asked_for
         assert_eq!(
             sent.header("location"),
             Some("https://app.example.com/x"),
-            "{host}: it begins there alone"
+            "{host}: the sign-in starts only there"
         );
     }
     for host in ["APP.EXAMPLE.COM", "app.example.com:8443"] {
@@ -285,7 +285,7 @@ fn case_121_where_cookies_are_not_kept_the_way_ends_on_a_page_at_once() {
     let expired = harness.now().secs() - 3_600;
     harness.cognito.tamper = Some(Box::new(move |token| token.claim("exp", expired)));
     let response = harness.sign_in("/");
-    assert_eq!((response.status, response.header("location")), (401, None), "tokens that are over");
+    assert_eq!((response.status, response.header("location")), (401, None), "expired tokens");
     harness.cognito.tamper = None;
     let response = harness.sign_in("/x?a=b");
     assert_eq!(response.header("location"), Some("/x?a=b"), "neither code nor state is left");

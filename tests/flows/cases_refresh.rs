@@ -14,7 +14,7 @@ fn case_101_102_refused_is_asked_once_and_an_outage_never_lets_anybody_in() {
     let mut harness = Harness::with(json!({"session": {"stale_if_error": "0s"}}));
     harness.signed_in();
     harness.advance(HOUR - MINUTE);
-    assert!(harness.get("/").is_forwarded(), "the tokens at hand are good");
+    assert!(harness.get("/").is_forwarded(), "the current tokens are valid");
     harness.advance(2 * MINUTE);
     for _ in 0..5 {
         assert_eq!(harness.get("/").answered().status, 401);
@@ -62,7 +62,7 @@ fn case_105_where_a_refresh_runs_beside_a_request_the_next_is_judged_by_what_it_
     let old = harness.jar.header();
     harness.cognito.user["cognito:groups"] = json!(["staff"]);
     harness.advance(HOUR - MINUTE);
-    assert!(harness.get("/admin").is_forwarded(), "its tokens are good for a minute, and say admin");
+    assert!(harness.get("/admin").is_forwarded(), "its tokens are valid for a minute, and contain the role");
     assert_eq!(harness.cognito.calls(Endpoint::Token), 2, "but they were refreshed meanwhile");
     assert_eq!(harness.get("/admin").answered().status, 403, "the next request");
     let straggler = harness.bare_request("GET", "/admin", &[("cookie", &old)]);
@@ -98,7 +98,7 @@ fn case_107_sessions_that_expire_together_are_refreshed_a_few_at_a_time() {
         harness.release();
     }
     let all = waiting.iter().filter(|stream| harness.outcome(**stream).is_some_and(|it| it.is_forwarded()));
-    assert_eq!(all.count() + served, 300, "nobody is forgotten");
+    assert_eq!(all.count() + served, 300, "every request is answered");
     // Those whose current tokens were used are refreshed at their next request.
     for jar in jars {
         harness.jar = jar;
@@ -122,8 +122,8 @@ fn case_083_ten_thousand_who_leave_while_a_refresh_is_waited_for_leave_nothing_b
     assert_eq!((harness.held(), harness.decisions()), (1, 0), "one refresh for all of them");
     harness.cognito.token = Answer::Good;
     harness.release();
-    assert_eq!(harness.decisions(), 0, "nobody is answered who isn't there");
-    assert!(harness.get("/").is_forwarded(), "what the refresh brought wasn't lost with them");
+    assert_eq!(harness.decisions(), 0, "a closed stream gets no response");
+    assert!(harness.get("/").is_forwarded(), "the result of the refresh wasn't lost with them");
     assert_eq!(harness.cognito.calls(Endpoint::Token), 2);
 }
 

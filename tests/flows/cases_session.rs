@@ -203,7 +203,7 @@ fn case_091_every_seal_draws_the_whole_of_its_nonce() {
     for _ in 0..20_000 {
         let sealed = keys.seal(&binding, b"the same each time", &mut entropy).unwrap();
         let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&sealed).unwrap();
-        assert!(seen.insert(bytes[..24].to_vec()), "a nonce twice");
+        assert!(seen.insert(bytes[..24].to_vec()), "the same nonce twice");
     }
     // Two generators in the same state, as on two machines made from one image, repeat each other: nothing else
     // enters a nonce. Envoy uses the operating system's generator.
@@ -253,5 +253,5 @@ fn case_099_a_cookie_of_the_apps_under_our_name_opens_nothing() {
     harness.jar.put("theirs", "1");
     harness.signed_in();
     let edits = harness.get("/").forwarded();
-    assert_eq!(upstream(&edits, "cookie"), Some("theirs=1"), "and no debris of ours is left");
+    assert_eq!(upstream(&edits, "cookie"), Some("theirs=1"), "and none of our cookies is left");
 }

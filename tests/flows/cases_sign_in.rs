@@ -247,7 +247,7 @@ fn case_083_clients_that_leave_at_every_wait_leave_nothing_behind() {
         harness.cognito.token = Answer::Fails(CalloutError::Broken);
         harness.release();
     }
-    assert_eq!((harness.decisions(), harness.held()), (0, 0), "nobody is answered who isn't there");
+    assert_eq!((harness.decisions(), harness.held()), (0, 0), "a closed stream gets no response");
     harness.cognito.token = Answer::Good;
     harness.jar = Jar::default();
     harness.signed_in();
@@ -265,7 +265,7 @@ fn case_113_nobody_is_signed_out_by_a_logout_token() {
         assert_eq!(
             (answer.status, set_cookies(&answer).count()),
             (401, 0),
-            "{path}: the app's, if anybody's"
+            "{path}: it belongs to the app, not to the filter"
         );
     }
     assert_eq!(harness.cognito.calls(Endpoint::Revoke), 0);

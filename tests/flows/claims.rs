@@ -314,7 +314,7 @@ fn percent_encoding_covers_every_value() {
             if as_it_was.iter().any(|end| name.ends_with(end)) {
                 assert_eq!(encoded, plain, "{name}");
             } else {
-                assert!(!encoded.contains(&b'+'), "which a form has for itself");
+                assert!(!encoded.contains(&b'+'), "which means a space in a form");
                 let form = [b"v=", encoded.as_slice()].concat();
                 let (_, decoded) = url::form_urlencoded::parse(&form).next().unwrap();
                 assert_eq!(decoded.as_bytes(), plain, "{name}");
@@ -324,7 +324,7 @@ fn percent_encoding_covers_every_value() {
 }
 
 #[test]
-fn a_session_of_before_lists_were_kept_as_json_still_says_what_it_said() {
+fn a_session_from_before_lists_were_json_still_shows_the_same() {
     // What the identity cookie contained for `["x,y", "z"]`, and for a text.
     let mut harness = Harness::with(json!({"headers": {"claims": {"x-list": "l", "x-text": "t"}}}));
     harness.cognito.user = json!({"sub": "s", "l": "x%2Cy,z", "t": "a"});

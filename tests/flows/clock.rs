@@ -154,7 +154,7 @@ fn a_token_that_expires_beyond_all_time_is_merely_far_away() {
         harness.advance(12 * HOUR - SECOND);
         assert!(harness.is_signed_in());
         harness.advance(SECOND);
-        assert!(!harness.is_signed_in(), "the lifetime ends it");
+        assert!(!harness.is_signed_in(), "its lifetime is over");
     }
 }
 

@@ -131,7 +131,7 @@ fn own_paths_are_left_for_public_url_too() {
     assert_eq!(harness.navigate("/.auth/signed-out").answered().status, 200);
     let gone = harness.navigate("/.auth/callback?code=x&state=0123456789abcdef.x").answered();
     assert_eq!((gone.status, gone.header("location")), (400, None));
-    assert!(gone.body.contains("/.auth/sign-in?return=%2F"), "which leads to public_url in its turn");
+    assert!(gone.body.contains("/.auth/sign-in?return=%2F"), "which in turn leads to public_url");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_is_no_navigation_is_told_so_where_it_is() {
         { "path": "/closed", "allow": "nobody" },
     ]});
     let mut harness = at(OTHER, rules);
-    assert!(harness.navigate("/open").is_forwarded(), "no sign-in begins");
+    assert!(harness.navigate("/open").is_forwarded(), "no sign-in starts");
     assert_eq!(
         harness.get("/redirect").answered().header("location"),
         Some("https://app.example.com/redirect")
@@ -235,7 +235,7 @@ fn follow(harness: &mut Harness, target: &str, headers: &[(&str, &str)]) -> (usi
         }
         assert_eq!(location, format!("{PUBLIC}{target}"));
     }
-    panic!("no end of it");
+    panic!("the redirects don't end");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_proxys_name_in_the_same_domain_costs_two() {
 }
 
 #[test]
-fn what_shows_where_a_browser_is_is_for_public_urls_host_alone() {
+fn the_probe_cookie_is_set_only_for_the_host_of_public_url() {
     let mut harness = at(OTHER, json!({}));
     assert_eq!(sent_by(&mut harness, "/x"), format!("{PUBLIC}/x"));
     let again = harness.navigate("/x").answered();
@@ -300,18 +300,18 @@ fn a_proxy_that_says_which_host_it_was_asked_for_costs_nothing() {
 }
 
 #[test]
-fn whoever_has_a_cookie_of_public_url_is_there() {
+fn a_browser_with_a_cookie_of_public_url_counts_as_being_there() {
     let mut harness = site(json!({ "session": { "keys": [SESSION_KEY], "lifetime": "1h" } }));
     harness.signed_in();
     "internal".clone_into(&mut harness.authority);
     assert!(harness.get("/x").is_forwarded());
     harness.advance(Duration::from_secs(2 * 3_600));
-    assert_eq!(follow(&mut harness, "/x", &NAVIGATE).0, 0, "a session that is over is one of that host");
+    assert_eq!(follow(&mut harness, "/x", &NAVIGATE).0, 0, "a session that has ended counts too");
     harness.jar = Jar::default();
     harness.authority = "app.example.com".to_owned();
     let _ = harness.start("/one");
     "internal".clone_into(&mut harness.authority);
-    assert_eq!(follow(&mut harness, "/two", &NAVIGATE).0, 0, "so is a sign-in under way");
+    assert_eq!(follow(&mut harness, "/two", &NAVIGATE).0, 0, "a sign-in in progress counts too");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn what_deletes_a_cookie_in_a_frame_is_one_that_the_browser_takes_there() {
 }
 
 #[test]
-fn it_goes_with_none_alone() {
+fn partitioned_cookies_require_same_site_none() {
     for same_site in ["lax", "strict"] {
         let settings = json!({"session": {"cookie": {"same_site": same_site, "partitioned": true}}});
         let faults = parse(&settings).unwrap_err();
@@ -155,7 +155,7 @@ fn a_sign_in_under_way_outlives_the_change() {
     let flow = harness.config.pools[0].cookies.flow.clone();
     let of_flow: Vec<_> = kinds(&response).into_iter().filter(|(name, ..)| name.starts_with(&flow)).collect();
     let [(_, true, one), (_, true, other)] = of_flow[..] else { panic!("{of_flow:?}") };
-    assert_ne!(one, other, "whichever it is, it goes");
+    assert_ne!(one, other, "whichever it is, it is deleted");
 }
 
 /// The browser hasn't received new cookies yet.
@@ -191,7 +191,7 @@ fn a_refresh_takes_away_cookies_from_before_the_change() {
     assert_ne!(
         harness.jar.get(IDENTITY),
         before.get(IDENTITY),
-        "refreshed, and the deletions stand in front"
+        "it is refreshed, and the deletions come first"
     );
     assert!(harness.jar.get(TOKENS).is_some());
     assert_eq!(kinds(&harness.navigate("/.auth/sign-out").answered()).len(), 2, "all is of one kind now");
@@ -286,7 +286,7 @@ fn another_site_that_sends_the_session_along_signs_nobody_out() {
         assert_eq!(
             (response.status, cookies_set(&response).len()),
             (401, 0),
-            "no sign-in begins for an image"
+            "no sign-in starts for an image"
         );
         assert!(harness.is_signed_in());
         assert!(cookies_deleted(&harness.navigate("/.auth/sign-out").answered()).contains(&IDENTITY));

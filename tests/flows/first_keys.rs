@@ -43,7 +43,7 @@ fn a_name_that_isnt_looked_up_yet_is_no_failure() {
 }
 
 #[test]
-fn it_is_told_at_debug() {
+fn a_postponed_fetch_is_logged_at_debug() {
     let mut harness = without_hosts(1);
     let log = harness.log();
     assert!(log.contains("event=jwks.postponed"), "{log}");

@@ -268,7 +268,7 @@ impl Harness {
                 while !self.notes.calls.is_empty() {
                     let (worker, handle, callout) = self.notes.calls.remove(0);
                     calls += 1;
-                    assert!(calls < 1_000, "the workers don't come to rest");
+                    assert!(calls < 1_000, "the workers make more and more calls");
                     self.call(worker, handle, callout);
                 }
             }
@@ -416,7 +416,7 @@ impl Harness {
         self.parked.retain(|parked| *parked != stream);
         let next = self.on(worker, |driver, host| driver.response_headers(&own, host));
         let Told { edits, response, access, response_edits, .. } =
-            self.notes.streams.remove(&stream).expect("what it has come to");
+            self.notes.streams.remove(&stream).expect("its outcome");
         self.access = access;
         self.on(worker, |driver, _| driver.stream_ended(&own));
         if let Some(response) = response {

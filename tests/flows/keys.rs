@@ -128,7 +128,7 @@ fn unknown_keys_cause_one_fetch_a_minute_in_all_workers_together() {
     }
     assert_eq!(pauses(&harness), [0, 60, 60], "the first is that of the start");
     harness.cognito.signs_with = harness.cognito.published[0].clone();
-    assert_eq!(sign_in_at(&mut harness, 0), 302, "good tokens pass all the while");
+    assert_eq!(sign_in_at(&mut harness, 0), 302, "valid tokens are accepted meanwhile");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_failing_fetch_is_repeated_ever_more_seldom_up_to_a_minute() {
     assert_eq!(pauses(&harness), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
     harness.cognito.keys = Answer::Good;
     harness.pass(MINUTE);
-    assert_eq!(sign_in_at(&mut harness, 0), 302, "it heals by itself");
+    assert_eq!(sign_in_at(&mut harness, 0), 302, "it recovers by itself");
     assert_eq!(sign_in_at(&mut harness, 1), 302);
     assert_eq!(fetches(&harness), 12);
 }

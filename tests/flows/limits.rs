@@ -122,7 +122,7 @@ fn a_stream_that_goes_between_decision_and_answer_is_not_answered() {
     harness.release();
     assert_eq!(harness.decisions(), 0);
     let log = harness.log();
-    assert!(log.contains("event=sign_in.completed"), "its code was spent, which the log tells: {log}");
+    assert!(log.contains("event=sign_in.completed"), "its code was redeemed, and the log says so: {log}");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn shared_data_in_trouble_means_no_unguarded_fetch_and_sign_ins_go_on() {
     assert_eq!(harness.cognito.calls(Endpoint::Keys), 1, "that of the start");
     harness.shared.contended.set(false);
     harness.cognito.rotate_keys("second");
-    assert_eq!(park(&mut harness, "/").answered().status, 302, "it heals by itself");
+    assert_eq!(park(&mut harness, "/").answered().status, 302, "it recovers by itself");
 }
 
 #[test]
@@ -241,9 +241,9 @@ fn what_workers_remember_of_spent_sign_ins_is_bounded_and_forgotten_in_time() {
     }
     assert!(shared.size() < 8 * 1024, "{} bytes", shared.size());
     for number in 800..1_000 {
-        assert!(!spent.first_use(&id(number), start, &shared), "sign-in {number} is of late");
+        assert!(!spent.first_use(&id(number), start, &shared), "sign-in {number} was recent");
     }
     let later = start.plus(Duration::from_secs(601));
     assert!(spent.first_use(&id(1_000), later, &shared));
-    assert!(shared.size() < 64, "what is over is forgotten: {} bytes", shared.size());
+    assert!(shared.size() < 64, "expired entries are removed: {} bytes", shared.size());
 }

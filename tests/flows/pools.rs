@@ -59,7 +59,7 @@ fn a_navigation_gets_a_page_with_one_link_a_pool() {
             assert!(page.body.contains(&format!("Cognito &lt;{name}&gt;")));
         }
         assert_eq!(page.body.matches("<li>").count(), 2);
-        assert!(cookies_set(&page).is_empty(), "nothing begins before a choice");
+        assert!(cookies_set(&page).is_empty(), "no sign-in starts before a choice");
     }
     let script = harness.get("/reports").answered();
     assert_eq!((script.status, script.header("www-authenticate")), (401, Some("Bearer")));
@@ -273,11 +273,11 @@ fn an_outage_of_one_pool_is_none_of_another() {
     let of_eu = std::mem::replace(&mut harness.jar, of_us);
     harness.advance(Duration::from_secs(3601));
     harness.cognito.token = Answer::says(500, "");
-    assert!(harness.get("/").is_forwarded(), "on what is known");
+    assert!(harness.get("/").is_forwarded(), "with the known identity");
     harness.cognito.token = Answer::Good;
     let before = harness.cognito.calls(Endpoint::Token);
     assert!(harness.get("/").is_forwarded());
-    assert_eq!(harness.cognito.calls(Endpoint::Token), before, "this pool is left alone for a while");
+    assert_eq!(harness.cognito.calls(Endpoint::Token), before, "this pool isn't called for a while");
     harness.jar = of_eu;
     assert!(harness.get("/").is_forwarded());
     assert_eq!(harness.cognito.calls(Endpoint::Token), before + 1, "that one isn't");

@@ -51,7 +51,7 @@ fn a_request_whose_tokens_are_due_goes_on_at_once() {
     harness.cognito.token = Answer::Good;
     harness.release();
     assert!(harness.get("/").is_forwarded());
-    assert_ne!(harness.jar.get(IDENTITY).unwrap(), before, "the cookies ride on this answer");
+    assert_ne!(harness.jar.get(IDENTITY).unwrap(), before, "this response sets the cookies");
     harness.advance(30 * MINUTE);
     assert!(harness.get("/").is_forwarded());
     assert_eq!(refreshes(&harness), 1);
@@ -99,7 +99,7 @@ fn cookies_from_before_a_refresh_go_on_working() {
     harness.advance(2 * MINUTE);
     harness.worker = 1;
     let straggler = harness.bare_request("GET", "/", &[("cookie", &old)]);
-    assert!(straggler.is_forwarded(), "its tokens are over, but what came of them is known");
+    assert!(straggler.is_forwarded(), "its tokens have expired, but the result of their refresh is known");
     assert_eq!(refreshes(&harness), 1);
 }
 
@@ -149,7 +149,7 @@ fn while_cognito_fails_it_is_asked_less_and_less() {
 fn invalid_grant_ends_a_session_with_its_tokens() {
     let mut harness = signed_in(1, Refreshing::Refused);
     harness.advance(HOUR - MINUTE);
-    assert!(harness.get("/").is_forwarded(), "the tokens at hand are good");
+    assert!(harness.get("/").is_forwarded(), "the current tokens are valid");
     assert!(harness.get("/").is_forwarded());
     assert_eq!(refreshes(&harness), 1, "and nobody asks again");
     harness.advance(2 * MINUTE);
@@ -206,7 +206,7 @@ fn signing_out_wins_over_a_refresh_under_way() {
     // The refresh token was revoked at sign-out. If the refresh had been faster, its new token would be revoked too.
     harness.release();
     let late = harness.bare_request("GET", "/", &[("cookie", &old)]);
-    assert!(late.is_forwarded(), "the tokens of the old cookie are good for a minute yet");
+    assert!(late.is_forwarded(), "the tokens of the old cookie are valid for another minute");
     assert_eq!(harness.jar.header(), "", "but nothing sets the cookies again");
     assert!(harness.cognito.refresh_tokens.is_empty());
 }
@@ -226,7 +226,7 @@ fn public_and_prefetched_pages_refresh_nothing() {
     );
     harness.advance(MINUTE);
     let edits = harness.get("/public/x").forwarded();
-    assert_eq!(upstream(&edits, "x-auth-user"), None, "who it was is no longer known");
+    assert_eq!(upstream(&edits, "x-auth-user"), None, "the person is no longer known");
     assert_eq!(refreshes(&harness), 0);
 }
 
@@ -294,7 +294,7 @@ fn where_nothing_can_be_shared_nobody_waits_for_ever() {
     let mut harness = signed_in(1, Refreshing::Kept);
     harness.advance(HOUR + MINUTE);
     harness.shared.contended.set(true);
-    assert!(harness.get("/").is_forwarded(), "on what is known");
+    assert!(harness.get("/").is_forwarded(), "with the known identity");
     harness.advance(10 * MINUTE);
     assert_eq!(harness.get("/").answered().status, 503);
 }
@@ -309,7 +309,7 @@ fn a_rotated_refresh_token_outlives_missing_keys() {
     harness.advance(HOUR + MINUTE);
     let stream = harness.get("/").parked();
     harness.pass(Duration::from_secs(30));
-    assert!(harness.outcome(stream).unwrap().is_forwarded(), "on what is known");
+    assert!(harness.outcome(stream).unwrap().is_forwarded(), "with the known identity");
     harness.cognito.keys = Answer::Good;
     harness.pass(MINUTE);
     assert!(harness.get("/").is_forwarded());

@@ -50,7 +50,7 @@ fn every_spelling_of_every_path_gets_what_the_model_says() {
 }
 
 #[test]
-fn whoever_is_signed_in_is_kept_out_by_nobody_rules_alone() {
+fn only_a_rule_for_nobody_keeps_a_signed_in_person_out() {
     let mut random = Xorshift(0x5eed_1234_abcd_0002);
     for _ in 0..20 {
         let rules = generate_rules(&mut random);

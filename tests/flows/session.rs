@@ -111,7 +111,7 @@ fn a_session_sealed_under_the_old_key_opens_while_that_key_is_kept() {
     harness.signed_in();
     assert_ne!(harness.jar.get(IDENTITY), Some(old.as_str()));
     harness.reconfigure(json!({"session": {"keys": [OTHER_KEY]}}));
-    assert!(harness.is_signed_in(), "what is new was sealed under the new key");
+    assert!(harness.is_signed_in(), "the new cookies were encrypted with the new key");
 }
 
 #[test]

@@ -91,13 +91,13 @@ fn every_sign_in_has_secrets_of_its_own() {
         let query = query_of(&harness.start("/"));
         let (id, secret) = query["state"].split_once('.').unwrap();
         for value in [&query["nonce"], &query["code_challenge"], id, secret] {
-            assert!(seen.insert(value.to_owned()), "{value} comes twice");
+            assert!(seen.insert(value.to_owned()), "{value} occurs twice");
         }
     }
 }
 
 #[test]
-fn whoever_is_no_navigation_gets_401_and_no_redirect() {
+fn a_request_that_isnt_a_navigation_gets_401_and_no_redirect() {
     let check = |method: &str, headers: &[(&str, &str)]| {
         let mut harness = Harness::new();
         let response = harness.request(method, "/", headers).answered();
@@ -267,7 +267,7 @@ fn one_returns_to_exactly_what_one_asked_for() {
 }
 
 #[test]
-fn what_is_no_utf_8_is_returned_to_byte_for_byte() {
+fn an_address_that_isnt_utf_8_is_returned_to_byte_for_byte() {
     let navigate = NAVIGATE.map(|(name, value)| (name, value.as_bytes()));
     let mut harness = Harness::new();
     let returns = |harness: &mut Harness, target: &[u8]| {

@@ -1,5 +1,5 @@
-//! Sessions that are older than they are. Envoy's clock can't be moved; the times that a session's cookie holds can, by
-//! whoever has the key. So no test waits for tokens to expire, and none has to be done before they do.
+//! Sessions that look older than they are. Tests can't change Envoy's clock, but they have the key, so they can change
+//! the times in a session's cookie. So no test waits for tokens to expire, or must finish before they do.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ fn fitted(key: &RsaPrivateKey, number: &BigUint) -> Vec<u8> {
     [vec![0; key.size().saturating_sub(bytes.len())], bytes].concat()
 }
 
-/// What the private key makes of these bytes, whatever they are.
+/// The result of the private-key operation on these bytes, which can be anything.
 fn signed(key: &RsaPrivateKey, encoded: &[u8]) -> Vec<u8> {
     fitted(key, &BigUint::from_bytes_be(encoded).modpow(key.d(), key.n()))
 }

@@ -48,13 +48,13 @@ fn assert_good(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_least_is_good() {
+fn the_required_arguments_are_enough() {
     let written = assert_good(&[]);
     assert!(written.contains("address: \"0.0.0.0\", port_value: 8080"), "{written}");
 }
 
 #[test]
-fn everything_together_is_good() {
+fn all_arguments_work_together() {
     let written = assert_good(&[
         "--public-url=https://app.example.com",
         "--listen=[::1]:8443",
@@ -129,13 +129,13 @@ fn what_is_wrong_with_the_arguments_is_said_by_their_names() {
 }
 
 #[test]
-fn two_variables_are_two() {
+fn the_secret_and_the_key_need_different_variables() {
     let outcome = run(&NEEDED).arguments(&["--client-secret-env", "SESSION_KEY"]).outcome().expect(2);
     assert!(outcome.err.contains("`SESSION_KEY` can't hold both"), "{}", outcome.err);
 }
 
 #[test]
-fn arguments_are_no_variables() {
+fn a_variable_in_an_argument_stays_text() {
     let written = run(&NEEDED).arguments(&["--open", "/${HOME}/**"]).outcome().expect(0).out;
     assert!(written.contains(r#"path: "/$${HOME}/**""#), "{written}");
 }

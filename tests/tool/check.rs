@@ -49,7 +49,7 @@ fn people_see_the_line_and_no_secret_in_it() {
         "  |       ^^^^^^^^^^^^^^^^^^^^^^^^\n",
         "4 | client_secret: ********************\n",
         "12 |     allow: some\n",
-        "8 faults, no warnings in 1 file\n",
+        "8 errors, no warnings in 1 file\n",
     ] {
         assert!(outcome.out.contains(part), "{part}\nis missing in\n{}", outcome.out);
     }
@@ -89,7 +89,7 @@ fn a_secret_is_hidden_wherever_it_was_put() {
 }
 
 #[test]
-fn a_good_one_is_called_good() {
+fn a_valid_configuration_is_called_good() {
     let file = File::new("good.yaml", &good());
     let outcome = run(&["check", file.path()]).outcome().expect(0);
     assert!(
@@ -97,7 +97,7 @@ fn a_good_one_is_called_good() {
         "{}",
         outcome.out
     );
-    assert!(outcome.out.ends_with("no faults, no warnings in 1 file\n"));
+    assert!(outcome.out.ends_with("no errors, no warnings in 1 file\n"));
     assert_eq!(outcome.err, "");
 }
 
@@ -107,7 +107,7 @@ fn a_domain_of_another_region_than_the_pool_is_doubted() {
     let outcome = check(&elsewhere).arguments(&["--json"]).outcome().expect(0);
     assert_eq!(
         outcome.findings("warnings"),
-        ["3:9 domain: a domain of eu-west-1, and the user pool is in us-east-1"]
+        ["3:9 domain: the domain is in eu-west-1, but the user pool is in us-east-1"]
     );
     let custom = good().replace("myapp.auth.us-east-1.amazoncognito.com", "login.example.com");
     for text in [good(), custom, elsewhere.replace("us-east-1_UFeMzbuJe", "${POOL_ID}")] {
@@ -138,7 +138,7 @@ fn json_is_as_good_as_yaml() {
 fn what_comes_twice_is_a_fault() {
     let yaml = format!("{}client_id: other\n", good());
     let outcome = check(&yaml).arguments(&["--json"]).outcome().expect(1);
-    assert_eq!(outcome.faults(), ["5:1 : `client_id` comes twice in one object"]);
+    assert_eq!(outcome.faults(), ["5:1 : `client_id` is set twice in one object"]);
 }
 
 #[test]
@@ -163,11 +163,15 @@ fn what_cannot_be_checked_is_told_from_what_is_wrong() {
     let nothing = check("").outcome().expect(2);
     assert_eq!(
         (nothing.out.as_str(), nothing.err.as_str()),
-        ("", "error: <stdin>: no configuration of the filter is in it\n")
+        ("", "error: <stdin>: it contains no configuration of this filter\n")
     );
     for other in ["just words\n", "apiVersion: v1\nkind: Service\n", "x: [\n", "- 1\n", "{\"a\": 1}"] {
         let outcome = check(other).outcome().expect(2);
-        assert!(outcome.err.contains("no configuration of the filter is in it"), "{other}: {}", outcome.err);
+        assert!(
+            outcome.err.contains("it contains no configuration of this filter"),
+            "{other}: {}",
+            outcome.err
+        );
     }
     let missing = run(&["check", "/nowhere/at-all.yaml"]).outcome().expect(2);
     assert!(missing.err.contains("/nowhere/at-all.yaml: No such file"), "{}", missing.err);
@@ -181,7 +185,7 @@ fn what_cannot_be_checked_is_told_from_what_is_wrong() {
 }
 
 #[test]
-fn a_file_without_one_may_stand_beside_a_file_with_one() {
+fn a_file_without_a_configuration_is_fine_beside_one_that_has_it() {
     let (with, without) =
         (File::new("with.yaml", &good()), File::new("without.yaml", "apiVersion: v1\nkind: Service\n"));
     let outcome = run(&["check", with.path(), without.path()]).outcome().expect(0);
@@ -211,7 +215,7 @@ fn cookies_for_frames_of_other_sites_are_checked_and_what_they_mean_is_said() {
         assert_eq!(outcome.findings("warnings"), [""; 0]);
         outcome.findings("notes")
     };
-    let forged = "session.cookie.same_site: requests of other sites carry the session";
+    let forged = "session.cookie.same_site: browsers send the session cookie with requests from other sites";
     let with = |notes: &[String], text: &str| notes.iter().any(|note| note.contains(text));
     let partitioned = notes("{ same_site: none, partitioned: true }");
     assert!(with(&partitioned, forged) && !with(&partitioned, "third-party cookies"), "{partitioned:?}");

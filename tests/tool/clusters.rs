@@ -20,8 +20,8 @@ fn a_cluster_that_is_missing_is_a_fault() {
     assert_eq!(
         faults,
         [
-            "the cluster `cognito_domain` is missing, which the filter calls for the tokens and revocation",
-            "the cluster `cognito_idp` is missing, which the filter calls for the key set",
+            "the cluster `cognito_domain` is missing; the filter calls it for the tokens and revocation",
+            "the cluster `cognito_idp` is missing; the filter calls it for the key set",
         ]
     );
     // Unless they may be added while Envoy runs.
@@ -30,7 +30,7 @@ fn a_cluster_that_is_missing_is_a_fault() {
 }
 
 #[test]
-fn a_cluster_is_missed_beside_other_faults() {
+fn a_missing_cluster_is_reported_beside_other_errors() {
     let text = envoy(&settings().replace("domain:", "domian:"), "");
     let faults = check(&text).arguments(&["--json"]).outcome().expect(1).faults();
     let missing =
@@ -44,12 +44,12 @@ fn a_cluster_that_leads_elsewhere_is_a_fault() {
     assert_eq!(
         faults,
         [
-            "`cognito_idp` leads to cognito-idp.eu-west-1.amazonaws.com, and the filter means cognito-idp.us-east-1.amazonaws.com",
-            "the SNI of `cognito_idp` is cognito-idp.eu-west-1.amazonaws.com, and the filter means cognito-idp.us-east-1.amazonaws.com",
+            "`cognito_idp` connects to cognito-idp.eu-west-1.amazonaws.com, but the filter needs cognito-idp.us-east-1.amazonaws.com",
+            "the SNI of `cognito_idp` is cognito-idp.eu-west-1.amazonaws.com, but the filter needs cognito-idp.us-east-1.amazonaws.com",
         ]
     );
     let (faults, _) = found(&CLUSTERS.replacen("port_value: 443", "port_value: 80", 1));
-    assert_eq!(faults, ["`cognito_domain` leads to port 80, and the filter means 443"]);
+    assert_eq!(faults, ["`cognito_domain` connects to port 80, but the filter needs 443"]);
     // Through a private endpoint; TLS checks the right name.
     let (faults, warnings) = found(
         &CLUSTERS.replace("address: cognito-idp.us-east-1.amazonaws.com", "address: vpce-1.example.com"),
@@ -58,28 +58,31 @@ fn a_cluster_that_leads_elsewhere_is_a_fault() {
 }
 
 #[test]
-fn a_cluster_must_know_whom_it_talks_to() {
+fn a_cluster_must_verify_certificates() {
     let (faults, _) = found(&CLUSTERS.replacen("trusted_ca:", "x:", 1));
     assert_eq!(faults.len(), 1);
-    assert!(faults[0].starts_with("`cognito_domain` believes any certificate"), "{faults:?}");
+    assert!(faults[0].starts_with("`cognito_domain` accepts any certificate"), "{faults:?}");
     let (faults, warnings) = found(&CLUSTERS.replacen("match_typed_subject_alt_names:", "x:", 1));
     assert_eq!(faults.len(), 0);
-    assert_eq!(warnings, ["`cognito_domain` believes a good certificate of any other name"]);
+    assert_eq!(warnings, ["`cognito_domain` accepts a valid certificate of any host"]);
     let (_, warnings) = found(&CLUSTERS.replacen("sni:", "x:", 1));
     assert!(warnings[0].starts_with("`cognito_domain` sends no SNI"), "{warnings:?}");
     let (faults, _) = found(&CLUSTERS.replace("transport_socket:", "x:"));
     assert_eq!(faults.len(), 2);
-    assert!(faults[1].starts_with("`cognito_idp` speaks plain text"), "{faults:?}");
+    assert!(faults[1].starts_with("`cognito_idp` uses plain text"), "{faults:?}");
 }
 
 #[test]
-fn an_endpoint_without_tls_wants_a_cluster_without() {
+fn an_endpoint_without_tls_needs_a_cluster_without_tls() {
     let local = settings()
         + "endpoints: { token: http://localhost:9230/oauth2/token, revoke: http://localhost:9230/oauth2/revoke }\n";
     let text = envoy(&local, CLUSTERS);
     let outcome = check(&text).arguments(&["--json"]).outcome().expect(1);
     let faults = outcome.faults();
-    assert!(faults.iter().any(|fault| fault.contains("speaks TLS, and the endpoint is http")), "{faults:?}");
+    assert!(
+        faults.iter().any(|fault| fault.contains("uses TLS, but the endpoint's URL is http")),
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -91,5 +94,5 @@ session: { keys: [ \"${SESSION_KEY}\" ] }
 ";
     let outcome = check(&envoy(pools, CLUSTERS)).arguments(&["--json"]).outcome().expect(1);
     let faults = outcome.faults();
-    assert!(faults[0].ends_with("leads to cognito-idp.us-east-1.amazonaws.com, and the filter means cognito-idp.eu-west-1.amazonaws.com"), "{faults:?}");
+    assert!(faults[0].ends_with("connects to cognito-idp.us-east-1.amazonaws.com, but the filter needs cognito-idp.eu-west-1.amazonaws.com"), "{faults:?}");
 }

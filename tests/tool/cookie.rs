@@ -92,10 +92,10 @@ fn a_whole_header_is_opened_and_no_token_shown() {
         "roles          authp/admin, authp/user\n",
         "custom:zone    Europe/Berlin\n",
         "__Host-auth-tokens: the tokens of that session\n",
-        "refresh token  there, 6900 characters\n",
+        "refresh token  present, 6900 characters\n",
         "ID token       none\n",
-        "__Host-auth-flow-0123456789abcdef: a sign-in under way\n",
-        "leads to  /reports\n",
+        "__Host-auth-flow-0123456789abcdef: a sign-in in progress\n",
+        "returns to  /reports\n",
     ] {
         assert!(outcome.out.contains(part), "{part}\nis missing in\n{}", outcome.out);
     }
@@ -107,7 +107,7 @@ fn a_whole_header_is_opened_and_no_token_shown() {
 }
 
 #[test]
-fn a_value_alone_is_opened() {
+fn a_single_value_is_decrypted() {
     let cookies = sealed("app.example.com", &session(1));
     let value = cookies[0].split_once('=').unwrap().1;
     let outcome = show(value, "https://App.example.com:443/").expect(0);
@@ -132,7 +132,7 @@ fn halves_of_two_sessions_are_told_apart() {
 fn a_session_that_is_over_is_said_to_be() {
     let old = Session { signed_in_at: UnixTime::from_secs(now().secs() - 50_000), ..session(1) };
     let outcome = show(&sealed("app.example.com", &old)[0], "app.example.com").expect(0);
-    assert!(outcome.out.starts_with("__Host-auth: a session that is over\n"), "{}", outcome.out);
+    assert!(outcome.out.starts_with("__Host-auth: a session that has ended\n"), "{}", outcome.out);
 }
 
 #[test]
@@ -140,18 +140,18 @@ fn why_it_does_not_open_is_said_plainly() {
     let cookies = sealed("app.example.com", &session(1));
     let value = cookies[0].split_once('=').unwrap().1;
     let outcome = show(value, "www.app.example.com").expect(1);
-    assert!(outcome.out.contains("it was sealed for the host app.example.com"), "{}", outcome.out);
+    assert!(outcome.out.contains("it was issued for the host app.example.com"), "{}", outcome.out);
     let outcome = show(value, "other.example.org").expect(1);
-    assert!(outcome.out.contains("it belongs to another host than other.example.org"), "{}", outcome.out);
-    assert!(outcome.out.contains("it was sealed under another key"), "{}", outcome.out);
+    assert!(outcome.out.contains("it was issued for a host other than other.example.org"), "{}", outcome.out);
+    assert!(outcome.out.contains("it was encrypted with another key"), "{}", outcome.out);
     let outcome = show("not+a/cookie", "app.example.com").expect(1);
-    assert!(outcome.out.contains("it has a `+` in it"), "{}", outcome.out);
+    assert!(outcome.out.contains("it contains a `+`"), "{}", outcome.out);
     let outcome = show(&value[..40], "app.example.com").expect(1);
-    assert!(outcome.out.contains("it isn't whole"), "{}", outcome.out);
+    assert!(outcome.out.contains("it is incomplete"), "{}", outcome.out);
     let outcome =
         show(&format!("{}; other=1", cookies[0].replace("__Host-auth", "__Host-login")), "app.example.com")
             .expect(2);
-    assert!(outcome.err.contains("which are called __Host-auth…: __Host-login, other"), "{}", outcome.err);
+    assert!(outcome.err.contains("names start with __Host-auth: __Host-login, other"), "{}", outcome.err);
     show("\n", "app.example.com").expect(2);
 }
 
@@ -161,16 +161,16 @@ fn the_key_comes_from_where_the_user_says() {
     let config = File::new("keys.yaml", &good().replace(SESSION_KEY, "${MY_KEY}"));
     let arguments = ["show-cookie", "--config", config.path(), "--host", "app.example.com"];
     let outcome = run(&arguments).stdin(&cookies[0]).outcome().expect(2);
-    assert!(outcome.err.contains("set MY_KEY, or name its variable by --key-env"), "{}", outcome.err);
+    assert!(outcome.err.contains("set MY_KEY, or name the key's variable with --key-env"), "{}", outcome.err);
     run(&arguments).env("MY_KEY", SESSION_KEY).stdin(&cookies[0]).outcome().expect(0);
     run(&arguments).env("SESSION_KEY", SESSION_KEY).stdin(&cookies[0]).outcome().expect(0);
     let other = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
     let named = run(&arguments).arguments(&["--key-env", "OLD"]).env("OLD", SESSION_KEY).env("MY_KEY", other);
     named.stdin(&cookies[0]).outcome().expect(0);
     let outcome = run(&arguments).env("MY_KEY", other).stdin(&cookies[0]).outcome().expect(1);
-    assert!(outcome.out.contains("it was sealed under another key"), "{}", outcome.out);
+    assert!(outcome.out.contains("it was encrypted with another key"), "{}", outcome.out);
     let outcome = run(&arguments).arguments(&["--key-env", "OLD"]).env("OLD", "c2hvcnQ=").outcome().expect(2);
-    assert!(outcome.err.contains("OLD holds no session key: 5 bytes, 32 are needed"), "{}", outcome.err);
+    assert!(outcome.err.contains("OLD contains no session key: 5 bytes, 32 are needed"), "{}", outcome.err);
 }
 
 #[test]
@@ -178,11 +178,11 @@ fn what_a_cookie_is_bound_to_must_be_known() {
     let config = File::new("bound.yaml", &good().replace("2jvuq8gkhfoh7u4fdfihiditj5", "${CLIENT_ID}"));
     let outcome =
         run(&["show-cookie", "--config", config.path(), "--host", "x.example.com"]).outcome().expect(2);
-    assert!(outcome.err.contains("bound to the values of CLIENT_ID"), "{}", outcome.err);
+    assert!(outcome.err.contains("depends on the values of CLIENT_ID"), "{}", outcome.err);
     let config = File::new("host.yaml", &good());
     let outcome = run(&["show-cookie", "--config", config.path()]).outcome().expect(2);
     assert!(outcome.err.contains("--host"), "{}", outcome.err);
     let config = File::new("faulty.yaml", &good().replace("client_id", "client"));
     let outcome = run(&["show-cookie", "--config", config.path(), "--host", "x"]).outcome().expect(2);
-    assert!(outcome.err.contains("has faults"), "{}", outcome.err);
+    assert!(outcome.err.contains("has errors"), "{}", outcome.err);
 }

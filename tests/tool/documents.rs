@@ -150,19 +150,19 @@ fn what_envoy_does_when_the_filter_fails_is_looked_at() {
     assert_eq!(
         faults(&with("failure_policy: FAIL_OPEN")),
         [format!(
-            "14:41 {path}.failure_policy: FAIL_OPEN lets every request through unjudged when the filter fails"
+            "14:41 {path}.failure_policy: FAIL_OPEN lets every request through unchecked when the filter fails"
         )]
     );
     assert_eq!(
         faults(&with("fail_open: true")),
-        [format!("14:25 {path}.fail_open: lets every request through unjudged when the filter fails")]
+        [format!("14:25 {path}.fail_open: lets every request through unchecked when the filter fails")]
     );
     // Envoy accepts these too.
     for policy in ["failure_policy: fail_reload", "failure_policy: 1"] {
         let outcome = check(&with(policy)).arguments(&["--json", "--strict"]).outcome().expect(0);
         assert_eq!(outcome.findings("warnings"), [""; 0], "{policy}");
     }
-    assert!(faults(&with("failure_policy: 3"))[0].contains("lets every request through unjudged"));
+    assert!(faults(&with("failure_policy: 3"))[0].contains("lets every request through unchecked"));
     for policy in ["failure_policy: FAIL_CLOSED", "root_id: x"] {
         let outcome = check(&with(policy)).arguments(&["--json"]).outcome().expect(0);
         assert_eq!(outcome.findings("warnings").len(), 1, "{policy}");
@@ -177,7 +177,10 @@ fn the_filter_stands_before_the_router() {
         .replace("http_filters:\n", "http_filters:\n                  - name: envoy.filters.http.router\n");
     let found = faults(&text);
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("10:21 ") && found[0].contains("no request ever reaches it"), "{found:?}");
+    assert!(
+        found[0].starts_with("10:21 ") && found[0].contains("no request reaches the filter"),
+        "{found:?}"
+    );
     let without =
         envoy(&settings(), CLUSTERS).replace("                  - name: envoy.filters.http.router\n", "");
     let outcome = check(&without).arguments(&["--json"]).outcome().expect(0);
@@ -192,7 +195,7 @@ fn the_filter_stands_before_the_router() {
 }
 
 #[test]
-fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
+fn a_route_can_neither_contain_nor_disable_the_filter() {
     let routes = |settings: &str| {
         let more = format!(
             "                route_config:
@@ -210,7 +213,7 @@ fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
         let warnings = outcome.findings("warnings");
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(
-            warnings[0].contains(&format!(" {path}.sign-in.disabled: no request goes through")),
+            warnings[0].contains(&format!(" {path}.sign-in.disabled: requests don't go through")),
             "{warnings:?}"
         );
     }
@@ -223,7 +226,7 @@ fn routes_neither_have_the_filter_for_themselves_nor_do_without() {
     );
     assert_eq!(
         faults(&routes(&own)),
-        [format!("31:25 {path}.sign-in: Envoy takes no wasm filter for a route alone")]
+        [format!("31:25 {path}.sign-in: Envoy doesn't support a wasm filter for a single route")]
     );
 }
 
@@ -261,7 +264,7 @@ fn the_vm_is_handed_each_variable_once() {
     let found = faults(&text);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].starts_with("17:57 ") && found[0].contains("host_env_keys[1]: comes twice"),
+        found[0].starts_with("17:57 ") && found[0].contains("host_env_keys[1]: is listed twice"),
         "{found:?}"
     );
 }
@@ -369,13 +372,13 @@ fn other_wasm_filters_are_passed_over() {
       config: { name: other, vm_config: { vm_id: other }, configuration: { \"@type\": type.googleapis.com/google.protobuf.StringValue, value: hello } }
 ";
     let outcome = check(text).outcome().expect(2);
-    assert!(outcome.err.contains("the wasm filter in it is another"), "{}", outcome.err);
+    assert!(outcome.err.contains("it contains another wasm filter"), "{}", outcome.err);
 }
 
 #[test]
 fn a_filter_without_a_configuration_is_faulty() {
     let text = "name: envoy_cognito\nvm_config: { vm_id: envoy_cognito }\nfailure_policy: FAIL_RELOAD\n";
-    assert_eq!(faults(text), ["1:1 configuration: there is none: give the filter a `configuration`"]);
+    assert_eq!(faults(text), ["1:1 configuration: is missing: the filter needs a configuration"]);
 }
 
 #[test]
@@ -407,7 +410,7 @@ fn what_envoy_leaves_out_shows_no_secret() {
         format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  x.yaml: |\n{}", indented(&behind, 4)),
     ] {
         let shown = check(&text).outcome().expect(0).out;
-        assert!(shown.contains("Envoy reads the first document of a file alone"), "{shown}");
+        assert!(shown.contains("Envoy reads only the first document of a file"), "{shown}");
     }
 }
 
@@ -419,6 +422,6 @@ fn json_in_a_file_of_yaml_is_read_as_yaml() {
     let outcome = run(&["check", "--json", file.path()]).outcome().expect(1);
     // In JSON this would be a number; in YAML, Envoy reads it as a text.
     assert!(outcome.faults()[0].contains("user_pool_id: `1e3` is not a valid pool id"), "{outcome:?}");
-    let note = "written as JSON, and read as YAML, as Envoy does by the file's name";
+    let note = "it contains JSON, but is read as YAML, because Envoy goes by the file's name";
     assert!(outcome.findings("notes").iter().any(|found| found.ends_with(note)), "{outcome:?}");
 }

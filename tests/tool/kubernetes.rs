@@ -42,7 +42,7 @@ fn a_wasm_plugin_of_istio_is_read() {
     assert_eq!(
         outcome.faults(),
         [
-            "10:17 spec.failStrategy: FAIL_OPEN lets every request through unjudged when the filter fails",
+            "10:17 spec.failStrategy: FAIL_OPEN lets every request through unchecked when the filter fails",
             "13:9 spec.vmConfig.env[0]: `valueFrom: NOWHERE` is neither INLINE nor HOST",
             "19:5 cluster: unknown setting; did you mean `clusters`?",
             "20:24 session.keys[0]: the environment variable SESSION_KEY is not set in the VM",
@@ -66,7 +66,10 @@ fn istio_names_clusters_in_its_own_way() {
     let outcome = check(&format!("{WASM_PLUGIN}{entry}")).arguments(&["--json"]).outcome().expect(0);
     let warnings = outcome.findings("warnings");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("no ServiceEntry here makes myapp.auth.us-east-1.amazoncognito.com known"));
+    assert!(
+        warnings[0]
+            .contains("no ServiceEntry in these files has the host myapp.auth.us-east-1.amazoncognito.com")
+    );
 }
 
 #[test]
@@ -91,11 +94,11 @@ fn an_api_server_holds_a_wasm_plugin_to_its_schema() {
     for (variable, fault) in [
         (
             "{ name: SESSION_KEY, valueFrom: HOST, value: x }",
-            format!("{env}: `SESSION_KEY` has a `value` beside `valueFrom: HOST`, which Istio refuses"),
+            format!("{env}: `SESSION_KEY` has both a `value` and `valueFrom: HOST`, which Istio refuses"),
         ),
         (
             "{ name: SESSION_KEY, valueFrom: HOST, value: '' }",
-            format!("{env}: `SESSION_KEY` has a `value` beside `valueFrom: HOST`, which Istio refuses"),
+            format!("{env}: `SESSION_KEY` has both a `value` and `valueFrom: HOST`, which Istio refuses"),
         ),
         (
             "{ name: SESSION_KEY, valueFrom: HOST }\n      - { name: X, value: 12345 }",
@@ -117,8 +120,8 @@ fn an_api_server_holds_a_wasm_plugin_to_its_schema() {
     let null = WASM_PLUGIN.replace(host, "{ name: SESSION_KEY, valueFrom: HOST, value: null }");
     check(&null).arguments(&["--strict"]).outcome().expect(0);
     for (from, to, fault) in [
-        ("phase: AUTHN", "phase: authn", "spec.phase: is none of AUTHN, AUTHZ, STATS"),
-        ("phase: AUTHN", "phase: 10", "spec.phase: is none of AUTHN, AUTHZ, STATS"),
+        ("phase: AUTHN", "phase: authn", "spec.phase: is not one of AUTHN, AUTHZ, STATS"),
+        ("phase: AUTHN", "phase: 10", "spec.phase: is not one of AUTHN, AUTHZ, STATS"),
         ("url: oci", "pluginName: 12\n  url: oci", "spec.pluginName: a number where text is needed"),
         (
             "vmConfig:\n    env:\n",
@@ -146,7 +149,7 @@ fn an_api_server_takes_no_text_for_a_boolean() {
     for (fields, fault) in [
         ("failOpen: \"true\"", "failOpen: true or false is needed"),
         ("failOpen: 1", "failOpen: true or false is needed"),
-        ("failOpen: y", "failOpen: lets every request through unjudged when the filter fails"),
+        ("failOpen: y", "failOpen: lets every request through unchecked when the filter fails"),
         ("env: { hostKeys: [ 12 ] }", "env.hostKeys[0]: a number where text is needed"),
         ("env: { hostKeys: X }", "env.hostKeys: a list is needed"),
     ] {
@@ -203,13 +206,13 @@ fn patches_are_read_by_other_rules_than_envoys() {
         );
     }
     let lower = said(&patch("EnvoyFilter", "failure_policy: fail_reload"));
-    assert!(lower.0.is_empty() && lower.1[0].contains("to Istio, which leaves it out"), "{lower:?}");
+    assert!(lower.0.is_empty() && lower.1[0].contains("that Istio knows, so Istio ignores it"), "{lower:?}");
     assert_eq!(
         said(&patch("EnvoyPatchPolicy", "failure_policy: fail_reload")).0,
-        ["is none of Envoy's failure policies"]
+        ["is not one of Envoy's failure policies"]
     );
     let unknown = said(&patch("EnvoyFilter", &format!("{reload}root: x")));
-    assert!(unknown.0.is_empty() && unknown.1[0].starts_with("Istio leaves it out"), "{unknown:?}");
+    assert!(unknown.0.is_empty() && unknown.1[0].starts_with("Istio ignores it"), "{unknown:?}");
     let unknown = said(&patch("EnvoyPatchPolicy", &format!("{reload}root: x")));
     assert!(unknown.0[0].contains("no such field"), "{unknown:?}");
     // Istio keeps this as a `Struct`; Envoy itself reads it as a message.
@@ -233,7 +236,7 @@ fn all_documents_for_kubernetes_are_read_but_of_a_file_in_it_only_the_first() {
     let behind = map("envoy.yaml", &format!("admin: {{}}\n---\n{bootstrap}"));
     let found = faults(&behind);
     assert!(
-        found.len() == 1 && found[0].contains("data.envoy.yaml: Envoy reads the first document"),
+        found.len() == 1 && found[0].contains("data.envoy.yaml: Envoy reads only the first document"),
         "{found:?}"
     );
     let json = map("envoy.json", &bootstrap);
@@ -263,7 +266,7 @@ spec:
     assert_eq!(
         outcome.faults(),
         [
-            "10:17 spec.wasm[1].failOpen: lets every request through unjudged when the filter fails",
+            "10:17 spec.wasm[1].failOpen: lets every request through unchecked when the filter fails",
             "15:20 client_id: the environment variable CLIENT_ID is not set in the VM",
         ]
     );
@@ -273,7 +276,7 @@ spec:
         .replace("failOpen: true", "");
     let warnings = check(&good).arguments(&["--json"]).outcome().expect(0).findings("warnings");
     assert!(
-        warnings[0].contains("the filter calls clusters that Envoy Gateway doesn't have"),
+        warnings[0].contains("the filter calls clusters that Envoy Gateway doesn't create"),
         "{warnings:?}"
     );
     assert_eq!(outcome.json()["configurations"][0]["document_path"], "spec.wasm[1].config");
@@ -312,7 +315,7 @@ fn a_file_in_a_config_map_has_its_faults_too() {
     assert_eq!(
         faults(&with("domain: https://x\n")),
         [
-            "9:5 data.x.yaml: `domain` comes twice in one object",
+            "9:5 data.x.yaml: `domain` is set twice in one object",
             // Envoy uses the last one.
             "9:13 domain: `https://x` has a scheme; write the host alone, as in myapp.auth.us-east-1.amazoncognito.com",
         ]

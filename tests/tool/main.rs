@@ -180,7 +180,7 @@ fn shells_learn_to_complete_it() {
 }
 
 #[test]
-fn it_says_what_it_can_do() {
+fn help_describes_every_command() {
     for command in ["check", "key", "schema", "show-cookie", "envoy", "completions"] {
         let help = run(&["--help"]).outcome().expect(0).out;
         assert!(help.contains(&format!("\n  {command}")), "{command}: {help}");

@@ -103,7 +103,7 @@ pages: { accent: \"${Y}\", logo: \"${Z}\" }
 }
 
 #[test]
-fn a_literal_dollar_is_no_variable() {
+fn a_doubled_dollar_is_no_variable() {
     let text = good() + "pages: { title: \"$${NAME}\" }\n";
     check(&text).outcome().expect(0);
     let outcome =

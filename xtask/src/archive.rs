@@ -42,7 +42,7 @@ pub fn sha256(content: &[u8]) -> String {
 fn source_date() -> Result<Option<u64>, String> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => {
-            text.parse().map(Some).map_err(|_| format!("SOURCE_DATE_EPOCH={text} is no number of seconds"))
+            text.parse().map(Some).map_err(|_| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))
         }
         _ => Ok(None),
     }

@@ -47,7 +47,7 @@ impl Page<'_> {
         let mut page = self.head(config);
         page.push_str(&self.listener());
         page.push_str(
-            "\n  clusters:\n    # The app. It must not be reachable around Envoy: it believes the headers.\n",
+            "\n  clusters:\n    # The app. It must be reachable only through Envoy, because it trusts the identity headers.\n",
         );
         // The app may have several instances under one name.
         page.push_str(
@@ -76,16 +76,16 @@ impl Page<'_> {
              #\n\
              # Before it runs:\n\
              #   1. Put the filter where `filename` below says.\n\
-             #   2. In Cognito, register for the app client, letter for letter,\n\
+             #   2. In Cognito, register these for the app client, exactly as written:\n\
              #        the callback URL   {origin}{callback}\n\
              #        the sign-out URL   {origin}{signed_out}\n\
-             #      `envoy-cognito check` on this file says what else, and how.\n\
+             #      `envoy-cognito check` on this file lists the rest, with the commands.\n\
              #   3. Set in Envoy's environment:\n\
              {variables}\
-             #        {key}: a key, made with `envoy-cognito key`\n\
+             #        {key}: the session key, made with `envoy-cognito key`\n\
              \n\
              admin:\n  \
-               # On the machine itself only: whoever reaches the admin interface owns Envoy.\n  \
+               # Keep it private: whoever reaches the admin interface controls Envoy.\n  \
                address: {{ socket_address: {{ address: {}, port_value: {} }} }}\n\n",
             quoted(&self.admin.0),
             self.admin.1,
@@ -138,18 +138,23 @@ impl Page<'_> {
         }
         lines.push(format!("domain: {}", text(&arguments.domain)));
         if let Some(url) = &arguments.public_url {
-            lines.push("# Fixes the callback URL, whatever Host a client sends.".to_owned());
+            lines.push("# Fixes the callback URL, whatever Host header a client sends.".to_owned());
             lines.push(format!("public_url: {}", text(url)));
         }
         lines.push("session:".to_owned());
-        lines.push("  # The first key seals, all of them open: to rotate, put the new one first.".to_owned());
+        lines.push(
+            "  # The first key encrypts, all of them decrypt. To rotate keys, put the new one first."
+                .to_owned(),
+        );
         lines.push(format!("  keys: [ \"${{{}}}\" ]", arguments.session_key_env));
         if arguments.public_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
             lines.push("  cookie: { secure: false }   # only for http://localhost".to_owned());
         }
         if !arguments.open.is_empty() {
             lines.push("rules:".to_owned());
-            lines.push("  # The first match decides; the implied last rule asks for a session.".to_owned());
+            lines.push(
+                "  # The first rule that matches decides. If none matches, a session is required.".to_owned(),
+            );
             let rule =
                 |path: &String| format!("  - {{ path: {}, allow: everyone }}", Value::from(literal(path)));
             lines.extend(arguments.open.iter().map(rule));

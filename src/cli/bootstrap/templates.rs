@@ -12,7 +12,7 @@ pub const LISTENER: &str = r#"static_resources:
                 stat_prefix: app
                 use_remote_address: true
 {hops}
-                # The filter is safe whatever these say. Set like this, the app sees the same path
+                # The filter is safe with any values here. With these, the app sees the same path
                 # that the rules were matched against.
                 normalize_path: true
                 merge_slashes: true
@@ -27,14 +27,14 @@ pub const LISTENER: &str = r#"static_resources:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
                       config:
                         name: envoy_cognito
-                        # 503 while a failed VM is replaced; no request ever goes past the filter unjudged.
+                        # Requests get 503 while Envoy replaces a failed VM; none bypasses the filter.
                         failure_policy: FAIL_RELOAD
                         vm_config:
                           vm_id: envoy_cognito
                           runtime: envoy.wasm.runtime.v8
                           code: { local: { filename: {wasm} } }
                           environment_variables:
-                            # What `${…}` below may name.
+                            # The variables that `${…}` below may use.
                             host_env_keys:
 {variables}
                         configuration:
@@ -52,7 +52,7 @@ pub const LISTENER: &str = r#"static_resources:
                           route: { cluster: app }
 "#;
 
-pub const NO_TLS: &str = "                # Behind a load balancer that ends TLS, write `xff_num_trusted_hops: 1`, so that its\n                # X-Forwarded-Proto is believed: no sign-in begins over plain http.\n";
+pub const NO_TLS: &str = "                # Behind a load balancer that terminates TLS, set `xff_num_trusted_hops: 1`, so that Envoy\n                # trusts its X-Forwarded-Proto: the filter starts no sign-in over plain http.\n";
 
 pub const DOWNSTREAM_TLS: &str = r#"        - transport_socket:
             name: envoy.transport_sockets.tls
@@ -74,7 +74,7 @@ pub const UPSTREAM_TLS: &str = r#"      transport_socket:
           common_tls_context:
             tls_params: { tls_minimum_protocol_version: TLSv1_2 }
             validation_context:
-              # Without `trusted_ca` Envoy would believe any certificate.
+              # Without `trusted_ca`, Envoy would accept any certificate.
               trusted_ca: { filename: {ca} }
               match_typed_subject_alt_names:
                 - san_type: DNS

@@ -135,7 +135,7 @@ impl Around<'_> {
         let at = plugin.span.start..plugin.span.start;
         missing
             .map(|name| {
-                let message = format!("the cluster `{name}` is missing, which the filter calls");
+                let message = format!("the cluster `{name}` is missing; the filter calls it");
                 Finding::fault(format!("{}.clusters", plugin.path), at.clone(), message)
             })
             .collect()
@@ -154,8 +154,8 @@ impl Around<'_> {
                 clusters::check(needs, &known, missing, &at, &place)
             }
             (None, Kind::EnvoyExtensionPolicy) if self.loose.is_empty() => {
-                let help = "an EnvoyPatchPolicy adds clusters, and so does the bootstrap of the EnvoyProxy; name the file here";
-                let message = "the filter calls clusters that Envoy Gateway doesn't have by itself";
+                let help = "add the clusters with an EnvoyPatchPolicy or in the bootstrap of the EnvoyProxy, and check that file together with this one";
+                let message = "the filter calls clusters that Envoy Gateway doesn't create by itself";
                 vec![Finding::warning(place, at, message).help(help)]
             }
             (None, Kind::WasmPlugin) => self.check_istio(needs, &at, &place),
@@ -185,11 +185,11 @@ impl Around<'_> {
                 let host = need.cluster.rsplit('|').next().unwrap_or_default();
                 if host != need.host {
                     let message =
-                        format!("`{}` leads to {host}, and the filter means {}", need.cluster, need.host);
+                        format!("`{}` connects to {host}, but the filter needs {}", need.cluster, need.host);
                     findings.push(Finding::warning(place, at.clone(), message));
                 } else if !self.entries.is_empty() && !self.entries.iter().any(|entry| entry == host) {
                     let message = format!(
-                        "no ServiceEntry here makes {host} known, so Istio has no cluster `{}`",
+                        "no ServiceEntry in these files has the host {host}, so Istio has no cluster `{}`",
                         need.cluster
                     );
                     findings.push(Finding::warning(place, at.clone(), message));
@@ -198,7 +198,7 @@ impl Around<'_> {
                 let message =
                     format!("Istio has no cluster `{}`, unless an EnvoyFilter adds it", need.cluster);
                 let help = format!(
-                    "with a ServiceEntry for {} (and a DestinationRule for TLS) it is called `{own}`; name that under `clusters`",
+                    "add a ServiceEntry for {} (and a DestinationRule for TLS), and set its cluster's name under `clusters`: `{own}`",
                     need.host
                 );
                 findings.push(Finding::warning(place, at.clone(), message).help(help));
@@ -260,10 +260,10 @@ impl Checked {
         let why = match (self.findings.first(), self.strangers) {
             (Some(finding), _) => format!(" ({})", finding.message),
             (None, 0) => String::new(),
-            (None, 1) => " (the wasm filter in it is another)".to_owned(),
-            (None, _) => " (the wasm filters in it are others)".to_owned(),
+            (None, 1) => " (it contains another wasm filter)".to_owned(),
+            (None, _) => " (it contains other wasm filters)".to_owned(),
         };
-        format!("{}: no configuration of the filter is in it{why}", self.source.name)
+        format!("{}: it contains no configuration of this filter{why}", self.source.name)
     }
 
     /// The number of findings with this severity.

@@ -30,12 +30,12 @@ pub fn check(
             None if needs.iter().take(number).any(|earlier| earlier.cluster == need.cluster) => {}
             None => {
                 let message = format!(
-                    "the cluster `{}` is missing, which the filter calls for the {}",
+                    "the cluster `{}` is missing; the filter calls it for the {}",
                     need.cluster,
                     need.uses.join(" and ")
                 );
                 let help = format!(
-                    "it leads to {}:{}{}",
+                    "it must connect to {}:{}{}",
                     need.host,
                     need.port,
                     if need.tls { ", over TLS" } else { "" }
@@ -79,17 +79,17 @@ impl Judge<'_> {
         match (security, self.need.tls) {
             (None, true) => {
                 let message =
-                    format!("`{}` speaks plain text; {} wants TLS", self.cluster.name, self.need.host);
+                    format!("`{}` uses plain text, but {} requires TLS", self.cluster.name, self.need.host);
                 self.say(
                     Severity::Fault,
                     "transport_socket",
                     name,
                     message,
-                    "give it an UpstreamTlsContext, as in envoy/envoy.yaml",
+                    "add an UpstreamTlsContext, as in envoy/envoy.yaml",
                 );
             }
             (Some((socket, _)), false) => {
-                let message = format!("`{}` speaks TLS, and the endpoint is http", self.cluster.name);
+                let message = format!("`{}` uses TLS, but the endpoint's URL is http", self.cluster.name);
                 self.say(
                     Severity::Fault,
                     "transport_socket",
@@ -120,7 +120,8 @@ impl Judge<'_> {
             let is_address = name.parse::<IpAddr>().is_ok();
             if !leads_there && !is_local && !name.contains("${") {
                 let severity = if is_named || is_address { Severity::Warning } else { Severity::Fault };
-                let message = format!("`{}` leads to {name}, and the filter means {host}", self.cluster.name);
+                let message =
+                    format!("`{}` connects to {name}, but the filter needs {host}", self.cluster.name);
                 self.say(severity, "load_assignment", found.span.clone(), message, "");
             }
             if let Some(given) = address.get("port_value")
@@ -129,7 +130,7 @@ impl Judge<'_> {
             {
                 let severity = if leads_there { Severity::Fault } else { Severity::Warning };
                 let message =
-                    format!("`{}` leads to port {number}, and the filter means {port}", self.cluster.name);
+                    format!("`{}` connects to port {number}, but the filter needs {port}", self.cluster.name);
                 self.say(severity, "load_assignment", given.span.clone(), message, "");
             }
         }
@@ -142,14 +143,14 @@ impl Judge<'_> {
         match config.get("sni") {
             Some(sni) if sni.text().is_some_and(|text| !text.eq_ignore_ascii_case(host)) => {
                 let found = sni.text().unwrap_or_default();
-                let message = format!("the SNI of `{name}` is {found}, and the filter means {host}");
+                let message = format!("the SNI of `{name}` is {found}, but the filter needs {host}");
                 self.say(Severity::Fault, place, sni.span.clone(), message, "");
             }
             None if !config.get("auto_host_sni").is_some_and(|flag| self.cluster.rules.is_true(flag)) => {
                 let message = format!(
-                    "`{name}` sends no SNI; CloudFront, which custom domains stand behind, answers to nobody without"
+                    "`{name}` sends no SNI; CloudFront, which serves custom domains, refuses connections without it"
                 );
-                self.say(Severity::Warning, place, at.clone(), message, &format!("write `sni: {host}`"));
+                self.say(Severity::Warning, place, at.clone(), message, &format!("add `sni: {host}`"));
             }
             _ => {}
         }
@@ -174,18 +175,18 @@ impl Judge<'_> {
         let name = &self.cluster.name;
         if !knows(&["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"]) {
             let message = format!(
-                "`{name}` believes any certificate: whoever sits in between reads codes and secrets, and makes up keys"
+                "`{name}` accepts any certificate: someone in the network path can read codes and secrets, and forge keys"
             );
-            let help = "name the authorities: \
+            let help = "set the certificate authorities: \
                         `validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }`";
             self.say(Severity::Fault, place, at, message, help);
         } else if !knows(&["match_typed_subject_alt_names", "match_subject_alt_names"])
             && !config.get("auto_sni_san_validation").is_some_and(|flag| self.cluster.rules.is_true(flag))
         {
-            let message = format!("`{name}` believes a good certificate of any other name");
+            let message = format!("`{name}` accepts a valid certificate of any host");
             let host = &self.need.host;
             let help = format!(
-                "`match_typed_subject_alt_names: [ {{ san_type: DNS, matcher: {{ exact: {host} }} }} ]`"
+                "add `match_typed_subject_alt_names: [ {{ san_type: DNS, matcher: {{ exact: {host} }} }} ]`"
             );
             self.say(Severity::Warning, place, at, message, &help);
         }

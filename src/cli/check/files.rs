@@ -19,7 +19,7 @@ pub fn read(source: &Source) -> Contents {
     let parsed = parsing::parse(&source.text, Format::of(&source.name));
     let documents = parsed.nodes.clone();
     if source.has_mark && parsed.is_json && documents.iter().any(is_envoy_file) {
-        let message = "a byte order mark begins it, which Envoy refuses in JSON";
+        let message = "it starts with a byte order mark, which Envoy refuses in JSON";
         contents.findings.push(Finding::fault("", 0..0, message));
     }
     take_all(&mut contents, parsed, "", &source.text, None);
@@ -34,7 +34,7 @@ pub fn read(source: &Source) -> Contents {
 }
 
 const TEMPLATE: &str =
-    "check what the template makes, not the template: `helm template … | envoy-cognito check -`";
+    "check the output of the template, not the template itself: `helm template … | envoy-cognito check -`";
 
 /// Reads the documents of a file, or of a text that is a file of its own in the document `outer`.
 fn take_all(contents: &mut Contents, parsed: Parsed, path: &str, file: &str, outer: Option<usize>) {
@@ -75,9 +75,9 @@ fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path:
     let at = node.span.start..node.span.start;
     if !first.is_map() {
         let message =
-            "Envoy reads the first document of a file alone, which is empty here, and refuses the file";
+            "Envoy reads only the first document of a file; here it is empty, so Envoy refuses the file";
         let finding = Finding::fault(path, at, message);
-        contents.findings.push(finding.help("take out the `---` above it"));
+        contents.findings.push(finding.help("remove the `---` above it"));
         return;
     }
     let mut aside = Contents::default();
@@ -92,8 +92,8 @@ fn left_unread(contents: &mut Contents, documents: &[Node], number: usize, path:
     contents.findings.push(Finding { unread: Some(node.span.clone()), ..finding });
 }
 
-const UNREAD: &str = "Envoy reads the first document of a file alone, and nothing of this one";
-const JOIN: &str = "make one document of them, or two files";
+const UNREAD: &str = "Envoy reads only the first document of a file, and ignores this one";
+const JOIN: &str = "merge the documents into one, or put them into separate files";
 
 /// Reads a document, or an item of a list of documents.
 fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {

@@ -125,7 +125,7 @@ fn user_pool_ids(json: &[u8], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<St
 fn other_region(host: &str, user_pool_id: &str) -> Option<String> {
     let (_, domains) = host.strip_suffix(".amazoncognito.com")?.rsplit_once(".auth.")?;
     let (pools, _) = user_pool_id.split_once('_')?;
-    (domains != pools).then(|| format!("a domain of {domains}, and the user pool is in {pools}"))
+    (domains != pools).then(|| format!("the domain is in {domains}, but the user pool is in {pools}"))
 }
 
 /// The warning about a session that is sent with other sites' requests.
@@ -133,10 +133,10 @@ fn open_to_other_sites(config: &Config) -> Option<&'static str> {
     let cookies = &config.pools.first()?.cookies;
     let partitioned = cookies.attributes.partitioned;
     (cookies.same_site == SameSite::None).then_some(if partitioned {
-        "requests of other sites carry the session: the app must turn down forged ones itself"
+        "browsers send the session cookie with requests from other sites: the app itself must reject forged requests (CSRF)"
     } else {
-        "requests of other sites carry the session: the app must turn down forged ones itself; and in a frame of another \
-         site, browsers that block third-party cookies send it only once the person has allowed that"
+        "browsers send the session cookie with requests from other sites: the app itself must reject forged requests (CSRF); and \
+         in a frame on another site, browsers that block third-party cookies send it only after the person has allowed that"
     })
 }
 
@@ -145,7 +145,7 @@ fn plain_issuer(issuer: &str) -> Option<String> {
     let rest = issuer.strip_prefix("http://")?;
     let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
     (!is_local)
-        .then(|| "is http, as only an emulator's is: the key set that follows from it is trusted".to_owned())
+        .then(|| "is http, which is safe only for an emulator: the filter trusts the keys that it fetches from there".to_owned())
 }
 
 /// The path in the document of a setting's path in the configuration.
@@ -163,7 +163,7 @@ fn unset_fault(path: &str, name: &str, span: Range<usize>, scope: &Scope) -> Fin
         Scope::Process => {
             let message = format!("the environment variable {name} is not set");
             Finding::fault(path, span, message).help(
-                "set it, give its value with --env-file, or say --allow-unset where only the filter will know it",
+                "set it, give its value with --env-file, or use --allow-unset if it is set only where the filter runs",
             )
         }
         Scope::Vm(handed) => {

@@ -190,7 +190,7 @@ fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
     if from_token && narrow && !beyond.is_empty() {
         let names: Vec<&str> = beyond.iter().map(|name| name.as_str()).collect();
         remarks.push(format!(
-            "with these scopes Cognito leaves {} out of the ID token: ask for openid alone, or for profile as well",
+            "with these scopes, Cognito leaves {} out of the ID token: request only openid, or also profile",
             names.join(", ")
         ));
     }
@@ -200,7 +200,7 @@ fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
         && !has("phone")
         && read.iter().any(|name| name == "email")
     {
-        remarks.push("with these scopes Cognito may leave email out of the ID token: ask for openid alone, or for email as well".to_owned());
+        remarks.push("with these scopes, Cognito may leave email out of the ID token: request only openid, or also email".to_owned());
     }
     remarks
 }

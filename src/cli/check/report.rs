@@ -102,7 +102,7 @@ fn write_registration(registration: &Registration, out: &mut dyn Write) -> io::R
         ("sign-out URLs", &registration.sign_out_urls),
         ("scopes", &registration.scopes),
         ("readable attributes", &registration.read_attributes),
-        ("claims of a trigger", &registration.other_claims),
+        ("claims from a trigger", &registration.other_claims),
     ];
     for (label, items) in rows {
         // Each URL is on a line of its own, easy to copy.
@@ -123,17 +123,17 @@ fn write_registration(registration: &Registration, out: &mut dyn Write) -> io::R
         let names = registration.not_writable.join(", ");
         writeln!(
             out,
-            "  {:<20} {names}: roles come from there, so no client of the pool may write it",
+            "  {:<20} {names}: roles come from here, so no app client of the pool may have write access",
             "not writable"
         )?;
     }
     for remark in &registration.remarks {
-        writeln!(out, "  {BAD}mind{BAD:#}{:<16} {remark}", "")?;
+        writeln!(out, "  {BAD}note{BAD:#}{:<16} {remark}", "")?;
     }
     let words = [
-        "look at what it has",
-        "what it has, with the above added; update-user-pool-client resets whatever it isn't given",
-        "after a look at that file",
+        "show the current settings",
+        "add the above to the current settings; update-user-pool-client resets every setting that it isn't given",
+        "review that file, then apply it",
     ];
     writeln!(out)?;
     for (command, words) in registration.commands.iter().zip(words) {
@@ -163,7 +163,7 @@ fn write_summary(files: &[Checked], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{style}{}, {}{style:#} in {}",
-        counted(faults, "fault"),
+        counted(faults, "error"),
         counted(warnings, "warning"),
         counted(files.len(), "file"),
     )

@@ -46,8 +46,8 @@ pub fn show(request: &Request<'_>) -> Result<Shown, String> {
     if ours.is_empty() {
         let wanted: Vec<&str> = request.pools().map(|(_, pool)| pool.cookies.identity.as_str()).collect();
         return Err(format!(
-            "none of these cookies is one of this configuration's, which are called {}…: {}",
-            wanted.join("…, "),
+            "none of these cookies belongs to this configuration, whose cookies' names start with {}: {}",
+            wanted.join(", "),
             names(false).join(", ")
         ));
     }
@@ -113,31 +113,34 @@ impl Request<'_> {
         let is_part = name.rsplit_once('.').is_some_and(|(_, number)| number.len() == 1);
         if !is_part && let Some(odd) = value.chars().find(|c| !sealed(*c)) {
             return vec![format!(
-                "it has a `{}` in it, which no sealed cookie has: it is another cookie, or was altered",
+                "it contains a `{}`, which no cookie of the filter contains: it is another cookie, or it was changed",
                 odd.escape_default()
             )];
         }
         if !is_part && (value.len() < 54 || value.len() % 4 == 1) {
-            return vec![format!("it isn't whole: no sealed cookie has {} characters", value.len())];
+            return vec![format!("it is incomplete: no cookie of the filter has {} characters", value.len())];
         }
         if let Some(host) = self.other_host(value) {
             return vec![format!(
-                "it was sealed for the host {host}; pass that as --host, or see to it that people use one host"
+                "it was issued for the host {host}; pass that as --host, or make sure that people use only one host"
             )];
         }
         let hosts: Vec<String> =
             self.configs.iter().map(|config| self.host_of(config)).filter(|host| !host.is_empty()).collect();
         let mut reasons = vec![
-            "it was sealed under another key: one that was taken out of session.keys, or that other Envoys have".to_owned(),
+            "it was encrypted with another key: one that was removed from session.keys, or one that other Envoys have".to_owned(),
         ];
         if !hosts.is_empty() {
-            reasons.push(format!("it belongs to another host than {}", hosts.join(", ")));
+            reasons.push(format!("it was issued for a host other than {}", hosts.join(", ")));
         }
         reasons.push(
-            "it is of another user pool, app client or pool name than the configuration has now".to_owned(),
+            "it was issued for another user pool, app client or pool name than the configuration has now"
+                .to_owned(),
         );
-        reasons.push("it is of another version of the filter, whose cookies have another format".to_owned());
-        reasons.push("it was altered, or not copied whole".to_owned());
+        reasons.push(
+            "it was issued by another version of the filter, whose cookies have another format".to_owned(),
+        );
+        reasons.push("it was changed, or not copied completely".to_owned());
         if is_part {
             reasons.push("a part of it is missing".to_owned());
         }

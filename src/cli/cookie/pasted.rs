@@ -34,7 +34,8 @@ impl Pasted {
         }
         match (pairs.is_empty(), value.is_empty()) {
             (true, true) => {
-                Err("there is nothing to open: paste a cookie's value, or a whole Cookie header".to_owned())
+                Err("there is nothing to decrypt: paste a cookie's value, or a whole Cookie header"
+                    .to_owned())
             }
             (true, false) => Ok(Self { header: None, value: value.to_owned() }),
             (false, _) => Ok(Self { header: Some(pairs.join("; ")), value: String::new() }),

@@ -115,7 +115,7 @@ impl Shown {
 impl ShownSession {
     fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
         let state = match (self.lasts, now.secs() < self.tokens_expire_at) {
-            (false, _) => "a session that is over",
+            (false, _) => "a session that has ended",
             (true, true) => "a session",
             (true, false) => "a session whose tokens have expired; the next request refreshes them",
         };
@@ -144,11 +144,11 @@ impl ShownTokens {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let whose = match self.of_the_session {
             Some(true) => "the tokens of that session",
-            Some(false) => "the tokens of another session, which the filter doesn't take with this one",
+            Some(false) => "the tokens of another session, which the filter doesn't use with this one",
             None => "the tokens of a session",
         };
         let there = |characters: Option<usize>| {
-            characters.map_or("none".to_owned(), |count| format!("there, {count} characters"))
+            characters.map_or("none".to_owned(), |count| format!("present, {count} characters"))
         };
         let rows = [
             ("refresh token", there(self.refresh_token_characters)),
@@ -164,15 +164,15 @@ impl ShownFlow {
     fn write(&self, now: UnixTime, out: &mut dyn Write) -> io::Result<()> {
         let is_offered = self.redirect_uri.is_empty();
         let state = match (self.is_alive, is_offered) {
-            (true, false) => "a sign-in under way",
+            (true, false) => "a sign-in in progress",
             (true, true) => "a sign-in that a page offers",
-            (false, _) => "a sign-in that took too long",
+            (false, _) => "a sign-in that has expired",
         };
-        let mut rows = vec![("begun", at(self.started_at, now))];
+        let mut rows = vec![("started", at(self.started_at, now))];
         if !is_offered {
             rows.push(("callback", self.redirect_uri.clone()));
         }
-        rows.push(("leads to", self.return_to.clone()));
+        rows.push(("returns to", self.return_to.clone()));
         writeln!(out, "{}: {state}", self.cookie)?;
         write_rows(&rows, out)
     }
@@ -182,9 +182,9 @@ impl NotOpened {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let name = if self.cookie.is_empty() { "this value" } else { &self.cookie };
         if let [reason] = self.reasons.as_slice() {
-            return writeln!(out, "{name} doesn't open: {reason}");
+            return writeln!(out, "{name} can't be decrypted: {reason}");
         }
-        writeln!(out, "{name} doesn't open. One of these is why:")?;
+        writeln!(out, "{name} can't be decrypted. Possible reasons:")?;
         self.reasons.iter().try_for_each(|reason| writeln!(out, "  - {reason}"))
     }
 }

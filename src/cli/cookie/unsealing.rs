@@ -26,7 +26,7 @@ pub fn configs(
 ) -> Result<Vec<Config>, String> {
     let contents = files::read(source);
     if contents.plugins.is_empty() {
-        return Err(format!("{}: no configuration of the filter is in it", source.name));
+        return Err(format!("{}: it contains no configuration of this filter", source.name));
     }
     let given = key_env.map(|name| key(name, environment)).transpose()?;
     let mut configs = Vec::new();
@@ -35,7 +35,7 @@ pub fn configs(
         let Some(mut config) = reading.config else {
             let fault = reading.findings.first().map(|fault| format!(" ({}: {})", fault.path, fault.message));
             return Err(format!(
-                "{} has faults{}; `check` says them all",
+                "{} has errors{}; `check` lists them all",
                 source.name,
                 fault.unwrap_or_default()
             ));
@@ -45,7 +45,7 @@ pub fn configs(
             reading.unknown.iter().filter(|(path, _)| matters(path)).map(|(_, name)| name.as_str()).collect();
         if !missing.is_empty() {
             return Err(format!(
-                "the cookie is bound to the values of {}: set what the filter has",
+                "the cookie depends on the values of {}: set the same values as for the filter",
                 missing.join(", ")
             ));
         }
@@ -60,7 +60,7 @@ pub fn configs(
         } else if !unknown_keys.is_empty() {
             let key = key(USUAL, environment).map_err(|_| {
                 format!(
-                    "the key isn't known: set {}, or name its variable by --key-env",
+                    "the session key isn't known: set {}, or name the key's variable with --key-env",
                     unknown_keys.join(", ")
                 )
             })?;
@@ -83,13 +83,13 @@ fn is_bound(path: &str, host_given: bool) -> bool {
 
 /// The key in a variable.
 fn key(name: &str, environment: &Environment) -> Result<[u8; KEY_LEN], String> {
-    let text = environment
-        .get(name)
-        .ok_or_else(|| format!("{name} is not set, which should hold the session key"))?;
+    let text = environment.get(name).ok_or_else(|| {
+        format!("the environment variable {name}, which should contain the session key, is not set")
+    })?;
     let text = text.trim().trim_end_matches('=');
     let bytes = STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text));
-    let bytes = bytes.map_err(|_| format!("{name} holds no session key: it is not base64"))?;
+    let bytes = bytes.map_err(|_| format!("{name} contains no session key: it is not base64"))?;
     bytes.try_into().map_err(|bytes: Vec<u8>| {
-        format!("{name} holds no session key: {} bytes, {KEY_LEN} are needed", bytes.len())
+        format!("{name} contains no session key: {} bytes, {KEY_LEN} are needed", bytes.len())
     })
 }

@@ -85,7 +85,7 @@ fn node(ast: &Ast<'_>, twice: &mut Vec<Trouble>) -> Node {
                 };
                 let place = property.name.range();
                 if matches!(property.name, ObjectPropName::Word(_)) && !is_identifier(&key) {
-                    let message = format!("not JSON: the key `{key}` wants quotes");
+                    let message = format!("not JSON: the key `{key}` needs quotes");
                     let span = place.start..place.end;
                     twice.push(Trouble { message, unread: span.clone(), span });
                 }
@@ -124,7 +124,7 @@ pub fn push(entries: &mut Vec<Entry>, entry: Entry, twice: &mut Vec<Trouble>) {
     match entries.iter_mut().find(|known| known.key == entry.key) {
         Some(known) => {
             twice.push(Trouble {
-                message: format!("`{}` comes twice in one object", entry.key),
+                message: format!("`{}` is set twice in one object", entry.key),
                 span: entry.span.clone(),
                 unread: known.span.start..known.node.span.end,
             });

@@ -91,7 +91,7 @@ pub fn parse(text: &str, format: Format) -> Parsed {
             Parsed { troubles: vec![trouble], help, is_json: true, ..Parsed::default() }
         }),
         Format::Protobuf => {
-            let message = "by its name protobuf's own format, which isn't read here; Envoy knows YAML by `.yaml` and JSON by `.json`";
+            let message = "by its name, this file is in one of protobuf's own formats, which this command can't read; Envoy needs `.yaml` or `.yml` for YAML, and `.json` for JSON";
             let trouble = Trouble { message: message.to_owned(), span: 0..0, unread: 0..text.len() };
             Parsed { troubles: vec![trouble], ..Parsed::default() }
         }
@@ -99,7 +99,7 @@ pub fn parse(text: &str, format: Format) -> Parsed {
     }
 }
 
-const BY_NAME: &str = "written as JSON, and read as YAML, as Envoy does by the file's name";
+const BY_NAME: &str = "it contains JSON, but is read as YAML, because Envoy goes by the file's name";
 const NAME: &str = "Envoy reads YAML only from a file whose name ends in `.yaml` or `.yml`";
 
 /// Parses a text whose format isn't known by its name. Even a text that starts with a brace may be YAML.
@@ -123,8 +123,7 @@ fn parse_either(text: &str, format: Format) -> Parsed {
     }
 }
 
-const MISNAMED: &str =
-    "YAML in a file that Envoy reads as JSON, and refuses: let its name end in `.yaml` or `.yml`";
+const MISNAMED: &str = "it contains YAML, but Envoy reads it as JSON because of its name, and refuses it: the name must end in `.yaml` or `.yml`";
 
 /// One JSON document. If it is Envoy's own configuration, it need not be strict.
 fn parse_json(text: &str) -> Result<Parsed, Trouble> {

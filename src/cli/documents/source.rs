@@ -30,7 +30,7 @@ impl Source {
             std::fs::read(path)
         };
         let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("{name}: not a text in UTF-8"))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("{name}: not UTF-8 text"))?;
         let stripped = text.strip_prefix('\u{feff}').map(str::to_owned);
         let has_mark = stripped.is_some();
         Ok(Self { name, text: stripped.unwrap_or(text), has_mark })

@@ -22,7 +22,7 @@ pub fn configuration(
     let read = match kind.rsplit('/').next().unwrap_or_default() {
         "google.protobuf.Struct" => {
             if value.is_none() {
-                let message = "has no `value`: the settings stand below it";
+                let message = "has no `value`, which must contain the settings";
                 findings.push(Finding::fault(path, any.span.clone(), message));
             }
             value.cloned()
@@ -32,7 +32,7 @@ pub fn configuration(
                 embedded_json(node, text, file, findings, &inner)
             } else {
                 let span = value.unwrap_or(any).span.clone();
-                let message = "must be text that is JSON; for YAML take a google.protobuf.Struct";
+                let message = "must be a text that contains JSON; for YAML, use a google.protobuf.Struct";
                 findings.push(Finding::fault(&inner, span, message));
                 None
             }
@@ -43,13 +43,13 @@ pub fn configuration(
                 embedded_json(node, &text, file, findings, &inner)
                     .map(|tree| tree.moved(&|_| node.span.start))
             } else {
-                findings.push(Finding::fault(&inner, any.span.clone(), "must be base64 of JSON"));
+                findings.push(Finding::fault(&inner, any.span.clone(), "must be base64-encoded JSON"));
                 None
             }
         }
         "" => {
-            let message = "has no `@type`; Envoy wants to know what it is";
-            let help = "write `\"@type\": type.googleapis.com/google.protobuf.Struct`, and the settings below `value`";
+            let message = "has no `@type`, which Envoy requires";
+            let help = "add `\"@type\": type.googleapis.com/google.protobuf.Struct`, and put the settings below `value`";
             findings.push(Finding::fault(path, any.span.clone(), message).help(help));
             match value.filter(|value| value.is_map()) {
                 Some(value) => Some(value.clone()),
@@ -58,7 +58,7 @@ pub fn configuration(
         }
         other => {
             let message =
-                format!("is a {other}, which the filter doesn't read; take a google.protobuf.Struct");
+                format!("is a {other}, which the filter doesn't read; use a google.protobuf.Struct");
             findings.push(Finding::fault(path, any.span.clone(), message));
             None
         }
@@ -94,7 +94,7 @@ fn embedded_json(
             let finding = Finding::trouble(path, trouble.moved(&moved));
             let is_yaml = !text.trim_start().starts_with(['{', '[']);
             findings.push(if is_yaml {
-                finding.help("for YAML take a google.protobuf.Struct")
+                finding.help("for YAML, use a google.protobuf.Struct")
             } else {
                 finding
             });

@@ -134,7 +134,7 @@ impl Reader<'_> {
         };
         let camel = camel_case(name);
         if entry.key == camel && camel != name && is_there(name) && is_there(&camel) {
-            let message = format!("stands beside `{name}`, which is the same field");
+            let message = format!("is the same field as `{name}`, which is also set");
             self.findings.push(Finding::fault(path, entry.span.clone(), message));
         }
     }
@@ -150,10 +150,12 @@ impl Reader<'_> {
         let span = entry.span.clone();
         self.findings.push(match self.rules {
             Rules::Envoy | Rules::Gateway => Finding::fault(path, span, what),
-            Rules::Istio => Finding::warning(path, span, format!("Istio leaves it out: {what}")),
-            Rules::ApiServer => {
-                Finding::warning(path, span, format!("kubectl refuses it, and others leave it out: {what}"))
-            }
+            Rules::Istio => Finding::warning(path, span, format!("Istio ignores it: {what}")),
+            Rules::ApiServer => Finding::warning(
+                path,
+                span,
+                format!("kubectl refuses it, and other clients ignore it: {what}"),
+            ),
         });
     }
 }

@@ -95,8 +95,9 @@ impl Walk<'_> {
         let before = self.contents.plugins.len();
         self.node(&entry.node, path, chain);
         if self.contents.plugins.len() > before {
-            let message = "a matcher decides which requests go through the filter: the others get in, with whatever identity headers they make up";
-            let help = "put the filter in `http_filters` by itself, and tell requests apart by its `rules`";
+            let message = "a matcher decides which requests go through the filter: all others reach the app unchecked, even with forged identity headers";
+            let help =
+                "put the filter directly into `http_filters`, and distinguish requests with its `rules`";
             self.contents.findings.push(Finding::warning(path, entry.span.clone(), message).help(help));
         }
     }
@@ -108,15 +109,15 @@ impl Walk<'_> {
             let before = self.contents.plugins.len();
             self.node(&entry.node, &path, chain);
             if self.contents.plugins.len() > before {
-                let message = "Envoy takes no wasm filter for a route alone";
-                let help = "put the filter in `http_filters`, and tell routes apart by its `rules`";
+                let message = "Envoy doesn't support a wasm filter for a single route";
+                let help = "put the filter into `http_filters`, and distinguish routes with its `rules`";
                 self.contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
             }
             if let Some(disabled) =
                 entry.node.entry("disabled").filter(|entry| self.rules.is_true(&entry.node))
             {
-                let message = "no request goes through the filter here: everybody gets in, with whatever identity headers they make up";
-                let help = "leave it on, and let everybody in by a rule with `allow: everyone`";
+                let message = "requests don't go through the filter here: they reach the app unchecked, even with forged identity headers";
+                let help = "keep the filter enabled, and add a rule with `allow: everyone`";
                 let finding = Finding::warning(path_of(&path, "disabled"), disabled.span.clone(), message);
                 self.contents.switched_off.push((entry.key.clone(), finding.help(help)));
             }
@@ -139,7 +140,7 @@ impl Walk<'_> {
             return;
         }
         if given.is_none() {
-            let message = "there is none: give the filter a `configuration`";
+            let message = "is missing: the filter needs a configuration";
             findings.push(Finding::fault(&place, node.span.clone(), message));
         }
         fields::check(&PLUGIN_CONFIG, node, path, self.rules, &mut findings);
@@ -209,7 +210,7 @@ fn environment(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding
         let Some(name) = key.text() else { continue };
         if variables.iter().any(|(known, _)| known == name) {
             let path = path_of(path, &format!("{HOST_ENV_KEYS}[{index}]"));
-            findings.push(Finding::fault(path, key.span.clone(), "comes twice, which Envoy refuses"));
+            findings.push(Finding::fault(path, key.span.clone(), "is listed twice, which Envoy refuses"));
         }
         variables.push((name.to_owned(), Origin::Host));
     }
@@ -219,7 +220,7 @@ fn environment(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding
             findings.push(Finding::fault(
                 path,
                 entry.span.clone(),
-                "is among `host_env_keys` too; Envoy wants it in one place",
+                "is also in `host_env_keys`, and Envoy refuses a variable that is in both",
             ));
         }
         let value = match &entry.node.value {

@@ -64,7 +64,7 @@ fn wasm_plugin(contents: &mut Contents, node: &Node, spec: &Node, path: &str) {
     }
     let place = path_of(path, "pluginConfig");
     if configuration.is_none() {
-        let message = "there is none: give the filter a `pluginConfig`";
+        let message = "is missing: the filter needs a configuration";
         contents.findings.push(Finding::fault(&place, spec.span.clone(), message));
     }
     fields::check(&WASM_PLUGIN, spec, path, Rules::ApiServer, &mut contents.findings);
@@ -86,33 +86,33 @@ fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
         let path = path_of(path, "failStrategy");
         match entry.node.text() {
             Some("FAIL_OPEN") => {
-                let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
-                let help = "leave it out: FAIL_CLOSE is what Istio does by itself";
+                let message = "FAIL_OPEN lets every request through unchecked when the filter fails";
+                let help = "remove it: FAIL_CLOSE is Istio's default";
                 findings.push(Finding::fault(path, entry.node.span.clone(), message).help(help));
             }
             Some("FAIL_CLOSE" | "FAIL_RELOAD") => {}
             _ => findings.push(Finding::fault(
                 path,
                 entry.node.span.clone(),
-                "is none of FAIL_CLOSE, FAIL_OPEN, FAIL_RELOAD",
+                "is not one of FAIL_CLOSE, FAIL_OPEN, FAIL_RELOAD",
             )),
         }
     }
-    let help = "write `phase: AUTHN`: people are signed in before authorization policies and other filters look at the request";
+    let help = "set `phase: AUTHN`, so that people are signed in before authorization policies and other filters see the request";
     match (spec.entry("phase"), spec.entry("phase").and_then(|entry| entry.node.text())) {
         (_, Some("AUTHN")) => {}
         (Some(entry), Some("AUTHZ" | "STATS" | "UNSPECIFIED_PHASE")) => {
-            let message = "other filters see the request before it is known who is there";
+            let message = "other filters see the request before the person is authenticated";
             findings
                 .push(Finding::warning(path_of(path, "phase"), entry.node.span.clone(), message).help(help));
         }
         (Some(entry), _) => {
-            let message = "is none of AUTHN, AUTHZ, STATS";
+            let message = "is not one of AUTHN, AUTHZ, STATS";
             findings
                 .push(Finding::fault(path_of(path, "phase"), entry.node.span.clone(), message).help(help));
         }
         (None, _) => {
-            let message = "is missing; the filter is then one of the last, behind authorization policies";
+            let message = "is missing; the filter then runs as one of the last, after authorization policies";
             findings.push(
                 Finding::warning(path_of(path, "phase"), spec.span.start..spec.span.start, message)
                     .help(help),
@@ -126,7 +126,7 @@ fn check_wasm_plugin(spec: &Node, path: &str, findings: &mut Vec<Finding>) {
         findings.push(Finding::fault(
             path_of(path, "type"),
             entry.node.span.clone(),
-            "the filter is for HTTP; leave it out",
+            "the filter is an HTTP filter; remove the `type`",
         ));
     }
 }
@@ -145,18 +145,19 @@ fn vm_environment(spec: &Node, path: &str, findings: &mut Vec<Finding>) -> Hande
             continue;
         };
         if variables.iter().any(|(known, _)| known == name) {
-            say(Severity::Fault, format!("`{name}` comes twice"));
+            say(Severity::Fault, format!("`{name}` is listed twice"));
         }
         let origin = match (item.text_of("valueFrom"), item.get("value")) {
             (Some("HOST"), Some(_)) => {
-                let message = format!("`{name}` has a `value` beside `valueFrom: HOST`, which Istio refuses");
+                let message =
+                    format!("`{name}` has both a `value` and `valueFrom: HOST`, which Istio refuses");
                 say(Severity::Fault, message);
                 Origin::Host
             }
             (Some("HOST"), None) => Origin::Host,
             (Some("INLINE") | None, value) => {
                 if value.is_none() {
-                    let message = format!("`{name}` is empty: write `valueFrom: HOST`, or a `value`");
+                    let message = format!("`{name}` is empty: add `valueFrom: HOST` or a `value`");
                     say(Severity::Warning, message);
                 }
                 Origin::Literal(value.and_then(Node::text).unwrap_or_default().to_owned())
@@ -190,15 +191,15 @@ fn extension_policy(contents: &mut Contents, spec: &Node, path: &str) {
         }
         let place = path_of(&path, "config");
         if configuration.is_none() {
-            let message = "there is none: give the filter a `config`";
+            let message = "is missing: the filter needs a configuration";
             contents.findings.push(Finding::fault(&place, filter.span.clone(), message));
         }
         fields::check(&WASM_EXTENSION, filter, &path, Rules::ApiServer, &mut contents.findings);
         let is_open = |entry: &&Entry| Rules::ApiServer.is_true(&entry.node);
         if let Some(entry) = filter.entry("failOpen").filter(is_open) {
-            let message = "lets every request through unjudged when the filter fails";
+            let message = "lets every request through unchecked when the filter fails";
             let finding = Finding::fault(path_of(&path, "failOpen"), entry.node.span.clone(), message);
-            contents.findings.push(finding.help("leave it out"));
+            contents.findings.push(finding.help("remove it"));
         }
         let keys = filter.at(&["env", "hostKeys"]).map(Node::items).unwrap_or_default();
         let variables =

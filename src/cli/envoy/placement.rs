@@ -34,20 +34,21 @@ pub fn check_chain(
     let own_path = path.rsplit_once("].").map_or(path.to_owned(), |(start, _)| format!("{start}]"));
     fields::check(&HTTP_FILTER, own, &own_path, rules, findings);
     if let Some(entry) = own.entry("disabled").filter(|entry| rules.is_true(&entry.node)) {
-        let message = "the filter is off unless a route turns it on: other routes are open to everybody";
+        let message =
+            "the filter is disabled unless a route enables it: all other routes are open to everyone";
         findings.push(Finding::warning(path_of(&own_path, "disabled"), entry.span.clone(), message));
     }
     match filters.iter().position(is_router) {
         Some(router) if router < place => {
-            let message = "the router stands before the filter, so no request ever reaches it";
+            let message = "the router comes before the filter, so no request reaches the filter";
             findings.push(
                 Finding::fault(own_path, own.span.start..own.span.start, message)
-                    .help("move the filter in front of `envoy.filters.http.router`"),
+                    .help("move the filter before `envoy.filters.http.router`"),
             );
         }
         Some(_) => {}
         None => {
-            let message = "no router follows the filter; Envoy wants `envoy.filters.http.router` at the end of `http_filters`";
+            let message = "no router follows the filter; Envoy requires `envoy.filters.http.router` at the end of `http_filters`";
             // The last filter must be one that ends requests. This filter isn't, but another one may be.
             let is_last = is_whole && place + 1 == filters.len();
             let severity = if is_last { Severity::Fault } else { Severity::Warning };
@@ -58,9 +59,9 @@ pub fn check_chain(
 
 /// Checks what happens to requests if the VM fails. With some settings and versions of Envoy, they pass unchecked.
 pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
-    let help = "write `failure_policy: FAIL_RELOAD`: 503 while a failed VM is replaced, and no request goes past the filter";
+    let help = "set `failure_policy: FAIL_RELOAD`: requests get 503 while Envoy replaces a failed VM, and none bypasses the filter";
     if let Some(entry) = node.entry("fail_open").filter(|entry| rules.is_true(&entry.node)) {
-        let message = "lets every request through unjudged when the filter fails";
+        let message = "lets every request through unchecked when the filter fails";
         findings.push(Finding::fault(path_of(path, &entry.key), entry.span.clone(), message).help(help));
         return;
     }
@@ -74,7 +75,7 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
     findings.extend(match rules.number_of(&entry.node, &FAILURE_POLICIES) {
         Some(1) => None,
         Some(3) => {
-            let message = "FAIL_OPEN lets every request through unjudged when the filter fails";
+            let message = "FAIL_OPEN lets every request through unchecked when the filter fails";
             Some(Finding::fault(path, span, message).help(help))
         }
         Some(0 | 2) => {
@@ -83,10 +84,10 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
         }
         // Istio ignores a name that it doesn't know, as if the field were absent.
         None if rules == Rules::Istio && entry.node.text().is_some() => {
-            let message = "is none of Envoy's failure policies to Istio, which leaves it out";
+            let message = "is not a failure policy that Istio knows, so Istio ignores it";
             Some(Finding::warning(path, span, message).help(help))
         }
-        _ => Some(Finding::fault(path, span, "is none of Envoy's failure policies").help(help)),
+        _ => Some(Finding::fault(path, span, "is not one of Envoy's failure policies").help(help)),
     });
 }
 
@@ -94,8 +95,8 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
 pub fn check_pauses(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
     let Some(entry) = node.entry("allow_on_headers_stop_iteration") else { return };
     if rules.wrapped_boolean(&entry.node) == Some(true) {
-        let message = "the filter doesn't need it, and under it earlier versions of the filter let requests with a body through before they had decided";
-        let help = "leave it out; see `allow_on_headers_stop_iteration` in docs/security.md";
+        let message = "the filter doesn't need it; with it, earlier versions of the filter let requests with a body through before the decision";
+        let help = "remove it; see `allow_on_headers_stop_iteration` in docs/security.md";
         findings.push(Finding::warning(path_of(path, &entry.key), entry.span.clone(), message).help(help));
     }
 }

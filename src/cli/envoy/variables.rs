@@ -27,7 +27,7 @@ impl Environment {
         for file in files {
             let Source { name, text, .. } = Source::read(file)?;
             let pairs =
-                Self::read_file(&text).map_err(|line| format!("{name}:{line}: not a line NAME=value"))?;
+                Self::read_file(&text).map_err(|line| format!("{name}:{line}: not a NAME=value line"))?;
             added.extend(pairs);
         }
         Ok(Self::new(added))

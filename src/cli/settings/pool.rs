@@ -10,7 +10,7 @@ const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").sta
 pub const POOL: &[Setting] = &[
     Setting::new(
         "user_pool_id",
-        "The user pool. Region, issuer and API follow from it.",
+        "The user pool's id. It determines the region, the issuer and the API.",
         Shape::Pattern(Pattern::new("[a-z0-9-]+_[A-Za-z0-9]+").stand_in(StandIn::PoolId)),
     )
     .example("us-east-1_UFeMzbuJe")
@@ -23,14 +23,14 @@ pub const POOL: &[Setting] = &[
         .mark(Mark::Certain),
     Setting::new(
         "client_secret",
-        "The app client's secret. Leave it out for a public client, which PKCE protects alone.",
+        "The app client's secret. Omit it for a public client, which only PKCE protects.",
         Shape::pattern(r"\S+"),
     )
     .secret()
     .mark(Mark::Likely),
     Setting::new(
         "domain",
-        "The whole host of the hosted UI, <prefix>.auth.<region>.amazoncognito.com or one of your own, without a scheme.",
+        "The full host name of the hosted UI, without a scheme: <prefix>.auth.<region>.amazoncognito.com or a custom domain.",
         Shape::Pattern(
             Pattern::new(r"[A-Za-z0-9_.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
                 .stand_in(StandIn::Host),
@@ -40,7 +40,7 @@ pub const POOL: &[Setting] = &[
     .mark(Mark::Likely),
     Setting::new(
         "scopes",
-        "What is asked for at sign-in; openid must be among it. openid alone yields every attribute that the client may read.",
+        "The scopes to request at sign-in, which must include openid. With only openid, Cognito returns every attribute that the client may read.",
         Shape::list("A scope.", Pattern::new(r"[!#-\[\]-~]+")).with("openid"),
     )
     .default(Literal::Texts(&["openid"]))
@@ -48,20 +48,20 @@ pub const POOL: &[Setting] = &[
     Setting::new("clusters", "Names of the Envoy clusters that the filter calls.", Shape::Section),
     Setting::new(
         "clusters.domain",
-        "Leads to the domain: tokens, userInfo, revocation.",
+        "The cluster that connects to the domain: tokens, userInfo, revocation.",
         Shape::Pattern(SOME_TEXT),
     )
     .default(Literal::Text("cognito_domain")),
-    Setting::new("clusters.idp", "Leads to the issuer's host: key set, GetUser.", Shape::Pattern(SOME_TEXT))
+    Setting::new("clusters.idp", "The cluster that connects to the issuer's host: key set, GetUser.", Shape::Pattern(SOME_TEXT))
         .default(Literal::Text("cognito_idp")),
     Setting::new(
         "endpoints",
-        "Addresses in place of those that follow from pool and domain: for an updated issuer, a proxy or a stand-in.",
+        "URLs that replace those derived from the pool and the domain: for an updated issuer, a proxy or an emulator.",
         Shape::Section,
     ),
     Setting::new(
         "endpoints.issuer",
-        "Compared with `iss` byte for byte; http is good for an emulator.",
+        "Must equal the claim `iss` exactly. http is only for an emulator.",
         Shape::Pattern(COMPARED),
     )
     .binds_cookie(),
@@ -69,46 +69,46 @@ pub const POOL: &[Setting] = &[
     Setting::new("endpoints.token", "Called through clusters.domain.", Shape::Pattern(URL)),
     Setting::new(
         "endpoints.userinfo",
-        "Called through clusters.domain, with attributes_from: userinfo alone.",
+        "Called through clusters.domain, only with attributes_from: userinfo.",
         Shape::Pattern(URL),
     ),
     Setting::new("endpoints.revoke", "Called through clusters.domain.", Shape::Pattern(URL)),
-    Setting::new("endpoints.logout", "Gets client_id and logout_uri.", Shape::Pattern(URL)),
+    Setting::new("endpoints.logout", "Where browsers sign out; gets client_id and logout_uri.", Shape::Pattern(URL)),
     Setting::new(
         "endpoints.jwks",
-        "Called through clusters.idp; below the issuer otherwise.",
+        "Called through clusters.idp. By default, below the issuer.",
         Shape::Pattern(URL),
     ),
     Setting::new(
         "endpoints.api",
-        "Called through clusters.idp, with attributes_from: get_user alone.",
+        "Called through clusters.idp, only with attributes_from: get_user.",
         Shape::Pattern(URL),
     ),
     Setting::new(
         "authorize_params",
         "Parameters that are added to the authorization request.",
         Shape::Names(&[
-            ("identity_provider", "Goes to this provider at once."),
-            ("idp_identifier", "Goes to the provider of this identifier at once."),
+            ("identity_provider", "Sends people directly to this identity provider."),
+            ("idp_identifier", "Sends people directly to the identity provider with this identifier."),
             ("lang", "The language of the hosted UI."),
-            ("login_hint", "A user name to begin with."),
-            ("prompt", "Such as login, which asks for the password in any case."),
-            ("resource", "The resource server that tokens are for."),
+            ("login_hint", "The user name that the sign-in form starts with."),
+            ("prompt", "For example login, which always asks for the password."),
+            ("resource", "The resource server that the tokens are for."),
         ]),
     )
     .mark(Mark::Likely),
     Setting::new("roles", "Where roles and attributes come from.", Shape::Section).mark(Mark::Likely),
     Setting::new(
         "roles.claims",
-        "Claims that are lists of roles, or texts to split.",
+        "Claims that contain roles, as a list or as a text to split.",
         Shape::list("The name of a claim.", SOME_TEXT),
     )
     .default(Literal::Texts(&["cognito:groups", "custom:roles"])),
-    Setting::new("roles.separator", "What splits a text.", Shape::pattern(r"[\s\S]+"))
+    Setting::new("roles.separator", "The separator between roles in a text.", Shape::pattern(r"[\s\S]+"))
         .default(Literal::Text("|")),
     Setting::new(
         "roles.attributes_from",
-        "Where attributes are read that the ID token may lack.",
+        "Where to read attributes that may be missing from the ID token.",
         Shape::Choice(&["id_token", "userinfo", "get_user"]),
     )
     .default(Literal::Text("id_token")),
@@ -118,26 +118,26 @@ pub const POOL: &[Setting] = &[
 pub const SEVERAL_POOLS: &[Setting] = &[
     Setting::new(
         "pools",
-        "Several user pools, in place of the settings of one.",
-        Shape::Sections {
-            description: "A user pool, and what the filter calls it.",
-            min_items: 1,
-            min_properties: 0,
-        },
+        "Several user pools, instead of the settings of a single one.",
+        Shape::Sections { description: "A user pool and its name.", min_items: 1, min_properties: 0 },
     )
     .mark(Mark::Certain),
     Setting::new(
         "pools[].name",
-        "Stands in addresses, rules and names of cookies.",
+        "The pool's name in URLs, rules and cookie names.",
         Shape::pattern("[a-z0-9_-]{1,32}"),
     )
     .required()
     .binds_cookie(),
-    Setting::new("pools[].label", "What people read where they choose; the name otherwise.", Shape::Text)
-        .max_length(80),
+    Setting::new(
+        "pools[].label",
+        "The pool's name for people who choose a pool. By default, its name.",
+        Shape::Text,
+    )
+    .max_length(80),
     Setting::new(
         "pools[].hosts",
-        "Hosts at which this pool is the only choice.",
+        "Hosts on which this pool is the only choice.",
         Shape::list("A host, or *.example.com.", HOST).some(),
     ),
 ];

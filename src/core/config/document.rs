@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Node {
                 let mut nodes: Vec<(String, Node)> = Vec::new();
                 while let Some((key, node)) = object.next_entry::<String, Node>()? {
                     if nodes.iter().any(|(known, _)| *known == key) {
-                        return Err(A::Error::custom(format!("`{key}` comes twice")));
+                        return Err(A::Error::custom(format!("`{key}` is set twice")));
                     }
                     nodes.push((key, node));
                 }
@@ -160,7 +160,7 @@ mod tests {
         };
         check(b"", "there is none");
         check(b"{\"a\":1,}", "not JSON");
-        check(br#"{"a":{"b":1,"b":2}}"#, "`b` comes twice");
+        check(br#"{"a":{"b":1,"b":2}}"#, "`b` is set twice");
         check(b"\xff\xff", "not JSON");
         check(&[b'{'; 4000], "not JSON");
     }

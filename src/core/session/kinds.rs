@@ -7,7 +7,8 @@
 use crate::crypto::seal::Binding;
 use crate::http::cookie::Cookies;
 use crate::session::parts::joined_parts;
-use crate::session::{CookieStore, MAX_COPIES, Tokens, decode};
+use crate::session::store::{Tokens, decode};
+use crate::session::{CookieStore, MAX_COPIES};
 
 impl CookieStore<'_> {
     /// Whether cookies are set partitioned.

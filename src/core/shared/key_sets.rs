@@ -1,20 +1,22 @@
 //! A worker's copy of each pool's key set: when it is fetched, by which worker, and what happens if a fetch fails. A
 //! set that one worker fetches is shared with all workers of the Envoy.
 
+mod fetch;
 mod lease;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
-use crate::http::{CalloutError, CalloutResult};
-use crate::oidc::jwks::{KeySet, NoUsableKey};
+use crate::http::CalloutResult;
+use crate::oidc::call::CallError;
+use crate::oidc::jwks::KeySet;
+use crate::shared::key_sets::fetch::read_response;
 use crate::shared::key_sets::lease::{FetchLease, has_passed};
 use crate::shared::store::{SharedData, Version, prepare, read, update};
-use crate::telemetry::counter::Counter;
-use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
+
+pub use fetch::{FetchError, fetch_event};
 
 /// The set is fetched again after this time, even if no token needs it.
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
@@ -76,37 +78,6 @@ struct CurrentKeys {
     keys: KeySet,
     fetched_at: UnixTime,
 }
-
-/// Why a fetch returned no keys. The current set stays in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FetchError {
-    /// Envoy has no host to call yet. That is normal right after the start; the next attempt follows in a second.
-    NoHostYet,
-    /// No response came.
-    Callout(CalloutError),
-    /// The status of the response, which is not 200.
-    Status(u16),
-    /// The response contains no usable key.
-    NoUsableKey,
-}
-
-impl fmt::Display for FetchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoHostYet => "Envoy has no host to call for the key set yet",
-            Self::Callout(CalloutError::NotDispatched) => "Envoy could not call the key set's endpoint",
-            Self::Callout(CalloutError::TimedOut) => "the key set's endpoint did not respond in time",
-            Self::Callout(CalloutError::Broken) => "the key set's response ended too early",
-            Self::Callout(CalloutError::TooLarge) => "the key set's response is too large",
-            Self::Status(status) => {
-                return write!(f, "the key set's endpoint responded with status {status}");
-            }
-            Self::NoUsableKey => return NoUsableKey.fmt(f),
-        })
-    }
-}
-
-impl std::error::Error for FetchError {}
 
 /// Whether a newer set can be expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +176,7 @@ impl KeySetCache {
     ) -> Result<usize, FetchError> {
         self.fetching = false;
         self.newer_wanted = false;
-        let fetched = read_answer(result);
+        let fetched = read_response(result);
         if let Ok((_, document)) = fetched
             && let Ok(mut record) = postcard::to_allocvec(&now)
         {
@@ -219,7 +190,7 @@ impl KeySetCache {
         // Only after the set is stored: a worker that finds neither a set nor a lease would fetch again.
         self.update_lease(shared, |lease| match fetched {
             Ok(_) => lease.succeed(),
-            Err(FetchError::Callout(CalloutError::NotDispatched)) => {
+            Err(FetchError::Call(CallError::NotDispatched)) => {
                 is_startup = lease.fail_without_host(is_first, now);
                 true
             }
@@ -263,35 +234,4 @@ impl KeySetCache {
     fn update_lease(&self, shared: &dyn SharedData, change: impl FnMut(&mut FetchLease) -> bool) -> bool {
         update(shared, &self.lease_key, TRIES, change)
     }
-}
-
-fn read_answer(result: &CalloutResult) -> Result<(KeySet, &[u8]), FetchError> {
-    let response = result.as_ref().map_err(|error| FetchError::Callout(*error))?;
-    if response.status != 200 {
-        return Err(FetchError::Status(response.status));
-    }
-    let keys = KeySet::parse(&response.body).map_err(|NoUsableKey| FetchError::NoUsableKey)?;
-    Ok((keys, &response.body))
-}
-
-/// The log line of a fetch for `pool`, which is empty if the pool has no name.
-pub fn fetch_event(outcome: Result<usize, FetchError>, pool: &str) -> Event {
-    let failed = |reason: &str| Event::counted(Level::Warn, Counter::JwksFailed).with("reason", reason);
-    let event = match outcome {
-        Ok(keys) => Event::counted(Level::Info, Counter::JwksFetched).with("keys", keys.to_string()),
-        Err(FetchError::NoHostYet) => Event::new(Level::Debug, "jwks.postponed").with(
-            "hint",
-            "Envoy has no host of the cluster in `clusters.idp` yet; the next attempt comes in a second",
-        ),
-        Err(FetchError::Callout(CalloutError::NotDispatched)) => failed("cluster_missing").with(
-            "hint",
-            "the cluster in `clusters.idp` is missing, has no hosts, or its circuit breaker is open",
-        ),
-        Err(FetchError::Callout(CalloutError::TimedOut)) => failed("timeout"),
-        Err(FetchError::Callout(CalloutError::Broken)) => failed("broken_off"),
-        Err(FetchError::Callout(CalloutError::TooLarge)) => failed("too_large"),
-        Err(FetchError::Status(status)) => failed("status").with("status", status.to_string()),
-        Err(FetchError::NoUsableKey) => failed("no_usable_key"),
-    };
-    event.of_pool(pool)
 }

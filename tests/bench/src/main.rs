@@ -2,8 +2,6 @@
 //! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
-//! Everything is measured in one run on one machine, and only ratios of it mean anything elsewhere. Tables are
-//! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets how often everything is measured.
 //! Arguments name the parts to run: `chains`, `scaling`, `sign-in`.
 
 mod cases;
@@ -55,7 +53,7 @@ fn run() -> Result<(), String> {
         return Err(format!("there is no part called {unknown}"));
     }
     let rounds = match std::env::var("BENCH_ROUNDS") {
-        Ok(rounds) => rounds.parse().map_err(|_| format!("BENCH_ROUNDS={rounds} is no number"))?,
+        Ok(rounds) => rounds.parse().map_err(|_| format!("BENCH_ROUNDS={rounds} is not a number"))?,
         Err(_) => ROUNDS,
     };
     let lab = Lab::new()?;

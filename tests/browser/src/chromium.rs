@@ -74,8 +74,8 @@ impl Chromium {
         })
     }
 
-    /// Starts it. `hosts` says which host names are served at which addresses; there are no others. Of
-    /// certificates, those with this key are good (see [`Certificate`](crate::Certificate)).
+    /// Starts it. `hosts` maps host names to addresses; other names don't resolve. Only certificates with this key
+    /// are trusted (see [`Certificate`](crate::Certificate)).
     ///
     /// # Panics
     /// If it doesn't start.
@@ -181,8 +181,8 @@ impl Profile<'_> {
         Tab::new(Conversation::open(self.chromium.devtools, &path).expect("a tab or a frame"))
     }
 
-    /// Lets pages of `origin` in frames of `embedder` have the cookies that they have on their own, as a person who is
-    /// asked may (Storage Access API).
+    /// Lets pages of `origin` in frames of `embedder` use their unpartitioned cookies, as a person can allow when
+    /// asked (Storage Access API).
     #[track_caller]
     pub fn grant_storage_access(&self, origin: &str, embedder: &str) {
         let params = json!({

@@ -139,7 +139,7 @@ impl Tab {
     /// Waits until an expression is true in the page that is shown at that time.
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
-        // Between two pages there is no page to ask.
+        // Between two pages, there is no page that could evaluate it.
         let met = eventually(PATIENCE, || self.try_eval(expression).ok()?.as_bool()?.then_some(()));
         assert!(met.is_some(), "never: {expression}\n{}", self.describe());
     }

@@ -58,7 +58,7 @@ fn ports() -> Result<[u16; 4], Box<dyn Error>> {
         Ok(port) => {
             let [_, rest @ ..] = PORTS;
             let [domain, idp, app] = rest;
-            Ok([port.parse().map_err(|_| format!("DEMO_PORT={port} is no port"))?, domain, idp, app])
+            Ok([port.parse().map_err(|_| format!("DEMO_PORT={port} is not a port"))?, domain, idp, app])
         }
         Err(_) => Ok(PORTS),
     }

@@ -32,7 +32,7 @@ impl Scrape {
     }
 
     fn selected<'a>(&'a self, selector: &VectorSelector) -> impl Iterator<Item = (&'a Labels, f64)> {
-        assert!(selector.offset.is_none() && selector.at.is_none(), "not known here: {selector}");
+        assert!(selector.offset.is_none() && selector.at.is_none(), "not supported here: {selector}");
         let matches = |labels: &Labels| {
             let has = |name: &str| labels.get(name).map_or("", String::as_str);
             selector.name.as_ref().is_none_or(|name| has(METRIC_NAME) == name)
@@ -74,7 +74,7 @@ impl Scrapes {
     pub fn fires(&self, expression: &str) -> bool {
         match self.value(&parse(expression).expect(expression)) {
             Value::Vector(vector) => !vector.is_empty(),
-            Value::Scalar(_) => panic!("{expression} is no condition"),
+            Value::Scalar(_) => panic!("{expression} isn't a condition"),
         }
     }
 
@@ -87,19 +87,19 @@ impl Scrapes {
             ),
             Expr::Call(call) => Value::Vector(self.call(call)),
             Expr::Binary(binary) => Value::Vector(self.binary(binary)),
-            other => panic!("not known here: {other}"),
+            other => panic!("not supported here: {other}"),
         }
     }
 
     fn call(&self, call: &Call) -> BTreeMap<Labels, f64> {
-        let [argument] = call.args.args.as_slice() else { panic!("not known here: {call}") };
+        let [argument] = call.args.args.as_slice() else { panic!("not supported here: {call}") };
         let Expr::MatrixSelector(MatrixSelector { vs, range }) = argument.as_ref() else {
-            panic!("not known here: {call}")
+            panic!("not supported here: {call}")
         };
         let times = match call.func.name {
             "rate" => 1.0,
             "increase" => range.as_secs_f64(),
-            other => panic!("not known here: {other}"),
+            other => panic!("not supported here: {other}"),
         };
         // One sample is no increase: a series that is new has none.
         let grown = self.after.selected(vs).filter_map(|(labels, after)| {
@@ -114,8 +114,8 @@ impl Scrapes {
             .modifier
             .as_ref()
             .is_none_or(|modifier| !modifier.return_bool && modifier.matching.is_none());
-        assert!(plain, "not known here: {binary}");
-        let Value::Vector(left) = self.value(&binary.lhs) else { panic!("not known here: {binary}") };
+        assert!(plain, "not supported here: {binary}");
+        let Value::Vector(left) = self.value(&binary.lhs) else { panic!("not supported here: {binary}") };
         let operator = binary.op.to_string();
         match self.value(&binary.rhs) {
             Value::Scalar(right) => {
@@ -123,7 +123,7 @@ impl Scrapes {
                     ">" => left > right,
                     "<" => left < right,
                     "==" => left.total_cmp(&right).is_eq(),
-                    _ => panic!("not known here: {binary}"),
+                    _ => panic!("not supported here: {binary}"),
                 };
                 left.into_iter().filter(|(_, value)| keeps(*value)).collect()
             }
@@ -135,7 +135,7 @@ impl Scrapes {
                     match operator.as_str() {
                         "and" => Some((labels, left)),
                         "+" => Some((unnamed(&labels), left + right)),
-                        _ => panic!("not known here: {binary}"),
+                        _ => panic!("not supported here: {binary}"),
                     }
                 });
                 paired.collect()

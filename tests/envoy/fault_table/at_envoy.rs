@@ -32,7 +32,7 @@ pub fn reloaded() -> Seen {
     let open = rig::eventually(rig::PATIENCE, || {
         (stage.own.send(0, RawRequest::get("/new")).status == 200).then_some(())
     });
-    assert!(open.is_some(), "the new configuration holds\n{}", reloading.envoy.log());
+    assert!(open.is_some(), "the new configuration is in use\n{}", reloading.envoy.log());
     let seen = stage.seen();
     assert!(!reloading.envoy.log().contains("panicked"), "{}", reloading.envoy.log());
     seen
@@ -50,7 +50,7 @@ pub fn draining() -> Seen {
     stage.assert_unharmed();
     drain(&stage, "");
     let closed = rig::eventually(rig::PATIENCE, || TcpStream::connect(addr).is_err().then_some(()));
-    assert!(closed.is_some(), "in the end it takes no connection, and another Envoy must");
+    assert!(closed.is_some(), "in the end it accepts no connection");
     seen
 }
 

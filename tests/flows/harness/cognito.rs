@@ -38,7 +38,7 @@ pub fn b64(bytes: impl AsRef<[u8]>) -> String {
 pub fn fields(query: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
-        assert!(fields.insert(name.clone(), value).is_none(), "{name} comes twice in {query}");
+        assert!(fields.insert(name.clone(), value).is_none(), "{name} occurs twice in {query}");
     }
     fields
 }
@@ -254,7 +254,7 @@ impl Cognito {
     pub fn assert_no_secret_in(&self, text: &str) {
         // A mistake would print one of the latest, and a test may issue thousands.
         for secret in self.secrets.iter().rev().take(40).chain(self.secrets.first()) {
-            assert!(!text.contains(secret.as_str()), "a secret stands in {text}");
+            assert!(!text.contains(secret.as_str()), "a secret is in {text}");
         }
     }
 
@@ -304,7 +304,7 @@ impl Cognito {
     pub fn late_answer(&mut self, callout: &Callout, config: &Config) -> CalloutResult {
         let result = self.answer(callout, config);
         self.calls.pop();
-        result.expect("it is held back for good")
+        result.expect("it is held back forever")
     }
 
     /// Checks what must be true of every call, and determines its endpoint and pool.
@@ -353,7 +353,7 @@ impl Cognito {
         } else {
             header("authorization").strip_prefix("Bearer ").unwrap().to_owned()
         };
-        assert!(self.secrets.contains(&token), "a token that nobody was given");
+        assert!(self.secrets.contains(&token), "a token that was never issued");
         let of = |attributes: &Value| attributes.as_object().unwrap().clone();
         let told = of(&self.user).into_iter().chain(of(&self.hidden));
         let told = told.filter(|(name, _)| !name.starts_with("cognito:"));

@@ -55,7 +55,7 @@ impl Jar {
     /// No value of a cookie may ever be printed.
     pub fn assert_no_value_in(&self, text: &str) {
         for (name, value) in self.0.iter().filter(|(_, value)| value.len() > 30) {
-            assert!(!text.contains(value.as_str()), "the value of {name} stands in {text}");
+            assert!(!text.contains(value.as_str()), "the value of {name} is in {text}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
         }
         assert!(RequestPath::parse(&data[..path_end]).is_ok(), "it can be asked for");
         let again = ReturnTo::parse(target.as_str().as_bytes(), &config.paths);
-        assert_eq!(again.as_ref(), Some(&target), "what is taken once is taken as it is");
+        assert_eq!(again.as_ref(), Some(&target), "an accepted target is accepted again, unchanged");
         for target in [target.path_only(), target.no_longer_than(20), target] {
             stays(target.as_str(), config);
         }

@@ -88,7 +88,7 @@ pub fn run(data: &[u8]) {
             assert_eq!(opens, value == sealed.as_bytes(), "{name}={}", value.escape_ascii());
         }
         for (other, (name, _)) in good.sealed.iter().enumerate().filter(|(other, _)| *other != kind) {
-            assert!(!good.opens(other, &value), "{name} is no other cookie");
+            assert!(!good.opens(other, &value), "{name} doesn't open as another cookie");
         }
         whatever_is_sealed_is_read(good, kind, rest);
     });

@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
     match parse_token_response(&answer) {
         Ok(tokens) => {
             assert_eq!(status, 200, "only a 200 has tokens");
-            assert_eq!(text("error"), None, "an error is no token");
+            assert_eq!(text("error"), None, "an error has no tokens");
             assert_eq!(text("id_token"), Some(tokens.id_token.0.expose().as_str()));
             assert_eq!(text("access_token"), Some(tokens.access_token.0.expose().as_str()));
             let refresh = tokens.refresh_token.as_ref().map(|token| token.0.expose().as_str());
@@ -28,7 +28,7 @@ pub fn run(data: &[u8]) {
         }
         Err(TokenEndpointError::Refused { code, .. }) => {
             // A temporary failure must not use up a code, and a refusal ends a session.
-            assert!(status < 500 && status != 429, "{status} is no refusal");
+            assert!(status < 500 && status != 429, "{status} isn't a refusal");
             assert_eq!(text("error"), Some(code.code()));
         }
         Err(_) => {}

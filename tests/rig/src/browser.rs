@@ -160,7 +160,7 @@ impl Browser {
         self.cookies(origin).into_iter().find(|cookie| cookie.name == name)
     }
 
-    /// The `Cookie` header that the user's own request for this address carries; empty for none.
+    /// The `Cookie` header that a request by the user for this address contains; empty if it has none.
     #[must_use]
     #[track_caller]
     pub fn cookie_header(&self, url: &str) -> String {

@@ -1,4 +1,4 @@
-//! What was asked of the stand-in, for tests to look at.
+//! The calls that the stand-in has received, for tests.
 
 use std::collections::VecDeque;
 

@@ -96,9 +96,9 @@ pub struct Client {
     pub logout_urls: Vec<String>,
     pub scopes: Vec<String>,
     /// `None` lets it read the standard attributes, as at Cognito. `oidc:profile` stands for all that the scope `profile`
-    /// names; `*`, which Cognito doesn't have, for every attribute, and is what clients have that tests don't say more of.
+    /// names; `*`, which Cognito doesn't have, for every attribute, and is the default of clients that are built in code.
     pub read_attributes: Option<Vec<String>>,
-    /// What people may change of themselves through it; `None` and `*` as above.
+    /// The attributes that people may change themselves through it; `None` and `*` as above.
     pub write_attributes: Option<Vec<String>>,
     pub id_token_seconds: u64,
     pub access_token_seconds: u64,

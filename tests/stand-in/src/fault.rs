@@ -32,7 +32,7 @@ pub enum Times {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "fault", content = "value", rename_all = "snake_case")]
 pub enum Fault {
-    // Of the HTTP answer, at any endpoint. All but `Slow` and `Held` answer without doing what was asked.
+    // Faults of the HTTP response, at any endpoint. All but `Slow` and `Held` respond without executing the call.
     /// The call takes effect at once; its answer comes late. As JSON: milliseconds.
     #[serde(deserialize_with = "milliseconds")]
     Slow(Duration),
@@ -61,11 +61,11 @@ pub enum Fault {
     /// 400 with this `error`.
     OAuthError(String),
 
-    // Of a good answer in JSON, at any endpoint.
+    // Faults of a successful JSON response, at any endpoint.
     /// Replaces fields; a null stays null.
     Members(Map<String, Value>),
 
-    // Of the ID token in a good answer of the token endpoint.
+    // Faults of the ID token in a successful response of the token endpoint.
     WrongNonce,
     NoNonce,
     WrongAudience,
@@ -91,13 +91,13 @@ pub enum Fault {
     NoIdToken,
     /// Merged into the claims; a null removes one.
     Claims(Map<String, Value>),
-    /// Further members, written as no JSON library writes them: `"name":"\ud800"`. They count, being the last of their
-    /// names.
+    /// Further members, written as no JSON library writes them: `"name":"\ud800"`. They come last, so they
+    /// override earlier members of the same name.
     WrittenClaims(String),
 
-    // Of the key set.
+    // Faults of the key set.
     EmptyKeys,
-    /// The good keys, and one before them whose modulus is no base64.
+    /// The right keys, and one before them whose modulus isn't base64.
     OneBrokenKey,
 }
 

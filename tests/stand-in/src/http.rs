@@ -47,7 +47,7 @@ pub async fn serve(listener: TcpListener, origin: Origin, cognito: Shared) -> In
     }
 }
 
-/// One connection. Its errors are the client's business, or a fault's doing.
+/// One connection. Its errors are ignored: a fault caused them, or the client notices them itself.
 async fn converse(stream: TcpStream, origin: Origin, cognito: Shared) {
     let _ = stream.set_nodelay(true);
     let Ok(socket) = SockRef::from(&stream).try_clone() else { return };

@@ -11,9 +11,9 @@
 //! - the *idp* (`idp`) is the issuer: key sets, discovery and the JSON API.
 //!
 //! All user pools of a [`Config`] share the two; the client id picks the pool. The JSON API makes more pools, with a
-//! schema, a domain, clients, people and groups, and the pages and tokens go by what was made. What Cognito itself remembers
+//! schema, a domain, clients, people and groups, and the pages and tokens use them. What Cognito itself remembers
 //! (codes, sessions, refresh tokens) is in `cognito`. Everything below `http` is synchronous and answers
-//! a request as data, so that a [`Fault`] can replace or bend any answer in one place.
+//! a request as data, so that a [`Fault`] can replace or change any answer in one place.
 //!
 //! One convenience differs from Cognito: a registered URL may have `*` for its port, because tests run on
 //! whatever port is free.

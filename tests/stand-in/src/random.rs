@@ -1,4 +1,4 @@
-//! Random values in the shapes in which Cognito hands them out.
+//! Random values in the formats that Cognito uses.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::{Rng, RngCore, rngs::OsRng};

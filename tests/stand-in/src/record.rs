@@ -10,7 +10,7 @@ use crate::Call;
 
 static FILE: OnceLock<Option<Mutex<File>>> = OnceLock::new();
 
-/// Notes what is secret of a call and of its answer.
+/// Records the secrets in a call and in its response.
 pub fn note(call: &Call) {
     let sent = ["code", "code_verifier", "refresh_token", "token", "client_secret"];
     let sent = sent.iter().filter_map(|name| call.get(name));

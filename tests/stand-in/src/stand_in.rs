@@ -15,7 +15,7 @@ use crate::{
     idp,
 };
 
-/// Runs on its own thread until it is dropped. Naming a pool or a user that isn't there panics.
+/// Runs on its own thread until it is dropped. A call that names an unknown pool or user panics.
 pub struct StandIn {
     cognito: Shared,
     domain: SocketAddr,
@@ -117,7 +117,7 @@ impl StandIn {
         });
     }
 
-    /// Ends all that a user's clients hold, as a global sign-out does. The session of the pages stays.
+    /// Revokes all of a user's tokens, as a global sign-out does. The session of the pages stays.
     pub fn revoke_all(&self, pool_id: &str, username: &str) {
         self.lock().grants.revoke_all(pool_id, username);
     }

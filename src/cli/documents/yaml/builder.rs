@@ -1,5 +1,7 @@
 //! Builds trees from the events of the YAML parser.
 
+mod refusals;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -115,7 +117,7 @@ impl<'t> Builder<'t> {
                 self.last = end;
                 let tag = tag.as_deref();
                 let text = self.without_invented_end(text, style, end);
-                self.hold_to_reader(start..end, style);
+                self.check_scalar(start..end, style);
                 let value = match self.reader {
                     Reader::Envoy if self.is_at_key() => Value::Text(envoys_key(&text, style, tag)),
                     Reader::Envoy => envoys_scalar(&text, style, tag),
@@ -127,7 +129,7 @@ impl<'t> Builder<'t> {
             Event::Alias(anchor) => {
                 // The parser already reports an alias before its anchor.
                 let item = self.anchors.get(&anchor).cloned().unwrap_or_else(|| {
-                    self.refuse(start, "an alias within what it stands for".to_owned());
+                    self.refuse(start, "an alias inside the value that it repeats".to_owned());
                     Item { node: Node { value: Value::Null, span: start..end }, is_ignored: false }
                 });
                 self.add(item, 0, true)
@@ -160,58 +162,17 @@ impl<'t> Builder<'t> {
         self.open.last().is_some_and(|open| open.is_map && open.items.len() % 2 == 0)
     }
 
-    /// Reports what the reader refuses in a scalar.
-    fn hold_to_reader(&mut self, range: Range<usize>, style: ScalarStyle) {
-        let text = self.places.text;
-        let who = self.reader.name();
-        let in_flow = self.open.iter().any(|open| open.is_flow);
-        let in_braces = self.open.last().is_some_and(|open| open.is_flow);
-        let is_plain = style == ScalarStyle::Plain && !range.is_empty();
-        if in_flow
-            && is_plain
-            && let Some((at, sign)) = yaml_cpp::refused_in_flow(text, &range)
-        {
-            let message = format!(
-                "{who} refuses `{sign}` in an unquoted text between brackets or braces; put the text in quotes"
-            );
-            self.refuse(at, message);
-        } else if in_braces && self.is_at_key() && yaml_cpp::is_cut_off(text, range.end) {
-            self.refuse(range.start, format!("{who} wants the colon on the line of its key"));
-        }
-        if self.reader == Reader::Envoy && !in_flow {
-            self.hold_tabs_to_envoy(range, is_plain);
-        }
-    }
-
-    /// Reports the tabs around a scalar in a block that Envoy refuses.
-    fn hold_tabs_to_envoy(&mut self, range: Range<usize>, is_plain: bool) {
-        let text = self.places.text;
-        if self.is_at_key() && yaml_cpp::has_tab_before(text, range.start) {
-            self.refuse(range.start, "Envoy refuses a tab in front of a key".to_owned());
-        }
-        let indent = self.open.last().map_or(0, |open| self.places.column(open.start) + 1);
-        if is_plain && let Some(at) = yaml_cpp::tab_behind(text, range.end, indent) {
-            self.refuse(at, "Envoy refuses a tab where a text might go on".to_owned());
-        }
-    }
-
-    fn refuse(&mut self, at: usize, message: String) {
-        self.documents.troubles.push(Trouble { message, span: at..at + 1, unread: at..at });
-    }
-
     fn begin(&mut self, start: usize, anchor: usize, is_map: bool, tag: Option<&Tag>) -> Result<(), End> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(End { message: "nests too deep".to_owned(), at: start, flow: None });
+            return Err(End { message: "is nested too deeply".to_owned(), at: start, flow: None });
         }
         let text = self.places.text;
         let is_flow = text.get(start..).is_some_and(|rest| rest.starts_with(['[', '{']))
             // A block starts at its first key, which may itself be in braces.
             && (is_map == text.get(start..).is_some_and(|rest| rest.starts_with('{')));
         let is_outermost = is_flow && !self.open.iter().any(|open| open.is_flow);
-        if self.reader == Reader::Envoy && is_outermost {
-            for at in yaml_cpp::leading_commas(text, start) {
-                self.refuse(at, "Envoy refuses a comma at the beginning of a line, since 1.38".to_owned());
-            }
+        if is_outermost {
+            self.check_commas(start);
         }
         let is_ignored = self.is_ignored(tag);
         self.open.push(Open { start, anchor, items: Vec::new(), is_map, is_flow, is_ignored });
@@ -250,7 +211,7 @@ impl<'t> Builder<'t> {
                 Value::Number(number) => number.to_string(),
                 Value::Null => String::new(),
                 Value::List(_) | Value::Map(_) => {
-                    let message = "a key that is no text".to_owned();
+                    let message = "a key that isn't text".to_owned();
                     let unread = key.span.start..node.span.end;
                     self.documents.troubles.push(Trouble { message, span: key.span, unread });
                     continue;
@@ -272,7 +233,7 @@ impl<'t> Builder<'t> {
             self.repeated += count(&item.node);
         }
         if self.repeated > MAX_REPEATED {
-            let message = "aliases make too much of it".to_owned();
+            let message = "aliases repeat too many values".to_owned();
             return Err(End { message, at: item.node.span.start, flow: None });
         }
         if anchor != 0 {

@@ -50,7 +50,7 @@ fn what_is_wrong_is_found_and_what_stands_before_it_kept() {
     let documents = parse("a: 1\na: 2\n---\nb: {\n", Reader::Envoy);
     assert_eq!(documents.nodes.len(), 1);
     assert!(documents.cut_short);
-    assert_eq!(documents.troubles[0].message, "`a` comes twice in one object");
+    assert_eq!(documents.troubles[0].message, "`a` is set twice in one object");
     assert!(documents.troubles[1].message.starts_with("not YAML: "));
     assert!(parse(&"[".repeat(5000), Reader::Envoy).cut_short);
 }
@@ -83,7 +83,7 @@ fn kubernetes_has_its_own_ways() {
 }
 
 fn refuses(documents: &Documents) -> bool {
-    let is_twice = |trouble: &Trouble| trouble.message.ends_with("comes twice in one object");
+    let is_twice = |trouble: &Trouble| trouble.message.ends_with("is set twice in one object");
     documents.nodes.is_empty() || !documents.troubles.iter().all(is_twice)
 }
 
@@ -320,6 +320,6 @@ fn what_only_newer_envoys_refuse_is_refused() {
     for text in ["k: {a: b\n, c: d}", "k: [a\r\n,b]", "{a: b # c\n, c: d}"] {
         let documents = parse(text, Reader::Envoy);
         let troubles: Vec<&str> = documents.troubles.iter().map(|trouble| trouble.message.as_str()).collect();
-        assert_eq!(troubles, ["Envoy refuses a comma at the beginning of a line, since 1.38"], "{text}");
+        assert_eq!(troubles, ["since 1.38, Envoy refuses a comma at the start of a line"], "{text}");
     }
 }

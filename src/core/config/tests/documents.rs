@@ -113,7 +113,7 @@ fn a_document_that_cant_be_read_is_one_fault() {
     check(b"{} {}", "configuration: not JSON: trailing characters at line 1 column 4");
     check(
         br#"{"client_id":"a","client_id":"b"}"#,
-        "configuration: not JSON: `client_id` comes twice at line 1 column 33",
+        "configuration: not JSON: `client_id` is set twice at line 1 column 33",
     );
     check(b"user_pool_id: x", "configuration: not JSON: expected value at line 1 column 1");
 }

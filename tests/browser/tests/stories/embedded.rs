@@ -83,7 +83,7 @@ pub fn a_frame_with_unpartitioned_cookies_has_them_after_asking() {
         profile.grant_storage_access(&site.origin(), FOREIGN);
         assert_eq!(frame.eval("document.requestStorageAccess().then(() => 'granted', String)"), "granted");
         let expected = if site.0 == EMBEDDED.0 { 200 } else { 401 };
-        assert_eq!(me(&mut frame), expected, "{}: what is granted is what isn't partitioned", site.0);
+        assert_eq!(me(&mut frame), expected, "{}: only unpartitioned cookies are granted", site.0);
         if expected == 200 {
             frame.eval("location.href = '/inside'");
             frame.arrives_at(&site.url("/inside"));

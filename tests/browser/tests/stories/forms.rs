@@ -51,8 +51,8 @@ pub fn what_was_typed_is_behind_the_back_button_and_can_be_sent_again() {
     assert_eq!((sent.path.as_str(), sent.body_bytes), ("/orders?step=2", "text=a+long+letter".len()));
 }
 
-/// Some open the link where they are all the same. In the tab itself, Cognito's form and the refused form, which Chromium would rather not send again,
-/// are in between.
+/// Some people open the link in the same tab. Then Cognito's form and the refused form, which Chromium doesn't send
+/// again without asking, are in between.
 pub fn what_was_typed_is_still_there_after_signing_in_in_the_same_tab() {
     let profile = world().profile();
     let mut tab = sent_too_late(&profile);

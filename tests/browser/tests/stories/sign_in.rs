@@ -41,7 +41,7 @@ pub fn the_session_is_kept_in_cookies_that_no_script_sees() {
     for cookie in &cookies {
         assert!(cookie.secure && cookie.http_only, "{cookie:?}");
         assert_eq!((cookie.same_site.as_str(), cookie.path.as_str()), ("Lax", "/"));
-        assert_eq!(cookie.domain, "signin.example.test", "for this host alone: no leading dot");
+        assert_eq!(cookie.domain, "signin.example.test", "for this host only: no leading dot");
     }
     assert_eq!(tab.string("document.cookie"), "");
     tab.eval("document.cookie = '__Host-auth=mine; Secure; Path=/'");
@@ -85,7 +85,7 @@ pub fn a_finished_callback_leads_to_the_app_or_to_a_page() {
     let mut tab = SITE.signed_in(&profile, "/reports");
     let callback = callback(&tab);
     tab.open(&callback);
-    assert_eq!(tab.url(), SITE.url("/"), "whoever is signed in needn't be told off");
+    assert_eq!(tab.url(), SITE.url("/"), "a signed-in person gets no error page");
     assert!(shows_app(&mut tab), "{}", tab.describe());
 
     let stranger = world().profile();

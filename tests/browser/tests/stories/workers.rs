@@ -30,7 +30,7 @@ fn seen(path: &str) -> [String; 3] {
         .map(|name| last.header_str(&format!("sec-fetch-{name}")).unwrap_or_default().to_owned())
 }
 
-/// Each way to fetch a navigation and hand the answer to the browser, and what it is to the server.
+/// Each way to fetch a navigation and hand the answer to the browser, and how the server sees it.
 const GOOD: [(&str, [&str; 2]); 5] = [
     // fetch(event.request)
     ("as_it_is", ["navigate", "empty"]),

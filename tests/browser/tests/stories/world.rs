@@ -189,7 +189,7 @@ fn page_route(path: &str, html: &str) -> Value {
     })
 }
 
-/// A site that says what it is called.
+/// A site that responds with its own name.
 fn public(name: &str) -> Value {
     json!({ "public_url": format!("https://{name}.example.test") })
 }

@@ -5,9 +5,6 @@
 //! `InternalFailure`. (An unknown function is `NotFound`.) The restriction is in the plugin's configuration, which
 //! all of these versions accept; 1.40 calls that place deprecated and prefers `vm_config`, where 1.36 doesn't support
 //! it.
-//!
-//! The restriction is given in the plugin's configuration, which all of these versions accept; 1.40
-//! calls that place deprecated and would have it in `vm_config`, where 1.36 doesn't know it.
 
 use serde_json::{Map, Value, json};
 

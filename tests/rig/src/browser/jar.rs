@@ -1,8 +1,5 @@
 //! The cookies of a browser, stored by the rules of RFC 6265bis as browsers apply them. If browsers differ, the jar
 //! behaves like the strictest: a cookie that survives here survives everywhere.
-//!
-//! Where browsers differ, the jar does as the strictest of them: a cookie that survives here survives
-//! everywhere.
 
 use url::{Host, Url};
 
@@ -127,7 +124,7 @@ fn judge(url: &Url, line: &str, now: i64) -> Result<Cookie, &'static str> {
         return Err("it is SameSite=None without Secure");
     }
     let name = set.name.to_ascii_lowercase();
-    let encrypted = set.secure && url.scheme() == "https"; // Chrome makes no exception of localhost here.
+    let encrypted = set.secure && url.scheme() == "https"; // Chrome makes no exception for localhost here.
     if name.starts_with("__secure-") && !encrypted {
         return Err("__Secure- needs Secure and https");
     }

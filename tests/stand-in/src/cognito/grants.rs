@@ -59,7 +59,7 @@ struct AccessToken {
     expires: u64,
 }
 
-/// What Cognito says of an access token that it once issued.
+/// What Cognito says about an access token that it once issued.
 pub enum Standing<'a> {
     Good(&'a Family),
     Expired,
@@ -176,7 +176,7 @@ impl Grants {
     }
 }
 
-/// Looks like the encrypted, five-part JWT that Cognito hands out, but says nothing.
+/// Looks like the encrypted, five-part JWT that Cognito issues, but contains nothing.
 fn sealed(characters: usize) -> String {
     // {"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}
     let header = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ";

@@ -1,7 +1,7 @@
 //! The RSA keys of the pools.
 //!
-//! Making a key takes a noticeable part of a second, so a process makes a few keys and reuses them. They are handed
-//! out in turn, each time with a new name: the two keys of a pool, and those before and after a rotation, are
+//! Making a key takes a noticeable part of a second, so a process makes a few keys and reuses them. They are used
+//! in turn, each time with a new name: the two keys of a pool, and those before and after a rotation, are
 //! different.
 
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -1,8 +1,8 @@
-//! What a password must be like.
+//! The requirements for passwords.
 
 use serde::{Deserialize, Serialize};
 
-/// `PasswordPolicy`, as far as the pages and the API judge by it.
+/// The parts of `PasswordPolicy` that the pages and the API check.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PasswordPolicy {
@@ -26,7 +26,7 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// What a password lacks, in Cognito's words.
+    /// The requirement that a password doesn't meet, in Cognito's words.
     pub fn check(&self, password: &str) -> Result<(), String> {
         let lacks = |kind: fn(char) -> bool| !password.chars().any(kind);
         let lack = if password.chars().count() < self.minimum_length {

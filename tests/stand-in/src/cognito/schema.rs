@@ -80,7 +80,7 @@ impl Schema {
         self.get(name).is_some_and(|attribute| attribute.mutable) && !VERIFIED.contains(&name)
     }
 
-    /// Whether a user may have this. `is_new` of a user who is being made.
+    /// Whether a user may have this value. `is_new` if the user is being created.
     pub fn check(&self, name: &str, value: &str, is_new: bool) -> Result<(), String> {
         let problem = match self.get(name) {
             None => format!("Type for attribute {{{name}}} could not be determined"),

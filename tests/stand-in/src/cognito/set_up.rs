@@ -14,13 +14,13 @@ pub struct SetUp {
     /// `AllowAdminCreateUserOnly`. The stand-in's pages let nobody sign up in any case.
     pub admin_creates_users: bool,
     pub domain: Option<PoolDomain>,
-    /// As they are described, by their ids.
+    /// Their descriptions in the API, by id.
     pub clients: BTreeMap<String, Value>,
     /// The clients that have a style for managed login.
     pub branded: BTreeSet<String>,
-    /// As they are described, by their names.
+    /// Their descriptions in the API, by name.
     pub groups: BTreeMap<String, Value>,
-    /// When users were made and last changed, by their names.
+    /// When users were created and last changed, by name.
     pub dates: BTreeMap<String, Dates>,
     pub created: u64,
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Cognito, attributes, grants::Family, keys::Key, now, tampering};
 use crate::{Client, Fault, User, random};
 
-/// The members of an answer of the token endpoint, but for the refresh token.
+/// The members of a response of the token endpoint, except the refresh token.
 pub struct Tokens {
     pub id_token: Option<String>,
     pub access_token: String,

@@ -1,4 +1,4 @@
-//! Which client calls, and whether it may.
+//! Which client makes a call, and whether its credentials are right.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::{
     http::request::{Form, Request},
 };
 
-/// The client that the call says it comes from.
+/// The client that the call names.
 pub fn claimed_id(request: &Request) -> Option<String> {
     let in_body = || request.form()?.get("client_id").map(String::from);
     basic(request).map(|(id, _)| id).or_else(in_body)
 }
 
-/// The client, if it is what it says; else the OAuth error.
+/// The client, if its credentials are right; otherwise the OAuth error.
 pub fn authenticate(cognito: &Cognito, request: &Request, form: &Form) -> Result<Arc<Client>, &'static str> {
     let in_body = form.get("client_id");
     let (id, secret) = match basic(request) {
@@ -32,7 +32,7 @@ pub fn authenticate(cognito: &Cognito, request: &Request, form: &Form) -> Result
     if client.secret == secret { Ok(client) } else { Err("invalid_client") }
 }
 
-/// Plain base64 of `id:secret`: Cognito doesn't form-encode the two first, and a `+` is a `+`.
+/// Plain base64 of `id:secret`: Cognito doesn't form-encode the two first, so a `+` stays a `+`.
 fn basic(request: &Request) -> Option<(String, String)> {
     let (scheme, credentials) = request.header("authorization")?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,4 +1,4 @@
-//! What a client asks of `/oauth2/authorize`, checked.
+//! A client's request to `/oauth2/authorize`, checked.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub struct CodeRequest {
 }
 
 impl CodeRequest {
-    /// An error redirects to the client once it is known where that is, and to `/error` before.
+    /// An error redirects to the client if its redirect URI is valid, and otherwise to `/error`.
     pub fn parse(cognito: &Cognito, request: &Request) -> Result<Self, Answer> {
         let query = &request.query;
         let error_page = |error: &str, client_id| Err(error_page(cognito, request, error, client_id));

@@ -1,4 +1,4 @@
-//! `/login`: the form, and the session that a right password opens.
+//! `/login`: the form, and the session that starts with a correct password.
 
 use super::{code_request::CodeRequest, page};
 use crate::{

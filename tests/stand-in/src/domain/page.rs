@@ -27,7 +27,7 @@ pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[U
     )
 }
 
-/// Asks for the temporary password once more, and for the one to come.
+/// Asks for the temporary password again, and for a new one.
 pub fn new_password(query: &str, csrf: &str, username: &str, problem: &str) -> Answer {
     let [query, csrf, username] = [query, csrf, username].map(escape);
     let problem = alert(problem);
@@ -56,7 +56,7 @@ pub fn error(status: u16, problem: &str) -> Answer {
     page(status, "Error", &format!("<h1>Error</h1>\n<p>{text}</p>\n<p class=\"problem\">{problem}</p>"))
 }
 
-/// What went wrong before, where anything did.
+/// The previous error, if there was one.
 fn alert(problem: &str) -> String {
     match problem {
         "" => String::new(),

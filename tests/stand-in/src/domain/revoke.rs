@@ -1,4 +1,4 @@
-//! `POST /oauth2/revoke`: ends a refresh token and all that came from the same sign-in.
+//! `POST /oauth2/revoke`: revokes a refresh token and all other tokens of the same sign-in.
 
 use super::client_auth::authenticate;
 use crate::{

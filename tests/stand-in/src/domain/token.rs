@@ -23,7 +23,7 @@ impl From<&'static str> for Refusal {
     }
 }
 
-/// What the family's next tokens are made with.
+/// The values that the family's next tokens are made from.
 struct Granted {
     family: Family,
     refresh_token: Option<String>,

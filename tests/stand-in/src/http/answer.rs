@@ -60,7 +60,7 @@ impl Answer {
         self.with("content-type", content_type)
     }
 
-    /// The same with other members, if it is a good one and an object.
+    /// The same with other members, if it is a successful one and an object.
     pub fn with_members(mut self, members: &Map<String, Value>) -> Self {
         if let (200, Value::Object(mut object)) = (self.status, self.parsed()) {
             object.extend(members.clone());
@@ -127,7 +127,7 @@ impl Answer {
         let mut response = Response::builder()
             .status(StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         for (name, value) in self.headers {
-            // A fault's location or type may be no header value; then it goes without.
+            // A fault's location or type may be an invalid header value. Then the header is left out.
             if let Ok(value) = hyper::header::HeaderValue::from_bytes(value.as_bytes()) {
                 response = response.header(name, value);
             }

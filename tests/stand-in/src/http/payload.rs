@@ -1,4 +1,4 @@
-//! The body of a response: whole, or broken off.
+//! The body of a response: complete, or cut off.
 
 use std::io;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ impl Body for Payload {
             return Poll::Ready(None);
         }
         if !self.sent {
-            // What was handed over is sent while we are waited for; an error now would discard it.
+            // hyper sends the data while it waits for the next piece. An error now would discard the data.
             self.sent = true;
             context.waker().wake_by_ref();
             return Poll::Pending;

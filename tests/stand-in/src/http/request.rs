@@ -38,14 +38,14 @@ impl Request {
         self.method == method && self.path == path
     }
 
-    /// The body, if it says that it is a form.
+    /// The body, if its content type is a form.
     pub fn form(&self) -> Option<Form> {
         let content_type = self.header("content-type")?;
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded").then(|| Form::parse(&self.body))
     }
 
-    /// The body as JSON, whatever its type is said to be; null if it isn't JSON.
+    /// The body as JSON, whatever its content type is; null if it isn't JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }

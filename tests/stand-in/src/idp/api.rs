@@ -1,4 +1,4 @@
-//! The JSON API of user pools: what an administrator needs to set one up, and what people may do themselves.
+//! The JSON API of user pools: what an administrator needs to set up a pool, and what people may do themselves.
 //!
 //! Administrators see the pools that they made here, and none from the configuration. Unsupported fields are rejected
 //! rather than ignored: a field of a request that the real API knows and this one doesn't is an error.
@@ -28,7 +28,7 @@ struct Call<'a> {
     region: String,
 }
 
-/// An exception, as the API shapes it.
+/// An exception in the API's format.
 struct Problem(&'static str, String);
 
 type Outcome = Result<Value, Problem>;
@@ -43,7 +43,7 @@ impl Problem {
     }
 }
 
-/// `GetUser` is what clients call; what administrators do is not recorded.
+/// Only `GetUser`, which clients call, is recorded; the calls of administrators aren't.
 pub fn endpoint(cognito: &Cognito, request: &Request) -> Option<(Endpoint, String)> {
     let own = administrators(operation(request)).is_none();
     own.then(|| (Endpoint::GetUser, own_user::holder(cognito, request)))

@@ -1,4 +1,4 @@
-//! What userInfo and GetUser say of a user.
+//! What userInfo and GetUser say about a user.
 
 use serde_json::{Value, json};
 use stand_in::{Client, Pool};

@@ -1,4 +1,4 @@
-//! What `/oauth2/authorize` refuses, and whom it tells.
+//! What `/oauth2/authorize` refuses, and who gets the error.
 
 use stand_in::Client;
 

@@ -1,4 +1,4 @@
-//! Codes become tokens, once and only for whom they were made.
+//! A code becomes tokens once, and only for the client that it was issued to.
 
 use stand_in::{Client, Endpoint};
 

@@ -67,7 +67,7 @@ pub fn brand(mut call: Call<'_>) -> Outcome {
     Ok(json!({ "ManagedLoginBranding": branding }))
 }
 
-/// A client as it is described.
+/// The description of a client.
 fn of_client(call: &mut Call<'_>, pool_id: &str, id: &str) -> Outcome {
     let known = call.set_up(pool_id)?.clients.get(id).cloned();
     known.ok_or_else(|| {

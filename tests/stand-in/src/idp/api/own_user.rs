@@ -1,4 +1,4 @@
-//! What people see and change of themselves, with an access token: `GetUser`, which is userInfo for clients without
+//! What people can read and change about themselves with an access token: `GetUser`, which is userInfo for clients without
 //! `openid`, and `UpdateUserAttributes`.
 
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub fn update(cognito: &mut Cognito, body: &Value) -> Outcome {
     Ok(json!({}))
 }
 
-/// Whose access token it is, if it is good for this API.
+/// The owner of the access token, if the token is valid for this API.
 fn sign_in<'a>(cognito: &'a Cognito, body: &Value) -> Result<&'a SignIn, Problem> {
     let Some(token) = body["AccessToken"].as_str() else {
         return Err(Problem::invalid("Missing required parameter AccessToken"));

@@ -132,7 +132,7 @@ pub fn create_domain(mut call: Call<'_>) -> Outcome {
     let prefix = asked.domain.as_str();
     let ends_well = !prefix.starts_with('-') && !prefix.ends_with('-') && !prefix.is_empty();
     if !ends_well || prefix.len() > 63 || !prefix.bytes().all(fits) {
-        return Err(Problem::invalid("Domain: a prefix has lower case letters, digits and hyphens alone"));
+        return Err(Problem::invalid("Domain: a prefix has only lower-case letters, digits and hyphens"));
     }
     if let Some(reserved) = ["aws", "amazon", "cognito"].into_iter().find(|word| prefix.contains(word)) {
         return Err(Problem::invalid(format!("Domain cannot contain reserved word: {reserved}")));

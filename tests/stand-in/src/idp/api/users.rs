@@ -1,4 +1,4 @@
-//! People, as an administrator makes and changes them.
+//! Users, as an administrator creates and changes them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ fn touch(pool: &mut UserPool, username: &str) {
     }
 }
 
-/// The attributes, and what else is told of a user.
+/// The attributes and the other properties of a user.
 fn described(user: &User, dates: Dates) -> (Value, Value) {
     let rest = json!({
         "Username": user.username,

@@ -185,7 +185,7 @@ impl Settings {
     }
 }
 
-/// https, or http for this machine; no fragment, and no `*`, which means something to the stand-in.
+/// https, or http for this machine; no fragment, and no `*`, which has a special meaning in the stand-in.
 fn check_url(url: &str) -> Result<(), Problem> {
     let authority = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?']).next());
     let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
