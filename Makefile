@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws build dist test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws build build-native dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -14,6 +14,12 @@ FUZZ_SECONDS ?= 60
 TARGET := wasm32-wasip1
 WASM := target/$(TARGET)/release/envoy_cognito.wasm
 TOOLS := .tools
+# Builds the native module against an old glibc and without libgcc_s, which distroless images lack.
+ZIGBUILD_VERSION := 0.24.1
+ZIG_VERSION := 0.17.1
+GLIBC := 2.28
+NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
+NATIVE := target/native/libenvoy_cognito.so
 DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
@@ -32,6 +38,16 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 	cargo build --locked --release --target $(TARGET) --package envoy-cognito-proxy-wasm --config 'profile.release.strip="debuginfo"' \
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
+
+build-native: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Build the native module for Envoy 1.38 and later: target/native/libenvoy_cognito.so.
+	rustup target add --toolchain $$(rustup show active-toolchain | cut -d' ' -f1) $(NATIVE_TARGET)
+	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
+	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
+	PATH="$(abspath $(TOOLS))/zig/bin:$$PATH" cargo zigbuild --locked --profile native --package envoy-cognito-native \
+		--target $(NATIVE_TARGET).$(GLIBC) \
+		--config "target.$(NATIVE_TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
+	@mkdir -p target/native
+	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE)
 
 dist: build ## Make the files of a release in target/dist: the filter, its OCI image, a bill of materials, checksums.
 	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
@@ -90,6 +106,12 @@ $(TOOLS)/awscli-$(AWSCLI_VERSION):
 	python3 -m venv $(TOOLS)/awscli
 	$(TOOLS)/awscli/bin/pip install --quiet --disable-pip-version-check awscli==$(AWSCLI_VERSION)
 	@$(TOOLS)/awscli/bin/aws --version && touch $@
+
+$(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION):
+	rm -rf $(TOOLS)/zig
+	python3 -m venv $(TOOLS)/zig
+	$(TOOLS)/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild==$(ZIGBUILD_VERSION) ziglang==$(ZIG_VERSION)
+	@$(TOOLS)/zig/bin/cargo-zigbuild --version && touch $@
 
 $(TOOLS)/target:
 	rustup target add $(TARGET)
