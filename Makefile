@@ -67,8 +67,9 @@ test-envoys: build $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run the end-to-end
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
-bench: setup build ## Measure the filter's cost compared with Envoy's own filters. Takes some ten minutes.
+bench: setup build build-native ## Measure the filter's cost compared with Envoy's own filters. Takes some ten minutes.
 	cargo build --locked --release --target $(TARGET) --package nothing
+	cargo build --locked --profile native --package nothing-native
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
 demo: setup build ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.

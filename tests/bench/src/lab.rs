@@ -28,12 +28,16 @@ pub enum Chain {
     None,
     /// A filter in wasm that does nothing.
     Nothing,
+    /// A dynamic module that does nothing.
+    NothingNative,
     /// Envoy's own `oauth2`.
     OAuth2,
     /// `oauth2` with `jwt_authn` behind it, which makes the headers; with or without its cache of tokens.
     OAuth2AndJwt { cache: bool },
     /// This filter, with more settings than those of [`filter_config`].
     Cognito(Value),
+    /// The same as a dynamic module.
+    CognitoNative(Value),
     /// The same on a host without foreign functions, so that wasm does everything.
     CognitoAlone(Value),
     /// Another build of it.
@@ -76,9 +80,10 @@ impl Lab {
         let mut listener = Listener::new(port, Filter::None);
         match chain {
             Chain::None => {}
-            Chain::Nothing => {
+            Chain::Nothing | Chain::NothingNative => {
                 listener.filter = Filter::Json(json!({}));
-                listener.wasm = Some(wasm("nothing")?);
+                let is_native = matches!(chain, Chain::NothingNative);
+                listener.wasm = Some(if is_native { native("nothing_native")? } else { wasm("nothing")? });
             }
             Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
                 bootstrap = bootstrap.with(native::secrets(SECRET));
@@ -87,6 +92,10 @@ impl Lab {
             Chain::Build(file) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
                 listener.wasm = Some(file.clone());
+            }
+            Chain::CognitoNative(more) => {
+                listener.filter = Filter::Json(filter_config(&domain, &idp, more));
+                listener.wasm = Some(native("envoy_cognito")?);
             }
             Chain::Cognito(more) | Chain::CognitoAlone(more) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, more));
@@ -145,6 +154,12 @@ fn wasm(name: &str) -> Result<PathBuf, String> {
         Some(file) => PathBuf::from(file),
         None => root.join(format!("target/wasm32-wasip1/release/{name}.wasm")),
     };
+    if file.is_file() { Ok(file) } else { Err(format!("{} isn't built: run `make bench`", file.display())) }
+}
+
+/// A dynamic module that `make bench` has built.
+fn native(name: &str) -> Result<PathBuf, String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/native/lib{name}.so"));
     if file.is_file() { Ok(file) } else { Err(format!("{} isn't built: run `make bench`", file.display())) }
 }
 
