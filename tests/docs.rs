@@ -164,8 +164,10 @@ fn every_choice_is_described() {
         let path = as_fault(&setting);
         let about = faults.iter().filter(|fault| fault.path.starts_with(&path));
         let lists = about.filter_map(|fault| {
-            let (_, list) =
-                fault.message.split_once("is not one of ").or(fault.message.split_once("these may: "))?;
+            let (_, list) = fault
+                .message
+                .split_once("is not one of ")
+                .or(fault.message.split_once("only these can: "))?;
             Some(list)
         });
         for choice in lists.flat_map(|list| list.split(", ")) {
