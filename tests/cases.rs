@@ -1,7 +1,7 @@
-//! `docs/security-cases.md`, held to the tests: every case number has a row, and every row names tests that there
-//! are, or says why there is none.
+//! Compares `docs/security-cases.md` with the tests: every case number has a row, and every row names existing tests, or
+//! says why there is none.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Every case that there is. Numbers that aren't here were never given, or were merged into another.
+/// The numbers of all cases. Other numbers were never used, or were merged into another case.
 const NUMBERS: [u32; 138] = [
     1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27, 28, 30, 31, 32,
     33, 34, 35, 36, 37, 39, 40, 42, 43, 44, 45, 46, 47, 48, 49, 54, 55, 56, 59, 60, 61, 63, 64, 65, 66, 67,
@@ -26,7 +26,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// One row: what is tried, what comes of it, and the tests or the reason.
+/// One row: what is tried, the result, and the tests or the reason.
 struct Row {
     line: String,
     shown: String,
@@ -41,7 +41,7 @@ fn rows() -> BTreeMap<u32, Row> {
         assert_eq!(cells.len(), 4, "{line}");
         assert!(cells[0].len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{line}");
         let row = Row { line: line.to_owned(), shown: cells[3].to_owned() };
-        assert!(rows.insert(number, row).is_none(), "{number:03} stands there twice");
+        assert!(rows.insert(number, row).is_none(), "{number:03} is there twice");
     }
     rows
 }
@@ -57,7 +57,7 @@ fn says_why(row: &Row) -> bool {
         .any(|start| row.shown.split_once(start).is_some_and(|(_, why)| why.len() > 15))
 }
 
-/// The files in which a test of that module can stand.
+/// The files that may contain a test of that module.
 fn files(test: &str) -> Vec<String> {
     let parts: Vec<&str> = test.split("::").collect();
     let [binary, modules @ .., _] = parts.as_slice() else { panic!("{test}") };
@@ -75,7 +75,7 @@ fn files(test: &str) -> Vec<String> {
     }
 }
 
-/// Whether there is such a test: a function of that name behind `#[test]`, or a story that is told.
+/// Whether there is such a test: a function of that name after `#[test]`, or a story in the list of trials.
 fn exists(test: &str) -> bool {
     let name = test.rsplit("::").next().unwrap();
     let is_there =
@@ -105,7 +105,7 @@ fn every_row_names_a_test_or_says_why_there_is_none() {
     for row in rows().values() {
         assert!(!tests(row).is_empty() || says_why(row), "{}", row.line);
         let excused = ["doesn't apply", "not proven here"].iter().any(|words| row.shown.contains(words));
-        assert_eq!(excused, says_why(row), "a reason stands behind a colon: {}", row.line);
+        assert_eq!(excused, says_why(row), "a reason follows a colon: {}", row.line);
     }
 }
 
@@ -119,7 +119,7 @@ fn every_test_that_a_row_names_is_there() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// A test that carries a number shows its case, so it stands in the row.
+/// A test with a case number in its name proves that case, so the case's row must name it.
 #[test]
 fn every_test_with_a_case_s_number_stands_in_its_row() {
     let rows = rows();

@@ -1,8 +1,8 @@
-//! The documentation, held to what the filter reads: every configuration that it shows is accepted, every
-//! setting is described, with its default and its choices, and nothing is described that isn't there.
-//! Which settings there are is asked of the filter itself: see `tests/shared/settings.rs`.
+//! Compares the documentation with what the filter reads: the filter accepts every configuration in it, every setting is
+//! described with its default and its choices, and nothing is described that doesn't exist. The list of settings comes
+//! from the filter itself: see `tests/shared/settings.rs`.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -41,7 +41,7 @@ fn every_example_of_the_documentation_is_accepted() {
         for (place, block) in blocks(&file) {
             let mut found = Vec::new();
             embedded(&block, &mut found);
-            // A part of Envoy's own, which `tests/envoy/metrics.rs` has Envoy read.
+            // A part of Envoy's own configuration, which Envoy reads in `tests/envoy/metrics.rs`.
             if found.is_empty() && block.get("access_log").is_none() {
                 found.push(completed(&block));
             }
@@ -67,7 +67,7 @@ fn every_configuration_for_envoy_is_accepted() {
     }
 }
 
-/// Settings as the documentation has to describe them: what a pool has of its own is described once.
+/// Settings as the documentation must describe them: the settings of a pool are described once.
 fn settings_to_describe() -> BTreeSet<Setting> {
     let all = settings();
     let twice = |setting: &Setting| setting.strip_prefix("pools[].").is_some_and(|own| all.contains(own));
@@ -80,7 +80,7 @@ struct Row {
     line: String,
 }
 
-/// What stands between backticks, where a text is nothing else.
+/// The text between backticks, if a cell contains nothing else.
 fn code(text: &str) -> Option<&str> {
     text.strip_prefix('`')?.strip_suffix('`').filter(|code| !code.contains('`'))
 }
@@ -164,8 +164,10 @@ fn every_choice_is_described() {
         let path = as_fault(&setting);
         let about = faults.iter().filter(|fault| fault.path.starts_with(&path));
         let lists = about.filter_map(|fault| {
-            let (_, list) =
-                fault.message.split_once("is not one of ").or(fault.message.split_once("these may: "))?;
+            let (_, list) = fault
+                .message
+                .split_once("is not one of ")
+                .or(fault.message.split_once("only these can: "))?;
             Some(list)
         });
         for choice in lists.flat_map(|list| list.split(", ")) {

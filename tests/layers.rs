@@ -2,7 +2,7 @@
 //! other, and no file is too long. The `Cargo.toml`s ensure that the core doesn't depend on a host, and that the filter
 //! doesn't depend on the command.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -58,7 +58,7 @@ fn named(text: &str, modules: &BTreeMap<String, String>) -> BTreeSet<String> {
     paths.filter_map(module).collect()
 }
 
-/// A way from a module back to itself, if there is one.
+/// A circle of dependencies from a module back to itself, if there is one.
 fn circle(from: &str, uses: &BTreeMap<&str, BTreeSet<String>>) -> Option<Vec<String>> {
     let (mut seen, mut ways) = (BTreeSet::new(), vec![vec![from.to_owned()]]);
     while let Some(way) = ways.pop() {

@@ -1,6 +1,6 @@
 //! Links of the documentation: to a file that is there, and to a heading that it has.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 

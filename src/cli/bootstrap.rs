@@ -33,9 +33,9 @@ fn write(arguments: &Envoy) -> Result<String, Vec<String>> {
             (String::new(), 0)
         })
     };
-    let listen = address("listen", "ADDRESS:PORT, as in 0.0.0.0:8080", &arguments.listen);
-    let admin = address("admin", "ADDRESS:PORT, as in 127.0.0.1:9901", &arguments.admin);
-    let upstream = address("upstream", "HOST:PORT, as in app.internal:8000", &arguments.upstream);
+    let listen = address("listen", "ADDRESS:PORT, such as 0.0.0.0:8080", &arguments.listen);
+    let admin = address("admin", "ADDRESS:PORT, such as 127.0.0.1:9901", &arguments.admin);
+    let upstream = address("upstream", "HOST:PORT, such as app.internal:8000", &arguments.upstream);
     for (name, (host, _)) in [("listen", &listen), ("admin", &admin)] {
         if host.parse::<IpAddr>().is_err() && !host.is_empty() {
             wrong.push(format!("--{name}: `{host}` is not an IP address, and Envoy can only listen on one"));

@@ -87,6 +87,6 @@ fn envoy_refuses_to_partition_cookies_that_no_frame_is_sent() {
         validate(filter, &[("SESSION_KEY", SESSION_KEY)])
     };
     let error = check(json!({ "partitioned": true })).unwrap_err();
-    assert!(error.contains("session.cookie.partitioned: goes with `same_site: none` alone"), "{error}");
+    assert!(error.contains("session.cookie.partitioned: requires `same_site: none`"), "{error}");
     check(json!({ "partitioned": true, "same_site": "none" })).unwrap();
 }

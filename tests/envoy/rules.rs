@@ -305,14 +305,14 @@ fn rules_that_never_match_are_refused() {
         let config = merged(good(), json!({ "rules": rules }));
         validate(Filter::Json(config), &[("SESSION_KEY", SESSION_KEY)]).expect_err("refused")
     };
-    let behind = "can never match: rules[0] comes first and takes whatever this would";
+    let behind = "can never match: rules[0] comes first and matches all of it";
     let error = faults(json!([{ "path": "/a/**" }, { "path": "/a/b", "roles_any": ["x"] }]));
     assert!(error.contains(&format!("rules[1]: {behind}")), "{error}");
     let error = faults(json!([
         { "name": "all", "allow": "everyone" },
         { "name": "admins", "path": "/admin/**", "roles_any": ["admin"] },
     ]));
-    let named = "rules[1]: can never match: rules[0] (`all`) comes first and takes whatever this would";
+    let named = "rules[1]: can never match: rules[0] (`all`) comes first and matches all of it";
     assert!(error.contains(named), "{error}");
     let error = faults(json!([
         { "path": "/x", "methods": ["GET"] },
@@ -321,7 +321,7 @@ fn rules_that_never_match_are_refused() {
     ]));
     assert!(error.contains("rules[2]: can never match"), "{error}");
     let error = faults(json!([{ "path": "/x", "allow": "everyone", "roles_any": ["x"] }]));
-    assert!(error.contains("rules[0].roles_any: goes with `allow: signed_in` alone"), "{error}");
+    assert!(error.contains("rules[0].roles_any: requires `allow: signed_in`"), "{error}");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn case_055_a_token_that_was_issued_a_week_ago_is_refused() {
     for name in ["max_age", "acr_values", "claims", "request"] {
         let faults = parse(&json!({"authorize_params": {name: "300"}})).unwrap_err();
         assert!(
-            faults[0].to_string().starts_with(&format!("authorize_params.{name}: may not be set")),
+            faults[0].to_string().starts_with(&format!("authorize_params.{name}: can't be set")),
             "{faults:?}"
         );
     }

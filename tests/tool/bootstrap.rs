@@ -118,7 +118,7 @@ fn what_is_wrong_with_the_arguments_is_said_by_their_names() {
         "--user-pool-id: `x` is not a valid pool id",
         "--client-id: `a b` is not a valid app client id",
         "--domain: `https://x` has a scheme",
-        "--upstream: `app` is not a valid HOST:PORT, as in app.internal:8000",
+        "--upstream: `app` is not a valid HOST:PORT, such as app.internal:8000",
         "--listen: `app` is not an IP address",
         "`A-B` is not a valid name of an environment variable",
         "--open: `x` must begin with a slash",

@@ -24,9 +24,9 @@ fn every_fault_is_said_at_once_with_its_place() {
         [
             "1:1 client_id: is missing (for example 2jvuq8gkhfoh7u4fdfihiditj5)",
             "2:1 client_idd: unknown setting; did you mean `client_id`?",
-            "3:9 domain: `https://myapp.auth.us-east-1.amazoncognito.com` has a scheme; write the host alone, as in \
+            "3:9 domain: `https://myapp.auth.us-east-1.amazoncognito.com` has a scheme; write only the host, such as \
              myapp.auth.us-east-1.amazoncognito.com",
-            "4:16 client_secret: has white space in it, perhaps a line break at its end",
+            "4:16 client_secret: contains white space, perhaps a line break at the end",
             "7:7 session.keys[0]: 16 bytes, 32 are needed",
             "8:13 session.lifetime: `12 hours` is not a valid duration; write 30s, 5m, 12h or 1h30m",
             "10:13 rules[0].path: `admin` must begin with a slash",
@@ -208,7 +208,7 @@ fn cookies_for_frames_of_other_sites_are_checked_and_what_they_mean_is_said() {
         check(&good().replace(&keys, &format!("{keys}, cookie: {cookie}")))
     };
     let outcome = of("{ partitioned: true }").arguments(&["--json"]).outcome().expect(1);
-    let fault = "session.cookie.partitioned: goes with `same_site: none` alone: no other cookie is sent in another site's frame";
+    let fault = "session.cookie.partitioned: requires `same_site: none`: no other cookie is sent in another site's frame";
     assert!(matches!(&outcome.faults()[..], [only] if only.ends_with(fault)), "{:?}", outcome.faults());
     let notes = |cookie: &str| {
         let outcome = of(cookie).arguments(&["--json", "--strict"]).outcome().expect(0);

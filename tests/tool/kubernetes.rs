@@ -317,7 +317,7 @@ fn a_file_in_a_config_map_has_its_faults_too() {
         [
             "9:5 data.x.yaml: `domain` is set twice in one object",
             // Envoy uses the last one.
-            "9:13 domain: `https://x` has a scheme; write the host alone, as in myapp.auth.us-east-1.amazoncognito.com",
+            "9:13 domain: `https://x` has a scheme; write only the host, such as myapp.auth.us-east-1.amazoncognito.com",
         ]
     );
     assert!(faults(&with("rules: [\n"))[0].contains("data.x.yaml: not YAML: "));

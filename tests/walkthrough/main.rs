@@ -1,9 +1,9 @@
-//! `docs/cognito.md`, followed to the letter: its commands, run by the real AWS CLI against the stand-in, and its
-//! configuration, in a real Envoy.
+//! Runs `docs/cognito.md` exactly as written: its commands with the real AWS CLI against the stand-in, and its
+//! configuration in a real Envoy.
 //!
 //! The CLI is the one that `make aws` fetches, or `AWS_CLI=/path/to/aws`. Without it the test fails.
 
-// A test that can't go on may panic; the lints are for the filter.
+// A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
@@ -26,13 +26,13 @@ use site::Site;
 const APP: &str = "http://localhost:8080";
 const USER: &str = "jsmith";
 
-/// Region and host that the page names.
+/// The region and the host in the page.
 const IDP: &str = "https://cognito-idp.us-east-1.amazonaws.com";
 
 #[test]
 fn the_walk_through_ends_with_the_roles_and_the_time_zone() {
     let page = Page::read("docs/cognito.md");
-    // The page makes the pool, and everything in it.
+    // The page creates the pool and everything in it.
     let config = Config { idp_url: Some(IDP.to_owned()), ..Config::new(Vec::new()) };
     let cognito = StandIn::start(config).unwrap();
     let mut shell = Shell::start(&cognito.idp_url());
@@ -84,7 +84,7 @@ fn the_walk_through_ends_with_the_roles_and_the_time_zone() {
     say(&format!("docs/cognito.md: {} shell blocks were run, {} were not\n", ran.len(), others.len()));
 }
 
-/// Why the page says what it says: what goes wrong otherwise goes wrong at the stand-in as well.
+/// The reasons that the page gives: without these steps, the stand-in fails too.
 #[test]
 fn the_pitfalls_are_real() {
     let cognito = StandIn::start(Config::new(Vec::new())).unwrap();
@@ -116,7 +116,7 @@ fn the_pitfalls_are_real() {
     assert_eq!(user["UserStatus"], "FORCE_CHANGE_PASSWORD");
 }
 
-/// What the page says of a pool that was there before.
+/// What the page says about a pool that already exists.
 fn with_another_pool(page: &Page, shell: &mut Shell) {
     shell.run("KEPT=$COGNITO_US_EAST_1_POOL_ID");
     shell.run(
@@ -132,18 +132,18 @@ fn with_another_pool(page: &Page, shell: &mut Shell) {
     shell.run("COGNITO_US_EAST_1_POOL_ID=$KEPT");
 }
 
-/// Past the harness, which keeps to itself what a test prints that passes.
+/// Prints past the test harness, which hides the output of tests that pass.
 fn say(line: &str) {
     std::io::stdout().write_all(line.as_bytes()).unwrap();
 }
 
-/// Runs the blocks that are marked so, and returns what the last one printed.
+/// Runs the blocks with this mark, and returns the output of the last one.
 fn run(page: &Page, shell: &mut Shell, part: &str) -> String {
     let mark = if part.is_empty() { "run".to_owned() } else { format!("run: {part}") };
     let blocks: Vec<_> = page.shell_blocks().filter(|block| block.mark == mark).collect();
     assert!(!blocks.is_empty(), "no block is marked `{mark}`");
     let printed = blocks.iter().map(|block| shell.run_block(block));
-    // What the page shows stands behind the block that prints it.
+    // The expected output follows the block that prints it.
     let shown = printed.collect::<Vec<_>>().into_iter().rfind(|printed| printed.contains("UserAttributes"));
     shown.unwrap_or_default()
 }
@@ -201,5 +201,5 @@ fn describe_client(shell: &mut Shell) -> Value {
     serde_json::from_str(&printed).unwrap()
 }
 
-/// How long one block may take, on a machine that has much else to do.
+/// How long one block may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);

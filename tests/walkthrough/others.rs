@@ -1,5 +1,5 @@
-//! The examples of other products in `docs/migration.md`, held to what those take: names and types of settings are
-//! checked by Envoy, and by the AWS CLI.
+//! The examples of other products in `docs/migration.md`: Envoy and the AWS CLI check the names and types of their
+//! settings.
 
 use rig::{Envoy, Options};
 use serde_json::{Value, json};
@@ -15,13 +15,13 @@ fn envoy_takes_the_example_of_its_own_filters() {
     let bootstrap = around(&filters["http_filters"]);
     Envoy::validate(&bootstrap.to_string(), &Options::default()).unwrap_or_else(|log| panic!("{log}"));
 
-    // What isn't a setting would be seen.
+    // An unknown setting would be noticed.
     let mut bent = filters["http_filters"].clone();
     bent[0]["typed_config"]["config"]["use_refresh_tokens"] = true.into();
     assert!(Envoy::validate(&around(&bent).to_string(), &Options::default()).is_err());
 }
 
-/// A bootstrap that has what the filters name.
+/// A bootstrap with the clusters that the filters name.
 fn around(filters: &Value) -> Value {
     let local = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
     let cluster =
@@ -49,7 +49,7 @@ fn around(filters: &Value) -> Value {
 fn the_aws_cli_takes_the_example_of_an_alb() {
     let page = Page::read(PAGE);
     let actions = page.marked("json", "");
-    // Nobody listens there; what is wrong with the parameters is said before anybody is asked.
+    // Nothing listens there. The CLI reports invalid parameters before it connects.
     let nowhere = format!("http://127.0.0.1:{}", rig::free_port());
     let mut shell = Shell::start(&nowhere);
     let create = |actions: &str| {

@@ -1,7 +1,7 @@
 //! The blocks of a Markdown page, and how they are marked.
 //!
-//! Before a shell block stands a comment that the reader of the page doesn't see: `<!-- run -->`, `<!-- run: later -->`
-//! for a part that the test runs in between, or `<!-- not run: why -->`. A shell block without one is a fault.
+//! Each shell block follows a comment that readers of the page don't see: `<!-- run -->`, `<!-- run: later -->`
+//! for a part that the test runs in between, or `<!-- not run: why -->`. A shell block without one is an error.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,9 @@ pub struct Page {
 }
 
 pub struct Block {
-    /// Where it stands.
+    /// Its place.
     pub line: usize,
-    /// What the comment before it says.
+    /// The text of the comment before it.
     pub mark: String,
     language: String,
     heading: String,
@@ -67,7 +67,7 @@ impl Page {
         self.blocks.iter().filter(|block| block.language == "sh")
     }
 
-    /// The first block of a language that is marked so.
+    /// The first block of a language with this mark.
     pub fn marked(&self, language: &str, mark: &str) -> &str {
         let found = self.blocks.iter().find(|block| block.language == language && block.mark == mark);
         &found.unwrap_or_else(|| panic!("no {language} is marked `{mark}`")).text

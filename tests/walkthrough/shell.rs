@@ -1,4 +1,4 @@
-//! One bash session, as somebody who pastes block after block has it, with the AWS CLI on its path.
+//! One bash session with the AWS CLI on its path, as for somebody who pastes one block after another.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,11 +19,11 @@ pub struct Shell {
     home: Scratch,
 }
 
-/// Stands alone on the line behind the output of a block, with its exit status.
+/// Marks the line after the output of a block, which contains only this and the exit status.
 const END: &str = "--- end of block, status";
 
 impl Shell {
-    /// `idp` plays AWS. Nothing else is asked: not the metadata service, no profile, no other host.
+    /// `idp` takes the place of AWS. The CLI uses nothing else: no metadata service, no profile, no other host.
     pub fn start(idp: &str) -> Self {
         let home = Scratch::new().unwrap();
         let cli = cli();
@@ -50,7 +50,7 @@ impl Shell {
             lines.map(|line| sender.send(line)).take_while(Result::is_ok).for_each(drop);
         });
         let mut shell = Self { bash, stdin, lines, ran: 0, home };
-        // Errors in the order of what is printed otherwise; and stop at nothing else than what a person would see.
+        // Errors appear in order with the other output.
         shell.run("exec 2>&1");
         shell
     }
@@ -70,14 +70,14 @@ impl Shell {
         printed
     }
 
-    /// What is printed by a command that must fail.
+    /// The output of a command that must fail.
     pub fn fails(&mut self, command: &str) -> String {
         let (printed, status) = self.paste(command);
         assert_ne!(status, 0, "{command}\n{printed}");
         printed
     }
 
-    /// How many blocks were run.
+    /// The number of blocks that were run.
     pub fn ran(&self) -> usize {
         self.ran
     }
@@ -91,7 +91,7 @@ impl Shell {
         std::fs::read_to_string(self.home.path().join(name)).unwrap()
     }
 
-    /// Any command of several that fails has the block fail.
+    /// If any of several commands fails, the block fails.
     fn paste(&mut self, commands: &str) -> (String, i32) {
         let commands = commands.trim_end();
         let script =

@@ -1,4 +1,4 @@
-//! Envoy with the configuration that the page has made, and what stands around it: only addresses are others.
+//! Envoy with the configuration from the page, and the servers around it. Only addresses differ.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub struct Site {
 }
 
 const WASM: &str = "target/wasm32-wasip1/release/envoy_cognito.wasm";
-/// What the page exports for Envoy.
+/// The variables that the page exports for Envoy.
 const VARIABLES: [&str; 4] = [
     "COGNITO_US_EAST_1_POOL_ID",
     "COGNITO_US_EAST_1_CLIENT_ID",
@@ -39,7 +39,7 @@ impl Site {
         let wasm = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(WASM);
         assert!(wasm.is_file(), "no {WASM}: run `make build`");
         replace(&mut bootstrap["static_resources"]["listeners"], &json!(WASM), json!(wasm));
-        // As it stands, with TLS and names that nobody resolves here.
+        // As it is, with TLS and names that can't be resolved here.
         Envoy::validate(&with_certificates(&bootstrap).to_string(), &options)
             .unwrap_or_else(|log| panic!("{log}"));
 
@@ -59,7 +59,7 @@ impl Site {
         Self { envoy, app, address, domain: (domain, cognito.domain_addr()) }
     }
 
-    /// One that finds the names of the page where they are played.
+    /// A browser that resolves the names in the page to this machine's servers.
     pub fn browser(&self) -> Browser {
         let (domain, at) = &self.domain;
         Browser::new().route(APP, self.address).route(&format!("https://{domain}"), *at)
@@ -79,7 +79,7 @@ impl Site {
     }
 }
 
-/// Leads a cluster to where its host is played, in plain text, once it is sure that the page led it to that host.
+/// Checks that the page connects a cluster to its host, then connects it to this machine's server in plain text.
 fn lead(clusters: &mut Value, name: &str, host: &str, to: SocketAddr) {
     let mut clusters = clusters.as_array_mut().unwrap().iter_mut();
     let cluster = clusters.find(|cluster| cluster["name"] == name).unwrap();
@@ -99,7 +99,7 @@ fn lead(clusters: &mut Value, name: &str, host: &str, to: SocketAddr) {
     }
 }
 
-/// Without the certificates that this system keeps elsewhere, as the page says of them.
+/// Removes the certificate authorities if this system keeps them elsewhere, which the page mentions.
 fn with_certificates(bootstrap: &Value) -> Value {
     let mut bootstrap = bootstrap.clone();
     for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().unwrap() {
@@ -108,7 +108,7 @@ fn with_certificates(bootstrap: &Value) -> Value {
         if let Some(Value::Object(context)) = context
             && !Path::new(context["trusted_ca"]["filename"].as_str().unwrap()).is_file()
         {
-            // Envoy matches names in certificates that it trusts alone.
+            // Envoy only matches the names in certificates that it trusts.
             context.remove("trusted_ca");
             context.remove("match_typed_subject_alt_names");
         }
@@ -116,7 +116,7 @@ fn with_certificates(bootstrap: &Value) -> Value {
     bootstrap
 }
 
-/// Puts a value in the place of another, which must be there.
+/// Replaces a value, which must be there.
 fn replace(within: &mut Value, from: &Value, to: Value) {
     fn all(within: &mut Value, from: &Value, to: &Value) -> usize {
         match within {

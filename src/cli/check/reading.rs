@@ -94,7 +94,7 @@ impl Reading {
             return;
         }
         let about_key =
-            ["unknown setting", "stands beside"].iter().any(|start| fault.message.starts_with(start));
+            ["unknown setting", "can't be set beside"].iter().any(|start| fault.message.starts_with(start));
         let message = without_secrets(&fault.message);
         self.findings.push(Finding::fault(path, index.find(path, about_key), message));
     }

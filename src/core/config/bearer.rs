@@ -18,11 +18,11 @@ pub(crate) fn read(root: &Section<'_>) -> Option<BearerSettings> {
     let enabled = section.flag("enabled", false);
     let client_ids = section.plain_texts("client_ids").unwrap_or_default();
     if client_ids.iter().any(|id| id.trim().is_empty()) {
-        section.fault("client_ids", "has an empty id in it");
+        section.fault("client_ids", "contains an empty id");
     }
     let uses = section.texts("token_use").unwrap_or_else(|| vec![(0, "access".to_owned())]);
     if uses.is_empty() {
-        section.fault("token_use", "is empty: `access`, `id`, or both");
+        section.fault("token_use", "is empty; use `access`, `id` or both");
     }
     let token_use = |(index, text): (usize, String)| match text.as_str() {
         "access" => Some(TokenUse::Access),

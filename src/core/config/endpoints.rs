@@ -106,7 +106,7 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
         }
     };
     if domain.contains("://") {
-        root.fault("domain", format!("`{domain}` has a scheme; write the host alone, as in {example}"));
+        root.fault("domain", format!("`{domain}` has a scheme; write only the host, such as {example}"));
         return None;
     }
     let url = Url::parse(&format!("https://{domain}")).ok().filter(|url| {
@@ -123,7 +123,7 @@ fn read_domain(root: &Section<'_>, all_overridden: bool) -> Option<Url> {
         !all_overridden && domain != "localhost" && domain.bytes().all(|byte| !matches!(byte, b'.' | b':'));
     if is_prefix {
         let whole = format!("{domain}.auth.<region>.amazoncognito.com");
-        root.fault("domain", format!("`{domain}` is a prefix alone; write the whole host, as in {whole}"));
+        root.fault("domain", format!("`{domain}` is only a prefix; write the full host, such as {whole}"));
         return None;
     }
     Some(url)

@@ -51,14 +51,14 @@ pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
         if let Some(message) = bad_name(&name, &source) {
             section.fault(at, message);
         } else if headers.iter().any(|(known, _)| same_when_folded(known, &name)) {
-            section.fault(at, format!("`{name}` is set by another setting already"));
+            section.fault(at, format!("`{name}` is already set by another setting"));
         }
         headers.push((name, source));
     };
     for (name, claim) in section.text_map("claims") {
         let at = format!("claims.{name}");
         if claim.trim().is_empty() {
-            section.fault(&at, "names no claim");
+            section.fault(&at, "is empty; write a claim's name");
         }
         add(&at, &name, Source::Claim(claim));
     }
@@ -88,5 +88,5 @@ fn bad_name(name: &str, source: &Source) -> Option<String> {
         && !(is_token && name == "authorization");
     let envoys = name.get(..8).is_some_and(|start| same_when_folded(start, "x-envoy-"));
     let from = if is_token { "from a token" } else { "from a claim" };
-    (reserved || envoys).then(|| format!("`{name}` carries the request itself and can't be set {from}"))
+    (reserved || envoys).then(|| format!("`{name}` is part of the request itself and can't be set {from}"))
 }

@@ -9,15 +9,15 @@ pub(crate) fn read(root: &Section<'_>) -> Design {
     let section = root.section("pages");
     let title = section.text("title");
     if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {
-        section.fault("title", "must be a name of 80 characters at most");
+        section.fault("title", "must have text, at most 80 characters");
     }
     let logo = section.text("logo");
     if let Some(logo) = &logo {
         let is_path = logo.starts_with('/') && !logo.starts_with("//") && !logo.contains('\\');
         if logo.len() > 500 {
-            section.fault("logo", "must be an address of 500 characters at most");
+            section.fault("logo", "must have at most 500 characters");
         } else if let (false, Err(error)) = (is_path, parse_url(logo)) {
-            section.fault("logo", format!("{error}; or write a path of this host"));
+            section.fault("logo", format!("{error}; or write a path on this host"));
         }
     }
     let accent = section.text("accent").and_then(|text| {

@@ -45,7 +45,7 @@ pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
     }
     for key in OWN_SETTINGS {
         if root.optional(key) {
-            root.fault(key, "stands beside `pools`; each pool has its own");
+            root.fault(key, "can't be set beside `pools`; each pool has its own");
         }
     }
     let mut pools: Vec<Pool> = Vec::new();
@@ -57,13 +57,13 @@ pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
         let cookies = cookies.of_pool(&name);
         let label = label.unwrap_or_else(|| name.clone());
         if label.chars().count() > 80 {
-            section.fault("label", "must have 80 characters at most");
+            section.fault("label", "must have at most 80 characters");
         }
         pools.push(Pool { index: number, name, label, hosts, cognito, roles, cookies });
         section.finish();
     }
     if pools.is_empty() && !root.has_items("pools") {
-        root.fault("pools", "is empty: there must be one at least");
+        root.fault("pools", "is empty; at least one pool is needed");
     }
     Pools::new(pools)
 }
@@ -79,9 +79,7 @@ fn read_name(section: &Section<'_>, before: &[Pool]) -> String {
     } else if like_a_cookie {
         section.fault(
             "name",
-            format!(
-                "`{name}` would be confused with another pool's cookies; do without `-tokens` and `-flow-`"
-            ),
+            format!("`{name}` would be confused with another pool's cookies; avoid `-tokens` and `-flow-`"),
         );
     } else if before.iter().any(|other| other.name == name) && !name.is_empty() {
         section.fault("name", format!("`{name}` is the name of an earlier pool"));
@@ -92,14 +90,14 @@ fn read_name(section: &Section<'_>, before: &[Pool]) -> String {
 fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
     let mut hosts: Vec<HostPattern> = Vec::new();
     if section.has("hosts") && !section.has_items("hosts") {
-        section.fault("hosts", "is empty; leave it out where the host doesn't tell");
+        section.fault("hosts", "is empty; remove it if the host doesn't matter");
     }
     for (index, text) in section.texts("hosts").unwrap_or_default() {
         match HostPattern::parse(&text) {
             Ok(host) => {
                 let earlier = before.iter().find(|pool| pool.hosts.iter().any(|other| other.covers(&host)));
                 if let Some(pool) = earlier {
-                    let message = format!("`{text}` belongs to the pool `{}` already", pool.name);
+                    let message = format!("`{text}` already belongs to the pool `{}`", pool.name);
                     section.fault(&format!("hosts[{index}]"), message);
                 }
                 hosts.push(host);
@@ -138,7 +136,7 @@ fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings)
     let (roles, attributes_from) = read_roles(root, &scopes);
     if attributes_from == AttributesFrom::UserInfo && endpoints.userinfo.url.is_empty() && !root.has("domain")
     {
-        root.fault("endpoints.userinfo", "is missing, as is `domain`; userInfo must be somewhere");
+        root.fault("endpoints.userinfo", "is missing, and so is `domain`; one of them is needed");
     }
     let cognito = UserPool {
         issuer,
@@ -163,7 +161,7 @@ fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, Attribute
         section.fault("separator", "is empty");
     }
     if claims.iter().any(|claim| claim.trim().is_empty()) {
-        section.fault("claims", "has an empty name in it");
+        section.fault("claims", "contains an empty name");
     }
     let choices = [
         ("id_token", AttributesFrom::IdToken),
@@ -172,7 +170,7 @@ fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, Attribute
     ];
     let attributes_from = section.choice("attributes_from", &choices, AttributesFrom::IdToken);
     if attributes_from == AttributesFrom::GetUser && !scopes.iter().any(|scope| scope == ADMIN_SCOPE) {
-        section.fault("attributes_from", format!("GetUser needs `{ADMIN_SCOPE}` among the `scopes`"));
+        section.fault("attributes_from", format!("GetUser needs `{ADMIN_SCOPE}` in `scopes`"));
     }
     section.finish();
     (RoleSettings { claims, separator }, attributes_from)
@@ -190,9 +188,9 @@ fn read_client_id(root: &Section<'_>) -> String {
 fn read_client_secret(root: &Section<'_>) -> Option<ClientSecret> {
     let secret = root.text("client_secret")?;
     if secret.trim().is_empty() {
-        root.fault("client_secret", "is empty; leave it out for a public client");
+        root.fault("client_secret", "is empty; remove it for a public client");
     } else if secret.contains(char::is_whitespace) {
-        root.fault("client_secret", "has white space in it, perhaps a line break at its end");
+        root.fault("client_secret", "contains white space, perhaps a line break at the end");
     }
     Some(ClientSecret(Secret::new(secret)))
 }
@@ -218,7 +216,7 @@ fn read_authorize_params(root: &Section<'_>) -> Vec<(String, String)> {
     for (name, _) in &params {
         if !AUTHORIZE_PARAMS.contains(&name.as_str()) {
             let known = AUTHORIZE_PARAMS.join(", ");
-            root.fault(&format!("authorize_params.{name}"), format!("may not be set; these may: {known}"));
+            root.fault(&format!("authorize_params.{name}"), format!("can't be set; only these can: {known}"));
         }
     }
     params

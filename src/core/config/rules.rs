@@ -18,7 +18,10 @@ pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     check_names(&sections, &drafts);
     let patterns = |Matches { hosts, methods, .. }: &Matches| hosts.len().max(1) * methods.len().max(1);
     if drafts.iter().map(|draft| patterns(&draft.matches)).sum::<usize>() > MAX_PATTERNS {
-        root.fault("rules", format!("come to more than {MAX_PATTERNS} patterns, hosts and methods counted"));
+        root.fault(
+            "rules",
+            format!("have more than {MAX_PATTERNS} patterns, counted with hosts and methods"),
+        );
         return Rules::default();
     }
     if !sections.iter().zip(&drafts).all(|(section, draft)| is_whole(section, draft)) {
@@ -28,7 +31,7 @@ pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let (rules, never) = Rules::compile(drafts);
     for dead in never {
         if let (Some(section), Some(by)) = (sections.get(dead.rule), labels.get(dead.behind)) {
-            section.fault_here(format!("can never match: {by} comes first and takes whatever this would"));
+            section.fault_here(format!("can never match: {by} comes first and matches all of it"));
         }
     }
     rules
@@ -75,7 +78,7 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
     let asks = [("roles_any", &rule.roles_any), ("roles_all", &rule.roles_all), ("pools", &rule.pools)];
     for (key, wanted) in asks {
         if allow != Allow::SignedIn && !wanted.is_empty() {
-            section.fault(key, "goes with `allow: signed_in` alone, which is the default");
+            section.fault(key, "requires `allow: signed_in`, which is the default");
         }
     }
     let matches =
@@ -89,7 +92,7 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
 fn read_list(section: &Section<'_>, key: &'static str) -> Vec<(usize, String)> {
     let list = section.texts(key).unwrap_or_default();
     if section.has(key) && !section.has_items(key) {
-        section.fault(key, "is empty; leave it out where it doesn't matter");
+        section.fault(key, "is empty; remove it if it doesn't matter");
     }
     list
 }
@@ -100,7 +103,7 @@ fn read_roles(section: &Section<'_>, key: &'static str) -> Vec<String> {
         if role.trim() != role || role.is_empty() {
             section.fault(
                 &format!("{key}[{index}]"),
-                format!("`{role}` is not a valid role: nobody could hold it"),
+                format!("`{role}` is not a valid role: nobody could have it"),
             );
         }
     }
@@ -125,7 +128,7 @@ fn read_unauthenticated(section: &Section<'_>, allow: Allow) -> Unauthenticated 
     ];
     let choice = section.choice("unauthenticated", &choices, Unauthenticated::Auto);
     if choice != Unauthenticated::Auto && allow != Allow::SignedIn {
-        section.fault("unauthenticated", "goes with `allow: signed_in` alone; here nobody has to sign in");
+        section.fault("unauthenticated", "requires `allow: signed_in`; here nobody must sign in");
     }
     choice
 }
@@ -178,7 +181,7 @@ fn check_names(sections: &[Section<'_>], drafts: &[Draft]) {
         let name_of = |draft: &Draft| draft.rule.name.clone();
         let Some(name) = drafts.get(place).and_then(name_of) else { continue };
         if name.trim().is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
-            section.fault("name", "must be a line of 64 characters at most");
+            section.fault("name", "must be one line of at most 64 characters");
         }
         if drafts.iter().take(place).any(|earlier| earlier.rule.name.as_ref() == Some(&name)) {
             section.fault("name", format!("`{name}` is the name of an earlier rule"));

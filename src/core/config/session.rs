@@ -109,7 +109,7 @@ fn read_cookie(session: &Section<'_>, public_url: Option<&Origin>) -> CookieName
     if partitioned && same_site != SameSite::None {
         section.fault(
             "partitioned",
-            "goes with `same_site: none` alone: no other cookie is sent in another site's frame",
+            "requires `same_site: none`: no other cookie is sent in another site's frame",
         );
     }
     if same_site == SameSite::None && !secure {

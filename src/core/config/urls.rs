@@ -41,7 +41,7 @@ impl fmt::Display for UrlError {
             Fault::NoScheme => "is not a valid URL: https:// is missing (http:// for localhost)",
             Fault::NotAnAddress => "must have a host and no fragment",
             Fault::OtherScheme => "is not an https URL",
-            Fault::NotSecure => "is http; only localhost may be",
+            Fault::NotSecure => "is http, which is only allowed for localhost",
         };
         write!(f, "`{}` {words}", self.text)
     }
@@ -60,7 +60,7 @@ pub(crate) fn read_public_url(root: &Section<'_>) -> Option<Origin<'static>> {
         }
     };
     if url.path() != "/" || url.query().is_some() || url.host_str().is_some_and(|host| host.contains('*')) {
-        root.fault("public_url", "must be scheme and host alone, as in https://app.example.com");
+        root.fault("public_url", "must be only scheme and host, such as https://app.example.com");
     }
     Origin::parse(&url.origin().ascii_serialization())
 }

@@ -74,7 +74,7 @@ pub enum HostPatternError {
 impl fmt::Display for HostPatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PartOfLabel => "has a `*` that isn't the whole first label, as in *.example.com",
+            Self::PartOfLabel => "has a `*` that isn't the whole first label; write *.example.com",
             Self::NotAHost => "is not a valid host: write app.example.com or *.example.com, without a port",
         })
     }

@@ -79,11 +79,11 @@ fn names_and_hosts_are_unique() {
             with("us", json!({"hosts": ["*.example.com"]})),
             with("eu", json!({"hosts": ["eu.example.com"]})),
         ]),
-        &["pools[1].hosts[0]: `eu.example.com` belongs to the pool `us` already"],
+        &["pools[1].hosts[0]: `eu.example.com` already belongs to the pool `us`"],
     );
     check(
         json!([with("us", json!({"hosts": []}))]),
-        &["pools[0].hosts: is empty; leave it out where the host doesn't tell"],
+        &["pools[0].hosts: is empty; remove it if the host doesn't matter"],
     );
 }
 
@@ -107,7 +107,7 @@ fn flat_settings_beside_pools_are_faults() {
     let rest = json!({"client_id": "x", "roles": {}, "scopes": ["openid"]});
     let faults = parse(json!([pool("us")]), rest).unwrap_err();
     for key in ["client_id", "roles", "scopes"] {
-        let expected = format!("{key}: stands beside `pools`; each pool has its own");
+        let expected = format!("{key}: can't be set beside `pools`; each pool has its own");
         assert!(faults.contains(&expected), "{faults:?}");
     }
     assert_eq!(faults.len(), 3, "{faults:?}");
@@ -115,7 +115,7 @@ fn flat_settings_beside_pools_are_faults() {
 
 #[test]
 fn faults_of_a_pool_say_which() {
-    check(json!([]), &["pools: is empty: there must be one at least"]);
+    check(json!([]), &["pools: is empty; at least one pool is needed"]);
     check(
         json!([pool("us"), with("eu", json!({"client_id": "", "colour": "red"}))]),
         &["pools[1].client_id: is empty", "pools[1].colour: unknown setting"],

@@ -51,13 +51,13 @@ fn a_rule_that_can_never_match_names_the_one_in_front() {
     };
     never(
         json!([{"path": "/**", "allow": "everyone"}, {"path": "/admin/**", "roles_any": ["admin"]}]),
-        &["rules[1]: can never match: rules[0] comes first and takes whatever this would"],
+        &["rules[1]: can never match: rules[0] comes first and matches all of it"],
     );
     never(
         json!([{"name": "open", "path": "/a/**"}, {"path": "/a/b"}, {"path": "/a"}]),
         &[
-            "rules[1]: can never match: rules[0] (`open`) comes first and takes whatever this would",
-            "rules[2]: can never match: rules[0] (`open`) comes first and takes whatever this would",
+            "rules[1]: can never match: rules[0] (`open`) comes first and matches all of it",
+            "rules[2]: can never match: rules[0] (`open`) comes first and matches all of it",
         ],
     );
     // A rule that can't be read doesn't match anything.
@@ -73,14 +73,14 @@ fn a_rule_that_can_never_match_names_the_one_in_front() {
 #[test]
 fn roles_go_with_signing_in() {
     for allow in ["everyone", "optional", "nobody"] {
-        let why = "goes with `allow: signed_in` alone, which is the default";
+        let why = "requires `allow: signed_in`, which is the default";
         check(
             json!({"path": "/a", "allow": allow, "roles_any": ["x"], "roles_all": ["y"], "pools": ["us"]}),
             &[&format!("roles_any: {why}"), &format!("roles_all: {why}"), &format!("pools: {why}")],
         );
         check(
             json!({"path": "/a", "allow": allow, "unauthenticated": "reject"}),
-            &["unauthenticated: goes with `allow: signed_in` alone; here nobody has to sign in"],
+            &["unauthenticated: requires `allow: signed_in`; here nobody must sign in"],
         );
     }
 }
@@ -88,16 +88,13 @@ fn roles_go_with_signing_in() {
 #[test]
 fn a_list_that_is_there_says_something() {
     for key in ["roles_any", "roles_all", "methods", "hosts", "pools"] {
-        check(
-            json!({"path": "/a", key: []}),
-            &[&format!("{key}: is empty; leave it out where it doesn't matter")],
-        );
+        check(json!({"path": "/a", key: []}), &[&format!("{key}: is empty; remove it if it doesn't matter")]);
     }
     check(
         json!({"path": "/a", "roles_any": ["", " admin"]}),
         &[
-            "roles_any[0]: `` is not a valid role: nobody could hold it",
-            "roles_any[1]: ` admin` is not a valid role: nobody could hold it",
+            "roles_any[0]: `` is not a valid role: nobody could have it",
+            "roles_any[1]: ` admin` is not a valid role: nobody could have it",
         ],
     );
     check(json!({"path": "/a", "pools": ["us", "mars"]}), &["pools[1]: `mars` is not the name of a pool"]);
@@ -118,7 +115,7 @@ fn methods_are_written_as_they_are_sent() {
 #[test]
 fn a_name_is_a_line_of_its_own() {
     for bad in ["", " ", "a\nb", &"x".repeat(65)] {
-        check(json!({"path": "/a", "name": bad}), &["name: must be a line of 64 characters at most"]);
+        check(json!({"path": "/a", "name": bad}), &["name: must be one line of at most 64 characters"]);
     }
     let faults = parse(json!([{"path": "/a", "name": "x"}, {"path": "/b", "name": "x"}])).unwrap_err();
     assert_eq!(faults, ["rules[1].name: `x` is the name of an earlier rule"]);
@@ -129,7 +126,7 @@ fn rules_without_number_are_refused() {
     let hosts: Vec<String> = (0..300).map(|n| format!("h{n}.example.com")).collect();
     let methods: Vec<String> = (0..300).map(|n| format!("M{n}")).collect();
     let faults = parse(json!([{"hosts": hosts, "methods": methods}])).unwrap_err();
-    assert_eq!(faults, ["rules: come to more than 50000 patterns, hosts and methods counted"]);
+    assert_eq!(faults, ["rules: have more than 50000 patterns, counted with hosts and methods"]);
 }
 
 #[test]

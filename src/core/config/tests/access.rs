@@ -8,12 +8,12 @@ fn rules_have_paths_and_choices_that_can_be_read() {
     let rule = |rule: Value| json!({"rules": [rule]});
     let path = |text: &str| rule(json!({"path": text}));
     check(path("admin"), &["rules[0].path: `admin` must begin with a slash"]);
-    check(path("/a?b"), &["rules[0].path: `/a?b` must be a path alone: no query, no fragment"]);
+    check(path("/a?b"), &["rules[0].path: `/a?b` must be only a path, without query and fragment"]);
     check(path("/a//b"), &["rules[0].path: `/a//b` has an empty segment, which no path has"]);
     check(path("/a/../b"), &["rules[0].path: `/a/../b` has a dot segment, which no path has"]);
     check(
         path("/a*"),
-        &["rules[0].path: `/a*` has a `*` within a segment; `*` and `**` stand for whole segments"],
+        &["rules[0].path: `/a*` has a `*` within a segment; `*` and `**` match whole segments"],
     );
     check(
         rule(json!({"allow": "admins"})),
@@ -40,11 +40,11 @@ fn bearer_tokens_are_off_until_they_are_asked_for() {
     check(
         json!({"bearer": {"enabled": true, "client_ids": [""], "token_use": ["refresh"]}}),
         &[
-            "bearer.client_ids: has an empty id in it",
+            "bearer.client_ids: contains an empty id",
             "bearer.token_use[0]: `refresh` is not one of access, id",
         ],
     );
-    check(json!({"bearer": {"token_use": []}}), &["bearer.token_use: is empty: `access`, `id`, or both"]);
+    check(json!({"bearer": {"token_use": []}}), &["bearer.token_use: is empty; use `access`, `id` or both"]);
 }
 
 #[test]
@@ -64,15 +64,15 @@ fn pages_have_the_sites_name_logo_and_colour() {
     check(
         json!({"pages": {"title": " ", "logo": "//cdn.example.com/l.svg", "accent": "red"}}),
         &[
-            "pages.title: must be a name of 80 characters at most",
-            "pages.logo: `//cdn.example.com/l.svg` is not a valid URL: https:// is missing (http:// for localhost); or write a path of this host",
+            "pages.title: must have text, at most 80 characters",
+            "pages.logo: `//cdn.example.com/l.svg` is not a valid URL: https:// is missing (http:// for localhost); or write a path on this host",
             "pages.accent: `red` is not a valid colour; write #0b57d0",
         ],
     );
     check(
         json!({"pages": {"logo": "http://cdn.example.com/l.svg"}}),
         &[
-            "pages.logo: `http://cdn.example.com/l.svg` is http; only localhost may be; or write a path of this host",
+            "pages.logo: `http://cdn.example.com/l.svg` is http, which is only allowed for localhost; or write a path on this host",
         ],
     );
 }

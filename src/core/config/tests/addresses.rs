@@ -6,15 +6,15 @@ use super::*;
 fn a_public_url_is_an_origin() {
     check(
         json!({"public_url": "https://app.example.com/path"}),
-        &["public_url: must be scheme and host alone, as in https://app.example.com"],
+        &["public_url: must be only scheme and host, such as https://app.example.com"],
     );
     check(
         json!({"public_url": "https://app.example.com?x"}),
-        &["public_url: must be scheme and host alone, as in https://app.example.com"],
+        &["public_url: must be only scheme and host, such as https://app.example.com"],
     );
     check(
         json!({"public_url": "http://app.example.com"}),
-        &["public_url: `http://app.example.com` is http; only localhost may be"],
+        &["public_url: `http://app.example.com` is http, which is only allowed for localhost"],
     );
     check(
         json!({"public_url": "app.example.com"}),

@@ -28,20 +28,20 @@ fn headers_are_well_named_and_no_two_are_one() {
     ] {
         let name = reserved.to_ascii_lowercase();
         let expected = format!(
-            "headers.claims.{reserved}: `{name}` carries the request itself and can't be set from a claim"
+            "headers.claims.{reserved}: `{name}` is part of the request itself and can't be set from a claim"
         );
         check(claims(json!({reserved: "sub"})), &[expected.as_str()]);
     }
     for twin in ["x-auth-user", "X-Auth-User", "x_auth_user", "x.auth.user"] {
         let name = twin.to_ascii_lowercase();
-        let expected = format!("headers.claims.{twin}: `{name}` is set by another setting already");
+        let expected = format!("headers.claims.{twin}: `{name}` is already set by another setting");
         check(claims(json!({twin: "sub"})), &[expected.as_str()]);
     }
     check(
         claims(json!({"X-Tenant": "a", "x_tenant": "b"})),
-        &["headers.claims.x_tenant: `x_tenant` is set by another setting already"],
+        &["headers.claims.x_tenant: `x_tenant` is already set by another setting"],
     );
-    check(claims(json!({"x-tenant": " "})), &["headers.claims.x-tenant: names no claim"]);
+    check(claims(json!({"x-tenant": " "})), &["headers.claims.x-tenant: is empty; write a claim's name"]);
     check(
         json!({"headers": {"preset": "x-auht"}}),
         &["headers.preset: `x-auht` is not one of x-auth, x-auth-request, x-forwarded, x-token, none"],
@@ -108,13 +108,13 @@ fn tokens_go_under_a_name_of_their_own() {
     assert!(config.headers.is_ours("x_id_token") && config.headers.is_ours("Authorization"));
     check(
         json!({"headers": {"forward_id_token": "authorization", "forward_access_token": "Authorization"}}),
-        &["headers.forward_access_token: `authorization` is set by another setting already"],
+        &["headers.forward_access_token: `authorization` is already set by another setting"],
     );
     check(
         json!({"headers": {"forward_id_token": "x-auth-user", "forward_access_token": "cookie"}}),
         &[
-            "headers.forward_id_token: `x-auth-user` is set by another setting already",
-            "headers.forward_access_token: `cookie` carries the request itself and can't be set from a token",
+            "headers.forward_id_token: `x-auth-user` is already set by another setting",
+            "headers.forward_access_token: `cookie` is part of the request itself and can't be set from a token",
         ],
     );
 }

@@ -11,7 +11,7 @@ fn the_pool_and_its_client_must_look_like_it() {
     check(json!({"user_pool_id": ""}), &["user_pool_id: is empty"]);
     check(json!({"client_id": " "}), &["client_id: is empty"]);
     check(json!({"client_id": "a b"}), &["client_id: `a b` is not a valid app client id"]);
-    check(json!({"client_secret": " "}), &["client_secret: is empty; leave it out for a public client"]);
+    check(json!({"client_secret": " "}), &["client_secret: is empty; remove it for a public client"]);
     check(json!({"scopes": []}), &["scopes: `openid` is missing; without it Cognito sends no ID token"]);
     check(
         json!({"scopes": ["openid", "", "a b"]}),
@@ -20,7 +20,7 @@ fn the_pool_and_its_client_must_look_like_it() {
     check(
         json!({"authorize_params": {"state": "x", "lang": "fr"}}),
         &[
-            "authorize_params.state: may not be set; these may: identity_provider, idp_identifier, lang, login_hint, \
+            "authorize_params.state: can't be set; only these can: identity_provider, idp_identifier, lang, login_hint, \
          prompt, resource",
         ],
     );
@@ -32,7 +32,7 @@ fn a_domain_is_a_host_alone() {
     check(json!({"domain": ""}), &["domain: is empty"]);
     check(
         json!({"domain": "https://x.example.com"}),
-        &["domain: `https://x.example.com` has a scheme; write the host alone, as in \
+        &["domain: `https://x.example.com` has a scheme; write only the host, such as \
          myapp.auth.us-east-1.amazoncognito.com"],
     );
     for bad in
@@ -46,7 +46,7 @@ fn a_domain_is_a_host_alone() {
     check(
         json!({"domain": "myapp"}),
         &[
-            "domain: `myapp` is a prefix alone; write the whole host, as in myapp.auth.<region>.amazoncognito.com",
+            "domain: `myapp` is only a prefix; write the full host, such as myapp.auth.<region>.amazoncognito.com",
         ],
     );
     accepted(json!({"domain": "localhost"}));
@@ -85,7 +85,7 @@ fn endpoints_are_https_or_on_the_machine_itself() {
             if key == "issuer" {
                 accepted(patch(http));
             } else {
-                refuse(http, &format!("`{http}` is http; only localhost may be"));
+                refuse(http, &format!("`{http}` is http, which is only allowed for localhost"));
             }
         }
         refuse("ftp://x.example.com/", "`ftp://x.example.com/` is not an https URL");
@@ -123,7 +123,7 @@ fn an_emulator_in_a_container_may_be_the_issuer() {
         let own = format!("{issuer}/keys");
         check(
             json!({"endpoints": {"issuer": issuer, "jwks": own}}),
-            &[format!("endpoints.jwks: `{own}` is http; only localhost may be").as_str()],
+            &[format!("endpoints.jwks: `{own}` is http, which is only allowed for localhost").as_str()],
         );
     }
     for (garbage, message) in [
@@ -169,7 +169,7 @@ fn get_user_needs_its_scope_and_user_info_a_place() {
     assert_eq!(api, "https://cognito-idp.us-east-1.amazonaws.com/");
     check(
         json!({"roles": {"attributes_from": "get_user"}}),
-        &["roles.attributes_from: GetUser needs `aws.cognito.signin.user.admin` among the `scopes`"],
+        &["roles.attributes_from: GetUser needs `aws.cognito.signin.user.admin` in `scopes`"],
     );
     let config = accepted(json!({"roles": {"attributes_from": "userinfo"}, "timeouts": {"userinfo": "3s"}}));
     let cognito = &config.pools[0].cognito;
@@ -183,7 +183,7 @@ fn get_user_needs_its_scope_and_user_info_a_place() {
     accepted(json!({"domain": null, "endpoints": others}));
     check(
         json!({"domain": null, "endpoints": others, "roles": {"attributes_from": "userinfo"}}),
-        &["endpoints.userinfo: is missing, as is `domain`; userInfo must be somewhere"],
+        &["endpoints.userinfo: is missing, and so is `domain`; one of them is needed"],
     );
 }
 

@@ -78,7 +78,7 @@ fn cookies_that_browsers_would_drop_are_refused() {
         cookie(json!({"same_site": "none", "secure": false})),
         &["session.cookie.same_site: browsers drop `none` without `secure: true`"],
     );
-    let lonely = "session.cookie.partitioned: goes with `same_site: none` alone: no other cookie is sent in another site's frame";
+    let lonely = "session.cookie.partitioned: requires `same_site: none`: no other cookie is sent in another site's frame";
     for same_site in [json!(null), json!("lax"), json!("strict")] {
         check(cookie(json!({"partitioned": true, "same_site": same_site})), &[lonely]);
         accepted(cookie(json!({"partitioned": false, "same_site": same_site})));

@@ -45,9 +45,5 @@ fn an_unset_variable_is_one_fault_that_names_it() {
         "`${A-B}` is not a valid name of an environment variable",
     );
     check(json!({"client_id": "${EMPTY}"}), "client_id", "is empty");
-    check(
-        json!({"client_secret": "${EMPTY}"}),
-        "client_secret",
-        "is empty; leave it out for a public client",
-    );
+    check(json!({"client_secret": "${EMPTY}"}), "client_secret", "is empty; remove it for a public client");
 }

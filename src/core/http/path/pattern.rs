@@ -44,10 +44,10 @@ impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAbsolute => "must begin with a slash",
-            Self::NotAPath => "must be a path alone: no query, no fragment",
+            Self::NotAPath => "must be only a path, without query and fragment",
             Self::EmptySegment => "has an empty segment, which no path has",
             Self::DotSegment => "has a dot segment, which no path has",
-            Self::PartOfSegment => "has a `*` within a segment; `*` and `**` stand for whole segments",
+            Self::PartOfSegment => "has a `*` within a segment; `*` and `**` match whole segments",
             Self::Encoded => {
                 "can match nothing: paths are matched decoded and without parameters; write it decoded"
             }
