@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::crypto::secret::Entropy;
-use crate::http::{Request, RequestEdits, Response};
+use crate::http::{OwnedRequest, RequestEdits, Response};
 use crate::oidc::jwt::VerifyRs256;
 use crate::session::{Session, SessionId};
 use crate::shared::store::SharedData;
@@ -179,7 +179,7 @@ pub struct Attempt {
 }
 
 /// A parked request that must be decided again.
-pub type Retry = (Attempt, Request);
+pub type Retry = (Attempt, OwnedRequest);
 
 /// What the host provides for one call of the core: the time as a value, the rest by reference.
 pub struct HostEnv<'a> {

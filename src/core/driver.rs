@@ -78,7 +78,7 @@ impl Driver {
     pub fn request_headers(
         &mut self,
         stream: &mut Stream,
-        request: Option<&Request>,
+        request: Option<Request<'_>>,
         host: &mut impl Host,
     ) -> Next {
         let Some(request) = request else { return stream.refuse(host) };

@@ -291,7 +291,7 @@ impl<'c> CookieStore<'c> {
 }
 
 /// The cookies of a request.
-pub fn cookies_of(request: &Request) -> Cookies<'_> {
+pub fn cookies_of(request: Request<'_>) -> Cookies<'_> {
     Cookies::parse(request.values("cookie"))
 }
 

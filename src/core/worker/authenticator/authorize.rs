@@ -28,7 +28,7 @@ impl Authenticator {
     pub(super) fn authorize(
         &mut self,
         attempt: Attempt,
-        request: &Request,
+        request: Request<'_>,
         env: &mut HostEnv<'_>,
     ) -> Outcome {
         let config = Arc::clone(&self.config);
@@ -57,7 +57,7 @@ impl Authenticator {
         }
     }
 
-    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Outcome {
+    fn refuse_malformed(&mut self, request: Request<'_>, reason: &'static str) -> Outcome {
         let reference = reference(request);
         let event = Event::new(Level::Info, "request.refused").with("reason", reason);
         self.emit(event.with("request_id", reference.as_str()));
