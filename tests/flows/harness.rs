@@ -86,7 +86,7 @@ impl Outcome {
 
 /// The value of an upstream header that is set exactly once.
 pub fn upstream<'e>(edits: &'e RequestEdits, name: &str) -> Option<&'e str> {
-    let mut values = edits.set().filter(|(set, _)| set == name);
+    let mut values = edits.set().filter(|(set, _)| *set == name);
     let (_, value) = values.next()?;
     assert!(values.next().is_none(), "{name} is set twice");
     std::str::from_utf8(value).ok()

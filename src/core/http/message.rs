@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// A request as the host read it: pseudo-headers first, names in lower case. Values are raw bytes, because they may
 /// contain bytes above 0x7F.
 ///
@@ -178,13 +180,14 @@ pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
 /// Headers that many requests share.
 pub type SharedHeaders = Arc<Vec<(String, Vec<u8>)>>;
 
-/// The changes to a request before it goes upstream, applied in this order.
+/// The changes to a request before it goes upstream, applied in this order. Most requests only lose their `cookie`
+/// header and get an identity: that needs no memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
     /// Headers to remove, spelled as in the request. All copies are removed.
-    pub remove: Vec<Cow<'static, str>>,
-    /// New values for headers that the request has exactly once.
-    pub replace: Vec<(String, Vec<u8>)>,
+    pub remove: SmallVec<[Cow<'static, str>; 1]>,
+    /// A new value for a header that the request has exactly once.
+    pub replace: Option<(&'static str, Vec<u8>)>,
     /// Headers to add. A name may be repeated; a name that the request already has is also in `remove`.
     pub add: Vec<(String, Vec<u8>)>,
     /// More headers to add: the identity.
@@ -198,8 +201,9 @@ impl RequestEdits {
     }
 
     /// All headers that are added or replaced. Only tests use it.
-    pub fn set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
-        self.replace.iter().chain(self.added())
+    pub fn set(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let replaced = self.replace.iter().map(|(name, value)| (*name, value.as_slice()));
+        replaced.chain(self.added().map(|(name, value)| (name.as_str(), value.as_slice())))
     }
 }
 
