@@ -14,7 +14,7 @@ use envoy_cognito_core::telemetry::event::Event;
 use envoy_cognito_core::telemetry::metrics::Metric;
 use serde_json::{Value, json};
 
-use crate::flows::harness::{FakeHost, Harness};
+use crate::flows::harness::{FakeHost, Harness, SESSION_KEY};
 
 #[allow(dead_code, unused_imports)]
 mod flows {
@@ -139,20 +139,48 @@ fn second(patch: Value, target: &str, cookies: impl Fn(&str) -> Vec<String>) -> 
     seen
 }
 
-fn preset() -> Value {
-    json!({"headers": {"preset": "x-auth"}})
+/// The allocations of a known session's request, with the x-auth preset and these settings.
+#[track_caller]
+fn check(settings: Value, target: &str, cookies: impl Fn(&str) -> Vec<String>, allocations: u64) -> Seen {
+    let mut patch = json!({"headers": {"preset": "x-auth"}});
+    patch.as_object_mut().expect("an object").extend(settings.as_object().expect("an object").clone());
+    let seen = second(patch, target, cookies);
+    assert_eq!(seen.allocations, allocations, "{settings} {target}");
+    seen
+}
+
+fn only_ours(ours: &str) -> Vec<String> {
+    vec![ours.to_owned()]
 }
 
 #[test]
 fn a_known_session_costs_no_allocation() {
-    let seen = second(preset(), "/orders/42?page=2", |ours| vec![ours.to_owned()]);
+    let seen = check(json!({}), "/orders/42?page=2", only_ours, 0);
     assert_eq!(seen.edits.remove.as_slice(), ["cookie"]);
-    assert_eq!(seen.allocations, 0);
+    assert_eq!(seen.access.rule.as_deref(), Some("default"));
 }
 
 #[test]
-fn cookies_that_stay_cost_one_header() {
-    let seen = second(preset(), "/orders/42", |ours| vec![format!("theme=dark; {ours}; lang=en")]);
-    assert_eq!(seen.edits.set().filter(|(name, _)| *name == "cookie").count(), 1);
-    assert_eq!(seen.allocations, 1);
+fn settings_that_many_people_have_cost_none_either() {
+    let rules = json!({"rules": [
+        {"path": "/public/**", "allow": "everyone"},
+        {"name": "orders", "path": "/orders/**", "methods": ["GET"]},
+        {"path": "/shop/**", "hosts": ["app.example.com"]},
+        {"path": "/old/**", "allow": "nobody", "mode": "shadow"},
+    ]});
+    assert_eq!(check(rules.clone(), "/orders/42", only_ours, 0).access.rule.as_deref(), Some("orders"));
+    assert_eq!(check(rules, "/shop/", only_ours, 0).access.rule.as_deref(), Some("2"));
+    check(json!({"session": {"keys": [SESSION_KEY], "idle": "1h"}}), "/", only_ours, 0);
+    check(json!({"bearer": {}}), "/", only_ours, 0);
+    check(json!({"public_url": "https://app.example.com"}), "/", only_ours, 0);
+    check(json!({"paths": {"callback": "/"}}), "/?page=2&sort=name", only_ours, 0);
+}
+
+#[test]
+fn cookies_that_stay_cost_one_allocation_for_what_is_left() {
+    let seen = check(json!({}), "/", |ours| vec![format!("theme=dark; {ours}; lang=en")], 1);
+    let left = seen.edits.replace.expect("a cookie header without ours");
+    assert_eq!(left, ("cookie", b"theme=dark; lang=en".to_vec()));
+    // The cookies of a site with much advertising don't fit on the stack.
+    check(json!({}), "/", |ours| vec![format!("{ours}{}", "; a=b".repeat(20))], 2);
 }

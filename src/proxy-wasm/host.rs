@@ -136,7 +136,7 @@ impl Host for EnvoyHost {
         for name in &edits.remove {
             hostcalls::remove_map_value(map, name).map_err(refused)?;
         }
-        for (name, value) in &edits.replace {
+        if let Some((name, value)) = &edits.replace {
             hostcalls::set_map_value_bytes(map, name, Some(value)).map_err(refused)?;
         }
         for (name, value) in edits.added() {

@@ -172,6 +172,11 @@ pub fn parse_query(query: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query).into_owned().collect()
 }
 
+/// Whether a query has a parameter of that name.
+pub fn has_parameter(query: &[u8], name: &str) -> bool {
+    url::form_urlencoded::parse(query).any(|(found, _)| found == name)
+}
+
 /// Encodes parameters as a query or form (`application/x-www-form-urlencoded`).
 pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
