@@ -1,6 +1,7 @@
 //! A request of a known session costs no allocation in the core, so its cost doesn't depend on the allocator.
 
 // A test that can't go on may panic; the lints are for the filter.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
 use std::borrow::Cow;

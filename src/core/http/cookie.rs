@@ -111,19 +111,12 @@ impl<'a> Cookies<'a> {
         ours: impl Fn(&[u8]) -> bool + 's,
     ) -> Option<impl Iterator<Item = Vec<u8>> + 's> {
         let is_ours = move |piece: &Piece<'_>| piece.is_pair && ours(piece.name);
-        let length = |piece: &Piece<'_>| piece.whole.len() + 1;
-        let (mut found, mut kept) = (false, 0);
-        for piece in self.pieces.all() {
-            if is_ours(piece) {
-                found = true;
-            } else {
-                kept += length(piece);
-            }
-        }
+        let found = self.pieces.all().iter().any(&is_ours);
         let left = move |header: &[Piece<'_>]| {
             let mut pieces = header.iter().filter(|piece| !is_ours(piece));
             let Some(first) = pieces.next() else { return Vec::new() };
-            let mut left = Vec::with_capacity(header.iter().map(length).sum::<usize>().min(kept));
+            // More than needed, but in one piece.
+            let mut left = Vec::with_capacity(header.iter().map(|piece| piece.whole.len() + 1).sum());
             left.extend_from_slice(first.whole.trim_ascii_start());
             for piece in pieces {
                 left.push(b';');
