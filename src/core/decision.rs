@@ -1,11 +1,11 @@
 //! Decisions about requests, and what the core needs from the host to make them.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::crypto::secret::Entropy;
-use crate::http::{Request, RequestEdits, Response};
+use crate::http::{OwnedRequest, RequestEdits, Response};
 use crate::oidc::jwt::VerifyRs256;
+use crate::rules::Label;
 use crate::session::{Session, SessionId};
 use crate::shared::store::SharedData;
 use crate::time::UnixTime;
@@ -56,7 +56,7 @@ impl Outcome {
     }
 
     /// The same, with the name of the rule that decided.
-    pub fn by_rule(mut self, rule: Cow<'static, str>) -> Self {
+    pub fn by_rule(mut self, rule: Label) -> Self {
         self.access.rule = Some(rule);
         self
     }
@@ -74,7 +74,7 @@ pub struct AccessRecord {
     /// What was decided.
     pub decision: AccessDecision,
     /// The name or number of the rule that decided, if one did.
-    pub rule: Option<Cow<'static, str>>,
+    pub rule: Option<Label>,
     /// The person who sent it, if known.
     pub person: Option<Arc<AccessUser>>,
 }
@@ -179,7 +179,7 @@ pub struct Attempt {
 }
 
 /// A parked request that must be decided again.
-pub type Retry = (Attempt, Request);
+pub type Retry = (Attempt, OwnedRequest);
 
 /// What the host provides for one call of the core: the time as a value, the rest by reference.
 pub struct HostEnv<'a> {

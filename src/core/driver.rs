@@ -78,7 +78,7 @@ impl Driver {
     pub fn request_headers(
         &mut self,
         stream: &mut Stream,
-        request: Option<&Request>,
+        request: Option<Request<'_>>,
         host: &mut impl Host,
     ) -> Next {
         let Some(request) = request else { return stream.refuse(host) };
@@ -131,12 +131,8 @@ impl Driver {
         let is_the_apps = stream.is_open();
         let kept = if is_the_apps { self.kept_cookies(stream.id(), host) } else { Ok(None) };
         let edits = kept.map(|kept| ResponseHeaderEdits::new(kept, cookies));
-        let done =
-            edits.and_then(
-                |edits| {
-                    if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), edits) }
-                },
-            );
+        let done = edits
+            .and_then(|edits| if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), edits) });
         match done {
             Ok(()) => Next::Continue,
             // An answer with half of the cookies, which a cache may keep, would be worse than none.

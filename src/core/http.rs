@@ -10,5 +10,6 @@ pub mod path;
 
 pub use callout::{Callout, CalloutError, CalloutResponse, CalloutResult, Endpoint, MAX_CALLOUT_BODY};
 pub use message::{
-    HeaderPlace, Request, RequestEdits, Response, SharedHeaders, escaped, format_query, parse_query,
+    Header, OwnedRequest, Request, RequestEdits, Response, SharedHeaders, escaped, format_query,
+    has_parameter, parse_query,
 };

@@ -7,7 +7,8 @@ mod automaton;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::http::host::HostPattern;
 use crate::http::path::{Pattern, Reading, RequestPath};
@@ -37,6 +38,25 @@ pub enum Unauthenticated {
     Reject,
 }
 
+/// The name of a rule in logs. It is part of every decision, so cloning it doesn't copy the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label(Option<Arc<str>>);
+
+impl Label {
+    /// The configured name, or else the index in the document, from 0.
+    pub fn new(name: Option<&str>, number: usize) -> Self {
+        Self(Some(name.map_or_else(|| number.to_string().into(), Arc::from)))
+    }
+}
+
+impl Deref for Label {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.as_deref().unwrap_or("default")
+    }
+}
+
 /// What a rule decides after it has matched.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -44,6 +64,8 @@ pub struct Rule {
     pub name: Option<String>,
     /// Its place in the document, from 0.
     pub number: usize,
+    /// Its name in logs.
+    pub label: Label,
     /// Who may pass.
     pub allow: Allow,
     /// One of these roles is required, unless the list is empty.
@@ -60,6 +82,7 @@ pub struct Rule {
 static DEFAULT: Rule = Rule {
     name: None,
     number: usize::MAX,
+    label: Label(None),
     allow: Allow::SignedIn,
     roles_any: Vec::new(),
     roles_all: Vec::new(),
@@ -68,15 +91,6 @@ static DEFAULT: Rule = Rule {
 };
 
 impl Rule {
-    /// Its name in logs: the configured name, or else its index in the document, from 0.
-    pub fn label(&self) -> Cow<'static, str> {
-        match &self.name {
-            Some(name) => Cow::Owned(name.clone()),
-            None if self.number == usize::MAX => Cow::Borrowed("default"),
-            None => Cow::Owned(self.number.to_string()),
-        }
-    }
-
     fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'_> {
         match (self.allow, who) {
             (Allow::Everyone | Allow::Optional, _) => Verdict::Pass,

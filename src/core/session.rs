@@ -95,6 +95,6 @@ impl Session {
 }
 
 /// The cookies of a request.
-pub fn cookies_of(request: &Request) -> Cookies<'_> {
+pub fn cookies_of(request: Request<'_>) -> Cookies<'_> {
     Cookies::parse(request.values("cookie"))
 }

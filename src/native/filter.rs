@@ -12,7 +12,9 @@ use envoy_cognito_core::telemetry::event::{Event, Level};
 use envoy_cognito_core::telemetry::metrics::Metric;
 use parking_lot::Mutex;
 
-use crate::abi::{CalloutDone, ConfigHandle, FilterConfig, LogLevel, StreamHandle, concurrency, is_validation, log};
+use crate::abi::{
+    CalloutDone, ConfigHandle, FilterConfig, LogLevel, StreamHandle, concurrency, is_validation, log,
+};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::parked::Parked;

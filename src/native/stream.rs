@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use envoy_cognito_core::driver::{Next, Stream};
-use envoy_cognito_core::http::{HeaderPlace, Request, Response};
+use envoy_cognito_core::http::{Header, Request, Response};
 
 use crate::abi::{BodyStatus, HeaderMap, HeadersStatus, HttpFilter, Refused, StreamHandle, TrailersStatus};
 use crate::filter::{Filter, Worker};
@@ -119,19 +119,10 @@ fn respond(envoy: &mut StreamHandle<'_>, response: &Response) {
     envoy.respond(response.status, &headers, response.body.as_bytes());
 }
 
-/// Reads a request. `None` if a name isn't ASCII: Envoy's codecs don't accept such names, and the filter couldn't name
-/// such a header to remove it.
-fn read(headers: &[(&[u8], &[u8])]) -> Option<Request> {
-    let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(headers.len()));
-    for (name, value) in headers {
-        name.is_ascii().then_some(())?;
-        let start = bytes.len();
-        bytes.extend_from_slice(name);
-        let middle = bytes.len();
-        bytes.extend_from_slice(value);
-        places.push(HeaderPlace { name: start..middle, value: middle..bytes.len() });
-    }
-    Some(Request::in_place(bytes, places))
+/// A request, where Envoy has its headers. `None` if a name isn't ASCII: Envoy's codecs don't accept such names, and
+/// the filter couldn't name such a header to remove it.
+fn read<'h>(headers: &'h [Header<'h>]) -> Option<Request<'h>> {
+    headers.iter().all(|header| header.name.is_ascii()).then(|| Request::new(headers))
 }
 
 impl HttpFilter for HttpStream {
@@ -140,7 +131,7 @@ impl HttpFilter for HttpStream {
         let done = envoy.headers(HeaderMap::Request, |headers| {
             let request = read(headers);
             self.drive(Recorder::new(), |worker, stream, recorder| {
-                let next = worker.driver.request_headers(stream, request.as_ref(), recorder);
+                let next = worker.driver.request_headers(stream, request, recorder);
                 let is_decided = recorder.deeds.streams.iter().any(|(id, _)| *id == stream.id());
                 if next == Next::Stop && !is_decided {
                     let parked = Arc::new(Parked::default());
@@ -172,7 +163,7 @@ impl HttpFilter for HttpStream {
 
     fn request_trailers(&self, envoy: &mut StreamHandle<'_>) -> TrailersStatus {
         let done = envoy.headers(HeaderMap::RequestTrailers, |trailers| {
-            let names = trailers.iter().map(|(name, _)| *name);
+            let names = trailers.iter().map(|trailer| trailer.name);
             self.drive(Recorder::new(), |worker, stream, recorder| {
                 worker.driver.request_trailers(stream, names, recorder)
             })
@@ -183,9 +174,8 @@ impl HttpFilter for HttpStream {
 
     fn response_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
         let recorder = Recorder::for_response(envoy.values(HeaderMap::Response, "set-cookie"));
-        let done = self.drive(recorder, |worker, stream, recorder| {
-            worker.driver.response_headers(stream, recorder)
-        });
+        let done =
+            self.drive(recorder, |worker, stream, recorder| worker.driver.response_headers(stream, recorder));
         if self.carry_out(envoy, done) { HeadersStatus::Continue } else { HeadersStatus::Stop }
     }
 

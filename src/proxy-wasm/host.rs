@@ -55,11 +55,6 @@ impl EnvoyHost {
         self.context_id = context_id;
     }
 
-    /// Reads the headers of the current context's request.
-    pub(crate) fn request() -> Option<Request> {
-        header_pairs(MapType::HttpRequestHeaders).and_then(header_map::parse)
-    }
-
     /// Makes the following calls refer to that stream.
     fn enter(&mut self, StreamId(stream): StreamId) -> Result<(), Refused> {
         let context_id = u32::try_from(stream).map_err(|_| Refused)?;
@@ -141,7 +136,7 @@ impl Host for EnvoyHost {
         for name in &edits.remove {
             hostcalls::remove_map_value(map, name).map_err(refused)?;
         }
-        for (name, value) in &edits.replace {
+        if let Some((name, value)) = &edits.replace {
             hostcalls::set_map_value_bytes(map, name, Some(value)).map_err(refused)?;
         }
         for (name, value) in edits.added() {
@@ -168,8 +163,9 @@ impl Host for EnvoyHost {
         if hostcalls::get_map_value_bytes(map, name).map_err(refused)?.is_none() {
             return Ok(Vec::new());
         }
-        let headers = header_pairs(map).and_then(header_map::parse).ok_or(Refused)?;
-        Ok(headers.values(name).map(<[u8]>::to_vec).collect())
+        let bytes = header_pairs(map).ok_or(Refused)?;
+        let headers = header_map::parse(&bytes).ok_or(Refused)?;
+        Ok(Request::new(&headers).values(name).map(<[u8]>::to_vec).collect())
     }
 
     fn edit_response(&mut self, stream: StreamId, edits: ResponseHeaderEdits) -> Result<(), Refused> {

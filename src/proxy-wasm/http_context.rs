@@ -2,10 +2,13 @@
 
 use envoy_cognito_core::decision::StreamId;
 use envoy_cognito_core::driver::{Next, Stream};
+use envoy_cognito_core::http::Request;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
+use crate::abi::header_pairs;
+use crate::header_map;
 use crate::host::{EnvoyHost, SharedWorker, Worker};
 
 /// One request.
@@ -59,8 +62,10 @@ impl Drop for HttpStream {
 impl HttpContext for HttpStream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
         self.handle(|worker, stream| {
-            let request = EnvoyHost::request();
-            worker.driver.request_headers(stream, request.as_ref(), &mut worker.host)
+            let bytes = header_pairs(MapType::HttpRequestHeaders);
+            let headers = bytes.as_deref().and_then(header_map::parse);
+            let request = headers.as_deref().map(Request::new);
+            worker.driver.request_headers(stream, request, &mut worker.host)
         })
     }
 

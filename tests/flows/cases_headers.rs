@@ -40,11 +40,11 @@ fn case_123_a_claim_that_is_absent_leaves_no_room_for_the_clients() {
         let edits = harness.bare_request(method, target, &headers).forwarded();
         for name in SPOOFED {
             let taken = edits.remove.iter().any(|removed| removed == name)
-                || edits.replace.iter().any(|(replaced, _)| replaced == name);
+                || edits.replace.iter().any(|(replaced, _)| *replaced == name);
             assert!(taken, "{name}: {method} {target} {headers:?}");
         }
         let set: Vec<&str> =
-            edits.set().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("x-auth")).collect();
+            edits.set().map(|(name, _)| name).filter(|name| name.starts_with("x-auth")).collect();
         assert_eq!(set, if known { vec!["x-auth-subject"] } else { vec![] }, "{method} {target} {headers:?}");
     }
     // Requests that the filter answers itself go nowhere else.
@@ -158,7 +158,7 @@ fn case_135_tokens_go_upstream_where_they_are_asked_for_and_refresh_tokens_never
             let names = ["x-id-token", "x-access-token"];
             let tokens = names.iter().filter_map(|name| upstream(&edits, name)).collect::<Vec<_>>();
             assert_eq!(tokens.len(), forwarded, "{headers}, hour {hour}");
-            let all: Vec<u8> = edits.set().flat_map(|(_, value)| value.clone()).collect();
+            let all: Vec<u8> = edits.set().flat_map(|(_, value)| value.to_vec()).collect();
             let all = String::from_utf8(all).unwrap();
             assert!(refresh.iter().chain(&harness.cognito.refresh_tokens).all(|token| !all.contains(token)));
             assert!(

@@ -178,7 +178,7 @@ fn case_090_claims_that_run_together_stay_apart() {
         {
             assert_eq!(upstream(&edits, &format!("x-auth-{header}")), person[claim].as_str(), "{person}");
         }
-        let set: Vec<_> = edits.set().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let set: Vec<_> = edits.set().map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
         assert!(seen.insert(set), "{person}");
     }
     assert_eq!(seen.len(), people.len());

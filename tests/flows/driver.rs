@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use envoy_cognito_core::decision::StreamId;
 use envoy_cognito_core::driver::{CallHandle, Next, Stream};
-use envoy_cognito_core::http::{CalloutResponse, Request};
+use envoy_cognito_core::http::{CalloutResponse, Header, OwnedRequest, Request};
 use serde_json::json;
 
 use crate::harness::{Answer, Deed, Harness, NAVIGATE, Refreshing, upstream};
 
 /// A new stream, with a request for `target` that carries the browser's cookies.
-fn stream(harness: &mut Harness, target: &str) -> (Stream, Request) {
+fn stream(harness: &mut Harness, target: &str) -> (Stream, OwnedRequest) {
     let id = StreamId(harness.next_stream);
     harness.next_stream += 1;
     let cookies = harness.jar.header();
@@ -22,12 +22,17 @@ fn stream(harness: &mut Harness, target: &str) -> (Stream, Request) {
         ("accept", "*/*"),
         ("cookie", cookies.as_str()),
     ];
-    let owned = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    (Stream::new(id), Request::new(owned.to_vec()))
+    (Stream::new(id), request(&headers))
 }
 
-fn ask(harness: &mut Harness, stream: &mut Stream, request: &Request) -> Next {
-    harness.on(0, |driver, host| driver.request_headers(stream, Some(request), host))
+fn request(headers: &[(&str, &str)]) -> OwnedRequest {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| Header::new(name, value.as_bytes())).collect();
+    OwnedRequest::of(Request::new(&headers))
+}
+
+fn ask(harness: &mut Harness, stream: &mut Stream, request: &OwnedRequest) -> Next {
+    let headers = request.headers();
+    harness.on(0, |driver, host| driver.request_headers(stream, Some(Request::new(&headers)), host))
 }
 
 /// The status of a stream's response.
@@ -211,9 +216,8 @@ fn no_more_than_sixty_four_calls_are_made_in_one_go() {
             NAVIGATE[1],
             ("cookie", cookies.as_str()),
         ];
-        let owned = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
         let mut own = Stream::new(id);
-        assert_eq!(ask(&mut harness, &mut own, &Request::new(owned.to_vec())), Next::Stop);
+        assert_eq!(ask(&mut harness, &mut own, &request(&headers)), Next::Stop);
         assert_eq!(status(&harness, &own), None, "{target}");
     }
     harness.on(0, |driver, host| driver.wake(host));

@@ -16,7 +16,7 @@ use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::decision::{AccessRecord, StreamId};
 use envoy_cognito_core::driver::{CallHandle, Driver, Next, Stream};
-use envoy_cognito_core::http::{Callout, CalloutResult, Request, RequestEdits, Response};
+use envoy_cognito_core::http::{Callout, CalloutResult, Header, Request, RequestEdits, Response};
 use envoy_cognito_core::telemetry::counter::Counter as EventCounter;
 use envoy_cognito_core::telemetry::event::Level;
 use envoy_cognito_core::telemetry::metrics::Metric;
@@ -86,7 +86,7 @@ impl Outcome {
 
 /// The value of an upstream header that is set exactly once.
 pub fn upstream<'e>(edits: &'e RequestEdits, name: &str) -> Option<&'e str> {
-    let mut values = edits.set().filter(|(set, _)| set == name);
+    let mut values = edits.set().filter(|(set, _)| *set == name);
     let (_, value) = values.next()?;
     assert!(values.next().is_none(), "{name} is set twice");
     std::str::from_utf8(value).ok()
@@ -383,18 +383,20 @@ impl Harness {
         let stream = StreamId(self.next_stream);
         self.next_stream += 1;
         let id = format!("request-{}", stream.0);
+        let (authority, scheme) = (self.authority.clone(), self.scheme);
         let pseudo: [(&str, &[u8]); 5] = [
             (":method", method.as_bytes()),
             (":path", target),
-            (":authority", self.authority.as_bytes()),
-            (":scheme", self.scheme.as_bytes()),
+            (":authority", authority.as_bytes()),
+            (":scheme", scheme.as_bytes()),
             ("x-request-id", id.as_bytes()),
         ];
-        let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.to_vec()));
-        let request = Request::new(all.collect());
+        let all = pseudo.iter().chain(headers).map(|(name, value)| Header::new(name, value));
+        let all: Vec<_> = all.collect();
+        let request = Some(Request::new(&all));
         let worker = self.worker;
         let mut own = Stream::new(stream);
-        let next = self.on(worker, |driver, host| driver.request_headers(&mut own, Some(&request), host));
+        let next = self.on(worker, |driver, host| driver.request_headers(&mut own, request, host));
         self.streams.insert(stream, (worker, own));
         let told = self.notes.streams.get(&stream);
         if next == Next::Stop && told.is_none_or(|told| told.response.is_none()) {

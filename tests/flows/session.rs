@@ -273,13 +273,13 @@ fn the_app_gets_its_own_cookies_byte_for_byte_and_none_of_ours() {
     let ours = harness.jar.header();
     let check = |harness: &mut Harness, header: String, expected: &[&str]| {
         let edits = harness.bare_request("GET", "/", &[("cookie", &header)]).forwarded();
-        let replaced = edits.replace.iter().map(|(name, _)| name.as_str());
+        let replaced = edits.replace.iter().map(|(name, _)| *name);
         assert!(
             edits.remove.iter().map(AsRef::as_ref).chain(replaced).any(|name| name == "cookie"),
             "{header}"
         );
-        let left = edits.set().filter(|(name, _)| name == "cookie");
-        let left: Vec<&[u8]> = left.map(|(_, value)| value.as_slice()).collect();
+        let left = edits.set().filter(|(name, _)| *name == "cookie");
+        let left: Vec<&[u8]> = left.map(|(_, value)| value).collect();
         let expected: Vec<&[u8]> = expected.iter().map(|value| value.as_bytes()).collect();
         assert_eq!(left, expected, "{header}");
     };

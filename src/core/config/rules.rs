@@ -4,7 +4,7 @@ use crate::cognito::pool::Pools;
 use crate::config::reader::Section;
 use crate::http::host::HostPattern;
 use crate::http::path::Pattern;
-use crate::rules::{Allow, Draft, Matches, Rule, Rules, Unauthenticated};
+use crate::rules::{Allow, Draft, Label, Matches, Rule, Rules, Unauthenticated};
 
 /// The maximum number of patterns in all rules, each with every host and method. Nobody writes that many, and a
 /// mistake must not fill the memory of every worker.
@@ -66,8 +66,10 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
         ("nobody", Allow::Nobody),
     ];
     let allow = section.choice("allow", &choices, Allow::SignedIn);
+    let name = section.text("name");
     let rule = Rule {
-        name: section.text("name"),
+        label: Label::new(name.as_deref(), number),
+        name,
         number,
         allow,
         roles_any: read_roles(section, "roles_any"),

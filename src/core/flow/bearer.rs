@@ -18,7 +18,7 @@ pub enum Bearer<'a> {
 }
 
 /// Finds the bearer token of a request. More than one credential is ambiguous and therefore malformed.
-pub fn bearer_of(request: &Request) -> Bearer<'_> {
+pub fn bearer_of(request: Request<'_>) -> Bearer<'_> {
     // Proxies join repeated headers with a comma.
     let is_bearer = |value: &[u8]| {
         value.split(|byte| *byte == b',').any(|credential| {
@@ -58,12 +58,13 @@ pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Respons
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Header;
 
     #[test]
     fn one_well_formed_token_is_taken_and_nothing_like_it() {
         let bearer = |values: &[&str]| {
-            let headers = values.iter().map(|value| ("authorization".to_owned(), value.as_bytes().to_vec()));
-            match bearer_of(&Request::new(headers.collect())) {
+            let headers = values.iter().map(|value| Header::new("authorization", value.as_bytes()));
+            match bearer_of(Request::new(&headers.collect::<Vec<_>>())) {
                 Bearer::Absent => "absent".to_owned(),
                 Bearer::Token(token) => format!("token {token}"),
                 Bearer::Malformed => "malformed".to_owned(),

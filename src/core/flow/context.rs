@@ -23,7 +23,7 @@ pub struct RequestContext<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The request itself.
-    pub request: &'a Request,
+    pub request: Request<'a>,
     /// Its path.
     pub path: RequestPath<'a>,
     /// Its cookies.
@@ -155,7 +155,7 @@ fn owned((name, value): (&str, Vec<u8>)) -> (String, Vec<u8>) {
 }
 
 /// The request id, if it is safe to show on a page and in a log line; otherwise `-`.
-pub fn reference(request: &Request) -> String {
+pub fn reference(request: Request<'_>) -> String {
     let ok = |id: &&str| {
         (1..=64).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))

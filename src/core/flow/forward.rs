@@ -13,7 +13,7 @@ use crate::http::cookie::set_name;
 /// The changes to a request before it goes upstream. `person` is `None` if nobody is signed in.
 pub fn edits(ctx: &RequestContext<'_>, person: Option<&Person>) -> RequestEdits {
     let mut edits = RequestEdits {
-        remove: spoofed(ctx.request.names(), &ctx.config.headers),
+        remove: spoofed(ctx.request.names(), &ctx.config.headers).into(),
         identity: person.map(|person| Arc::clone(&person.headers)),
         ..RequestEdits::default()
     };
@@ -45,14 +45,13 @@ pub fn without_our_cookies(lines: &[&[u8]], config: &Config) -> Option<Vec<Vec<u
 fn strip_cookies(ctx: &RequestContext<'_>, edits: &mut RequestEdits) {
     // This includes cookies of other hosts' pools: a client may have made them up.
     let ours = |name: &[u8]| ctx.config.pools.iter().any(|pool| pool.cookies.is_ours(name));
-    let Some(mut left) = ctx.cookies.without(ours) else { return };
-    let headers = left.len();
-    left.retain(|left| !left.is_empty());
-    let set = left.into_iter().map(|left| ("cookie".to_owned(), left));
-    if headers == 1 && set.len() == 1 {
-        edits.replace.extend(set);
-    } else {
-        edits.remove.push(Cow::Borrowed("cookie"));
-        edits.add.extend(set);
+    let Some(left) = ctx.cookies.without(ours) else { return };
+    let mut left = left.filter(|left| !left.is_empty());
+    match (ctx.cookies.headers(), left.next()) {
+        (1, Some(only)) => edits.replace = Some(("cookie", only)),
+        (_, first) => {
+            edits.remove.push(Cow::Borrowed("cookie"));
+            edits.add.extend(first.into_iter().chain(left).map(|left| ("cookie".to_owned(), left)));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The paths that the filter answers itself, and their methods.
 
 use crate::flow::context::RequestContext;
-use crate::http::{Response, parse_query};
+use crate::http::{Response, has_parameter};
 use crate::json;
 
 /// One of the filter's own paths.
@@ -59,7 +59,7 @@ fn is_callback(ctx: &RequestContext<'_>) -> bool {
         Some([b'/'] | [b'/', b'?', ..]) => callback != b"/",
         _ => false,
     };
-    is_path && (callback != b"/" || parse_query(ctx.request.query()).iter().any(|(name, _)| name == "state"))
+    is_path && (callback != b"/" || has_parameter(ctx.request.query(), "state"))
 }
 
 /// `405` for a method that an own path doesn't allow. `allowed` goes into the `Allow` header.

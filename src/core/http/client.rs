@@ -19,7 +19,7 @@ pub enum Client {
 impl Client {
     /// Determines the kind by fetch metadata (W3C Fetch Metadata Request Headers), or by `Accept` if there is no
     /// fetch metadata.
-    pub fn of(request: &Request) -> Self {
+    pub fn of(request: Request<'_>) -> Self {
         if is_grpc(request) {
             return Self::Grpc;
         }
@@ -38,7 +38,7 @@ impl Client {
     }
 }
 
-fn is_navigation(request: &Request) -> bool {
+fn is_navigation(request: Request<'_>) -> bool {
     if has_fetch_metadata(request) {
         return match request.text("sec-fetch-mode") {
             Some("navigate") => true,
@@ -51,19 +51,19 @@ fn is_navigation(request: &Request) -> bool {
     matches!(request.method(), "GET" | "HEAD") && wants_page(request)
 }
 
-fn has_fetch_metadata(request: &Request) -> bool {
+fn has_fetch_metadata(request: Request<'_>) -> bool {
     ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| request.has(name))
 }
 
 /// Whether `Accept` contains `text/html`, and no script identifies itself.
-fn wants_page(request: &Request) -> bool {
+fn wants_page(request: Request<'_>) -> bool {
     request.mentions("accept", b"text/html") && !request.mentions("x-requested-with", b"XMLHttpRequest")
 }
 
 /// Whether the browser follows a redirect to another origin. A script's `fetch` can't. From clients without fetch
 /// metadata, two more requests count: a form, because callers of this function lose nothing that was typed, and a
 /// `GET` that doesn't say what it accepts.
-pub fn follows_redirects(request: &Request) -> bool {
+pub fn follows_redirects(request: Request<'_>) -> bool {
     let is_silent =
         || request.method() == "GET" && !request.has("accept") && !request.has("x-requested-with");
     match Client::of(request) {
@@ -77,19 +77,19 @@ pub fn follows_redirects(request: &Request) -> bool {
 }
 
 /// Whether the request is a prefetch. The click may never come, so a prefetch must not begin or end anything.
-pub fn is_prefetch(request: &Request) -> bool {
+pub fn is_prefetch(request: Request<'_>) -> bool {
     let ahead = |name: &&str| request.mentions(name, b"prefetch") || request.mentions(name, b"prerender");
     ["sec-purpose", "purpose"].iter().any(ahead)
 }
 
 /// Whether the request is a CORS preflight (Fetch, section 3.2: CORS-preflight request).
-pub fn is_preflight(request: &Request) -> bool {
+pub fn is_preflight(request: Request<'_>) -> bool {
     request.method() == "OPTIONS" && request.has("origin") && request.has("access-control-request-method")
 }
 
 /// Whether another site causes this request, by a link, an image or a form. Clients that don't say where a request
 /// comes from aren't browsers that another site could trick.
-pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
+pub fn is_cross_site(request: Request<'_>, origin: &Origin) -> bool {
     let cross_site = request.values("sec-fetch-site").any(|site| site == b"cross-site");
     // A page with `Referrer-Policy: no-referrer` sends its own forms from `null`.
     let same_origin = request.text("sec-fetch-site") == Some("same-origin");
@@ -98,12 +98,12 @@ pub fn is_cross_site(request: &Request, origin: &Origin) -> bool {
 }
 
 /// Whether the client accepts JSON and not HTML.
-pub fn wants_json(request: &Request) -> bool {
+pub fn wants_json(request: Request<'_>) -> bool {
     request.mentions("accept", b"application/json") && !request.mentions("accept", b"text/html")
 }
 
 /// Whether the request is gRPC. Media types are case-insensitive.
-fn is_grpc(request: &Request) -> bool {
+fn is_grpc(request: Request<'_>) -> bool {
     let grpc = b"application/grpc";
     let kind = request.values("content-type").next().and_then(|kind| kind.get(..grpc.len()));
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case(grpc))
@@ -112,10 +112,11 @@ fn is_grpc(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Header;
 
     fn client(headers: &[(&str, &str)]) -> Client {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-        Client::of(&Request::new(headers.collect()))
+        let headers = headers.iter().map(|(name, value)| Header::new(name, value.as_bytes()));
+        Client::of(Request::new(&headers.collect::<Vec<_>>()))
     }
 
     #[test]
@@ -156,8 +157,9 @@ mod tests {
     #[test]
     fn what_can_be_sent_to_another_origin() {
         let check = |headers: &[(&str, &str)], expected: bool| {
-            let pairs = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-            assert_eq!(follows_redirects(&Request::new(pairs.collect())), expected, "{headers:?}");
+            let pairs: Vec<_> =
+                headers.iter().map(|(name, value)| Header::new(name, value.as_bytes())).collect();
+            assert_eq!(follows_redirects(Request::new(&pairs)), expected, "{headers:?}");
         };
         let (get, post, html) = ((":method", "GET"), (":method", "POST"), ("accept", "text/html,*/*;q=0.8"));
         check(&[get, ("sec-fetch-mode", "navigate")], true);
@@ -218,8 +220,8 @@ mod tests {
         assert_eq!(client(&[get, ("sec-fetch-mode", "navigate"), ahead, ahead]), Client::Other);
         assert_eq!(client(&[get, html, ("purpose", ""), ("purpose", "Prefetch")]), Client::Other);
         let json = |accept: &[&str]| {
-            let headers = accept.iter().map(|value| ("accept".to_owned(), value.as_bytes().to_vec()));
-            wants_json(&Request::new(headers.collect()))
+            let headers = accept.iter().map(|value| Header::new("accept", value.as_bytes()));
+            wants_json(Request::new(&headers.collect::<Vec<_>>()))
         };
         assert!(json(&["text/plain", "application/JSON"]) && json(&["application/json, text/plain"]));
         assert!(!json(&["application/json", "text/html"]) && !json(&["text/plain"]) && !json(&[]));

@@ -8,12 +8,43 @@ pub const MAX_COOKIE: usize = 4096;
 /// The cookies of one request, from all of its `cookie` headers: HTTP/1.1 clients may send several.
 #[derive(Clone, Debug)]
 pub struct Cookies<'a> {
-    pieces: Vec<Piece<'a>>,
+    pieces: Pieces<'a>,
     headers: usize,
 }
 
+/// How many texts need no allocation.
+const FEW: usize = 8;
+
+/// The texts between semicolons, in order. Most requests have only a few. (A `SmallVec` would be invariant in `'a`.)
+#[derive(Clone, Debug, Default)]
+struct Pieces<'a> {
+    few: [Piece<'a>; FEW],
+    count: usize,
+    /// All of them, if they are more than a few.
+    many: Vec<Piece<'a>>,
+}
+
+impl<'a> Pieces<'a> {
+    fn push(&mut self, piece: Piece<'a>) {
+        if let Some(place) = self.few.get_mut(self.count) {
+            *place = piece;
+            self.count += 1;
+            return;
+        }
+        if self.many.is_empty() {
+            self.many.reserve(4 * FEW);
+            self.many.extend_from_slice(&self.few);
+        }
+        self.many.push(piece);
+    }
+
+    fn all(&self) -> &[Piece<'a>] {
+        if self.many.is_empty() { self.few.get(..self.count).unwrap_or_default() } else { &self.many }
+    }
+}
+
 /// The text between two semicolons.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Piece<'a> {
     /// The complete text, unchanged.
     whole: &'a [u8],
@@ -28,8 +59,7 @@ struct Piece<'a> {
 impl<'a> Cookies<'a> {
     /// Parses `cookie` headers. A text without `=` isn't a cookie.
     pub fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
-        // Most requests have only a few.
-        let mut cookies = Self { pieces: Vec::with_capacity(8), headers: 0 };
+        let mut cookies = Self { pieces: Pieces::default(), headers: 0 };
         for header in headers {
             cookies.read(header);
             cookies.headers += 1;
@@ -66,27 +96,35 @@ impl<'a> Cookies<'a> {
     }
 
     fn pairs(&self) -> impl Iterator<Item = &Piece<'a>> {
-        self.pieces.iter().filter(|piece| piece.is_pair)
+        self.pieces.all().iter().filter(|piece| piece.is_pair)
+    }
+
+    /// The number of `cookie` headers.
+    pub const fn headers(&self) -> usize {
+        self.headers
     }
 
     /// The `cookie` headers without the cookies that `ours` selects. All other bytes stay unchanged; a header may
     /// become empty. `None` if `ours` selects nothing.
-    pub fn without(&self, ours: impl Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
-        if !self.pairs().any(|piece| ours(piece.name)) {
-            return None;
-        }
-        let mut left = vec![None; self.headers];
-        for piece in self.pieces.iter().filter(|piece| !(piece.is_pair && ours(piece.name))) {
-            let Some(left) = left.get_mut(piece.header) else { continue };
-            match left {
-                None => *left = Some(piece.whole.trim_ascii_start().to_vec()),
-                Some(left) => {
-                    left.push(b';');
-                    left.extend_from_slice(piece.whole);
-                }
+    pub fn without<'s>(
+        &'s self,
+        ours: impl Fn(&[u8]) -> bool + 's,
+    ) -> Option<impl Iterator<Item = Vec<u8>> + 's> {
+        let is_ours = move |piece: &Piece<'_>| piece.is_pair && ours(piece.name);
+        let found = self.pieces.all().iter().any(&is_ours);
+        let left = move |header: &[Piece<'_>]| {
+            let mut pieces = header.iter().filter(|piece| !is_ours(piece));
+            let Some(first) = pieces.next() else { return Vec::new() };
+            // More than needed, but in one piece.
+            let mut left = Vec::with_capacity(header.iter().map(|piece| piece.whole.len() + 1).sum());
+            left.extend_from_slice(first.whole.trim_ascii_start());
+            for piece in pieces {
+                left.push(b';');
+                left.extend_from_slice(piece.whole);
             }
-        }
-        Some(left.into_iter().map(Option::unwrap_or_default).collect())
+            left
+        };
+        found.then(|| self.pieces.all().chunk_by(|one, next| one.header == next.header).map(left))
     }
 }
 
@@ -169,7 +207,8 @@ mod tests {
     #[test]
     fn ours_are_taken_out_and_the_rest_stays_byte_for_byte() {
         let check = |header: &str, expected: Option<&str>| {
-            let left = cookies(&[header]).without(|name| name.starts_with(b"our"));
+            let cookies = cookies(&[header]);
+            let left = cookies.without(|name| name.starts_with(b"our")).map(Iterator::collect::<Vec<_>>);
             assert_eq!(left, expected.map(|expected| vec![expected.as_bytes().to_vec()]), "{header}");
         };
         check("a=1; b=2", None);
@@ -181,8 +220,9 @@ mod tests {
         check("a=ours=1", None);
         check("  a=1;  ours=1;  b=2  ", Some("a=1;  b=2  "));
         check("ours=1; junk;; a=1", Some("junk;; a=1"));
-        let left = cookies(&["a=1; ours=1", "ours=2", " b=2"]).without(|name| name == b"ours");
-        assert_eq!(left, Some(["a=1", "", "b=2"].map(|left| left.as_bytes().to_vec()).to_vec()));
+        let several = cookies(&["a=1; ours=1", "ours=2", "", " b=2"]);
+        let left: Vec<_> = several.without(|name| name == b"ours").unwrap().collect();
+        assert_eq!(left, ["a=1", "", "", "b=2"].map(str::as_bytes));
     }
 
     #[test]

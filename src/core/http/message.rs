@@ -1,79 +1,71 @@
 //! HTTP messages as values: requests that the host read, changes to requests, and responses of the filter.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 /// A request as the host read it: pseudo-headers first, names in lower case. Values are raw bytes, because they may
 /// contain bytes above 0x7F.
 ///
-/// All headers are in one buffer, as the host passes them: most requests are only read, so nothing is copied.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    bytes: Vec<u8>,
-    headers: Vec<HeaderPlace>,
+/// The host lends the headers where it has them, for as long as it takes to decide: nothing is copied. Only a request
+/// that must wait is copied, into an [`OwnedRequest`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    headers: &'a [Header<'a>],
 }
 
-/// The position of a header within the bytes of its request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderPlace {
-    /// The bytes of its name.
-    pub name: Range<usize>,
-    /// The bytes of its value.
-    pub value: Range<usize>,
+/// One header of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its name. A host refuses a request with a name that isn't ASCII: the filter couldn't name that header to remove
+    /// it.
+    pub name: &'a [u8],
+    /// Its value.
+    pub value: &'a [u8],
 }
 
-impl Request {
-    /// A request with these headers (`:method`, `:path`, `:authority`, `:scheme` among them). Only tests use it; the
-    /// host uses [`Request::in_place`].
-    pub fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
-        let mut request = Self::default();
-        for (name, value) in headers {
-            let (name, value) = (request.push(name.as_bytes()), request.push(&value));
-            request.headers.push(HeaderPlace { name, value });
-        }
-        request
-    }
-
-    /// A request whose headers are at these positions of `bytes`. A position outside of `bytes` reads as an empty
-    /// text.
-    pub const fn in_place(bytes: Vec<u8>, headers: Vec<HeaderPlace>) -> Self {
-        Self { bytes, headers }
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
+impl<'a> Header<'a> {
+    /// A header of that name.
+    pub const fn new(name: &'a str, value: &'a [u8]) -> Self {
+        Self { name: name.as_bytes(), value }
     }
 
     #[inline(always)]
-    fn at(&self, place: &Range<usize>) -> &[u8] {
-        self.bytes.get(place.clone()).unwrap_or_default()
+    fn is_named(&self, name: &[u8]) -> bool {
+        // Most names have another length.
+        self.name.len() == name.len() && self.name == name
+    }
+}
+
+impl<'a> Request<'a> {
+    /// A request with these headers (`:method`, `:path`, `:authority`, `:scheme` among them).
+    pub const fn new(headers: &'a [Header<'a>]) -> Self {
+        Self { headers }
     }
 
     /// Every value of a header, in order. A header that a client sends twice has two values.
-    pub fn values<'s, 'n>(&'s self, name: &'n str) -> impl Iterator<Item = &'s [u8]> + use<'s, 'n> {
-        let named = move |header: &&HeaderPlace| self.is_named(header, name.as_bytes());
-        self.headers.iter().filter(named).map(|header| self.at(&header.value))
+    pub fn values<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let named = move |header: &&Header<'_>| header.is_named(name.as_bytes());
+        self.headers.iter().filter(named).map(|header| header.value)
     }
 
     /// The header's value as text, if the request has it exactly once and in UTF-8. A repeated or garbled header
     /// counts as absent: a decision must not depend on which copy a server reads.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(self, name: &str) -> Option<&'a str> {
         let mut found = None;
         // A loop is faster than `values` here: few headers have the length of the name.
-        for header in &self.headers {
-            if self.is_named(header, name.as_bytes()) && found.replace(header).is_some() {
+        for header in self.headers {
+            if header.is_named(name.as_bytes()) && found.replace(header).is_some() {
                 return None;
             }
         }
-        std::str::from_utf8(self.at(&found?.value)).ok()
+        std::str::from_utf8(found?.value).ok()
     }
 
     /// The first value of a list header (RFC 9110, section 5.6.1), on one line or several, without the surrounding
     /// white space. Empty values are skipped.
-    pub fn first_of(&self, name: &str) -> Option<&[u8]> {
+    pub fn first_of(self, name: &str) -> Option<&'a [u8]> {
         for line in self.values(name) {
             for value in line.split(|byte| *byte == b',') {
                 let value = value.trim_ascii();
@@ -87,53 +79,79 @@ impl Request {
 
     /// Whether any line of a header contains `word`, in any case.
     #[inline(never)]
-    pub fn mentions(&self, name: &str, word: &[u8]) -> bool {
+    pub fn mentions(self, name: &str, word: &[u8]) -> bool {
         self.values(name).any(|line| line.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word)))
     }
 
     /// The total size of all header names and values, in bytes.
-    pub const fn size(&self) -> usize {
-        self.bytes.len()
+    pub fn size(self) -> usize {
+        self.headers.iter().map(|header| header.name.len() + header.value.len()).sum()
     }
 
     /// Whether the request has the header.
-    pub fn has(&self, name: &str) -> bool {
+    pub fn has(self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
 
-    #[inline(always)]
-    fn is_named(&self, header: &HeaderPlace, name: &[u8]) -> bool {
-        header.name.len() == name.len() && self.at(&header.name) == name
-    }
-
     /// The names of all headers, in order, including repeated ones.
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.headers.iter().map(|header| self.at(&header.name))
+    pub fn names(self) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().map(|header| header.name)
     }
 
     /// The method. Empty if there is none; no rule and no path of the filter allows an empty method.
-    pub fn method(&self) -> &str {
+    pub fn method(self) -> &'a str {
         self.text(":method").unwrap_or_default()
     }
 
     /// The request target (RFC 9112, section 3.2): path and query as the client spelled them.
-    pub fn target(&self) -> &[u8] {
+    pub fn target(self) -> &'a [u8] {
         self.values(":path").next().unwrap_or_default()
     }
 
     /// The request target as text that can follow the host in a URL: bytes that a URL can't contain are
     /// percent-encoded.
-    pub fn target_as_text(&self) -> String {
+    pub fn target_as_text(self) -> String {
         escaped(self.target())
     }
 
     /// The query, without its `?`; empty if there is none.
-    pub fn query(&self) -> &[u8] {
+    pub fn query(self) -> &'a [u8] {
         let target = self.target();
         match memchr::memchr(b'?', target) {
             Some(at) => target.get(at + 1..).unwrap_or_default(),
             None => &[],
         }
+    }
+}
+
+/// A copy of a request that waits: all names and values in one buffer.
+pub struct OwnedRequest {
+    bytes: Vec<u8>,
+    /// The lengths of each name and value.
+    lengths: Vec<(usize, usize)>,
+}
+
+impl OwnedRequest {
+    /// A copy of a request.
+    pub fn of(request: Request<'_>) -> Self {
+        let mut bytes = Vec::with_capacity(request.size());
+        for header in request.headers {
+            bytes.extend_from_slice(header.name);
+            bytes.extend_from_slice(header.value);
+        }
+        let lengths = request.headers.iter().map(|header| (header.name.len(), header.value.len()));
+        Self { bytes, lengths: lengths.collect() }
+    }
+
+    /// Its headers, for [`Request::new`].
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        let mut rest = self.bytes.as_slice();
+        let mut take = |length: usize| {
+            let (taken, after) = rest.split_at_checked(length).unwrap_or_default();
+            rest = after;
+            taken
+        };
+        self.lengths.iter().map(|(name, value)| Header { name: take(*name), value: take(*value) }).collect()
     }
 }
 
@@ -154,6 +172,11 @@ pub fn parse_query(query: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query).into_owned().collect()
 }
 
+/// Whether a query has a parameter of that name.
+pub fn has_parameter(query: &[u8], name: &str) -> bool {
+    url::form_urlencoded::parse(query).any(|(found, _)| found == name)
+}
+
 /// Encodes parameters as a query or form (`application/x-www-form-urlencoded`).
 pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
@@ -162,13 +185,14 @@ pub fn format_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
 /// Headers that many requests share.
 pub type SharedHeaders = Arc<Vec<(String, Vec<u8>)>>;
 
-/// The changes to a request before it goes upstream, applied in this order.
+/// The changes to a request before it goes upstream, applied in this order. Most requests only lose their `cookie`
+/// header and get an identity: that needs no memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
     /// Headers to remove, spelled as in the request. All copies are removed.
-    pub remove: Vec<Cow<'static, str>>,
-    /// New values for headers that the request has exactly once.
-    pub replace: Vec<(String, Vec<u8>)>,
+    pub remove: SmallVec<[Cow<'static, str>; 1]>,
+    /// A new value for a header that the request has exactly once.
+    pub replace: Option<(&'static str, Vec<u8>)>,
     /// Headers to add. A name may be repeated; a name that the request already has is also in `remove`.
     pub add: Vec<(String, Vec<u8>)>,
     /// More headers to add: the identity.
@@ -182,8 +206,9 @@ impl RequestEdits {
     }
 
     /// All headers that are added or replaced. Only tests use it.
-    pub fn set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
-        self.replace.iter().chain(self.added())
+    pub fn set(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let replaced = self.replace.iter().map(|(name, value)| (*name, value.as_slice()));
+        replaced.chain(self.added().map(|(name, value)| (name.as_str(), value.as_slice())))
     }
 }
 
@@ -245,9 +270,9 @@ mod tests {
 
     #[test]
     fn a_header_that_comes_twice_has_no_single_text() {
-        let headers =
-            [("accept", "a"), ("accept", "b"), ("origin", "o")].map(|(n, v)| (n.to_owned(), v.into()));
-        let request = Request::new(headers.to_vec());
+        let headers = [("accept", "a"), ("accept", "b"), ("origin", "o")];
+        let headers = headers.map(|(name, value)| Header::new(name, value.as_bytes()));
+        let request = Request::new(&headers);
         assert_eq!(request.text("accept"), None);
         assert_eq!(request.text("origin"), Some("o"));
         assert_eq!(request.values("accept").count(), 2);
@@ -256,17 +281,22 @@ mod tests {
     #[test]
     fn of_a_list_in_several_lines_the_first_value_counts_that_is_one() {
         let lines: [&[u8]; 4] = [b" , ,", b"https , http", b"", b"\xff,\twss"];
-        let request = Request::new(lines.map(|line| ("x".to_owned(), line.to_vec())).to_vec());
+        let headers = lines.map(|line| Header::new("x", line));
+        let request = Request::new(&headers);
         assert_eq!((request.first_of("x"), request.first_of("y")), (Some(&b"https"[..]), None));
         assert!(request.mentions("x", b"HTTPS") && request.mentions("x", b"wss"));
         assert!(!request.mentions("x", b"ftp") && !request.mentions("y", b"https"));
     }
 
     #[test]
-    fn a_header_that_stands_nowhere_is_empty() {
-        let header = HeaderPlace { name: 0..1, value: 1..9 };
-        let request = Request::in_place(b"a".to_vec(), vec![header]);
-        assert_eq!(request.text("a"), Some(""));
+    fn a_copy_has_the_same_headers_in_the_same_order() {
+        let headers: [(&str, &[u8]); 5] =
+            [(":path", b"/a"), ("cookie", b"a=\xff\0"), ("", b""), ("x", b""), ("cookie", b"b")];
+        let headers = headers.map(|(name, value)| Header::new(name, value));
+        let copy = OwnedRequest::of(Request::new(&headers));
+        assert_eq!(copy.headers(), headers);
+        assert_eq!(Request::new(&copy.headers()).size(), 25);
+        assert!(OwnedRequest::of(Request::default()).headers().is_empty());
     }
 
     #[test]

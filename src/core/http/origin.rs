@@ -19,7 +19,7 @@ impl<'a> Origin<'a> {
     /// `x-forwarded-proto`, which Envoy's connection manager validates; each proxy appends a value or a line, so the
     /// first value is the browser's. Any value except `https` means plain http. `None` if the authority is missing or
     /// malformed.
-    pub fn of(request: &'a Request, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
+    pub fn of(request: Request<'a>, public_url: Option<&'a Origin<'_>>) -> Option<Self> {
         if let Some(Origin { secure, authority, host }) = public_url {
             return Some(Self { secure: *secure, authority: Cow::Borrowed(authority), host: *host });
         }
@@ -39,7 +39,7 @@ impl<'a> Origin<'a> {
     }
 
     /// The host that the browser sent to the first proxy, if a proxy says so in `X-Forwarded-Host`.
-    pub fn forwarded(request: &'a Request) -> Option<Self> {
+    pub fn forwarded(request: Request<'a>) -> Option<Self> {
         let authority = std::str::from_utf8(request.first_of("x-forwarded-host")?).ok()?;
         Some(Self::new(true, lower_case(authority)))
     }
@@ -82,16 +82,13 @@ impl<'a> Origin<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(headers: &[(&str, &[u8])]) -> Request {
-        Request::new(headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect())
-    }
+    use crate::http::Header;
 
     fn url(scheme: &str, forwarded: &[&[u8]]) -> String {
-        let mut headers: Vec<(&str, &[u8])> = vec![(":authority", b"a.com"), (":scheme", scheme.as_bytes())];
-        headers.extend(forwarded.iter().map(|line| ("x-forwarded-proto", *line)));
-        let request = request(&headers);
-        Origin::of(&request, None).unwrap().url()
+        let mut headers =
+            vec![Header::new(":authority", b"a.com"), Header::new(":scheme", scheme.as_bytes())];
+        headers.extend(forwarded.iter().map(|line| Header::new("x-forwarded-proto", line)));
+        Origin::of(Request::new(&headers), None).unwrap().url()
     }
 
     #[test]
@@ -140,9 +137,8 @@ mod tests {
     #[test]
     fn of_several_hosts_the_first_is_the_browsers() {
         let host = |lines: &[&[u8]]| {
-            let headers: Vec<_> = lines.iter().map(|line| ("x-forwarded-host", *line)).collect();
-            let request = request(&headers);
-            Origin::forwarded(&request).map(|origin| origin.host().to_owned())
+            let headers: Vec<_> = lines.iter().map(|line| Header::new("x-forwarded-host", line)).collect();
+            Origin::forwarded(Request::new(&headers)).map(|origin| origin.host().to_owned())
         };
         assert_eq!(host(&[b"App.example.com:8443, inner"]).as_deref(), Some("app.example.com"));
         assert_eq!(host(&[b" ,", b"a.com", b"b.com"]).as_deref(), Some("a.com"));

@@ -23,7 +23,7 @@ const ENTRY: usize = 8 + 8 + 1;
 /// Counts a request that is about to be redirected to `public_url`. Returns how often the same client was recently
 /// redirected for the same request, including this time; always 1 if the host has no shared data. `scope` separates
 /// configurations.
-pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedData) -> u8 {
+pub fn count(request: Request<'_>, scope: &str, now: UnixTime, shared: &dyn SharedData) -> u8 {
     let client = client_and_target(request);
     let mut times = 1;
     update_bytes(shared, &format!("{scope}.detours"), TRIES, &mut |record| {
@@ -53,7 +53,7 @@ pub fn count(request: &Request, scope: &str, now: UnixTime, shared: &dyn SharedD
 
 /// A hash of what stays the same in a redirect loop but rarely matches for two clients: the requested address, and
 /// the headers that distinguish clients.
-fn client_and_target(request: &Request) -> [u8; 8] {
+fn client_and_target(request: Request<'_>) -> [u8; 8] {
     let mut hash = Sha256::new();
     for name in [":authority", ":path", "x-forwarded-for", "user-agent", "cookie"] {
         for value in request.values(name) {

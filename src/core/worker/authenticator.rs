@@ -71,7 +71,12 @@ impl Authenticator {
     }
 
     /// Decides about a request.
-    pub fn handle_request(&mut self, stream: StreamId, request: &Request, env: &mut HostEnv<'_>) -> Outcome {
+    pub fn handle_request(
+        &mut self,
+        stream: StreamId,
+        request: Request<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
         self.authorize(Attempt { stream, since: env.now, impatient: false }, request, env)
     }
 
@@ -190,7 +195,8 @@ impl Authenticator {
 
     fn settle(&mut self, ready: Vec<Retry>, env: &mut HostEnv<'_>) {
         for (attempt, request) in ready {
-            let outcome = self.authorize(attempt, &request, env);
+            let headers = request.headers();
+            let outcome = self.authorize(attempt, Request::new(&headers), env);
             if !matches!(outcome.decision, Decision::Park) {
                 self.decisions.push_back((attempt.stream, outcome));
             }

@@ -11,7 +11,7 @@ use crate::crypto::secret::Secret;
 use crate::decision::{Attempt, HostEnv, Retry, StreamId};
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::new_tokens::KEYS_PATIENCE;
-use crate::http::Request;
+use crate::http::OwnedRequest;
 use crate::oidc::jwt::{Accepted, Claimed, Claims, JwtError, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::shared::key_sets::{KeySetCaches, Newer};
@@ -48,7 +48,7 @@ struct VerifiedToken {
 /// A parked request.
 struct ParkedRequest {
     attempt: Attempt,
-    request: Request,
+    request: OwnedRequest,
     pool: Arc<Pool>,
     /// The key set that couldn't verify its token.
     generation: u32,
@@ -141,7 +141,7 @@ impl BearerTokens {
         let generation = keys.of(&pool).map_or(0, |keys| keys.generation());
         self.parked.push(ParkedRequest {
             attempt: ctx.attempt,
-            request: ctx.request.clone(),
+            request: OwnedRequest::of(ctx.request),
             pool,
             generation,
         });

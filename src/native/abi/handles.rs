@@ -3,9 +3,10 @@
 use std::marker::PhantomData;
 use std::ptr::null;
 
-use crate::abi::callbacks::{
-    Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call,
-};
+use envoy_cognito_core::http::Header;
+use smallvec::SmallVec;
+
+use crate::abi::callbacks::{Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call};
 
 /// Writes a log line, if its level is written. Lines are only made then.
 pub(crate) fn log(level: LogLevel, line: impl FnOnce() -> String) {
@@ -47,7 +48,9 @@ impl ConfigHandle {
     pub(crate) fn define(self, kind: MetricKind, name: &str) -> Option<MetricId> {
         let (name, mut id) = (Buffer::of(name.as_bytes()), 0);
         let status = match kind {
-            MetricKind::Counter => call!(http_filter_config_define_counter(self.0, name, null(), 0, &raw mut id)),
+            MetricKind::Counter => {
+                call!(http_filter_config_define_counter(self.0, name, null(), 0, &raw mut id))
+            }
             MetricKind::Gauge => call!(http_filter_config_define_gauge(self.0, name, null(), 0, &raw mut id)),
             MetricKind::Histogram => {
                 call!(http_filter_config_define_histogram(self.0, name, null(), 0, &raw mut id))
@@ -78,7 +81,8 @@ impl ConfigHandle {
         milliseconds: u64,
     ) -> Result<u64, Refused> {
         let headers = headers.iter();
-        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let headers: Vec<Pair> =
+            headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
         let (cluster, mut id) = (Buffer::of(cluster.as_bytes()), 0);
         let status = call!(http_filter_config_http_callout(
             self.0,
@@ -147,7 +151,7 @@ pub(crate) struct StreamHandle<'h> {
 }
 
 /// How many headers are read without an allocation.
-const HEADERS: usize = 64;
+const HEADERS: usize = 48;
 
 impl StreamHandle<'_> {
     pub(in crate::abi) const fn new(stream: Ptr) -> Self {
@@ -160,35 +164,19 @@ impl StreamHandle<'_> {
         worker.and_then(|worker| usize::try_from(worker).ok()).unwrap_or(usize::MAX)
     }
 
-    /// Shows the headers of a map: names and values. The bytes are Envoy's; `read` can't change the map, and what it
-    /// returns can't keep them. `None` if the stream has no such map.
-    pub(crate) fn headers<R>(&self, map: HeaderMap, read: impl FnOnce(&[(&[u8], &[u8])]) -> R) -> Option<R> {
+    /// Shows the headers of a map where Envoy has them. `read` can't change the map, and what it returns can't keep
+    /// them. `None` if the stream has no such map.
+    pub(crate) fn headers<R>(&self, map: HeaderMap, read: impl FnOnce(&[Header<'_>]) -> R) -> Option<R> {
         let size = call!(http_get_headers_size(self.stream, map as u32))?;
-        let mut stack = [pair(&[], &[]); HEADERS];
-        let mut heap = Vec::new();
-        let pairs = if let Some(pairs) = stack.get_mut(..size) {
-            pairs
-        } else {
-            heap.resize(size, pair(&[], &[]));
-            &mut heap
-        };
+        let mut pairs: SmallVec<[Pair; HEADERS]> = SmallVec::from_elem(pair(&[], &[]), size);
         if size > 0 && call!(http_get_headers(self.stream, map as u32, pairs.as_mut_ptr())) != Some(true) {
             return None;
         }
-        let mut stack: [(&[u8], &[u8]); HEADERS] = [(&[], &[]); HEADERS];
-        let mut heap = Vec::new();
-        let headers = if let Some(headers) = stack.get_mut(..size) {
-            headers
-        } else {
-            heap.resize(size, (&[][..], &[][..]));
-            &mut heap
-        };
-        for (header, pair) in headers.iter_mut().zip(pairs) {
-            // SAFETY: Envoy has filled in all pairs. Its map doesn't change while `read` runs: that takes a handle,
-            // and hooks run one after the other.
-            *header = unsafe { (pair.key.bytes(), pair.value.bytes()) };
-        }
-        Some(read(headers))
+        // SAFETY: Envoy has filled in all pairs. Its map doesn't change while `read` runs: changing it takes this
+        // handle for itself.
+        let header = |pair: &Pair| unsafe { Header { name: pair.key.bytes(), value: pair.value.bytes() } };
+        let headers: SmallVec<[Header<'_>; HEADERS]> = pairs.iter().map(header).collect();
+        Some(read(&headers))
     }
 
     /// All values of a header, in order.
@@ -229,7 +217,8 @@ impl StreamHandle<'_> {
 
     /// Replaces all copies of a header by one. An empty value removes them.
     pub(crate) fn set(&mut self, map: HeaderMap, name: &str, value: &[u8]) -> Result<(), Refused> {
-        let set = call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::of(value)));
+        let set =
+            call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::of(value)));
         if set == Some(true) || value.is_empty() { Ok(()) } else { Err(Refused) }
     }
 
@@ -240,7 +229,11 @@ impl StreamHandle<'_> {
 
     /// Sets filter state that the access log can print.
     pub(crate) fn set_filter_state(&mut self, key: &str, value: &str) {
-        call!(http_set_filter_state_bytes(self.stream, Buffer::of(key.as_bytes()), Buffer::of(value.as_bytes())));
+        call!(http_set_filter_state_bytes(
+            self.stream,
+            Buffer::of(key.as_bytes()),
+            Buffer::of(value.as_bytes())
+        ));
     }
 
     /// Changes a metric.
@@ -256,7 +249,8 @@ impl StreamHandle<'_> {
     /// Responds in the app's place. A second response to one request is ignored.
     pub(crate) fn respond(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
         let headers = headers.iter();
-        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let headers: Vec<Pair> =
+            headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
         let details = Buffer::of(b"envoy_cognito");
         let (pairs, count) = (headers.as_ptr(), headers.len());
         call!(http_send_response(self.stream, u32::from(status), pairs, count, Buffer::of(body), details));

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::http::Request;
 use envoy_cognito_core::http::host::of_authority;
 use envoy_cognito_core::http::origin::Origin;
 use envoy_cognito_core::http::path::RequestPath;
+use envoy_cognito_core::http::{Header, Request};
 use envoy_cognito_core::rules::{Allow, Target};
 use url::{Host, Url};
 
@@ -21,7 +21,8 @@ thread_local! {
 
 /// The input is an authority.
 pub fn run(data: &[u8]) {
-    let request = Request::new(vec![(":authority".to_owned(), data.to_vec())]);
+    let headers = [Header::new(":authority", data)];
+    let request = Request::new(&headers);
     let Some(authority) = request.text(":authority") else { return };
     let Some(host) = of_authority(authority) else { return };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
@@ -31,7 +32,7 @@ pub fn run(data: &[u8]) {
     if let Some(Host::Domain(name)) = url.as_ref().and_then(Url::host) {
         assert_eq!(name.strip_suffix('.').unwrap_or(name), host, "{authority}");
     }
-    if let Some(origin) = Origin::of(&request, None) {
+    if let Some(origin) = Origin::of(request, None) {
         let found = of_authority(origin.host());
         assert_eq!(found.as_deref(), Some(&*host), "cookies and rules go by one host: {authority}");
         if let (Some(read), Some(asked)) = (judged(&origin.url()), &url) {

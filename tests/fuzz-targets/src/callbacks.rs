@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::decision::{Decision, StreamId};
-use envoy_cognito_core::http::Request;
+use envoy_cognito_core::http::{Header, Request};
 use envoy_cognito_core::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse};
 use envoy_cognito_core::worker::authenticator::Authenticator;
 
@@ -18,16 +18,14 @@ thread_local! {
 pub fn run(data: &[u8]) {
     check_response(data);
     let target = [b"/.auth/callback?", data].concat();
-    let headers: [(&str, &[u8]); 5] = [
-        (":method", b"GET"),
-        (":path", &target),
-        (":authority", HOST.as_bytes()),
-        ("x-forwarded-proto", b"https"),
-        ("sec-fetch-mode", b"navigate"),
+    let headers = [
+        Header::new(":method", b"GET"),
+        Header::new(":path", &target),
+        Header::new(":authority", HOST.as_bytes()),
+        Header::new("x-forwarded-proto", b"https"),
+        Header::new("sec-fetch-mode", b"navigate"),
     ];
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec()));
-    let request = Request::new(headers.collect());
-    CONFIG.with(|config| no_call_without_a_flow(config, &request));
+    CONFIG.with(|config| no_call_without_a_flow(config, Request::new(&headers)));
 }
 
 fn check_response(query: &[u8]) {
@@ -79,7 +77,7 @@ fn decoded(text: &[u8]) -> String {
 }
 
 /// A browser without a flow cookie gets a page and no cookies, and no call is made.
-fn no_call_without_a_flow(config: &Arc<Config>, request: &Request) {
+fn no_call_without_a_flow(config: &Arc<Config>, request: Request<'_>) {
     with_surroundings(|around| {
         let mut authenticator = Authenticator::new(Arc::clone(config), around);
         let decision = authenticator.handle_request(StreamId(1), request, around).decision;

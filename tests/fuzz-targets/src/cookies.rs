@@ -17,11 +17,14 @@ pub fn run(data: &[u8]) {
         let headers: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
         let cookies = Cookies::parse(headers.iter().copied());
         let settings = &pool(config).cookies;
-        let left = cookies.without(|name| settings.is_ours(name));
+        let left = cookies.without(|name| settings.is_ours(name)).map(Iterator::collect::<Vec<_>>);
         assert_eq!(
             left.is_none(),
             !headers.iter().any(|header| has_ours(header)),
             "None means nothing of ours"
+        );
+        assert!(
+            left.as_ref().is_none_or(|left| left.len() == headers.len() && cookies.headers() == left.len())
         );
         for (number, header) in headers.iter().enumerate() {
             let Some(left) = left.as_ref().map(|left| left[number].as_slice()) else { break };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use envoy_cognito::header_map;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::decision::{Decision, StreamId};
-use envoy_cognito_core::http::{Request, RequestEdits};
+use envoy_cognito_core::http::{OwnedRequest, Request, RequestEdits};
 use envoy_cognito_core::worker::authenticator::Authenticator;
 
 use crate::cookies::has_ours;
@@ -21,30 +21,29 @@ thread_local! {
 
 /// The input is the host's bytes; if it can't be parsed as such, one `name: value` per line.
 pub fn run(data: &[u8]) {
-    if let Some(request) = header_map::parse(data.to_vec()) {
-        CONFIG.with(|config| decide(config, &request));
+    if let Some(headers) = header_map::parse(data) {
+        CONFIG.with(|config| decide(config, Request::new(&headers)));
     }
     let lines = data.split(|byte| *byte == b'\n').take(60);
     let headers: Vec<Header> = lines.filter_map(header).collect();
-    let Some(request) = header_map::parse(serialized(&headers)) else {
+    let bytes = serialized(&headers);
+    let Some(parsed) = header_map::parse(&bytes) else {
         assert!(
             !headers.iter().all(|(name, _)| name.is_ascii()),
             "only names that can't be spelt are refused"
         );
         return;
     };
-    assert_eq!(headers_of(&request), headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
-    CONFIG.with(|config| decide(config, &request));
+    let pairs = parsed.iter().map(|header| (header.name.to_vec(), header.value.to_vec()));
+    assert_eq!(pairs.collect::<Vec<_>>(), headers);
+    assert_eq!(OwnedRequest::of(Request::new(&parsed)).headers(), parsed);
+    CONFIG.with(|config| decide(config, Request::new(&parsed)));
 }
 
 /// A line as a header; a name may begin with a colon.
 fn header(line: &[u8]) -> Option<Header> {
     let colon = line.iter().skip(1).position(|byte| *byte == b':')? + 1;
     Some((line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii().to_vec()))
-}
-
-fn headers_of(request: &Request) -> Vec<Vec<u8>> {
-    request.names().map(<[u8]>::to_vec).collect()
 }
 
 fn serialized(headers: &[Header]) -> Vec<u8> {
@@ -59,7 +58,7 @@ fn serialized(headers: &[Header]) -> Vec<u8> {
     bytes
 }
 
-fn decide(config: &Arc<Config>, request: &Request) {
+fn decide(config: &Arc<Config>, request: Request<'_>) {
     with_surroundings(|around| {
         let mut authenticator = Authenticator::new(Arc::clone(config), around);
         match authenticator.handle_request(StreamId(1), request, around).decision {
@@ -83,7 +82,7 @@ fn decide(config: &Arc<Config>, request: &Request) {
 }
 
 /// The upstream request contains no header and no cookie that could be mistaken for ours, and everything else.
-fn check_upstream(request: &Request, edits: &RequestEdits) {
+fn check_upstream(request: Request<'_>, edits: &RequestEdits) {
     let fold = |name: &[u8]| -> Vec<u8> {
         let fold = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
         name.iter().map(fold).collect()
@@ -98,5 +97,5 @@ fn check_upstream(request: &Request, edits: &RequestEdits) {
         assert!(name == "cookie" && !has_ours(value) && !value.is_empty(), "{name} is set");
     }
     let cookies = request.values("cookie").any(has_ours);
-    assert!(!cookies || edits.remove.iter().any(|name| name == "cookie") || !edits.replace.is_empty());
+    assert!(!cookies || edits.remove.iter().any(|name| name == "cookie") || edits.replace.is_some());
 }

@@ -28,7 +28,7 @@ impl Authenticator {
     pub(super) fn authorize(
         &mut self,
         attempt: Attempt,
-        request: &Request,
+        request: Request<'_>,
         env: &mut HostEnv<'_>,
     ) -> Outcome {
         let config = Arc::clone(&self.config);
@@ -57,7 +57,7 @@ impl Authenticator {
         }
     }
 
-    fn refuse_malformed(&mut self, request: &Request, reason: &'static str) -> Outcome {
+    fn refuse_malformed(&mut self, request: Request<'_>, reason: &'static str) -> Outcome {
         let reference = reference(request);
         let event = Event::new(Level::Info, "request.refused").with("reason", reason);
         self.emit(event.with("request_id", reference.as_str()));
@@ -67,7 +67,7 @@ impl Authenticator {
     fn apply_rules(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
         let target = Target { path: &ctx.path, method: ctx.request.method(), host: ctx.host };
         let ruling = ctx.config.rules.find(&target);
-        let (allow, label) = (ruling.allow(), ruling.rule().label());
+        let (allow, label) = (ruling.allow(), ruling.rule().label.clone());
         if allow != Allow::Nobody && ctx.config.preflights_pass && is_preflight(ctx.request) {
             return self.forward(ctx, allow, None, ResponseEdits::default()).by_rule(label);
         }
@@ -85,7 +85,7 @@ impl Authenticator {
             && let Some(rule) = ruling.shadow(person.map(Person::as_seen_by_rules))
         {
             let subject = person.map(|person| person.identity.subject.as_str());
-            self.log_denial(Counter::AuthzShadowDenied, &rule.label(), ctx, subject);
+            self.log_denial(Counter::AuthzShadowDenied, &rule.label, ctx, subject);
         }
         let outcome = match verdict {
             Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
@@ -108,10 +108,10 @@ impl Authenticator {
             Allow::Nobody => ctx.session().map(|(_, session)| session.identity.subject.clone()),
             _ => person.map(|person| person.identity.subject.clone()),
         };
-        self.log_denial(Counter::AuthzDenied, &rule.label(), ctx, subject.as_deref());
+        self.log_denial(Counter::AuthzDenied, &rule.label, ctx, subject.as_deref());
         let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
         let response = forbidden(ctx, person).with_cookies(cookies);
-        Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label())
+        Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label.clone())
     }
 
     fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
@@ -123,7 +123,7 @@ impl Authenticator {
             403 => AccessDecision::Forbidden,
             _ => AccessDecision::SignIn,
         };
-        Outcome::new(Decision::Respond(response), access).by_rule(rule.label())
+        Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
     }
 
     fn forward(

@@ -6,7 +6,7 @@ use crate::cognito::pool::Pool;
 use crate::decision::{Attempt, HostEnv, RefreshId, Retry, StreamId};
 use crate::flow::context::RequestContext;
 use crate::flow::refresh::Refresh;
-use crate::http::Request;
+use crate::http::OwnedRequest;
 use crate::shared::refreshes::RefreshState;
 use crate::worker::sessions::refresh::Refreshes;
 
@@ -19,7 +19,7 @@ pub(super) struct ParkedRequests(Vec<ParkedRequest>);
 
 struct ParkedRequest {
     attempt: Attempt,
-    request: Request,
+    request: OwnedRequest,
     pool: Arc<Pool>,
     refresh: RefreshId,
 }
@@ -37,7 +37,12 @@ impl ParkedRequests {
 
     /// Parks a request until this refresh has ended.
     pub(super) fn push(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, refresh: RefreshId) {
-        self.0.push(ParkedRequest { attempt: ctx.attempt, request: ctx.request.clone(), pool, refresh });
+        self.0.push(ParkedRequest {
+            attempt: ctx.attempt,
+            request: OwnedRequest::of(ctx.request),
+            pool,
+            refresh,
+        });
     }
 
     /// Removes the request of a stream that has ended.

@@ -280,7 +280,8 @@ const ENVIRONMENT: &str = "rig.environment";
 /// The environment variables that Envoy needs for the dynamic modules of a bootstrap.
 pub(crate) fn environment_of(bootstrap: &Value) -> Vec<(String, String)> {
     let listeners = bootstrap["static_resources"]["listeners"].as_array().into_iter().flatten();
-    let variables = listeners.filter_map(|listener| listener["metadata"]["filter_metadata"][ENVIRONMENT].as_object());
+    let variables =
+        listeners.filter_map(|listener| listener["metadata"]["filter_metadata"][ENVIRONMENT].as_object());
     let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     variables.flatten().filter_map(text).collect()
 }
