@@ -45,13 +45,13 @@ impl Host for Keeper<'_, '_> {
         self.fake.env()
     }
 
-    fn log(&mut self, event: &Event) {
+    fn log(&mut self, event: Event) {
         panic!("logged: {event}");
     }
 
     fn record(&mut self, _: Vec<Metric>) {}
 
-    fn call(&mut self, callout: &Callout) -> Option<CallHandle> {
+    fn call(&mut self, callout: Callout) -> Option<CallHandle> {
         panic!("called: {}", callout.endpoint.url);
     }
 
@@ -59,16 +59,16 @@ impl Host for Keeper<'_, '_> {
         Ok(())
     }
 
-    fn log_access(&mut self, _: StreamId, record: &AccessRecord) {
-        opt_out(|| self.access = Some(record.clone()));
+    fn log_access(&mut self, _: StreamId, record: AccessRecord) {
+        opt_out(|| self.access = Some(record));
     }
 
-    fn edit_request(&mut self, _: StreamId, edits: &RequestEdits) -> Result<(), Refused> {
-        opt_out(|| self.edits = Some(edits.clone()));
+    fn edit_request(&mut self, _: StreamId, edits: RequestEdits) -> Result<(), Refused> {
+        opt_out(|| self.edits = Some(edits));
         Ok(())
     }
 
-    fn remove_request_trailers(&mut self, _: StreamId, names: &[Cow<'static, str>]) -> Result<(), Refused> {
+    fn remove_request_trailers(&mut self, _: StreamId, names: Vec<Cow<'static, str>>) -> Result<(), Refused> {
         panic!("trailers: {names:?}");
     }
 
@@ -76,11 +76,11 @@ impl Host for Keeper<'_, '_> {
         Ok(Vec::new())
     }
 
-    fn edit_response(&mut self, _: StreamId, _: &ResponseHeaderEdits) -> Result<(), Refused> {
+    fn edit_response(&mut self, _: StreamId, _: ResponseHeaderEdits) -> Result<(), Refused> {
         Ok(())
     }
 
-    fn respond(&mut self, _: StreamId, response: &Response) {
+    fn respond(&mut self, _: StreamId, response: Response) {
         panic!("answered: {response:?}");
     }
 
