@@ -162,3 +162,88 @@ impl Clock {
         let _ = handle.map(JoinHandle::join);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits until the main thread is asked, and does what it does then.
+    fn asked(clock: &Clock) -> Vec<usize> {
+        let start = Instant::now();
+        while !clock.times.asked.load(Ordering::SeqCst) {
+            assert!(start.elapsed() < Duration::from_secs(30), "nobody was asked");
+            thread::yield_now();
+        }
+        let due = clock.take_due();
+        clock.answered();
+        due
+    }
+
+    fn clock(drivers: usize) -> Clock {
+        Clock::start(drivers, Some(ConfigScheduler::idle())).unwrap()
+    }
+
+    #[test]
+    fn a_driver_is_woken_again_and_again() {
+        let clock = clock(2);
+        clock.wake_after(1, Duration::from_millis(5));
+        assert_eq!(asked(&clock), [1]);
+        assert_eq!(asked(&clock), [1]);
+        clock.stop();
+    }
+
+    #[test]
+    fn an_earlier_alarm_interrupts_the_sleep() {
+        let clock = clock(2);
+        clock.wake_after(0, Duration::from_secs(3600));
+        thread::sleep(Duration::from_millis(20));
+        clock.wake_after(1, Duration::from_millis(2));
+        assert_eq!(asked(&clock), [1]);
+        clock.stop();
+    }
+
+    #[test]
+    fn what_is_urgent_does_not_wait_for_the_thread() {
+        let clock = clock(1);
+        clock.wake_after(0, Duration::from_millis(1));
+        assert!(clock.times.asked.load(Ordering::SeqCst));
+        clock.stop();
+    }
+
+    #[test]
+    fn many_workers_set_alarms_at_once_and_none_is_lost() {
+        let clock = clock(8);
+        for _ in 0..50 {
+            thread::scope(|scope| {
+                for driver in 0..8 {
+                    let clock = &clock;
+                    scope.spawn(move || clock.wake_after(driver, Duration::from_millis(2 + driver as u64 % 3)));
+                }
+                let mut woken = [false; 8];
+                while woken.contains(&false) {
+                    asked(&clock).into_iter().for_each(|driver| woken[driver] = true);
+                }
+            });
+        }
+        clock.stop();
+    }
+
+    #[test]
+    fn a_clock_stops_at_once_and_asks_nobody_after_that() {
+        let clock = clock(1);
+        clock.wake_after(0, Duration::from_millis(1));
+        clock.stop();
+        clock.answered();
+        clock.wake_after(0, Duration::from_millis(1));
+        assert!(clock.times.scheduler.lock().is_none());
+        clock.stop();
+    }
+
+    #[test]
+    fn without_a_scheduler_there_is_no_thread() {
+        let clock = Clock::start(1, None).unwrap();
+        assert!(clock.thread.is_none());
+        clock.wake_after(0, Duration::from_millis(1));
+        clock.stop();
+    }
+}

@@ -50,3 +50,51 @@ impl Parked {
         state.decided = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_decision_is_taken_once() {
+        let parked = Parked::default();
+        assert!(parked.take().is_none());
+        parked.reachable_by(StreamScheduler::idle());
+        parked.decide(StreamDeeds::default());
+        assert!(parked.take().is_some() && parked.take().is_none());
+    }
+
+    #[test]
+    fn a_decision_that_is_faster_than_the_scheduler_is_not_lost() {
+        let parked = Parked::default();
+        parked.decide(StreamDeeds::default());
+        parked.reachable_by(StreamScheduler::idle());
+        assert!(parked.take().is_some());
+    }
+
+    #[test]
+    fn a_stream_that_has_ended_is_not_decided() {
+        let parked = Parked::default();
+        parked.reachable_by(StreamScheduler::idle());
+        parked.decide(StreamDeeds::default());
+        parked.end();
+        assert!(parked.take().is_none());
+        assert!(parked.0.lock().scheduler.is_none());
+    }
+
+    #[test]
+    fn a_decision_may_race_the_end() {
+        for _ in 0..200 {
+            let parked = Arc::new(Parked::default());
+            parked.reachable_by(StreamScheduler::idle());
+            let other = Arc::clone(&parked);
+            let main = thread::spawn(move || other.decide(StreamDeeds::default()));
+            parked.end();
+            main.join().unwrap();
+            assert!(parked.0.lock().scheduler.is_none());
+        }
+    }
+}

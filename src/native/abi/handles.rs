@@ -114,6 +114,12 @@ pub(crate) struct ConfigScheduler(Ptr);
 unsafe impl Send for ConfigScheduler {}
 
 impl ConfigScheduler {
+    /// One that asks nobody.
+    #[cfg(test)]
+    pub(crate) const fn idle() -> Self {
+        Self(std::ptr::null_mut())
+    }
+
     pub(crate) fn commit(&self) {
         call!(http_filter_config_scheduler_commit(self.0, 0));
     }
@@ -132,6 +138,12 @@ pub(crate) struct StreamScheduler(Ptr);
 unsafe impl Send for StreamScheduler {}
 
 impl StreamScheduler {
+    /// One that asks nobody.
+    #[cfg(test)]
+    pub(crate) const fn idle() -> Self {
+        Self(std::ptr::null_mut())
+    }
+
     pub(crate) fn commit(&self) {
         call!(http_filter_scheduler_commit(self.0, 0));
     }
