@@ -14,7 +14,7 @@ use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, age};
 use crate::alerts::promql::{Scrape, Scrapes, selectors};
-use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool};
 
 const SITE: &str = "watched";
 /// A site whose key set is unavailable. It has its own pool, because listeners share the key set of a pool.
@@ -77,7 +77,7 @@ impl Watched {
             json!({ "clusters": { "idp": "dead" } }),
         );
         let ports = free_ports(5);
-        let mut bootstrap = Bootstrap::new(ports[0], wasm())
+        let mut bootstrap = Bootstrap::new(ports[0], filter())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())

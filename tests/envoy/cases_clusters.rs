@@ -22,7 +22,7 @@ use x509_cert::time::{Time, Validity};
 
 use crate::cases_keys::KEY;
 use crate::own::{NAME, ORIGIN, Own, Wish};
-use crate::world::{PASSWORD, Plan, SESSION_KEY, USER, merged, plan, pool_id, wasm, world};
+use crate::world::{PASSWORD, Plan, SESSION_KEY, USER, filter, merged, plan, pool_id, world};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// The host of the user pool's domain in the shipped configuration, and the one used here.
@@ -97,7 +97,7 @@ fn case_076_the_shipped_cluster_shows_nothing_to_whoever_has_no_good_certificate
     let own = Own::new(Wish { envoys: 0, ..Wish::default() });
     let key = KEY.to_pkcs8_pem(LineEnding::LF).expect("a key").to_string();
     let ports = free_ports(2 * shown.len() + 1);
-    let mut bootstrap = Bootstrap::new(ports[0], wasm())
+    let mut bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", own.app.addr())
         .cluster("cognito_plain", own.cognito().domain_addr())
         .cluster("cognito_idp", own.cognito().idp_addr());
@@ -142,7 +142,7 @@ fn case_077_a_cluster_that_is_taken_away_while_envoy_runs_is_missed_at_once() {
     let ports = free_ports(2);
     write(&[static_cluster("cognito_domain", own.cognito().domain_addr())]);
     let listener = Listener::new(ports[1], Filter::Json(own.config(&Value::Null)));
-    let bootstrap = Bootstrap::new(ports[0], wasm())
+    let bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", own.app.addr())
         .cluster("cognito_idp", own.cognito().idp_addr())
         .listener(listener.env("SESSION_KEY", SESSION_KEY))

@@ -8,13 +8,13 @@ use sample_app::SampleApp;
 use serde_json::json;
 use walrus::{ExportItem, Module};
 
-use crate::world::{SESSION_KEY, config_at, merged, wasm, world};
+use crate::world::{SESSION_KEY, config_at, filter, merged, world};
 
 const HOST: &str = "case-wire.example.test";
 
 /// The shipped module after a change, in a file with that name.
 fn variant(folder: &Path, name: &str, change: impl FnOnce(&mut Module)) -> PathBuf {
-    let mut module = Module::from_file(wasm()).expect("a module");
+    let mut module = Module::from_file(filter()).expect("a module");
     change(&mut module);
     let path = folder.join(format!("{name}.wasm"));
     module.emit_wasm_file(&path).expect("written");
@@ -47,7 +47,7 @@ fn listener(port: u16, module: &Path, policy: &str) -> Listener {
     let name = module.file_stem().and_then(|name| name.to_str()).expect("a name");
     listener.name = format!("{name}-{policy}");
     listener.vm_id = Some(listener.name.clone());
-    listener.wasm = Some(module.to_owned());
+    listener.module = Some(module.to_owned());
     listener.failure_policy = policy.to_owned();
     listener
 }
@@ -56,7 +56,7 @@ fn listener(port: u16, module: &Path, policy: &str) -> Listener {
 fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
     let ports = free_ports(kinds.len() + 1);
     let cognito = &world().cognito;
-    let mut bootstrap = Bootstrap::new(ports[0], wasm())
+    let mut bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", app.addr())
         .cluster("cognito_domain", cognito.domain_addr())
         .cluster("cognito_idp", cognito.idp_addr());
@@ -122,7 +122,7 @@ fn case_159_160_what_fails_open_is_open() {
 #[test]
 fn case_160_what_is_no_module_keeps_envoy_from_starting() {
     let folder = Scratch::new().expect("a folder");
-    let whole = std::fs::read(wasm()).expect("the module");
+    let whole = std::fs::read(filter()).expect("the module");
     let mut files =
         vec![variant(folder.path(), "no-abi", |module| without(module, "proxy_abi_version_0_2_1"))];
     for (name, bytes) in [("empty", &[][..]), ("half", &whole[..whole.len() / 2]), ("text", b"no module")] {
@@ -132,7 +132,7 @@ fn case_160_what_is_no_module_keeps_envoy_from_starting() {
     }
     for module in files {
         let ports = free_ports(3);
-        let bootstrap = Bootstrap::new(ports[0], wasm())
+        let bootstrap = Bootstrap::new(ports[0], filter())
             .cluster("app", ([127, 0, 0, 1], ports[2]).into())
             .listener(listener(ports[1], &module, "FAIL_RELOAD"));
         let refused = Envoy::validate(&bootstrap.to_string(), &Options::default());
@@ -177,7 +177,7 @@ fn case_076_every_cluster_of_the_shipped_configuration_checks_certificates() {
 
 #[test]
 fn case_178_the_module_can_do_little_to_its_host() {
-    let module = std::fs::read(wasm()).expect("the module");
+    let module = std::fs::read(filter()).expect("the module");
     let mut imports: Vec<(String, String)> = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(&module) {
         if let wasmparser::Payload::ImportSection(section) = payload.expect("a module") {

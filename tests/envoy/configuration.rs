@@ -3,15 +3,16 @@
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use serde_json::json;
 
-use crate::world::{SESSION_KEY, config_at, merged, wasm};
+use crate::world::{SESSION_KEY, config_at, filter, merged};
 
-pub fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
+pub fn validate(form: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     let ports = free_ports(3);
     let listener = env
         .iter()
-        .fold(Listener::new(ports[1], filter), |listener, (name, value)| listener.env(*name, *value));
-    let bootstrap =
-        Bootstrap::new(ports[0], wasm()).cluster("app", ([127, 0, 0, 1], ports[2]).into()).listener(listener);
+        .fold(Listener::new(ports[1], form), |listener, (name, value)| listener.env(*name, *value));
+    let bootstrap = Bootstrap::new(ports[0], filter())
+        .cluster("app", ([127, 0, 0, 1], ports[2]).into())
+        .listener(listener);
     Envoy::validate(&bootstrap.to_string(), &Options::default())
 }
 
@@ -77,7 +78,7 @@ fn text_that_is_no_configuration_is_refused() {
 #[test]
 fn the_shipped_configuration_is_valid() {
     let shipped = include_str!("../../envoy/envoy.yaml");
-    let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().expect("a path"));
+    let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", filter().to_str().expect("a path"));
     assert_ne!(here, shipped, "the file names the filter");
     // Validation also reads the certificates of authorities, and not every machine has them at that path.
     let authority = Scratch::new().expect("a folder");

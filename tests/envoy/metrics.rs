@@ -12,7 +12,7 @@ use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, age};
 use crate::bearer::{text, tokens};
-use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, merged, pool, wasm};
+use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, filter, merged, pool};
 
 const SITE: &str = "seen";
 const FIELDS: &str = "log user=%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)% \
@@ -58,7 +58,7 @@ impl Seen {
         let mut listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
         listener.access_log = Some(FIELDS.to_owned());
         listener.manager_overrides = manager;
-        let bootstrap = Bootstrap::new(ports[0], wasm())
+        let bootstrap = Bootstrap::new(ports[0], filter())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())

@@ -12,7 +12,7 @@ use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, aged_header};
 use crate::odd::odd;
-use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool, pool_id};
 
 /// What a request waits for.
 pub const WAYS: [&str; 5] = ["kid", "keys", "refresh", "over", "callback"];
@@ -36,7 +36,7 @@ pub const KINDS: [Kind; 4] = [
 
 /// The module from cargo, next to the finished one.
 fn whole_wasm() -> PathBuf {
-    let wasm = wasm();
+    let wasm = filter();
     wasm.with_file_name("deps").join(wasm.file_name().expect("a name"))
 }
 
@@ -70,7 +70,7 @@ impl Lab {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http_protocol_options": trailers },
         }});
-        let mut bootstrap = Bootstrap::new(free[0], wasm())
+        let mut bootstrap = Bootstrap::new(free[0], filter())
             .cluster_json(upstream)
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr());
@@ -81,7 +81,7 @@ impl Lab {
             let config = merged(config, json!({ "bearer": { "enabled": true } }));
             let mut listener = Listener::new(*port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
             listener.name.clone_from(&name);
-            listener.wasm = kind.is_whole.then(whole_wasm);
+            listener.module = kind.is_whole.then(whole_wasm);
             listener.vm_id = Some(if kind.is_whole { "whole" } else { "trimmed" }.to_owned());
             listener.manager_overrides = json!({ "http_protocol_options": trailers });
             if kind.allow {

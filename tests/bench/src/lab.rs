@@ -78,7 +78,7 @@ impl Lab {
             Chain::None => {}
             Chain::Nothing => {
                 listener.filter = Filter::Json(json!({}));
-                listener.wasm = Some(wasm("nothing")?);
+                listener.module = Some(wasm("nothing")?);
             }
             Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
                 bootstrap = bootstrap.with(native::secrets(SECRET));
@@ -86,7 +86,7 @@ impl Lab {
             }
             Chain::Build(file) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
-                listener.wasm = Some(file.clone());
+                listener.module = Some(file.clone());
             }
             Chain::Cognito(more) | Chain::CognitoAlone(more) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, more));

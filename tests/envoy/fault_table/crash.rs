@@ -13,14 +13,14 @@ use walrus::{ExportItem, FunctionBuilder, Module, ValType};
 use super::stage::{Seen, Stage, answer};
 use crate::bearer::with;
 use crate::own::{NAME, Own, wait};
-use crate::world::wasm;
+use crate::world::filter;
 
 /// Requests with this many headers or more trap.
 const TOO_MANY_HEADERS: i32 = 60;
 const ENTRY: &str = "proxy_on_request_headers";
 
 fn fragile(folder: &Path) -> PathBuf {
-    let mut module = Module::from_file(wasm()).expect("the module");
+    let mut module = Module::from_file(filter()).expect("the module");
     let judge = module.exports.get_func(ENTRY).expect("its entry");
     let [context, headers, last] = [(); 3].map(|()| module.locals.add(ValType::I32));
     let mut around = FunctionBuilder::new(&mut module.types, &[ValType::I32; 3], &[ValType::I32]);
@@ -55,7 +55,7 @@ fn make_fragile(own: &mut Own, folder: &Path) {
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     bootstrap.pointer_mut(manager).expect("a connection manager")["stream_idle_timeout"] = json!("3s");
     let bootstrap = bootstrap.to_string();
-    let shipped = wasm().to_str().expect("a path").to_owned();
+    let shipped = filter().to_str().expect("a path").to_owned();
     let bootstrap = bootstrap.replace(&shipped, fragile(folder).to_str().expect("a path"));
     own.envoys.clear();
     own.envoys.push(Envoy::start(&bootstrap, &Options::default().concurrency(1)));
