@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::abi::{CalloutDone, ConfigHandle, FilterConfig, LogLevel, StreamHandle, concurrency, is_validation, log};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, merge};
 use crate::parked::Parked;
 use crate::recorder::{Deeds, Recorder, StreamDeeds};
 use crate::stream::HttpStream;
@@ -102,7 +102,7 @@ impl Filter {
         }
         let left = self.metrics.record(metrics);
         if !left.is_empty() {
-            worker.lock().metrics.extend(left);
+            merge(&mut worker.lock().metrics, left);
         }
         refused
     }
