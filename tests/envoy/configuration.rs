@@ -3,13 +3,12 @@
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use serde_json::json;
 
-use crate::world::{SESSION_KEY, config_at, filter, merged};
+use crate::world::{SESSION_KEY, config_at, filter, merged, wasm};
 
 pub fn validate(form: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     let ports = free_ports(3);
-    let listener = env
-        .iter()
-        .fold(Listener::new(ports[1], form), |listener, (name, value)| listener.env(*name, *value));
+    let listener =
+        env.iter().fold(Listener::new(ports[1], form), |listener, (name, value)| listener.env(*name, *value));
     let bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", ([127, 0, 0, 1], ports[2]).into())
         .listener(listener);
@@ -75,10 +74,11 @@ fn text_that_is_no_configuration_is_refused() {
     assert!(validate(Filter::Unconfigured, &[]).is_err());
 }
 
+/// It is the wasm filter's.
 #[test]
 fn the_shipped_configuration_is_valid() {
     let shipped = include_str!("../../envoy/envoy.yaml");
-    let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", filter().to_str().expect("a path"));
+    let here = shipped.replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().expect("a path"));
     assert_ne!(here, shipped, "the file names the filter");
     // Validation also reads the certificates of authorities, and not every machine has them at that path.
     let authority = Scratch::new().expect("a folder");

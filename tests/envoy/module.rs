@@ -1,10 +1,10 @@
-//! The built module itself: its exports for the host, and its size.
+//! The built wasm filter itself: its exports for the host, and its size.
 
 use std::fs;
 
 use wasmparser::{Parser, Payload};
 
-use crate::world::filter;
+use crate::world::wasm;
 
 /// The size limit, in bytes. The contract allows 20,000 more.
 const MAX_SIZE: usize = 600_000;
@@ -24,7 +24,7 @@ fn exports(module: &[u8]) -> Vec<String> {
 /// callback costs calls.
 #[test]
 fn the_module_exports_what_the_host_must_call_and_nothing_else() {
-    let module = fs::read(filter()).expect("the module");
+    let module = fs::read(wasm()).expect("the module");
     assert_eq!(
         exports(&module),
         [
@@ -47,7 +47,7 @@ fn the_module_exports_what_the_host_must_call_and_nothing_else() {
 
 #[test]
 fn the_module_is_small() {
-    let size = fs::read(filter()).expect("the module").len();
+    let size = fs::read(wasm()).expect("the module").len();
     println!("the module has {size} bytes");
     assert!(size <= MAX_SIZE, "{size} bytes are more than {MAX_SIZE}");
 }

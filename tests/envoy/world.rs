@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::aged::age;
-pub use crate::artifact::{filter, is_native};
+pub use crate::artifact::{filter, is_native, native, skipped, wasm};
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, Response, free_ports};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
@@ -267,6 +267,16 @@ pub fn pool(name: &str, public_client: bool) -> Pool {
 
 pub fn pool_id(name: &str) -> String {
     format!("us-east-1_{}", name.replace('-', ""))
+}
+
+/// Before Envoy 1.39, the native module can only change metrics during a request of the same worker. These are for all
+/// workers, and count nothing themselves.
+pub fn pass_on_metrics(addr: SocketAddr) {
+    if is_native() && Envoy::version() < (1, 39) {
+        for _ in 0..12 {
+            let _ = rig::send(addr, &RawRequest::get("/a%c0%ae").host("any.example.test"));
+        }
+    }
 }
 
 /// Objects are merged key by key; `null` removes a value.
