@@ -19,6 +19,6 @@ pub(crate) use handles::{
     ConfigHandle, ConfigScheduler, MetricKind, StreamHandle, StreamScheduler, concurrency, is_validation, log,
 };
 pub(crate) use hooks::{
-    CalloutDone, FilterConfig, HttpFilter, config_callout_done, config_destroy, config_new, config_scheduled, export,
-    log_panics, on_stream, stream_destroy, stream_new,
+    CalloutDone, FilterConfig, HttpFilter, config_callout_done, config_destroy, config_new, config_scheduled,
+    export, log_panics, on_stream, stream_destroy, stream_new,
 };

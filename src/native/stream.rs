@@ -137,7 +137,10 @@ fn read(headers: &[(&[u8], &[u8])]) -> Option<Request> {
 /// Panics where it would do most harm, while the worker is locked: so tests see what a bug does.
 #[cfg(feature = "panic-for-tests")]
 fn panic_if_asked(headers: &[(&[u8], &[u8])]) {
-    assert!(headers.iter().all(|(name, _)| *name != b"x-envoy-cognito-panic"), "asked to panic by {headers:?}");
+    assert!(
+        headers.iter().all(|(name, _)| *name != b"x-envoy-cognito-panic"),
+        "asked to panic by {headers:?}"
+    );
 }
 
 impl HttpFilter for HttpStream {
@@ -191,9 +194,8 @@ impl HttpFilter for HttpStream {
 
     fn response_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
         let recorder = Recorder::for_response(envoy.values(HeaderMap::Response, "set-cookie"));
-        let done = self.drive(recorder, |worker, stream, recorder| {
-            worker.driver.response_headers(stream, recorder)
-        });
+        let done =
+            self.drive(recorder, |worker, stream, recorder| worker.driver.response_headers(stream, recorder));
         if self.carry_out(envoy, done) { HeadersStatus::Continue } else { HeadersStatus::Stop }
     }
 

@@ -223,8 +223,9 @@ pub(crate) fn on_program_init() -> *const c_char {
         Err(missing) => {
             // No table, so no log either, except for its own function.
             // SAFETY: the name is a C string, and the function of this name has this type in every Envoy.
-            let log: Option<unsafe extern "C" fn(u32, Buffer)> =
-                unsafe { std::mem::transmute(dlsym(null_mut(), c"envoy_dynamic_module_callback_log".as_ptr())) };
+            let log: Option<unsafe extern "C" fn(u32, Buffer)> = unsafe {
+                std::mem::transmute(dlsym(null_mut(), c"envoy_dynamic_module_callback_log".as_ptr()))
+            };
             let line = format!(
                 "envoy_cognito: the native module needs Envoy 1.38 or later; this one has no {missing}. \
                  Use the wasm filter with it."
@@ -237,6 +238,5 @@ pub(crate) fn on_program_init() -> *const c_char {
         }
     }
 }
-
 
 pub(in crate::abi) use call;

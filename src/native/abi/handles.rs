@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::null;
 
-use crate::abi::callbacks::{
-    Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call,
-};
+use crate::abi::callbacks::{Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call};
 
 /// Writes a log line, if its level is written. Lines are only made then.
 pub(crate) fn log(level: LogLevel, line: impl FnOnce() -> String) {
@@ -47,7 +45,9 @@ impl ConfigHandle {
     pub(crate) fn define(self, kind: MetricKind, name: &str) -> Option<MetricId> {
         let (name, mut id) = (Buffer::of(name.as_bytes()), 0);
         let status = match kind {
-            MetricKind::Counter => call!(http_filter_config_define_counter(self.0, name, null(), 0, &raw mut id)),
+            MetricKind::Counter => {
+                call!(http_filter_config_define_counter(self.0, name, null(), 0, &raw mut id))
+            }
             MetricKind::Gauge => call!(http_filter_config_define_gauge(self.0, name, null(), 0, &raw mut id)),
             MetricKind::Histogram => {
                 call!(http_filter_config_define_histogram(self.0, name, null(), 0, &raw mut id))
@@ -78,7 +78,8 @@ impl ConfigHandle {
         milliseconds: u64,
     ) -> Result<u64, Refused> {
         let headers = headers.iter();
-        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let headers: Vec<Pair> =
+            headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
         let (cluster, mut id) = (Buffer::of(cluster.as_bytes()), 0);
         let status = call!(http_filter_config_http_callout(
             self.0,
@@ -229,7 +230,8 @@ impl StreamHandle<'_> {
 
     /// Replaces all copies of a header by one. An empty value removes them.
     pub(crate) fn set(&mut self, map: HeaderMap, name: &str, value: &[u8]) -> Result<(), Refused> {
-        let set = call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::of(value)));
+        let set =
+            call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::of(value)));
         if set == Some(true) || value.is_empty() { Ok(()) } else { Err(Refused) }
     }
 
@@ -240,7 +242,11 @@ impl StreamHandle<'_> {
 
     /// Sets filter state that the access log can print.
     pub(crate) fn set_filter_state(&mut self, key: &str, value: &str) {
-        call!(http_set_filter_state_bytes(self.stream, Buffer::of(key.as_bytes()), Buffer::of(value.as_bytes())));
+        call!(http_set_filter_state_bytes(
+            self.stream,
+            Buffer::of(key.as_bytes()),
+            Buffer::of(value.as_bytes())
+        ));
     }
 
     /// Changes a metric.
@@ -256,7 +262,8 @@ impl StreamHandle<'_> {
     /// Responds in the app's place. A second response to one request is ignored.
     pub(crate) fn respond(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
         let headers = headers.iter();
-        let headers: Vec<Pair> = headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
+        let headers: Vec<Pair> =
+            headers.map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect();
         let details = Buffer::of(b"envoy_cognito");
         let (pairs, count) = (headers.as_ptr(), headers.len());
         call!(http_send_response(self.stream, u32::from(status), pairs, count, Buffer::of(body), details));

@@ -119,7 +119,8 @@ pub(crate) unsafe fn config_callout_done<C: FilterConfig>(
             // SAFETY: as above.
             let headers = headers.map(|pair| unsafe { (pair.key.bytes(), pair.value.bytes()) });
             // SAFETY: as above.
-            let chunks = if chunks.is_null() { &[] } else { unsafe { slice::from_raw_parts(chunks, chunk_count) } };
+            let chunks =
+                if chunks.is_null() { &[] } else { unsafe { slice::from_raw_parts(chunks, chunk_count) } };
             // SAFETY: as above.
             let chunks = chunks.iter().map(|chunk| unsafe { chunk.bytes() });
             CalloutDone::Response(headers.collect(), chunks.collect())
