@@ -217,7 +217,9 @@ mod tests {
             thread::scope(|scope| {
                 for driver in 0..8 {
                     let clock = &clock;
-                    scope.spawn(move || clock.wake_after(driver, Duration::from_millis(2 + driver as u64 % 3)));
+                    scope.spawn(move || {
+                        clock.wake_after(driver, Duration::from_millis(2 + driver as u64 % 3))
+                    });
                 }
                 let mut woken = [false; 8];
                 while woken.contains(&false) {

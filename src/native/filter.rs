@@ -6,20 +6,17 @@ use std::time::Duration;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::decision::StreamId;
-use envoy_cognito_core::driver::{CallHandle, Driver, Stream};
+use envoy_cognito_core::driver::{CallHandle, Driver};
 use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
 use envoy_cognito_core::telemetry::event::{Event, Level};
 use envoy_cognito_core::telemetry::metrics::Metric;
 use parking_lot::Mutex;
 
-use crate::abi::{
-    CalloutDone, ConfigHandle, FilterConfig, LogLevel, StreamHandle, concurrency, is_validation, log,
-};
+use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, is_validation, log};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, merge};
 use crate::parked::Parked;
 use crate::recorder::{Deeds, Recorder, StreamDeeds};
-use crate::stream::HttpStream;
 
 /// One configuration of the filter. All workers share it.
 pub(crate) struct Filter {
@@ -58,6 +55,60 @@ struct Calls {
 }
 
 impl Filter {
+    /// Reads a configuration and starts its drivers, on the main thread. `None` if it has errors, which are logged.
+    pub(crate) fn configured(envoy: ConfigHandle, configuration: &[u8]) -> Option<Arc<Self>> {
+        let config = match Config::parse(configuration, &|name| std::env::var(name).ok()) {
+            Ok(config) => Arc::new(config),
+            Err(errors) => {
+                for error in errors {
+                    log(LogLevel::Error, || format!("envoy_cognito configuration: {error}"));
+                }
+                return None;
+            }
+        };
+        // Without workers there are no requests, as while the configuration is only validated.
+        let scheduler = if is_validation() { None } else { envoy.scheduler() };
+        let clock = match Clock::start(concurrency(), scheduler) {
+            Ok(clock) => clock,
+            Err(error) => {
+                log(LogLevel::Error, || format!("envoy_cognito: no thread for the time: {error}"));
+                return None;
+            }
+        };
+        let mut recorder = Recorder::new();
+        let mut worker = || Worker {
+            driver: Driver::new(Arc::clone(&config), &mut recorder),
+            parked: HashMap::new(),
+            metrics: Vec::new(),
+            last_stream: 0,
+        };
+        let workers = (0..concurrency()).map(|_| Mutex::new(worker())).collect();
+        let metrics = Metrics::define(envoy);
+        let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default() });
+        for index in 0..filter.workers.len() {
+            filter.drive(index, |driver, recorder| driver.start(recorder));
+        }
+        Some(filter)
+    }
+
+    /// The configuration ends: nobody is woken any more.
+    pub(crate) fn end(&self) {
+        self.clock.stop();
+    }
+
+    /// Wakes the drivers whose time has come, on the main thread.
+    pub(crate) fn wake_due(&self) {
+        for worker in self.clock.take_due() {
+            self.drive(worker, Driver::wake);
+        }
+        self.clock.answered();
+    }
+
+    /// Passes the answer of a call to its driver, on the main thread.
+    pub(crate) fn call_done(&self, id: u64, result: CalloutDone<'_>) {
+        self.answered(id, read_answer(result));
+    }
+
     /// The worker of a stream. `None` if Envoy names one that it hasn't announced.
     pub(crate) fn worker(&self, index: usize) -> Option<&Mutex<Worker>> {
         self.workers.get(index)
@@ -104,7 +155,7 @@ impl Filter {
         }
         let left = self.metrics.record(metrics);
         if !left.is_empty() {
-            worker.lock().metrics.extend(left);
+            merge(&mut worker.lock().metrics, left);
         }
         refused
     }
@@ -145,66 +196,6 @@ impl Filter {
         };
         let (worker, handle) = made;
         self.drive(worker, |driver, recorder| driver.call_answered(handle, answer, recorder));
-    }
-}
-
-impl FilterConfig for Filter {
-    type Stream = HttpStream;
-
-    fn new(envoy: ConfigHandle, configuration: &[u8]) -> Option<Arc<Self>> {
-        let config = match Config::parse(configuration, &|name| std::env::var(name).ok()) {
-            Ok(config) => Arc::new(config),
-            Err(errors) => {
-                for error in errors {
-                    log(LogLevel::Error, || format!("envoy_cognito configuration: {error}"));
-                }
-                return None;
-            }
-        };
-        // Without workers there are no requests, as while the configuration is only validated.
-        let scheduler = if is_validation() { None } else { envoy.scheduler() };
-        let clock = match Clock::start(concurrency(), scheduler) {
-            Ok(clock) => clock,
-            Err(error) => {
-                log(LogLevel::Error, || format!("envoy_cognito: no thread for the time: {error}"));
-                return None;
-            }
-        };
-        let mut recorder = Recorder::new();
-        let mut worker = || Worker {
-            driver: Driver::new(Arc::clone(&config), &mut recorder),
-            parked: HashMap::new(),
-            metrics: Vec::new(),
-            last_stream: 0,
-        };
-        let workers = (0..concurrency()).map(|_| Mutex::new(worker())).collect();
-        let metrics = Metrics::define(envoy);
-        let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default() });
-        for index in 0..filter.workers.len() {
-            filter.drive(index, |driver, recorder| driver.start(recorder));
-        }
-        Some(filter)
-    }
-
-    fn destroyed(&self) {
-        self.clock.stop();
-    }
-
-    fn scheduled(&self) {
-        for worker in self.clock.take_due() {
-            self.drive(worker, Driver::wake);
-        }
-        self.clock.answered();
-    }
-
-    fn callout_done(&self, id: u64, result: CalloutDone<'_>) {
-        self.answered(id, read_answer(result));
-    }
-
-    fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<HttpStream> {
-        let index = envoy.worker();
-        let id = self.worker(index)?.lock().next_stream();
-        Some(HttpStream::new(Stream::new(id), index, self))
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod abi;
 mod clock;
+mod entry;
 mod filter;
 mod grpc;
 mod metrics;

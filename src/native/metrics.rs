@@ -56,10 +56,58 @@ impl Metrics {
     }
 }
 
+/// Adds metrics to those that wait for a stream. There may be none for days, so counters are summed up, and of a gauge
+/// only the last value stays. Histograms don't grow meanwhile: they are about what streams have wanted.
+pub(crate) fn merge(waiting: &mut Vec<Metric>, more: Vec<Metric>) {
+    for metric in more {
+        let known = waiting.iter_mut().find(|known| match (&**known, &metric) {
+            (Metric::Counter(known, _), Metric::Counter(counter, _)) => known == counter,
+            (Metric::Gauge(known, _), Metric::Gauge(name, _)) => known == name,
+            _ => false,
+        });
+        match (known, metric) {
+            (Some(Metric::Counter(_, sum)), Metric::Counter(_, by)) => *sum = sum.saturating_add(by),
+            (Some(known), metric) => *known = metric,
+            (None, metric) => waiting.push(metric),
+        }
+    }
+}
+
 const fn kind_of(metric: &Metric) -> (MetricKind, u64) {
     match metric {
         Metric::Counter(_, by) => (MetricKind::Counter, *by),
         Metric::Gauge(_, value) => (MetricKind::Gauge, *value),
         Metric::Histogram(_, value) => (MetricKind::Histogram, *value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use envoy_cognito_core::telemetry::counter::Counter;
+    use envoy_cognito_core::telemetry::metrics::{JWKS_AGE_S, TOKEN_EXCHANGE_MS};
+
+    use super::*;
+
+    #[test]
+    fn metrics_that_wait_for_a_stream_do_not_pile_up() {
+        let mut waiting = Vec::new();
+        for age in 1..=1_000 {
+            let sum = [Metric::Counter(Counter::JwksFailed, 1), Metric::Counter(Counter::JwksFetched, 2)];
+            merge(&mut waiting, sum.into_iter().chain([Metric::Gauge(JWKS_AGE_S, age)]).collect());
+        }
+        merge(
+            &mut waiting,
+            vec![Metric::Histogram(TOKEN_EXCHANGE_MS, 7), Metric::Histogram(TOKEN_EXCHANGE_MS, 8)],
+        );
+        assert_eq!(
+            waiting,
+            [
+                Metric::Counter(Counter::JwksFailed, 1_000),
+                Metric::Counter(Counter::JwksFetched, 2_000),
+                Metric::Gauge(JWKS_AGE_S, 1_000),
+                Metric::Histogram(TOKEN_EXCHANGE_MS, 7),
+                Metric::Histogram(TOKEN_EXCHANGE_MS, 8),
+            ]
+        );
     }
 }

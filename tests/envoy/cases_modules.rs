@@ -1,5 +1,5 @@
-//! Cases of `docs/security-cases.md`: a filter that crashes, and invalid modules. The shipped module is modified for
-//! this, because it can't be made to crash otherwise.
+//! Cases of `docs/security-cases.md`: a filter that crashes, and invalid files. The shipped file is modified for this,
+//! because it can't be made to crash otherwise.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,12 @@ use sample_app::SampleApp;
 use serde_json::json;
 use walrus::{ExportItem, Module};
 
-use crate::world::{SESSION_KEY, config_at, merged, wasm, world};
+use crate::fault_table::crash::{crashing, fragile};
+use crate::world::{SESSION_KEY, config_at, filter, is_native, merged, native, skipped, wasm, world};
 
 const HOST: &str = "case-wire.example.test";
 
-/// The shipped module after a change, in a file with that name.
+/// The shipped wasm filter after a change, in a file with that name.
 fn variant(folder: &Path, name: &str, change: impl FnOnce(&mut Module)) -> PathBuf {
     let mut module = Module::from_file(wasm()).expect("a module");
     change(&mut module);
@@ -23,6 +24,39 @@ fn variant(folder: &Path, name: &str, change: impl FnOnce(&mut Module)) -> PathB
 
 fn without(module: &mut Module, export: &str) {
     module.exports.remove(export).expect(export);
+}
+
+/// The hooks of Envoy's dynamic modules that decide whether a request passes.
+const HOOKS: [&str; 5] = [
+    "on_program_init",
+    "on_http_filter_config_new",
+    "on_http_filter_new",
+    "on_http_filter_request_headers",
+    "on_http_filter_request_body",
+];
+
+/// The shipped native module without one of its hooks: it has another name.
+fn without_hook(folder: &Path, hook: &str) -> PathBuf {
+    let mut bytes = std::fs::read(native()).expect("the module");
+    let name = format!("\0envoy_dynamic_module_{hook}\0");
+    let places: Vec<usize> =
+        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name.as_bytes())).collect();
+    assert!(!places.is_empty(), "no {hook}");
+    for place in places {
+        bytes[place + name.len() - 2] = b'_';
+    }
+    let path = folder.join(format!("libwithout-{hook}.so"));
+    std::fs::write(&path, bytes).expect("written");
+    path
+}
+
+/// Whether Envoy refuses to start with this file.
+fn is_refused(module: &Path) -> bool {
+    let ports = free_ports(3);
+    let bootstrap = Bootstrap::new(ports[0], filter())
+        .cluster("app", ([127, 0, 0, 1], ports[2]).into())
+        .listener(listener(ports[1], module, "FAIL_RELOAD"));
+    Envoy::validate(&bootstrap.to_string(), &Options::default()).is_err()
 }
 
 /// Makes the callback with that name crash at once.
@@ -47,7 +81,7 @@ fn listener(port: u16, module: &Path, policy: &str) -> Listener {
     let name = module.file_stem().and_then(|name| name.to_str()).expect("a name");
     listener.name = format!("{name}-{policy}");
     listener.vm_id = Some(listener.name.clone());
-    listener.wasm = Some(module.to_owned());
+    listener.module = Some(module.to_owned());
     listener.failure_policy = policy.to_owned();
     listener
 }
@@ -56,7 +90,7 @@ fn listener(port: u16, module: &Path, policy: &str) -> Listener {
 fn envoy(app: &SampleApp, kinds: &[(PathBuf, &str)]) -> (Envoy, Vec<u16>) {
     let ports = free_ports(kinds.len() + 1);
     let cognito = &world().cognito;
-    let mut bootstrap = Bootstrap::new(ports[0], wasm())
+    let mut bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", app.addr())
         .cluster("cognito_domain", cognito.domain_addr())
         .cluster("cognito_idp", cognito.idp_addr());
@@ -78,6 +112,9 @@ fn status(port: u16, target: &str) -> u16 {
 #[test]
 fn case_159_160_a_filter_that_crashes_or_is_incomplete_lets_nobody_in() {
     let folder = Scratch::new().expect("a folder");
+    if is_native() {
+        return native_lets_nobody_in(folder.path());
+    }
     let mut kinds = Vec::new();
     for callback in ["proxy_on_request_headers", "proxy_on_tick", "proxy_on_http_call_response"] {
         let module = variant(folder.path(), callback, |module| crash(module, callback));
@@ -105,9 +142,33 @@ fn case_159_160_a_filter_that_crashes_or_is_incomplete_lets_nobody_in() {
     assert!(envoy.log().contains("unreachable"), "they did crash\n{}", envoy.log());
 }
 
+/// A panic is a 503, and Envoy refuses a module that lacks a hook.
+fn native_lets_nobody_in(folder: &Path) {
+    let app = SampleApp::start().expect("a sample app");
+    let (envoy, ports) = envoy(&app, &[(fragile(folder), "")]);
+    let ask = |request: RawRequest| {
+        rig::send(([127, 0, 0, 1], ports[0]).into(), &request.host(HOST)).expect("an answer").status
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(crashing("/guarded/json")), 503);
+        assert_eq!(ask(crashing("/public/json")), 503);
+        assert_eq!(ask(RawRequest::get("/guarded/json")), 401, "{}", envoy.log());
+    }
+    let requests = app.requests();
+    assert!(requests.is_empty(), "{requests:?}");
+    assert!(envoy.alive() && envoy.log().contains("panicked"), "it did panic\n{}", envoy.log());
+    for hook in HOOKS {
+        assert!(is_refused(&without_hook(folder, hook)), "without {hook}");
+    }
+    assert!(!is_refused(&native()));
+}
+
 /// This is why all examples set the policy, and why the exports are tested.
 #[test]
 fn case_159_160_what_fails_open_is_open() {
+    if is_native() {
+        return skipped("whether FAIL_OPEN is open, because a native module has no failure policy");
+    }
     let folder = Scratch::new().expect("a folder");
     let callback = "proxy_on_request_headers";
     let crashing = variant(folder.path(), "crashing", |module| crash(module, callback));
@@ -122,21 +183,21 @@ fn case_159_160_what_fails_open_is_open() {
 #[test]
 fn case_160_what_is_no_module_keeps_envoy_from_starting() {
     let folder = Scratch::new().expect("a folder");
-    let whole = std::fs::read(wasm()).expect("the module");
-    let mut files =
-        vec![variant(folder.path(), "no-abi", |module| without(module, "proxy_abi_version_0_2_1"))];
+    let whole = std::fs::read(filter()).expect("the module");
+    let without_abi = if is_native() {
+        without_hook(folder.path(), HOOKS[0])
+    } else {
+        variant(folder.path(), "no-abi", |module| without(module, "proxy_abi_version_0_2_1"))
+    };
+    let mut files = vec![without_abi];
+    let ending = if is_native() { "so" } else { "wasm" };
     for (name, bytes) in [("empty", &[][..]), ("half", &whole[..whole.len() / 2]), ("text", b"no module")] {
-        let path = folder.path().join(format!("{name}.wasm"));
+        let path = folder.path().join(format!("{name}.{ending}"));
         std::fs::write(&path, bytes).expect("written");
         files.push(path);
     }
     for module in files {
-        let ports = free_ports(3);
-        let bootstrap = Bootstrap::new(ports[0], wasm())
-            .cluster("app", ([127, 0, 0, 1], ports[2]).into())
-            .listener(listener(ports[1], &module, "FAIL_RELOAD"));
-        let refused = Envoy::validate(&bootstrap.to_string(), &Options::default());
-        assert!(refused.is_err(), "{}", module.display());
+        assert!(is_refused(&module), "{}", module.display());
     }
 }
 
@@ -175,6 +236,7 @@ fn case_076_every_cluster_of_the_shipped_configuration_checks_certificates() {
     assert_eq!(checked, 2);
 }
 
+/// The wasm filter. A native module can do whatever Envoy can.
 #[test]
 fn case_178_the_module_can_do_little_to_its_host() {
     let module = std::fs::read(wasm()).expect("the module");

@@ -3,15 +3,15 @@
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use serde_json::json;
 
-use crate::world::{SESSION_KEY, config_at, merged, wasm};
+use crate::world::{SESSION_KEY, config_at, filter, merged, wasm};
 
-pub fn validate(filter: Filter, env: &[(&str, &str)]) -> Result<(), String> {
+pub fn validate(form: Filter, env: &[(&str, &str)]) -> Result<(), String> {
     let ports = free_ports(3);
-    let listener = env
-        .iter()
-        .fold(Listener::new(ports[1], filter), |listener, (name, value)| listener.env(*name, *value));
-    let bootstrap =
-        Bootstrap::new(ports[0], wasm()).cluster("app", ([127, 0, 0, 1], ports[2]).into()).listener(listener);
+    let listener =
+        env.iter().fold(Listener::new(ports[1], form), |listener, (name, value)| listener.env(*name, *value));
+    let bootstrap = Bootstrap::new(ports[0], filter())
+        .cluster("app", ([127, 0, 0, 1], ports[2]).into())
+        .listener(listener);
     Envoy::validate(&bootstrap.to_string(), &Options::default())
 }
 
@@ -74,6 +74,7 @@ fn text_that_is_no_configuration_is_refused() {
     assert!(validate(Filter::Unconfigured, &[]).is_err());
 }
 
+/// It is the wasm filter's.
 #[test]
 fn the_shipped_configuration_is_valid() {
     let shipped = include_str!("../../envoy/envoy.yaml");

@@ -7,7 +7,7 @@ use serde_json::json;
 use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
 use crate::bearer::{text, tokens};
-use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
+use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool, pool_id};
 
 const SITE: &str = "emulated";
 /// The emulator's own address. No name server knows it.
@@ -27,7 +27,7 @@ fn an_issuer_by_http_is_compared_and_its_key_set_called_through_the_cluster() {
     let mut front = Listener::new(ports[1], Filter::None).upstream("emulator");
     front.access_log = Some("called %REQ(:SCHEME)% %REQ(:AUTHORITY)% %REQ(:PATH)%".to_owned());
     front.name = "front".to_owned();
-    let bootstrap = Bootstrap::new(ports[0], wasm())
+    let bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", app.addr())
         .cluster("emulator", cognito.idp_addr())
         .cluster("cognito_domain", cognito.domain_addr())

@@ -3,7 +3,7 @@
 
 mod at_cognito;
 mod at_envoy;
-mod crash;
+pub mod crash;
 mod names;
 mod stage;
 mod upstream;

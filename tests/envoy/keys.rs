@@ -6,7 +6,7 @@ use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, free_ports};
 use sample_app::SampleApp;
 use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
-use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, pool, pool_id, wasm, world};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, pool, pool_id, world};
 
 #[test]
 fn a_rotated_key_is_fetched_while_the_callback_waits() {
@@ -58,7 +58,7 @@ fn lonely() -> Lonely {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     let mut config = config_at(NAME, &url(domain), &url(idp));
     config["session"]["keys"] = serde_json::json!([SESSION_KEY]);
-    let bootstrap = Bootstrap::new(admin, wasm())
+    let bootstrap = Bootstrap::new(admin, filter())
         .cluster("app", app.addr())
         .cluster("cognito_domain", address(domain))
         .cluster("cognito_idp", address(idp))

@@ -12,7 +12,7 @@ use crate::bearer::with;
 use crate::bearer_keys::own_token;
 use crate::own::{NAME, ORIGIN, Own, Wish};
 use crate::sealed::{resident, sealed_sessions};
-use crate::world::{PASSWORD, SESSION_KEY, SUBJECT, USER, wasm};
+use crate::world::{PASSWORD, SESSION_KEY, SUBJECT, USER, filter};
 
 const REQUESTS: usize = 64_000;
 const CONNECTIONS: usize = 16;
@@ -160,7 +160,7 @@ fn envoy(own: &Own) -> (Envoy, std::net::SocketAddr) {
     listener.route_overrides = json!({ "response_headers_to_add": [
         { "header": { "key": "x-seen", "value": "%REQ(x-auth-subject)%" } },
     ] });
-    let bootstrap = rig::Bootstrap::new(ports[0], wasm())
+    let bootstrap = rig::Bootstrap::new(ports[0], filter())
         .cluster("cognito_domain", own.cognito().domain_addr())
         .cluster("cognito_idp", own.cognito().idp_addr())
         .listener(listener);

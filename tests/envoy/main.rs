@@ -1,6 +1,7 @@
-//! The shipped filter in a real Envoy, with a stand-in for Cognito and a sample app.
+//! The shipped filter in a real Envoy, with a stand-in for Cognito and a sample app: the wasm filter, or the native
+//! module if `ENVOY_COGNITO_FILTER` names it.
 //!
-//! `make test` builds the filter first and downloads Envoy; [`world`] shows where both are expected.
+//! `make test` builds both first and downloads Envoy; [`artifact`] shows where they are expected.
 
 // A test may panic if it can't continue; the lints are for the filter.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -40,6 +41,7 @@ mod many;
 mod metrics;
 mod module;
 mod name_server;
+mod native;
 mod odd;
 mod own;
 mod pages;
@@ -50,12 +52,16 @@ mod preflight;
 mod refresh;
 mod reload;
 mod roles;
+mod round_robin;
 mod routing;
 mod rules;
 mod sealed;
 mod sign_in;
 mod sign_out;
 mod world;
+
+#[path = "../shared/artifact.rs"]
+mod artifact;
 
 #[path = "../shared/bent_signatures.rs"]
 mod bent_signatures;

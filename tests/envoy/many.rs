@@ -162,7 +162,7 @@ fn a_long_run_leaves_memory_flat() {
     own.envoys.clear();
     let ports = free_ports(2);
     let listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY).direct();
-    let direct = Bootstrap::new(ports[0], crate::world::wasm())
+    let direct = Bootstrap::new(ports[0], crate::world::filter())
         .cluster("cognito_domain", own.cognito().domain_addr())
         .cluster("cognito_idp", own.cognito().idp_addr())
         .listener(listener);

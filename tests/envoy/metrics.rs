@@ -12,7 +12,9 @@ use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, age};
 use crate::bearer::{text, tokens};
-use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, merged, pool, wasm};
+use crate::world::{
+    CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, filter, merged, pass_on_metrics, pool,
+};
 
 const SITE: &str = "seen";
 const FIELDS: &str = "log user=%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)% \
@@ -58,7 +60,7 @@ impl Seen {
         let mut listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
         listener.access_log = Some(FIELDS.to_owned());
         listener.manager_overrides = manager;
-        let bootstrap = Bootstrap::new(ports[0], wasm())
+        let bootstrap = Bootstrap::new(ports[0], filter())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())
@@ -94,7 +96,10 @@ impl Seen {
     /// Counts reach Envoy a little later.
     #[track_caller]
     fn counts(&self, expected: &[(&str, i64)]) {
-        let all = || expected.iter().all(|(name, count)| self.stat(name) == *count).then_some(());
+        let all = || {
+            pass_on_metrics(self.addr);
+            expected.iter().all(|(name, count)| self.stat(name) == *count).then_some(())
+        };
         let stats = || self.envoy.stats("wasmcustom.");
         assert!(eventually(PATIENCE, all).is_some(), "{expected:?}: {:#?}", stats());
     }
@@ -145,6 +150,7 @@ fn what_happens_is_counted() {
     ]);
     assert!(seen.stat("jwks.fetched") >= 1);
     let recorded = || {
+        pass_on_metrics(seen.addr);
         let count = seen.envoy.histogram_count("wasmcustom.envoy_cognito.token_exchange_ms");
         (count >= 1).then_some(())
     };

@@ -1,4 +1,4 @@
-//! The built module itself: its exports for the host, and its size.
+//! The built wasm filter itself: its exports for the host, and its size.
 
 use std::fs;
 

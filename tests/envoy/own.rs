@@ -10,7 +10,7 @@ use serde_json::Value;
 use stand_in::{Client, Config, StandIn};
 
 use crate::aged::{age, aged_header};
-use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, wasm};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool};
 
 pub const NAME: &str = "own";
 const HOST: &str = "own.example.test";
@@ -91,7 +91,7 @@ impl Own {
     /// The bootstrap of one Envoy.
     pub fn bootstrap(&self, index: usize, more: &Value) -> Bootstrap {
         let config = self.config(more);
-        Bootstrap::new(free_ports(1)[0], wasm())
+        Bootstrap::new(free_ports(1)[0], filter())
             .cluster("app", self.wish.upstream.unwrap_or_else(|| self.app.addr()))
             .cluster("cognito_domain", local(self.domain))
             .cluster("cognito_idp", local(self.idp))

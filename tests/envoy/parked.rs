@@ -9,7 +9,7 @@ use crate::bearer::{text, tokens};
 use crate::bearer_keys::under_key;
 use crate::odd::odd;
 use crate::own::wait;
-use crate::parked_lab::{BODY, KINDS, Kind, SHAPES, Sent, Shape, Site, lab, send};
+use crate::parked_lab::{BODY, Kind, SHAPES, Sent, Shape, Site, kinds, lab, send};
 use crate::world::{CLIENT_SECRET, USER};
 
 /// What is observed of waiting requests: each response, and what the upstream finally received.
@@ -106,7 +106,7 @@ fn calls(site: &Site, endpoint: Endpoint) -> usize {
 
 #[test]
 fn a_body_waits_while_a_key_that_no_token_named_before_is_asked_for() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let site = lab().site(kind, "kid");
         let token = under_key(&access_token(&site), "never-heard-of");
         let fetched = rig::eventually(rig::PATIENCE, || (calls(&site, Endpoint::Jwks) > 0).then_some(()));
@@ -122,7 +122,7 @@ fn a_body_waits_while_a_key_that_no_token_named_before_is_asked_for() {
 
 #[test]
 fn a_body_waits_while_there_are_no_keys_yet_and_goes_on_whole() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let site = lab().site(kind, "keys");
         let token = access_token(&site);
         let request = |mark: &str| posted(mark, vec![("authorization", format!("Bearer {token}"))]);
@@ -135,7 +135,7 @@ fn a_body_waits_while_there_are_no_keys_yet_and_goes_on_whole() {
 
 #[test]
 fn a_body_waits_while_a_session_is_refreshed_and_goes_on_whole() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let site = lab().site(kind, "refresh");
         let session = site.session_over();
         let before = calls(&site, Endpoint::Token);
@@ -149,7 +149,7 @@ fn a_body_waits_while_a_session_is_refreshed_and_goes_on_whole() {
 
 #[test]
 fn a_body_never_goes_on_where_the_refresh_says_no() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let site = lab().site(kind, "over");
         let session = site.session_over();
         let before = calls(&site, Endpoint::Token);
@@ -164,7 +164,7 @@ fn a_body_never_goes_on_where_the_refresh_says_no() {
 
 #[test]
 fn a_body_of_a_callback_goes_nowhere() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let site = lab().site(kind, "callback");
         let (target, cookies) = site.callback();
         let before = calls(&site, Endpoint::Token);

@@ -1,5 +1,6 @@
-//! Requests with bodies that wait: listeners with and without Envoy's `allow_on_headers_stop_iteration`, each with
-//! the module from `make build` and with the one that cargo builds, and an upstream that records what it receives.
+//! Requests with bodies that wait, and an upstream that records what it receives. For the wasm filter: listeners with
+//! and without Envoy's `allow_on_headers_stop_iteration`, each with the module from `make build` and with the one that
+//! cargo builds. The native module knows no such differences.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, aged_header};
 use crate::odd::odd;
-use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
+use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, is_native, merged, pool, pool_id, wasm};
 
 /// What a request waits for.
 pub const WAYS: [&str; 5] = ["kid", "keys", "refresh", "over", "callback"];
@@ -27,7 +28,12 @@ pub struct Kind {
     pub is_whole: bool,
 }
 
-pub const KINDS: [Kind; 4] = [
+/// How the tested artifact is run.
+pub fn kinds() -> &'static [Kind] {
+    if is_native() { &[Kind { name: "native", allow: false, is_whole: false }] } else { &WASM_KINDS }
+}
+
+const WASM_KINDS: [Kind; 4] = [
     Kind { name: "default", allow: false, is_whole: false },
     Kind { name: "allowed", allow: true, is_whole: false },
     Kind { name: "whole", allow: false, is_whole: true },
@@ -57,11 +63,11 @@ pub fn lab() -> &'static Lab {
 
 impl Lab {
     fn new() -> Self {
-        let sites: Vec<_> = KINDS.iter().flat_map(|kind| WAYS.map(|way| (*kind, way))).collect();
+        let sites: Vec<_> = kinds().iter().flat_map(|kind| WAYS.map(|way| (*kind, way))).collect();
         let pools = sites.iter().map(|(kind, way)| pool(&name(*kind, way), false)).collect();
         let cognito = StandIn::start(Config::new(pools)).expect("a stand-in");
-        for kind in KINDS {
-            cognito.fault(Endpoint::Jwks, &pool_id(&name(kind, "keys")), Fault::Status(500), Times::Always);
+        for kind in kinds() {
+            cognito.fault(Endpoint::Jwks, &pool_id(&name(*kind, "keys")), Fault::Status(500), Times::Always);
         }
         let free = free_ports(sites.len() + 1);
         let trailers = json!({ "enable_trailers": true });
@@ -70,7 +76,7 @@ impl Lab {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http_protocol_options": trailers },
         }});
-        let mut bootstrap = Bootstrap::new(free[0], wasm())
+        let mut bootstrap = Bootstrap::new(free[0], filter())
             .cluster_json(upstream)
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr());
@@ -81,7 +87,7 @@ impl Lab {
             let config = merged(config, json!({ "bearer": { "enabled": true } }));
             let mut listener = Listener::new(*port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
             listener.name.clone_from(&name);
-            listener.wasm = kind.is_whole.then(whole_wasm);
+            listener.module = kind.is_whole.then(whole_wasm);
             listener.vm_id = Some(if kind.is_whole { "whole" } else { "trimmed" }.to_owned());
             listener.manager_overrides = json!({ "http_protocol_options": trailers });
             if kind.allow {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
 use crate::own::{NAME, Own, Wish};
-use crate::world::{callback_of, merged};
+use crate::world::{SESSION_KEY, callback_of, merged};
 
 /// An Envoy whose listeners come from a file, so that they can be changed while it runs.
 pub struct Reloading {
@@ -15,20 +15,29 @@ pub struct Reloading {
 
 impl Reloading {
     pub fn start(bootstrap: &Bootstrap) -> Self {
+        Self::start_json(bootstrap.to_json())
+    }
+
+    pub fn start_json(mut all: Value) -> Self {
         let folder = Scratch::new().expect("a folder");
-        let mut all = bootstrap.to_json();
         let listeners = all["static_resources"]["listeners"].take();
         all["static_resources"].as_object_mut().expect("an object").remove("listeners");
         all["node"] = json!({ "id": "test", "cluster": "test" });
         let path = folder.path().join("listeners.json");
         all["dynamic_resources"] = json!({ "lds_config": { "path_config_source": { "path": path } } });
         write(&folder, &listeners);
-        Self { envoy: Envoy::start(&all.to_string(), &Options::default()), folder }
+        // The native module sees Envoy's own environment.
+        let options = Options::default().env("SESSION_KEY", SESSION_KEY);
+        Self { envoy: Envoy::start(&all.to_string(), &options), folder }
     }
 
     pub fn reload(&self, bootstrap: &Bootstrap) {
+        self.reload_json(&bootstrap.to_json());
+    }
+
+    pub fn reload_json(&self, bootstrap: &Value) {
         let before = self.envoy.stat("listener_manager.lds.update_success");
-        write(&self.folder, &bootstrap.to_json()["static_resources"]["listeners"]);
+        write(&self.folder, &bootstrap["static_resources"]["listeners"]);
         let taken = rig::eventually(rig::PATIENCE, || {
             (self.envoy.stat("listener_manager.lds.update_success") > before).then_some(())
         });

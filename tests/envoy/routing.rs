@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stand_in::{Config, StandIn, User};
 
 use crate::bearer::{text, tokens};
-use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, merged, pool, pool_id, wasm};
+use crate::world::{CLIENT_SECRET, PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool, pool_id};
 
 const SITE: &str = "routed";
 
@@ -40,7 +40,7 @@ fn a_role_picks_the_route_as_the_documentation_shows() {
     let mut listener = Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
     let host = merged(json!({ "name": "app", "domains": ["*"] }), documented());
     listener.manager_overrides = json!({ "route_config": { "virtual_hosts": [host] } });
-    let bootstrap = Bootstrap::new(ports[0], wasm())
+    let bootstrap = Bootstrap::new(ports[0], filter())
         .cluster("app", app.addr())
         .cluster("admin_app", admins.addr())
         .cluster("cognito_domain", cognito.domain_addr())

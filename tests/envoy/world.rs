@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::aged::age;
+pub use crate::artifact::{filter, is_native, native, skipped, wasm};
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, Response, free_ports};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ impl World {
         .expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
         let free = free_ports(plans.len() + 1);
-        let mut bootstrap = Bootstrap::new(free[0], wasm())
+        let mut bootstrap = Bootstrap::new(free[0], filter())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr());
@@ -269,16 +269,14 @@ pub fn pool_id(name: &str) -> String {
     format!("us-east-1_{}", name.replace('-', ""))
 }
 
-/// The filter: `ENVOY_COGNITO_WASM`, which may also name the native module, or the output of `make build`.
-pub fn wasm() -> PathBuf {
-    static WASM: OnceLock<PathBuf> = OnceLock::new();
-    let path = WASM.get_or_init(|| {
-        let built =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/envoy_cognito.wasm");
-        std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from)
-    });
-    assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");
-    path.clone()
+/// Before Envoy 1.39, the native module can only change metrics during a request of the same worker. These are for all
+/// workers, and count nothing themselves.
+pub fn pass_on_metrics(addr: SocketAddr) {
+    if is_native() && Envoy::version() < (1, 39) {
+        for _ in 0..12 {
+            let _ = rig::send(addr, &RawRequest::get("/a%c0%ae").host("any.example.test"));
+        }
+    }
 }
 
 /// Objects are merged key by key; `null` removes a value.

@@ -63,12 +63,18 @@ pub(crate) enum CalloutDone<'h> {
 
 /// Catches a panic. What is broken within is the filter's own, which stays usable: its locks are free again.
 fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
-    let result = catch_unwind(AssertUnwindSafe(work));
-    if result.is_err() {
-        // Without the panic's text, which could hold what a client sent.
-        log(LogLevel::Error, || "envoy_cognito panicked: this is a bug; the request gets 503".to_owned());
-    }
-    result.ok()
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// Has panics logged with their place, but without their text. Rust would print the text to standard error, and it can
+/// hold what a client sent: a text that is cut in the middle of a character is shown whole.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        log(LogLevel::Error, || {
+            let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+            format!("envoy_cognito panicked{place}: this is a bug of the filter, please report it")
+        });
+    }));
 }
 
 /// `on_http_filter_config_new`.
@@ -185,7 +191,10 @@ macro_rules! export {
         type Module = *const c_void;
 
         abi::export!(@hooks
-            on_program_init() -> *const c_char { abi::on_program_init() }
+            on_program_init() -> *const c_char {
+                abi::log_panics();
+                abi::on_program_init()
+            }
             on_http_filter_config_new(envoy: Ptr, _name: Buffer, configuration: Buffer) -> Module {
                 abi::config_new::<$config>(envoy, configuration)
             }

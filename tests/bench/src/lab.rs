@@ -83,7 +83,7 @@ impl Lab {
             Chain::Nothing | Chain::NothingNative => {
                 listener.filter = Filter::Json(json!({}));
                 let is_native = matches!(chain, Chain::NothingNative);
-                listener.wasm = Some(if is_native { native("nothing_native")? } else { wasm("nothing")? });
+                listener.module = Some(if is_native { native("nothing_native")? } else { wasm("nothing")? });
             }
             Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
                 bootstrap = bootstrap.with(native::secrets(SECRET));
@@ -91,11 +91,11 @@ impl Lab {
             }
             Chain::Build(file) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, &json!({})));
-                listener.wasm = Some(file.clone());
+                listener.module = Some(file.clone());
             }
             Chain::CognitoNative(more) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, more));
-                listener.wasm = Some(native("envoy_cognito")?);
+                listener.module = Some(native("envoy_cognito")?);
             }
             Chain::Cognito(more) | Chain::CognitoAlone(more) => {
                 listener.filter = Filter::Json(filter_config(&domain, &idp, more));

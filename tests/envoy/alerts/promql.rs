@@ -21,6 +21,25 @@ impl Scrape {
         Self(lines.filter_map(sample).collect())
     }
 
+    /// With other names, as Prometheus does while it scrapes.
+    pub fn relabelled(mut self, rule: &Relabelling) -> Self {
+        // The part of a regular expression that the documentation uses: a fixed beginning and one group.
+        let (beginning, group) = rule.regex.split_once('(').expect("a group");
+        let kept = group.strip_suffix(".*)").expect("a group that ends with anything");
+        assert_eq!(rule.replacement, "$1");
+        let rename = |(mut labels, value): (Labels, f64)| {
+            if let Some(rest) = labels[METRIC_NAME].strip_prefix(beginning)
+                && rest.starts_with(kept)
+            {
+                let rest = rest.to_owned();
+                labels.insert(METRIC_NAME.to_owned(), rest);
+            }
+            (labels, value)
+        };
+        self.0 = self.0.into_iter().map(rename).collect();
+        self
+    }
+
     /// The names of its series.
     pub fn names(&self) -> BTreeSet<&str> {
         self.0.keys().map(|labels| labels[METRIC_NAME].as_str()).collect()
@@ -53,6 +72,12 @@ fn sample(line: &str) -> Option<(Labels, f64)> {
         pairs.map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned())).collect();
     labels.insert(METRIC_NAME.to_owned(), name.to_owned());
     Some((labels, value.parse().ok()?))
+}
+
+/// A rule that renames series.
+pub struct Relabelling {
+    pub regex: String,
+    pub replacement: String,
 }
 
 /// Two scrapes with this time between them. What happened between them is assumed to continue for as long as an

@@ -1,7 +1,10 @@
-//! The filter crashes. It shouldn't, so it is made to: in the built module, a function is wrapped by one that traps,
-//! like a panic, on a request with very many headers.
+//! The filter crashes. It shouldn't, so it is made to, by a request with very many headers of one name. In the built wasm
+//! filter, a function is wrapped by one that traps, like a panic, on very many headers. The native module has a feature
+//! for this, which the shipped file lacks: it panics on a header of that name.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rig::{Envoy, Options, RawRequest, Scratch};
@@ -13,13 +16,43 @@ use walrus::{ExportItem, FunctionBuilder, Module, ValType};
 use super::stage::{Seen, Stage, answer};
 use crate::bearer::with;
 use crate::own::{NAME, Own, wait};
-use crate::world::wasm;
+use crate::world::{filter, is_native, wasm};
 
 /// Requests with this many headers or more trap.
 const TOO_MANY_HEADERS: i32 = 60;
 const ENTRY: &str = "proxy_on_request_headers";
+/// On a request with this header, the native module panics.
+const PANIC: &str = "x-envoy-cognito-panic";
 
-fn fragile(folder: &Path) -> PathBuf {
+/// The request that crashes a fragile filter of either kind.
+pub fn crashing(target: &str) -> RawRequest {
+    (0..TOO_MANY_HEADERS).fold(RawRequest::get(target), |request, _| request.header(PANIC, "x"))
+}
+
+/// The tested artifact, made fragile, in that folder.
+pub fn fragile(folder: &Path) -> PathBuf {
+    if !is_native() {
+        return fragile_wasm(folder);
+    }
+    let file = folder.join("libfragile.so");
+    std::fs::copy(&*FRAGILE_NATIVE, &file).expect("copied");
+    file
+}
+
+/// Built like the tests, which takes a few seconds if they have just been built.
+static FRAGILE_NATIVE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().expect("this test");
+    let debug = test.ancestors().nth(2).expect("target/debug");
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--locked", "--quiet", "--package", "envoy-cognito-native"]);
+    build.args(["--features", "panic-for-tests", "--target-dir"]).arg(debug.parent().expect("target"));
+    let built =
+        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).output().expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    debug.join("libenvoy_cognito_native.so")
+});
+
+fn fragile_wasm(folder: &Path) -> PathBuf {
     let mut module = Module::from_file(wasm()).expect("the module");
     let judge = module.exports.get_func(ENTRY).expect("its entry");
     let [context, headers, last] = [(); 3].map(|()| module.locals.add(ValType::I32));
@@ -55,18 +88,17 @@ fn make_fragile(own: &mut Own, folder: &Path) {
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     bootstrap.pointer_mut(manager).expect("a connection manager")["stream_idle_timeout"] = json!("3s");
     let bootstrap = bootstrap.to_string();
-    let shipped = wasm().to_str().expect("a path").to_owned();
+    let shipped = filter().to_str().expect("a path").to_owned();
     let bootstrap = bootstrap.replace(&shipped, fragile(folder).to_str().expect("a path"));
     own.envoys.clear();
     own.envoys.push(Envoy::start(&bootstrap, &Options::default().concurrency(1)));
 }
 
-/// The request that causes the crash gets Envoy's 503.
+/// The request that causes the crash gets 503.
 fn crash(own: &Own) {
-    let many = (0..TOO_MANY_HEADERS)
-        .fold(RawRequest::get("/json"), |request, number| request.header(format!("x-number-{number}"), "x"));
-    assert_eq!(own.send(0, many).status, 503);
-    assert!(own.envoys[0].log_line("unreachable").is_some(), "{}", own.envoys[0].log());
+    assert_eq!(own.send(0, crashing("/json")).status, 503);
+    let line = if is_native() { "envoy_cognito panicked at " } else { "unreachable" };
+    assert!(own.envoys[0].log_line(line).is_some(), "{}", own.envoys[0].log());
 }
 
 /// The app has received no request that the filter hadn't seen.
@@ -114,15 +146,28 @@ fn a_filter_that_has_run_for_a_while_is_back_with_the_next_request() {
         let next = browser.fetch(&own.url("/json"));
         assert_eq!(answer(&next), "served", "{}", own.envoys[0].log());
     }
+    if is_native() {
+        assert_eq!(own.envoys[0].stat("wasmcustom.envoy_cognito.panics"), 2);
+        let log = own.envoys[0].log();
+        assert!(!log.contains("asked to panic"), "the text of a panic can hold what a client sent\n{log}");
+    }
     assert_nobody_came_through(&own);
 }
 
 #[test]
-fn a_filter_that_crashes_right_after_it_was_loaded_is_paused() {
+fn a_wasm_filter_that_crashes_right_after_it_was_loaded_is_paused_and_a_native_module_never() {
     let folder = Scratch::new().expect("a folder");
     let mut own = Own::new(crate::own::Wish::default());
     make_fragile(&mut own, folder.path());
     let mut browser = own.signed_in();
+    if is_native() {
+        // A panic is caught, and nothing is loaded again.
+        for _ in 0..20 {
+            crash(&own);
+            assert_eq!(answer(&browser.fetch(&own.url("/json"))), "served", "{}", own.envoys[0].log());
+        }
+        return assert_nobody_came_through(&own);
+    }
     // Each crashing request makes Envoy load the filter again, until Envoy pauses; then it gets the 503 without a
     // load.
     let paused = rig::eventually(rig::PATIENCE, || {
@@ -181,7 +226,11 @@ fn a_sign_in_that_waits_while_the_filter_crashes_can_be_begun_again() {
     let asked = Instant::now();
     let heard = parked.join().expect("an outcome");
     println!("who was waiting at Envoy heard {heard:?}, {:?} after the crash", asked.elapsed());
-    assert_eq!(heard, Ok(503), "Envoy gives it up by its own idle timeout");
+    if is_native() {
+        assert_eq!(heard, Ok(302), "the crash of another request doesn't concern it");
+    } else {
+        assert_eq!(heard, Ok(503), "Envoy gives it up by its own idle timeout");
+    }
     browser.clear();
     let visit = browser.sign_in(&own.url("/"), crate::world::USER, crate::world::PASSWORD);
     assert_eq!(visit.status(), 200, "{visit}\n{}", own.envoys[0].log());

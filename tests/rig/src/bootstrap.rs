@@ -14,25 +14,25 @@ use serde_json::{Value, json};
 
 pub use filter::Filter;
 pub(crate) use listener::environment_of;
-pub use listener::{Listener, Tls, is_module};
+pub use listener::{Listener, Tls, is_native};
 
 /// Builds a bootstrap. All its addresses are on 127.0.0.1.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     admin_port: u16,
-    wasm: PathBuf,
+    module: PathBuf,
     clusters: Vec<Value>,
     listeners: Vec<Listener>,
     overrides: Value,
 }
 
 impl Bootstrap {
-    /// `wasm` is the filter of listeners that don't name another one.
+    /// `module` is the filter's file, wasm or a dynamic module, of listeners that don't name another one.
     #[must_use]
-    pub fn new(admin_port: u16, wasm: impl AsRef<Path>) -> Self {
+    pub fn new(admin_port: u16, module: impl AsRef<Path>) -> Self {
         Self {
             admin_port,
-            wasm: wasm.as_ref().to_owned(),
+            module: module.as_ref().to_owned(),
             clusters: Vec::new(),
             listeners: Vec::new(),
             overrides: json!({}),
@@ -84,7 +84,8 @@ impl Bootstrap {
 
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let listeners: Vec<_> = self.listeners.iter().map(|listener| listener.to_json(&self.wasm)).collect();
+        let listeners: Vec<_> =
+            self.listeners.iter().map(|listener| listener.to_json(&self.module)).collect();
         let mut bootstrap = json!({
             "admin": { "address": address(self.admin_port) },
             // Histograms show in /stats after a flush.

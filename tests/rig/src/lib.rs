@@ -1,4 +1,4 @@
-//! Tools for end-to-end tests of a proxy-wasm filter in a real Envoy.
+//! Tools for end-to-end tests of a filter in a real Envoy.
 //!
 //! - [`Bootstrap`] and [`Listener`] write Envoy's configuration, [`free_port`] finds its ports;
 //! - [`Envoy`] runs it, shows its log and statistics, and is gone after the test, however that ends;
@@ -40,7 +40,7 @@ mod ports;
 mod record;
 mod supervised;
 
-pub use bootstrap::{Bootstrap, Filter, Listener, Tls, is_module, static_cluster};
+pub use bootstrap::{Bootstrap, Filter, Listener, Tls, is_native, static_cluster};
 pub use browser::{Body, Browser, Cookie, Form, Load, Mode, SameSite, Step, Visit};
 pub use envoy::{Envoy, Options};
 pub use eventually::{PATIENCE, eventually};

@@ -1,5 +1,5 @@
 //! Tests that need a real browser: Chromium, through the released filter in a real Envoy, over HTTPS, with the
-//! stand-in for Cognito and a foreign site on separate sites.
+//! stand-in for Cognito and a foreign site on separate sites. `ENVOY_COGNITO_FILTER` may name the native module.
 //!
 //! Without Chromium they are skipped, and the output says so and counts them.
 
@@ -7,6 +7,8 @@ mod addresses;
 #[path = "../../../shared/aged.rs"]
 mod aged;
 mod app;
+#[path = "../../../shared/artifact.rs"]
+mod artifact;
 mod embedded;
 mod forms;
 mod keyboard;

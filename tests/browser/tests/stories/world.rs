@@ -5,11 +5,11 @@
 //! `https://login.example-cognito.test`; and `https://www.foreign.test`, which belongs to neither.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::aged::aged;
+use crate::artifact::filter;
 use browser::{Certificate, Chromium, Profile};
 use rig::{Bootstrap, Envoy, Filter, Listener, Options, Tls, free_ports};
 use sample_app::SampleApp;
@@ -111,7 +111,7 @@ impl World {
         let names: Vec<&str> = others.iter().map(String::as_str).chain(["*.example.test"]).collect();
         let certificate = Certificate::for_names(&names);
         let ports = free_ports(plans.len() + 4);
-        let mut bootstrap = Bootstrap::new(ports[0], wasm())
+        let mut bootstrap = Bootstrap::new(ports[0], filter())
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())
@@ -309,12 +309,4 @@ fn pool(plan: &Plan) -> Pool {
         .with("custom:roles", "authp/admin|authp/user")
         .with("custom:timezone", "America/New_York");
     Pool { clients: vec![client], users: vec![user], ..Pool::new(pool_id(plan.name)) }
-}
-
-/// The filter: `ENVOY_COGNITO_WASM`, or where `make build` puts it.
-fn wasm() -> PathBuf {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/envoy_cognito.wasm");
-    let path = std::env::var_os("ENVOY_COGNITO_WASM").map_or_else(|| PathBuf::from(built), PathBuf::from);
-    assert!(path.exists(), "the filter isn't built: run `make test`, which builds it first");
-    path
 }

@@ -1,11 +1,11 @@
-//! The configuration that a listener gives its wasm filter.
+//! The configuration that a listener gives its filter.
 
 use serde_json::{Value, json};
 
 /// The forms in which Envoy passes a configuration to a filter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Filter {
-    /// No wasm filter at all: Envoy alone.
+    /// No filter at all: Envoy alone.
     #[default]
     None,
     /// The filter, without a configuration.

@@ -1,4 +1,4 @@
-//! One listener: an HTTP connection manager, the wasm filter, and one upstream.
+//! One listener: an HTTP connection manager, the filter, and one upstream.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub struct Listener {
     pub filter: Filter,
     pub root_id: String,
     /// Another filter than the bootstrap's.
-    pub wasm: Option<PathBuf>,
+    pub module: Option<PathBuf>,
     /// Listeners with the same id and filter share virtual machines; listeners with the same id also share data and
     /// queues. Before 1.40, Envoy then ignores differences in the environment and the restriction: the first one
     /// applies to all. So listeners without an id only share one if their `env`, `host_env` and
@@ -74,10 +74,10 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// A line for each request in Envoy's log, such as `"user=%FILTER_STATE(wasm.user:PLAIN)%"`.
     pub access_log: Option<String>,
-    /// HTTP filters around the wasm filter, as Envoy spells them.
+    /// HTTP filters around the filter, as Envoy spells them.
     pub filters_before: Vec<Value>,
     pub filters_after: Vec<Value>,
-    /// Merged into the wasm filter's `config`, the connection manager, its one route, and the listener.
+    /// Merged into the wasm plugin's `config`, the connection manager, its one route, and the listener.
     pub plugin_overrides: Value,
     pub manager_overrides: Value,
     pub route_overrides: Value,
@@ -93,7 +93,7 @@ impl Listener {
             name: format!("listener_{port}"),
             filter,
             root_id: String::new(),
-            wasm: None,
+            module: None,
             vm_id: None,
             env: Vec::new(),
             host_env: Vec::new(),
@@ -136,11 +136,11 @@ impl Listener {
         self
     }
 
-    pub(super) fn to_json(&self, wasm: &Path) -> Value {
+    pub(super) fn to_json(&self, module: &Path) -> Value {
         let manager = typed(
             "envoy.filters.network.http_connection_manager",
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            self.manager(wasm),
+            self.manager(module),
         );
         let mut chain = json!({ "filters": [manager] });
         if let Some(tls) = &self.tls {
@@ -151,16 +151,16 @@ impl Listener {
             "address": address(self.port),
             "filter_chains": [chain],
         });
-        if is_module(self.wasm.as_deref().unwrap_or(wasm)) {
+        if is_native(self.module.as_deref().unwrap_or(module)) {
             listener["metadata"]["filter_metadata"][ENVIRONMENT] = self.environment().into();
         }
         merge(&mut listener, self.listener_overrides.clone());
         listener
     }
 
-    fn manager(&self, wasm: &Path) -> Value {
+    fn manager(&self, module: &Path) -> Value {
         let mut filters = self.filters_before.clone();
-        filters.extend(self.filter(wasm));
+        filters.extend(self.filter(module));
         filters.extend(self.filters_after.iter().cloned());
         filters.push(typed(
             "envoy.filters.http.router",
@@ -206,20 +206,20 @@ impl Listener {
     }
 
     /// The filter: a dynamic module if its file is a shared library, else wasm.
-    fn filter(&self, file: &Path) -> Option<Value> {
-        let file = self.wasm.as_deref().unwrap_or(file);
+    fn filter(&self, module: &Path) -> Option<Value> {
+        let module = self.module.as_deref().unwrap_or(module);
         if self.filter == Filter::None {
             return None;
         }
-        Some(if is_module(file) { self.native_filter(file) } else { self.wasm_filter(file) })
+        Some(if is_native(module) { self.native_filter(module) } else { self.wasm_filter(module) })
     }
 
     /// Its metrics get the names that wasm's have. It sees Envoy's own environment, so [`environment_of`] passes
     /// [`Self::env`] on.
-    fn native_filter(&self, file: &Path) -> Value {
+    fn native_filter(&self, module: &Path) -> Value {
         let mut filter = json!({
             "dynamic_module_config": {
-                "module": { "local": { "filename": file } },
+                "module": { "local": { "filename": module } },
                 "do_not_close": true,
                 "metrics_namespace": "wasmcustom",
             },
@@ -239,7 +239,7 @@ impl Listener {
         self.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
     }
 
-    fn wasm_filter(&self, wasm: &Path) -> Value {
+    fn wasm_filter(&self, module: &Path) -> Value {
         let mut config = json!({
             "name": self.name,
             "root_id": self.root_id,
@@ -247,7 +247,7 @@ impl Listener {
             "vm_config": {
                 "vm_id": self.effective_vm_id(),
                 "runtime": "envoy.wasm.runtime.v8",
-                "code": { "local": { "filename": wasm } },
+                "code": { "local": { "filename": module } },
                 "environment_variables": { "host_env_keys": self.host_env, "key_values": self.environment() },
             },
         });
@@ -288,8 +288,8 @@ pub(crate) fn environment_of(bootstrap: &Value) -> Vec<(String, String)> {
 
 /// Whether a file is a dynamic module.
 #[must_use]
-pub fn is_module(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "so")
+pub fn is_native(module: &Path) -> bool {
+    module.extension().is_some_and(|extension| extension == "so")
 }
 
 fn typed(name: &str, type_name: &str, mut config: Value) -> Value {
