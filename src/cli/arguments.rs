@@ -130,8 +130,8 @@ pub struct Envoy {
     #[arg(long, conflicts_with = "wasm")]
     pub native: bool,
     /// The native module: the name of its file without `lib` and `.so`, which Envoy searches in
-    /// ENVOY_DYNAMIC_MODULES_SEARCH_PATH, or a path.
-    #[arg(long, value_name = "NAME or FILE", requires = "native")]
+    /// `ENVOY_DYNAMIC_MODULES_SEARCH_PATH`, or a path.
+    #[arg(long, value_name = "NAME", requires = "native")]
     #[arg(default_value = concat!("envoy_cognito-", env!("CARGO_PKG_VERSION")))]
     pub module: String,
     /// The environment variable that contains the app client's secret. Omit it for a public client.

@@ -278,7 +278,7 @@ fn the_bill_of_materials_lists_what_is_built() {
         let is_wasm = artifact.target == "wasm32-wasip1";
         assert_eq!((has("proxy-wasm"), has("ring"), has("syn")), (is_wasm, !is_wasm, false));
         let others = list(&bill["components"]).iter().filter(|component| {
-            component["scope"] == "required" && text(&component["purl"]).starts_with("pkg:cargo/") == false
+            component["scope"] == "required" && !text(&component["purl"]).starts_with("pkg:cargo/")
         });
         let others: Vec<&str> = others.map(|component| text(&component["name"])).collect();
         let expected: &[&str] = if is_wasm { &["rust-std"] } else { &["rust-std", "zig-runtime"] };

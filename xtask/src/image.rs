@@ -21,7 +21,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub fn of_wasm(wasm: &[u8], workspace: &Workspace) -> Result<Vec<u8>, String> {
     // Not the architecture of a machine: one image works on all.
     let platform = json!({ "architecture": "wasm", "os": "wasip1" });
-    let image = Image::new("plugin.wasm", wasm, platform, labels(&workspace.filter, workspace))?;
+    let image = Image::new("plugin.wasm", wasm, platform, &labels(&workspace.filter, workspace))?;
     layout(&image.manifest, MANIFEST, &[&image], &workspace.version)
 }
 
@@ -33,7 +33,7 @@ pub fn of_modules(modules: &[Module], workspace: &Workspace) -> Result<Vec<u8>, 
     for Module { machine, content } in modules {
         let platform = json!({ "architecture": machine.in_images(), "os": "linux" });
         let component = workspace.modules.get(machine).ok_or("a machine without packages")?;
-        images.push(Image::new(&file, content, platform, labels(component, workspace))?);
+        images.push(Image::new(&file, content, platform, &labels(component, workspace))?);
     }
     let manifests: Vec<Value> = images.iter().map(Image::described).collect();
     let index = document(&json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }));
@@ -49,7 +49,7 @@ struct Image {
 }
 
 impl Image {
-    fn new(name: &str, file: &[u8], platform: Value, labels: Value) -> Result<Self, String> {
+    fn new(name: &str, file: &[u8], platform: Value, labels: &Value) -> Result<Self, String> {
         let content = tar(&[(name, file)])?;
         let layer = gzip(&content)?;
         // `diff_ids` has the digest of the layer before compression.

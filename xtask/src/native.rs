@@ -11,7 +11,8 @@ use elf::endian::AnyEndian;
 /// The newest glibc that the module may need: that of Debian 10 and RHEL 8. The `Makefile` builds for it.
 const GLIBC: (u32, u32) = (2, 28);
 
-/// The libraries that the module may need: those of glibc. Envoy's distroless image has no others, not even `libgcc_s`.
+/// The libraries that the module may need: those of glibc, which Envoy needs too. Envoy doesn't need `libgcc_s`, so an
+/// image may lack it.
 const LIBRARIES: [&str; 6] = ["libc", "libm", "libdl", "libpthread", "librt", "ld"];
 
 /// The hooks that the module exports, without `envoy_dynamic_module_`. Envoy requires the first ones.
@@ -109,7 +110,8 @@ fn check(content: &[u8]) -> Result<(Machine, Vec<String>), String> {
         file.dynamic_symbol_table().map_err(read)?.ok_or("not a shared library: it has no symbols")?;
     let versions = file.symbol_version_table().map_err(read)?;
     let mut faults = Vec::new();
-    for entry in file.dynamic().map_err(read)?.into_iter().flatten().filter(|entry| entry.d_tag == DT_NEEDED) {
+    for entry in file.dynamic().map_err(read)?.into_iter().flatten().filter(|entry| entry.d_tag == DT_NEEDED)
+    {
         let library = usize::try_from(entry.d_val()).map_err(|error| error.to_string())?;
         let library = names.get(library).map_err(read)?;
         let name = library.split(['.', '-']).next().unwrap_or_default();
