@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -84,6 +85,27 @@ impl Envoy {
             return Ok(path);
         }
         Err(format!("no Envoy at {}: run `make setup`, or set ENVOY=/path/to/envoy", path.display()))
+    }
+
+    /// The version of the binary, such as `(1, 40)`.
+    ///
+    /// # Panics
+    /// If there is no Envoy, or if it doesn't say its version.
+    #[must_use]
+    pub fn version() -> (u32, u32) {
+        static VERSION: LazyLock<(u32, u32)> = LazyLock::new(|| {
+            let binary = Envoy::binary().unwrap_or_else(|error| panic!("{error}"));
+            let output = Command::new(binary).arg("--version").output().expect("Envoy runs");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            // `…/envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`
+            let version = text.split("version: ").nth(1).and_then(|rest| rest.split('/').nth(1));
+            let mut numbers = version.unwrap_or_default().split('.').map(str::parse);
+            match (numbers.next(), numbers.next()) {
+                (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+                _ => panic!("Envoy's version is {text}"),
+            }
+        });
+        *VERSION
     }
 
     /// Starts Envoy and waits until it serves. The bootstrap is YAML or JSON.
