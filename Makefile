@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws build build-native dist test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws zig build build-native dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -20,6 +20,8 @@ ZIG_VERSION := 0.17.1
 GLIBC := 2.28
 NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
 NATIVE := target/native/libenvoy_cognito.so
+# The machines that official Envoys are built for.
+NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
@@ -39,18 +41,23 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
 
-build-native: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Build the native module for Envoy 1.38 and later: target/native/libenvoy_cognito.so.
+zig: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Install Zig, which compiles and links the native module.
+
+build-native: zig ## Build the native module for Envoy 1.38 and later: target/native/libenvoy_cognito.so.
 	rustup target add --toolchain $$(rustup show active-toolchain | cut -d' ' -f1) $(NATIVE_TARGET)
 	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
 	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
 	PATH="$(abspath $(TOOLS))/zig/bin:$$PATH" cargo zigbuild --locked --profile native --package envoy-cognito-native \
 		--target $(NATIVE_TARGET).$(GLIBC) \
 		--config "target.$(NATIVE_TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
-	@mkdir -p target/native
+	@mkdir -p $(dir $(NATIVE))
 	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE)
 
-dist: build ## Make the files of a release in target/dist: the filter, its OCI image, a bill of materials, checksums.
-	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
+dist: build ## Make the files of a release in target/dist: the filter and the native modules, OCI images, bills of materials, checksums.
+	set -e; for machine in $(NATIVE_MACHINES); do \
+		$(MAKE) build-native NATIVE_TARGET=$$machine-unknown-linux-gnu NATIVE=target/native/$$machine/libenvoy_cognito.so; \
+	done
+	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist $(NATIVE_MACHINES:%=target/native/%/libenvoy_cognito.so)
 
 test: setup aws build build-native ## Run all tests: the core, both artifacts in a real Envoy, and with a real browser.
 	python3 tests/run.py

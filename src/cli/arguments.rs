@@ -126,6 +126,14 @@ pub struct Envoy {
     /// The path of the filter's .wasm file.
     #[arg(long, value_name = "FILE", default_value = "/etc/envoy/envoy_cognito.wasm")]
     pub wasm: String,
+    /// Use the native module, for Envoy 1.38 or later, instead of the wasm filter.
+    #[arg(long, conflicts_with = "wasm")]
+    pub native: bool,
+    /// The native module: the name of its file without `lib` and `.so`, which Envoy searches in
+    /// `ENVOY_DYNAMIC_MODULES_SEARCH_PATH`, or a path.
+    #[arg(long, value_name = "NAME", requires = "native")]
+    #[arg(default_value = concat!("envoy_cognito-", env!("CARGO_PKG_VERSION")))]
+    pub module: String,
     /// The environment variable that contains the app client's secret. Omit it for a public client.
     #[arg(long, value_name = "NAME")]
     pub client_secret_env: Option<String>,

@@ -29,6 +29,7 @@ mod check;
 mod claims;
 mod clients;
 mod configuration;
+mod configuration_native;
 mod embedding;
 mod emulators;
 mod fault_table;

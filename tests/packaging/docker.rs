@@ -12,10 +12,13 @@ use base64::engine::general_purpose::STANDARD;
 use rig::{Browser, Envoy, Options, PATIENCE, RawRequest, Scratch, Supervised, eventually, free_ports, send};
 use serde_json::Value;
 
-use crate::files::{document, list, program, read, root, text, wasm};
+use crate::files::{document, list, module, program, read, root, text, wasm};
 
 const COMPOSE: &str = "envoy/docker-compose.yaml";
 const DOCKERFILE: &str = "envoy/Dockerfile";
+
+/// The services with Envoy, of which one runs.
+const ENVOYS: [&str; 2] = ["envoy", "envoy-native"];
 
 /// The instructions of the Dockerfile, one line each.
 fn instructions() -> Vec<String> {
@@ -86,8 +89,15 @@ fn what_is_fetched_is_fetched_before_the_sources_are_there() {
         "a change of the sources fetches nothing: {build:?}"
     );
     assert!(read("Makefile").contains("\n$(TOOLS)/target:\n"), "that is what `make build` needs");
+    let native = in_stage("build-native", "");
+    let at = |start: &str| native.iter().position(|line| line.starts_with(start)).unwrap();
+    assert!(at("RUN apt-get") < at("COPY Makefile .") && at("COPY Makefile .") < at("RUN make zig"));
+    assert!(at("RUN make zig") < at("COPY . ."), "{native:?}");
+    assert!(read("Makefile").contains("\nbuild-native: zig "), "that is what `make build-native` needs");
     // Builds for two platforms need two target folders.
-    for (stage, machine) in [("build", "$BUILDARCH"), ("build-demo", "$TARGETARCH")] {
+    for (stage, machine) in
+        [("build", "$BUILDARCH"), ("build-native", "$BUILDARCH"), ("build-demo", "$TARGETARCH")]
+    {
         let runs = in_stage(stage, "RUN").join(" ");
         assert!(runs.contains(&format!("target=/src/target,id=envoy-cognito-target-{machine}")), "{runs}");
         assert!(in_stage(stage, "ARG").contains(&machine[1..].to_owned()), "{stage}");
@@ -140,6 +150,40 @@ fn the_wasm_image_is_one_layer_with_one_file() {
 }
 
 #[test]
+fn the_native_image_is_one_layer_with_one_file_that_has_the_version() {
+    assert!(instructions().contains(&"FROM scratch AS native".to_owned()));
+    assert_eq!(in_stage("native", ""), ["COPY --from=build-native /out/ /"], "nothing else");
+    assert_eq!(argument("VERSION"), env!("CARGO_PKG_VERSION"));
+    let built = in_stage("build-native", "RUN").join("\n");
+    assert!(
+        built.contains("/out/libenvoy_cognito-$VERSION.so") && built.contains("make build-native"),
+        "{built}"
+    );
+    for (platform, machine) in [("amd64", "x86_64"), ("arm64", "aarch64")] {
+        assert!(built.contains(&format!("{platform}) machine={machine} ;;")), "{built}");
+    }
+    assert!(in_stage("build-native", "ARG").contains(&"VERSION".to_owned()), "else it is empty in the stage");
+    let shown =
+        "docker buildx build --platform linux/amd64,linux/arm64 --file envoy/Dockerfile --target native ";
+    assert!(read("docs/install.md").contains(shown));
+}
+
+#[test]
+fn envoy_searches_the_module_where_the_image_has_it() {
+    assert!(
+        instructions()
+            .contains(&"FROM docker.io/envoyproxy/envoy:v${ENVOY_VERSION} AS envoy-native".to_owned())
+    );
+    let copied = in_stage("envoy-native", "COPY");
+    let folder = copied[0].strip_prefix("--from=build-native /out/ ").unwrap();
+    assert_eq!(
+        in_stage("envoy-native", "ENV"),
+        [format!("ENVOY_DYNAMIC_MODULES_SEARCH_PATH={}", folder.trim_end_matches('/'))]
+    );
+    assert!(instructions().contains(&"FROM envoy-native AS demo-native".to_owned()));
+}
+
+#[test]
 fn nothing_runs_as_root() {
     let compose = document(COMPOSE);
     for (name, service) in compose["services"].as_object().unwrap() {
@@ -157,16 +201,18 @@ fn what_is_copied_into_images_is_there_and_not_ignored() {
     let ignored: Vec<&str> =
         ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!([".git", "target", ".tools"].iter().all(|own| ignored.contains(own)), "{ignored:?}");
-    let copied = in_stage("envoy", "COPY");
-    let own: Vec<&str> = copied
-        .iter()
-        .filter(|line| !line.starts_with("--from="))
-        // Envoy's user can read it, whatever umask the checkout had.
-        .map(|line| line.strip_prefix("--chmod=644 ").unwrap_or_else(|| panic!("{line}")))
-        .map(|line| line.split(' ').next().unwrap())
-        .collect();
-    assert_eq!(own, ["envoy/docker.yaml"]);
-    assert!(root().join(own[0]).is_file());
+    for (stage, file) in [("envoy", "envoy/docker.yaml"), ("demo-native", "envoy/docker-native.yaml")] {
+        let copied = in_stage(stage, "COPY");
+        let own: Vec<&str> = copied
+            .iter()
+            .filter(|line| !line.starts_with("--from="))
+            // Envoy's user can read it, whatever umask the checkout had.
+            .map(|line| line.strip_prefix("--chmod=644 ").unwrap_or_else(|| panic!("{line}")))
+            .map(|line| line.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(own, [file]);
+        assert!(root().join(file).is_file());
+    }
     // Cargo reads the manifest of every workspace member.
     let manifest = read("Cargo.toml");
     let members = manifest.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
@@ -197,7 +243,7 @@ fn the_compose_file_has_its_form() {
             let port = text(port);
             assert!(port.starts_with("127.0.0.1:"), "{name}: {port} would be open to the whole network");
         }
-        if name != "envoy" {
+        if !ENVOYS.contains(&name.as_str()) {
             assert!(envoy.contains(&format!("address: {name}, ")), "Envoy calls it by its name: {name}");
         }
     }
@@ -208,7 +254,16 @@ fn the_compose_file_has_its_form() {
     // Settings that people change: the port, and a key that outlives the container.
     assert_eq!(services["envoy"]["ports"], serde_json::json!(["127.0.0.1:${DEMO_PORT:-8080}:8080"]));
     assert_eq!(services["envoy"]["environment"]["SESSION_KEY"], "${SESSION_KEY:-}");
+    // The same with the native module, which starts only if it is asked for, and has the other one's name then.
+    let native = &services["envoy-native"];
+    assert_eq!(native["profiles"], serde_json::json!(["native"]));
+    assert_eq!(native["networks"]["default"]["aliases"], serde_json::json!(["envoy"]));
+    for shared in ["environment", "ports", "depends_on", "healthcheck"] {
+        assert_eq!(native[shared], services["envoy"][shared], "{shared}");
+    }
     let page = read("envoy/README.md");
+    let command = " up --build envoy-native cognito app\n";
+    assert!(page.contains(command) && read(COMPOSE).contains(command));
     assert!(["`DEMO_PORT`", "`SESSION_KEY`"].iter().all(|name| page.contains(name)));
     let address = |cluster: &Value| {
         let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
@@ -284,6 +339,22 @@ fn start(service: &str, ports: &Ports, scratch: &Scratch) -> Supervised {
 
 #[test]
 fn people_are_signed_in_by_what_docker_compose_starts() {
+    let configuration =
+        read("envoy/docker.yaml").replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().unwrap());
+    assert_signs_in("envoy", &configuration, Options::default());
+}
+
+#[test]
+fn people_are_signed_in_by_the_native_module_that_docker_compose_starts() {
+    let modules = Scratch::new().unwrap();
+    let name = format!("libenvoy_cognito-{}.so", env!("CARGO_PKG_VERSION"));
+    fs::copy(module(), modules.path().join(name)).unwrap();
+    let options = Options::default()
+        .env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", modules.path().to_str().unwrap().to_owned());
+    assert_signs_in("envoy-native", &read("envoy/docker-native.yaml"), options);
+}
+
+fn assert_signs_in(service: &str, configuration: &str, options: Options) {
     let (ports, scratches) = (Ports::free(), [Scratch::new().unwrap(), Scratch::new().unwrap()]);
     let mut cognito = start("cognito", &ports, &scratches[0]);
     let mut app = start("app", &ports, &scratches[1]);
@@ -301,16 +372,13 @@ fn people_are_signed_in_by_what_docker_compose_starts() {
         );
     }
 
-    let configuration =
-        read("envoy/docker.yaml").replace("/etc/envoy/envoy_cognito.wasm", wasm().to_str().unwrap());
     let compose = document(COMPOSE);
-    let environment = compose["services"]["envoy"]["environment"].as_object().unwrap();
-    let options =
-        environment.iter().fold(Options::default(), |options, (name, value)| options.env(name, text(value)));
+    let environment = compose["services"][service]["environment"].as_object().unwrap();
+    let options = environment.iter().fold(options, |options, (name, value)| options.env(name, text(value)));
     let options = options.env("SESSION_KEY", session_key());
     let address = format!("http://localhost:{}", ports.0[&8080]);
     assert!(!app.printed().contains(&address), "there is nothing to open yet: {}", app.printed());
-    let envoy = Envoy::start(&ports.here(&configuration), &options);
+    let envoy = Envoy::start(&ports.here(configuration), &options);
     let said = format!("Open {address} and sign in as jsmith with the password The@Password.");
     let greeted = eventually(PATIENCE, || app.printed().contains(&said).then_some(()));
     assert!(greeted.is_some(), "{}", app.printed());
@@ -339,16 +407,17 @@ fn the_demo_stops_when_it_is_told_to() {
     assert_eq!(in_stage("demo", "STOPSIGNAL"), ["SIGINT"]);
 }
 
-/// The words of an instruction in the Envoy image's stage.
-fn words(instruction: &str) -> Vec<String> {
-    let words: Value = serde_json::from_str(&in_stage("envoy", instruction)[0]).unwrap();
+/// The words of an instruction in a stage of an Envoy image.
+fn words_of(stage: &str, instruction: &str) -> Vec<String> {
+    let words: Value = serde_json::from_str(&in_stage(stage, instruction)[0]).unwrap();
     list(&words).iter().map(|word| text(word).to_owned()).collect()
 }
 
 /// The arguments that the image's entry point passes to Envoy: a fake `envoy` prints them. Returns the session key
 /// and the arguments.
 fn entered(own_key: Option<&str>, arguments: &[String]) -> (String, String) {
-    let words = words("ENTRYPOINT");
+    let words = words_of("envoy", "ENTRYPOINT");
+    assert_eq!(words, words_of("demo-native", "ENTRYPOINT"));
     let folder = Scratch::new().unwrap();
     let envoy = folder.path().join("envoy");
     fs::write(&envoy, "#!/bin/sh\nprintf '%s\\n' \"$SESSION_KEY\" \"$*\"\n").unwrap();
@@ -386,13 +455,16 @@ fn what_follows_the_name_of_the_image_goes_to_envoy() {
 
 #[test]
 fn envoy_says_little_but_what_the_filter_says() {
-    let usual = words("CMD");
-    assert_eq!(entered(None, &usual).1, format!("-c /etc/envoy/envoy.yaml {}", usual.join(" ")));
-    let value = |name: &str| {
-        let at = usual.iter().position(|word| word == name).unwrap_or_else(|| panic!("{name}: {usual:?}"));
-        usual[at + 1].as_str()
-    };
-    assert_eq!((value("--log-level"), value("--component-log-level")), ("warning", "wasm:info"));
-    let workers: u32 = value("--concurrency").parse().unwrap();
-    assert!((1..=4).contains(&workers), "each worker has the filter once");
+    for (stage, lines) in [("envoy", "wasm:info"), ("demo-native", "dynamic_modules:info")] {
+        let usual = words_of(stage, "CMD");
+        assert_eq!(entered(None, &usual).1, format!("-c /etc/envoy/envoy.yaml {}", usual.join(" ")));
+        let value = |name: &str| {
+            let at =
+                usual.iter().position(|word| word == name).unwrap_or_else(|| panic!("{name}: {usual:?}"));
+            usual[at + 1].as_str()
+        };
+        assert_eq!((value("--log-level"), value("--component-log-level")), ("warning", lines));
+        let workers: u32 = value("--concurrency").parse().unwrap();
+        assert!((1..=4).contains(&workers), "each worker has the wasm filter once");
+    }
 }

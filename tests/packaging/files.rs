@@ -1,5 +1,6 @@
 //! The files of the repository.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,24 @@ pub fn wasm() -> PathBuf {
     let path = root().join("target/wasm32-wasip1/release/envoy_cognito.wasm");
     assert!(path.is_file(), "{} is missing: run `make build`", path.display());
     path
+}
+
+/// The native modules that are built, by machine. `make build-native` builds that of this machine, `make dist` both.
+#[track_caller]
+pub fn modules() -> BTreeMap<&'static str, PathBuf> {
+    let own = root().join("target/native/libenvoy_cognito.so");
+    assert!(own.is_file(), "{} is missing: run `make build-native`", own.display());
+    let built = |machine| root().join(format!("target/native/{machine}/libenvoy_cognito.so"));
+    let mut modules: BTreeMap<_, _> = ["aarch64", "x86_64"].map(|machine| (machine, built(machine))).into();
+    modules.retain(|_, file| file.is_file());
+    modules.insert(std::env::consts::ARCH, own);
+    modules
+}
+
+/// The native module of this machine.
+#[track_caller]
+pub fn module() -> PathBuf {
+    modules().remove(std::env::consts::ARCH).unwrap()
 }
 
 /// The files of a folder with that extension, as paths in the repository.

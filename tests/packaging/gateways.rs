@@ -2,31 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, Scratch, free_ports};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
 use stand_in::{Config, StandIn};
 
-use crate::files::{read, root, text, wasm};
-use crate::settings::{Shipped, clusters_of_envoy_gateway, envoy_gateway, istio, value_of};
+use crate::files::{module, read, root, text, wasm};
+use crate::settings::{
+    Shipped, clusters_of_envoy_gateway, envoy_gateway, envoy_gateway_native, istio, value_of,
+};
 
 /// The clusters that the filter calls, with their addresses.
 type Clusters<'a> = BTreeMap<&'a str, SocketAddr>;
 
 #[test]
 fn people_are_signed_in_with_the_configuration_for_istio() {
-    assert_signs_in(&istio());
+    assert_signs_in(&istio(), &wasm());
 }
 
 #[test]
 fn people_are_signed_in_with_the_configuration_for_envoy_gateway() {
-    assert_signs_in(&envoy_gateway());
+    assert_signs_in(&envoy_gateway(), &wasm());
+}
+
+/// Envoy Gateway passes the configuration on as JSON, as this test does.
+#[test]
+fn people_are_signed_in_with_the_native_configuration_for_envoy_gateway() {
+    assert_signs_in(&envoy_gateway_native(), &module());
 }
 
 /// The stand-in for Cognito is behind the configured clusters. Everything else is as shipped, except a replacement
 /// for https.
-fn assert_signs_in(shipped: &Shipped) {
+fn assert_signs_in(shipped: &Shipped, filter: &Path) {
     let (cognito, app) = (StandIn::start(Config::demo()).unwrap(), SampleApp::start().unwrap());
     let mut configuration = shipped.configuration.clone();
     configuration["endpoints"] = json!({
@@ -48,7 +57,7 @@ fn assert_signs_in(shipped: &Shipped) {
     let listener =
         shipped.variables.iter().fold(listener, |listener, name| listener.env(name, value_of(name)));
     let bootstrap = clusters.iter().fold(
-        Bootstrap::new(ports[0], wasm()).cluster("app", app.addr()).listener(listener),
+        Bootstrap::new(ports[0], filter).cluster("app", app.addr()).listener(listener),
         |bootstrap, (name, address)| bootstrap.cluster(name, *address),
     );
     let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());

@@ -68,4 +68,7 @@ fn the_instructions_name_this_version() {
     ] {
         assert!(read(page).contains(&format!("envoy-cognito:{version}")), "{page}");
     }
+    for page in ["docs/install.md", "envoy/envoy-gateway/README.md", "envoy/envoy-native.yaml"] {
+        assert!(read(page).contains(&format!("libenvoy_cognito-{version}.so")), "{page}");
+    }
 }

@@ -15,5 +15,6 @@ mod files;
 mod gateways;
 mod links;
 mod manifests;
+mod native;
 mod settings;
 mod workflows;

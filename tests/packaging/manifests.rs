@@ -29,7 +29,8 @@ fn faults(manifest: &Value) -> Option<Vec<String>> {
 }
 
 fn manifests() -> Vec<(String, Value)> {
-    let files = files("envoy/istio", "yaml").into_iter().chain(files("envoy/envoy-gateway", "yaml"));
+    let folders = ["envoy/istio", "envoy/envoy-gateway", "envoy/envoy-gateway/native"];
+    let files = folders.into_iter().flat_map(|folder| files(folder, "yaml"));
     // Helm values, which aren't sent to an API server in this form.
     let files = files.filter(|file| !file.ends_with("/mesh-config.yaml"));
     files
@@ -46,7 +47,7 @@ fn every_custom_resource_is_what_its_schema_says() {
             held += 1;
         }
     }
-    assert!(held >= 11, "{held}");
+    assert!(held >= 13, "{held}");
 }
 
 #[test]
@@ -54,7 +55,14 @@ fn a_wrong_manifest_is_found_out() {
     let plugin = document("envoy/istio/wasm-plugin.yaml");
     let policy = document("envoy/envoy-gateway/extension-policy.yaml");
     let proxy = document("envoy/envoy-gateway/envoy-proxy.yaml");
+    let native_policy = document("envoy/envoy-gateway/native/extension-policy.yaml");
+    let native_proxy = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
     for (manifest, place, value) in [
+        (&native_policy, "/spec/dynamicModule/0/name", json!("envoy_cognito")),
+        (&native_policy, "/spec/dynamicModule/0/filterName", json!(1)),
+        (&native_proxy, "/spec/dynamicModules/0/source/type", json!("Image")),
+        (&native_proxy, "/spec/dynamicModules/0/source/local", json!({ "libraryName": "x" })),
+        (&native_proxy, "/spec/dynamicModules/0/source", Value::Null),
         (&plugin, "/spec/failStrategy", json!("FAIL_CLOSED")),
         (&plugin, "/spec/phase", json!("AUTHENTICATION")),
         (&plugin, "/spec/vmConfig/env/0/valueFrom", json!("SECRET")),
@@ -121,6 +129,10 @@ fn nothing_fails_open() {
     assert_eq!(document("envoy/istio/wasm-plugin.yaml")["spec"]["phase"], "AUTHN");
     let policy = document("envoy/envoy-gateway/extension-policy.yaml");
     assert_eq!(list(&policy["spec"]["wasm"])[0]["failOpen"], false);
+    // Envoy Gateway has no setting that would hold requests back while a module is downloaded.
+    let proxy = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
+    let source = &list(&proxy["spec"]["dynamicModules"])[0]["source"];
+    assert!(source["type"] == "Local" && source["remote"].is_null(), "{source}");
     // All routes of the gateway: a route without the filter would let headers through that clients made up.
     assert_eq!(list(&policy["spec"]["targetRefs"])[0]["kind"], "Gateway");
 }
@@ -181,6 +193,30 @@ fn the_parts_of_each_folder_fit_together() {
         route["spec"]["rules"][0]["matches"][0]["path"]["value"], "/",
         "the filter's own paths need a route"
     );
+}
+
+#[test]
+fn the_native_manifests_differ_in_the_module_alone() {
+    let wasm = document("envoy/envoy-gateway/envoy-proxy.yaml");
+    let mut native = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
+    let module = native["spec"].as_object_mut().unwrap().remove("dynamicModules").unwrap()[0].take();
+    let envoys = &mut native["spec"]["provider"]["kubernetes"]["envoyDeployment"];
+    let volume = envoys.as_object_mut().unwrap().remove("pod").unwrap()["volumes"][0].take();
+    let mount = envoys["container"].as_object_mut().unwrap().remove("volumeMounts").unwrap()[0].take();
+    assert_eq!(native, wasm);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(volume["image"]["reference"], format!("registry.example.com/envoy-cognito-native:{version}"));
+    assert_eq!(volume["name"], mount["name"]);
+    // The image's file, in the folder where the image is mounted.
+    let path = format!("{}/libenvoy_cognito-{version}.so", text(&mount["mountPath"]));
+    assert_eq!(module["source"]["local"]["path"], path);
+
+    let mut wasm = document("envoy/envoy-gateway/extension-policy.yaml");
+    let mut native = document("envoy/envoy-gateway/native/extension-policy.yaml");
+    let filter = wasm["spec"].as_object_mut().unwrap().remove("wasm").unwrap()[0].take();
+    let own = native["spec"].as_object_mut().unwrap().remove("dynamicModule").unwrap()[0].take();
+    assert_eq!(native, wasm);
+    assert_eq!((&own["config"], &own["name"]), (&filter["config"], &module["name"]));
 }
 
 /// Every variable comes from a key of the Secret, and every key is used for one.

@@ -47,6 +47,20 @@ pub fn envoy_gateway() -> Shipped {
     }
 }
 
+/// The native module sees all variables of the container.
+pub fn envoy_gateway_native() -> Shipped {
+    let file = "envoy/envoy-gateway/native/extension-policy.yaml";
+    let policy = document(file);
+    let proxy = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
+    let env = list(&proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]["container"]["env"]);
+    Shipped {
+        file,
+        configuration: list(&policy["spec"]["dynamicModule"])[0]["config"].clone(),
+        variables: env.iter().map(|variable| text(&variable["name"]).to_owned()).collect(),
+        clusters: clusters_of_envoy_gateway().keys().cloned().collect(),
+    }
+}
+
 /// Istio names clusters after the hosts and ports of ServiceEntries. Only those whose DestinationRule enables TLS
 /// count.
 fn clusters_of_istio(file: &str) -> BTreeSet<String> {
@@ -109,7 +123,7 @@ fn parsed(shipped: &Shipped, value: &dyn Fn(&str) -> Option<String>) -> Result<C
 
 #[test]
 fn the_filter_takes_the_configuration_of_every_manifest() {
-    for shipped in [istio(), envoy_gateway()] {
+    for shipped in [istio(), envoy_gateway(), envoy_gateway_native()] {
         parsed(&shipped, &|name| Some(value_of(name).to_owned()))
             .unwrap_or_else(|faults| panic!("{}: {faults}", shipped.file));
         // With the Secret as it is in the repository, nobody can sign in.
@@ -130,7 +144,7 @@ fn the_filter_takes_the_configuration_of_every_manifest() {
 
 #[test]
 fn the_filter_is_told_of_clusters_that_are_there() {
-    for shipped in [istio(), envoy_gateway()] {
+    for shipped in [istio(), envoy_gateway(), envoy_gateway_native()] {
         let told = shipped.configuration["clusters"].as_object().unwrap().values();
         let told: BTreeSet<String> = told.map(|name| text(name).to_owned()).collect();
         assert_eq!(told, shipped.clusters, "{}", shipped.file);
@@ -185,6 +199,30 @@ fn every_bootstrap_says_what_a_crash_does_and_names_clusters_that_are_there() {
         for variable in list(&filters[0]["vm_config"]["environment_variables"]["host_env_keys"]) {
             assert!(configuration.contains(&format!("${{{}}}", text(variable))), "{file}: {variable}");
         }
+    }
+}
+
+#[test]
+fn a_bootstrap_with_the_native_module_differs_in_the_filter_alone() {
+    for (native, wasm) in
+        [("envoy/envoy-native.yaml", "envoy/envoy.yaml"), ("envoy/docker-native.yaml", "envoy/docker.yaml")]
+    {
+        let place = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+        let (mut native, mut wasm) = (document(native), document(wasm));
+        let module = native.pointer_mut(place).unwrap().take();
+        let filter = wasm.pointer_mut(place).unwrap().take();
+        assert_eq!(native, wasm);
+        assert_eq!(module["name"], "envoy.filters.http.dynamic_modules");
+        let own = &module["typed_config"];
+        assert_eq!(own["filter_config"], filter["typed_config"]["config"]["configuration"]);
+        assert_eq!(
+            own["dynamic_module_config"],
+            serde_json::json!({
+                "name": format!("envoy_cognito-{}", env!("CARGO_PKG_VERSION")),
+                "metrics_namespace": "wasmcustom",
+                "do_not_close": true,
+            })
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The Envoy configuration that the command writes, in a real Envoy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rig::{Envoy, Options};
+use rig::{Envoy, Options, Scratch};
 
 use crate::documents::{CLUSTERS, envoy, settings};
 use crate::{SESSION_KEY, check, run};
@@ -70,6 +70,46 @@ fn all_arguments_work_together() {
     {
         assert!(written.contains(part), "{part}: {written}");
     }
+}
+
+/// The built native module.
+fn module() -> String {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/native/libenvoy_cognito.so");
+    assert!(Path::new(built).exists(), "the native module isn't built: run `make build-native`");
+    built.to_owned()
+}
+
+#[test]
+fn the_native_module_can_be_chosen() {
+    let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/authority.pem");
+    let name = concat!("envoy_cognito-", env!("CARGO_PKG_VERSION"));
+    let folder = Scratch::new().unwrap();
+    std::fs::copy(module(), folder.path().join(format!("lib{name}.so"))).unwrap();
+    let options = Options::default()
+        .env("SESSION_KEY", SESSION_KEY)
+        .env("MY_SECRET", "an-app-clients-secret")
+        .env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder.path().to_str().unwrap().to_owned());
+    for (module, part) in [
+        (None, format!("name: {name}\n")),
+        (
+            Some(name.to_owned()),
+            format!("Put lib{name}.so into the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH"),
+        ),
+        (Some(module()), "module: { local: { filename: ".to_owned()),
+    ] {
+        let module = module.iter().flat_map(|module| ["--module", module.as_str()]);
+        let written = run(&NEEDED)
+            .arguments(&["--native", "--ca", tls, "--client-secret-env=MY_SECRET", "--open=/healthz"])
+            .arguments(&module.collect::<Vec<_>>())
+            .outcome()
+            .expect(0)
+            .out;
+        assert!(written.contains(&part), "{part}: {written}");
+        check(&written).arguments(&["--strict"]).outcome().expect(0);
+        Envoy::validate(&written, &options).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    }
+    run(&NEEDED).arguments(&["--module", "x"]).outcome().expect(2);
+    run(&NEEDED).arguments(&["--native", "--wasm", "x"]).outcome().expect(2);
 }
 
 #[test]

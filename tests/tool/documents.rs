@@ -76,9 +76,12 @@ pub fn faults(text: &str) -> Vec<String> {
 fn the_files_that_are_shipped_are_good() {
     let manifests = |folder: &str| settings::files(folder, "yaml");
     let mut sets: Vec<Vec<String>> =
-        ["envoy.yaml", "demo.yaml", "docker.yaml"].iter().map(|name| vec![format!("envoy/{name}")]).collect();
+        ["envoy.yaml", "envoy-native.yaml", "demo.yaml", "docker.yaml", "docker-native.yaml"]
+            .iter()
+            .map(|name| vec![format!("envoy/{name}")])
+            .collect();
     // Files that belong together are checked together.
-    sets.extend([manifests("envoy/istio"), manifests("envoy/envoy-gateway")]);
+    sets.extend(["envoy/istio", "envoy/envoy-gateway", "envoy/envoy-gateway/native"].map(manifests));
     for set in sets {
         let files: Vec<&str> = set.iter().map(String::as_str).collect();
         let outcome = run(&["check", "--json"]).arguments(&files).outcome().expect(0);

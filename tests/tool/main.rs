@@ -11,6 +11,7 @@ mod cookie;
 mod documents;
 mod guide;
 mod kubernetes;
+mod modules;
 mod registration;
 mod schema;
 #[path = "../shared/settings.rs"]

@@ -12,7 +12,10 @@ pub const PRODUCT: &str = "envoy-cognito";
 /// The filter's package.
 pub const FILTER: &str = "envoy-cognito-proxy-wasm";
 
-/// The core's package, which the filter and the command use.
+/// The native module's package.
+pub const NATIVE: &str = "envoy-cognito-native";
+
+/// The core's package, which all others use.
 pub const CORE: &str = "envoy-cognito-core";
 
 /// The native command's package.
@@ -78,6 +81,13 @@ pub fn host() -> Result<String, String> {
 pub fn rust_version() -> Result<String, String> {
     let version = run("rustc", &["--version"])?;
     version.split(' ').nth(1).map(str::to_owned).ok_or_else(|| "rustc has no version".to_owned())
+}
+
+/// The version of Zig in the `Makefile`. Zig links the native module, and its runtime libraries are part of it.
+pub fn zig_version() -> Result<String, String> {
+    let makefile = std::fs::read_to_string("Makefile").map_err(|error| format!("Makefile: {error}"))?;
+    let version = makefile.lines().find_map(|line| line.strip_prefix("ZIG_VERSION := "));
+    version.map(str::to_owned).ok_or_else(|| "the Makefile has no ZIG_VERSION".to_owned())
 }
 
 pub fn lock_file() -> Result<String, String> {

@@ -1,29 +1,51 @@
-//! The files of a release: the filter, the filter as an image, what it consists of, and checksums of everything.
+//! The files of a release: the filter as wasm and as a native module, both as images, what they consist of, and
+//! checksums of everything.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use crate::archive::sha256;
-use crate::cargo::{PRODUCT, rust_version};
+use crate::cargo::{NATIVE, PRODUCT, rust_version, zig_version};
+use crate::native::Module;
+use crate::sbom::Library;
 use crate::workspace::Workspace;
 use crate::{image, notices, sbom};
 
 /// Other files in a release, under their own names.
 const OWN: [&str; 2] = ["LICENSE", "CHANGELOG.md"];
 
-/// Makes the folder from scratch, with the native command if `with_command` is set. The same sources and tools give
-/// the same bytes.
-pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String> {
+/// Makes the folder from scratch, with the native modules in `natives`, and with the native command if `with_command`
+/// is set. The same sources and tools give the same bytes.
+pub fn dist(wasm: &Path, folder: &Path, natives: &[&Path], with_command: bool) -> Result<(), String> {
     let wasm = fs::read(wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
-    let (workspace, rust) = (Workspace::read()?, rust_version()?);
-    let version = &workspace.filter.1;
+    let modules = natives.iter().map(|file| Module::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let machines: Vec<_> = modules.iter().map(|module| module.machine).collect();
+    let (workspace, rust) = (Workspace::read(&machines)?, rust_version()?);
+    let (version, license) = (&workspace.version, &workspace.license);
+    let sbom = |content: &[u8], component, libraries: &[Library<'_>]| {
+        sbom::sbom(content, component, license, libraries).map(String::into_bytes)
+    };
     let mut files = BTreeMap::from([
-        (format!("envoy-cognito-{version}.oci.tar"), image::archive(&wasm, &workspace)?),
-        (format!("envoy_cognito-{version}.cdx.json"), sbom::sbom(&wasm, &workspace, &rust)?.into_bytes()),
+        (format!("envoy-cognito-{version}.oci.tar"), image::of_wasm(&wasm, &workspace)?),
+        (
+            format!("envoy_cognito-{version}.cdx.json"),
+            sbom(&wasm, &workspace.filter, &[standard_library(&rust)])?,
+        ),
         ("THIRD-PARTY-NOTICES.txt".to_owned(), notices::notices(&workspace, &rust)?.into_bytes()),
         (format!("envoy_cognito-{version}.wasm"), wasm),
     ]);
+    if !modules.is_empty() {
+        files.insert(format!("{NATIVE}-{version}.oci.tar"), image::of_modules(&modules, &workspace)?);
+    }
+    let zig = zig_version()?;
+    for Module { machine, content } in modules {
+        let name = format!("libenvoy_cognito-{version}-{}", machine.name());
+        let component = workspace.modules.get(&machine).ok_or("a machine without packages")?;
+        let libraries = [standard_library(&rust), zig_runtime(&zig)];
+        files.insert(format!("{name}.cdx.json"), sbom(&content, component, &libraries)?);
+        files.insert(format!("{name}.so"), content);
+    }
     for name in OWN {
         files.insert(name.to_owned(), fs::read(name).map_err(|error| format!("{name}: {error}"))?);
     }
@@ -40,6 +62,26 @@ pub fn dist(wasm: &Path, folder: &Path, with_command: bool) -> Result<(), String
     files.insert("SHA256SUMS".to_owned(), sums.into_bytes());
     write(folder, &files)?;
     command.map_or(Ok(()), |name| allow_to_run(&folder.join(name)))
+}
+
+fn standard_library(version: &str) -> Library<'_> {
+    Library {
+        name: "rust-std",
+        version,
+        description: "Rust's standard library",
+        license: "MIT OR Apache-2.0",
+        purl: format!("pkg:generic/rust-std@{version}"),
+    }
+}
+
+fn zig_runtime(version: &str) -> Library<'_> {
+    Library {
+        name: "zig-runtime",
+        version,
+        description: "LLVM's libunwind and Zig's compiler-rt, which Zig links into the native module",
+        license: "MIT AND Apache-2.0 WITH LLVM-exception",
+        purl: format!("pkg:pypi/ziglang@{version}"),
+    }
 }
 
 /// Replaces the previous files, so that nothing of another version remains.

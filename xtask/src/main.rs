@@ -1,8 +1,8 @@
 //! Build steps that cargo can't do.
 //!
-//! `xtask trim FILE` removes everything from a built filter that isn't needed. `xtask dist FILE FOLDER` makes the
-//! files of a release from it, including the native command. `--no-command` leaves out the command, which takes some
-//! time to build.
+//! `xtask trim FILE` removes everything from a built wasm filter that isn't needed. `xtask dist FILE FOLDER MODULE…`
+//! makes the files of a release from it and from built native modules, including the native command. `--no-command`
+//! leaves out the command, which takes some time to build.
 
 // A binary exports nothing, and rustc finds unused items whatever their visibility.
 #![allow(unreachable_pub)]
@@ -12,6 +12,7 @@ mod cargo;
 mod dist;
 mod document;
 mod image;
+mod native;
 mod notices;
 mod sbom;
 mod trim;
@@ -20,15 +21,15 @@ mod workspace;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER";
+const USAGE: &str = "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER [MODULE...]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["trim", file] => trim::trim(Path::new(file)),
-        ["dist", "--no-command", file, folder] => dist::dist(Path::new(file), Path::new(folder), false),
-        ["dist", file, folder] => dist::dist(Path::new(file), Path::new(folder), true),
+        ["dist", "--no-command", file, folder, natives @ ..] => dist(file, folder, natives, false),
+        ["dist", file, folder, natives @ ..] => dist(file, folder, natives, true),
         _ => Err(USAGE.to_owned()),
     };
     match result {
@@ -38,4 +39,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn dist(wasm: &str, folder: &str, natives: &[&str], with_command: bool) -> Result<(), String> {
+    let natives: Vec<&Path> = natives.iter().map(Path::new).collect();
+    dist::dist(Path::new(wasm), Path::new(folder), &natives, with_command)
 }

@@ -1,4 +1,4 @@
-//! The full licence texts of everything that is linked into the filter, as most licences require.
+//! The full licence texts of everything that is linked into what is released, as most licences require.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,12 +24,19 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
         }
     }
     let mut page = format!(
-        "envoy-cognito {} contains the packages below (those marked with * are part of the native command only),\n\
-         and Rust {rust}'s standard library, which is under MIT or Apache-2.0.\n\n",
-        workspace.filter.1
+        "envoy-cognito {} contains the packages below (those marked with * aren't part of the wasm filter, but of the\n\
+         native module or the command), and Rust {rust}'s standard library, which is under MIT or Apache-2.0.\n",
+        workspace.version
     );
+    if !workspace.modules.is_empty() {
+        page.push_str("The native module also contains LLVM's libunwind and Zig's compiler-rt.\n");
+        for text in zig_licenses()? {
+            texts.entry(text).or_default();
+        }
+    }
+    page.push('\n');
     for (id, package) in &linked {
-        let mark = if workspace.packages.contains_key(*id) { "" } else { " *" };
+        let mark = if workspace.filter.packages.contains_key(*id) { "" } else { " *" };
         page.push_str(&format!("{}{mark}\n", listed(id, package)));
     }
     if !without.is_empty() {
@@ -38,16 +45,33 @@ pub fn notices(workspace: &Workspace, rust: &str) -> Result<String, String> {
     let mut ordered: Vec<_> = texts.into_iter().map(|(text, ids)| (ids, text)).collect();
     ordered.sort();
     for (ids, text) in ordered {
-        let names: Vec<String> = ids.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        let mut names: Vec<String> = ids.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        if names.is_empty() {
+            names.push("Zig's runtime libraries".to_owned());
+        }
         page.push_str(&format!("\n{}\n{}\n\n{text}\n", "-".repeat(80), names.join(", ")));
     }
     Ok(page)
 }
 
-/// The packages that are linked into the filter or the command.
+/// The packages that are linked into the filter, the native module or the command.
 fn linked(workspace: &Workspace) -> BTreeMap<&Id, &Package> {
-    let command = workspace.command.packages.iter();
-    command.chain(&workspace.packages).filter(|(_, package)| package.linked).collect()
+    let modules = workspace.modules.values().flat_map(|module| &module.packages);
+    let all = modules.chain(&workspace.command.packages).chain(&workspace.filter.packages);
+    all.filter(|(_, package)| package.linked).collect()
+}
+
+/// The licences of what Zig links, from where `make build-native` installs it.
+fn zig_licenses() -> Result<Vec<String>, String> {
+    let mut folders =
+        std::fs::read_dir(".tools/zig/lib").map_err(|error| format!(".tools/zig/lib: {error}"))?;
+    let folder = folders.next().and_then(Result::ok).ok_or(".tools/zig/lib is empty")?.path();
+    let folder = folder.join("site-packages/ziglang");
+    let files = ["LICENSE", "lib/libunwind/LICENSE.TXT"].map(|file| folder.join(file));
+    let read = |file: &std::path::PathBuf| {
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    files.iter().map(read).collect()
 }
 
 fn listed((name, version): &Id, package: &Package) -> String {

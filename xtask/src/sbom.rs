@@ -1,4 +1,4 @@
-//! The filter's components, as a `CycloneDX` bill of materials.
+//! What a file consists of, as a `CycloneDX` bill of materials.
 
 use std::collections::BTreeSet;
 
@@ -7,34 +7,37 @@ use serde_json::{Value, json};
 use crate::archive::{sha256, source_time};
 use crate::cargo::Id;
 use crate::document::with;
-use crate::workspace::{Package, Workspace};
+use crate::workspace::{Component, Package};
 
-/// The bill of materials of the filter in `wasm`. `rust` is the compiler's version, whose standard library is part of
-/// the filter.
-pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, String> {
+/// A library that isn't a crate.
+pub struct Library<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+    pub description: &'a str,
+    pub license: &'a str,
+    pub purl: String,
+}
+
+/// The bill of materials of a file. `libraries` are linked into it besides the crates.
+pub fn sbom(
+    content: &[u8],
+    component: &Component,
+    license: &str,
+    libraries: &[Library<'_>],
+) -> Result<String, String> {
     let mut components: Vec<Value> =
-        workspace.packages.iter().map(|(id, package)| component(id, package)).collect();
-    let standard_library = format!("pkg:generic/rust-std@{rust}");
-    components.push(json!({
-        "type": "library",
-        "bom-ref": standard_library,
-        "name": "rust-std",
-        "version": rust,
-        "description": "Rust's standard library",
-        "scope": "required",
-        "licenses": [{ "expression": "MIT OR Apache-2.0" }],
-        "purl": standard_library,
-    }));
-    let mut direct = refs(&workspace.direct);
-    direct.push(standard_library);
-    let mut dependencies = vec![json!({ "ref": purl(&workspace.filter), "dependsOn": direct })];
+        component.packages.iter().map(|(id, package)| self::component(id, package)).collect();
+    components.extend(libraries.iter().map(library));
+    let mut direct = refs(&component.direct);
+    direct.extend(libraries.iter().map(|library| library.purl.clone()));
+    let mut dependencies = vec![json!({ "ref": purl(&component.id), "dependsOn": direct })];
     dependencies.extend(
-        workspace
+        component
             .packages
             .iter()
             .map(|(id, package)| json!({ "ref": purl(id), "dependsOn": refs(&package.dependencies) })),
     );
-    let metadata = json!({ "component": own(wasm, workspace) });
+    let metadata = json!({ "component": own(content, component, license) });
     let document = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -48,16 +51,29 @@ pub fn sbom(wasm: &[u8], workspace: &Workspace, rust: &str) -> Result<String, St
     Ok(format!("{:#}\n", with(document, "serialNumber", Some(number.into()))))
 }
 
-fn own(wasm: &[u8], workspace: &Workspace) -> Value {
+fn own(content: &[u8], component: &Component, license: &str) -> Value {
     json!({
         "type": "library",
-        "bom-ref": purl(&workspace.filter),
-        "name": workspace.filter.0,
-        "version": workspace.filter.1,
-        "description": workspace.description,
-        "licenses": [{ "expression": workspace.license }],
-        "purl": purl(&workspace.filter),
-        "hashes": [{ "alg": "SHA-256", "content": sha256(wasm) }],
+        "bom-ref": purl(&component.id),
+        "name": component.id.0,
+        "version": component.id.1,
+        "description": component.description,
+        "licenses": [{ "expression": license }],
+        "purl": purl(&component.id),
+        "hashes": [{ "alg": "SHA-256", "content": sha256(content) }],
+    })
+}
+
+fn library(library: &Library<'_>) -> Value {
+    json!({
+        "type": "library",
+        "bom-ref": library.purl,
+        "name": library.name,
+        "version": library.version,
+        "description": library.description,
+        "scope": "required",
+        "licenses": [{ "expression": library.license }],
+        "purl": library.purl,
     })
 }
 
@@ -67,7 +83,7 @@ fn component(id: &Id, package: &Package) -> Value {
         "bom-ref": purl(id),
         "name": id.0,
         "version": id.1,
-        // A macro only generated code at build time, so it isn't part of the filter.
+        // A macro only generated code at build time, so it isn't part of the file.
         "scope": if package.linked { "required" } else { "excluded" },
         "purl": purl(id),
     });

@@ -1,13 +1,14 @@
-//! The filter's package, and the packages that are linked into what is built.
+//! The packages of this workspace that are released, and those that are linked into them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::cargo::{Build, COMMAND, CORE, FILTER, Id, PRODUCT, host, lock_file};
+use crate::cargo::{Build, COMMAND, CORE, FILTER, Id, NATIVE, PRODUCT, host, lock_file};
+use crate::native::Machine;
 
-/// A package that is needed to build the filter or the command.
+/// A package that is needed to build something that is released.
 #[derive(Debug)]
 pub struct Package {
     pub license: Option<String>,
@@ -24,17 +25,26 @@ pub struct Package {
 
 pub type Packages = BTreeMap<Id, Package>;
 
-/// The filter, and all packages that are needed to build it.
+/// What is released, and all packages that are needed to build it.
 #[derive(Debug)]
 pub struct Workspace {
-    pub filter: Id,
+    pub version: String,
     pub license: String,
-    pub description: String,
-    pub packages: Packages,
-    /// The packages that the filter depends on directly.
-    pub direct: BTreeSet<Id>,
+    pub filter: Component,
+    /// The native module for each machine that it is built for.
+    pub modules: BTreeMap<Machine, Component>,
     /// The native command.
     pub command: NativeCommand,
+}
+
+/// A file that Envoy loads.
+#[derive(Debug)]
+pub struct Component {
+    pub id: Id,
+    pub description: String,
+    pub packages: Packages,
+    /// The packages that it depends on directly.
+    pub direct: BTreeSet<Id>,
 }
 
 #[derive(Debug)]
@@ -44,36 +54,58 @@ pub struct NativeCommand {
 }
 
 impl Workspace {
-    pub fn read() -> Result<Self, String> {
+    /// Reads it, with the native module for these machines.
+    pub fn read(machines: &[Machine]) -> Result<Self, String> {
+        let checksums = checksums(&lock_file()?);
         let build = Build { package: FILTER, target: "wasm32-wasip1".to_owned() };
         let metadata = build.metadata()?;
-        let own = list(&metadata, "packages").iter();
-        let own = own
-            .filter(|package| text(package, "source").is_none())
-            .find(|package| text(package, "name") == Some(FILTER));
-        let own = own.ok_or_else(|| format!("there is no package {FILTER}"))?;
-        let checksums = checksums(&lock_file()?);
-        let packages = packages(&build, &metadata, &checksums)?;
-        // The direct dependencies of the core count as the filter's.
-        let mut direct = build.tree("normal", &["--depth", "1"])?;
-        direct.extend(Build { package: CORE, ..build.clone() }.tree("normal", &["--depth", "1"])?);
-        direct.retain(|id| !is_own(id));
+        let own = own(&metadata, FILTER)?;
+        let mut modules = BTreeMap::new();
+        for machine in machines {
+            let build = Build { package: NATIVE, target: machine.target() };
+            modules.insert(*machine, component(NATIVE, &build, &build.metadata()?, &checksums)?);
+        }
         let native = Build { package: COMMAND, target: host()? };
-        let command_packages = self::packages(&native, &native.metadata()?, &checksums)?;
+        let command_packages = packages(&native, &native.metadata()?, &checksums)?;
         Ok(Self {
+            version: text(own, "version").unwrap_or_default().to_owned(),
             license: text(own, "license").unwrap_or_default().to_owned(),
-            description: text(own, "description").unwrap_or_default().to_owned(),
-            filter: (PRODUCT.to_owned(), text(own, "version").unwrap_or_default().to_owned()),
-            packages,
-            direct,
+            filter: component(PRODUCT, &build, &metadata, &checksums)?,
+            modules,
             command: NativeCommand { build: native, packages: command_packages },
         })
     }
 }
 
+/// A package of this workspace.
+fn own<'m>(metadata: &'m Value, name: &str) -> Result<&'m Value, String> {
+    let mut own = list(metadata, "packages").iter().filter(|package| text(package, "source").is_none());
+    own.find(|package| text(package, "name") == Some(name))
+        .ok_or_else(|| format!("there is no package {name}"))
+}
+
+fn component(
+    name: &str,
+    build: &Build,
+    metadata: &Value,
+    checksums: &BTreeMap<Id, String>,
+) -> Result<Component, String> {
+    let own = own(metadata, build.package)?;
+    // The direct dependencies of the core count as its own.
+    let mut direct = build.tree("normal", &["--depth", "1"])?;
+    direct.extend(Build { package: CORE, ..build.clone() }.tree("normal", &["--depth", "1"])?);
+    direct.retain(|id| !is_own(id));
+    Ok(Component {
+        id: (name.to_owned(), text(own, "version").unwrap_or_default().to_owned()),
+        description: text(own, "description").unwrap_or_default().to_owned(),
+        packages: packages(build, metadata, checksums)?,
+        direct,
+    })
+}
+
 /// Whether a package belongs to this workspace. Such packages aren't listed, only their dependencies are.
 fn is_own((name, _): &Id) -> bool {
-    [FILTER, CORE, COMMAND].contains(&name.as_str())
+    [FILTER, NATIVE, CORE, COMMAND].contains(&name.as_str())
 }
 
 /// The packages that a build needs, apart from the workspace's own.

@@ -7,7 +7,7 @@ use envoy_cognito_core::http::origin::Origin;
 use serde_json::Value;
 
 use crate::arguments::Envoy;
-use crate::bootstrap::templates::{DOWNSTREAM_TLS, LISTENER, NO_TLS, UPSTREAM_TLS};
+use crate::bootstrap::templates::{DOWNSTREAM_TLS, LISTENER, NATIVE, NO_TLS, UPSTREAM_TLS, WASM};
 use crate::check::needs::Need;
 
 /// An argument as the value of a setting: the filter would read `${` as the start of a variable.
@@ -71,11 +71,17 @@ impl Page<'_> {
             variables.push_str(&format!("#        {name}: the app client's secret\n"));
         }
         let key = &self.arguments.session_key_env;
+        let place = match self.named_module() {
+            Some(name) => {
+                format!("Put lib{name}.so into the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names.")
+            }
+            None => "Put the filter where `filename` below says.".to_owned(),
+        };
         format!(
             "# Envoy with envoy-cognito in front of an app.\n\
              #\n\
              # Before it runs:\n\
-             #   1. Put the filter where `filename` below says.\n\
+             #   1. {place}\n\
              #   2. In Cognito, register these for the app client, exactly as written:\n\
              #        the callback URL   {origin}{callback}\n\
              #        the sign-out URL   {origin}{signed_out}\n\
@@ -104,9 +110,30 @@ impl Page<'_> {
             .replace("{port}", &self.listen.1.to_string())
             .replace("{tls}\n", &self.filter_chain())
             .replace("{hops}\n", &hops)
-            .replace("{wasm}", &quoted(&arguments.wasm))
-            .replace("{variables}\n", &self.variables())
-            .replace("{settings}\n", &self.settings())
+            .replace("{filter}\n", &self.filter())
+    }
+
+    fn filter(&self) -> String {
+        let arguments = self.arguments;
+        if !arguments.native {
+            return WASM
+                .replace("{wasm}", &quoted(&arguments.wasm))
+                .replace("{variables}\n", &self.variables())
+                .replace("{settings}\n", &indented(&self.settings(), 28));
+        }
+        let module = self.named_module().map_or_else(
+            || format!("module: {{ local: {{ filename: {} }} }}", quoted(&arguments.module)),
+            |name| format!("name: {}", quoted(name)),
+        );
+        NATIVE
+            .replace("{module}\n", &indented(&[module], 24))
+            .replace("{settings}\n", &indented(&self.settings(), 26))
+    }
+
+    /// The name of the native module, unless a file is given.
+    fn named_module(&self) -> Option<&str> {
+        let arguments = self.arguments;
+        (arguments.native && !arguments.module.contains('/')).then_some(&arguments.module)
     }
 
     /// The start of the single filter chain, with the certificate if there is one.
@@ -125,8 +152,8 @@ impl Page<'_> {
         names.map(|name| format!("                              - {}\n", quoted(name))).collect()
     }
 
-    /// The filter's own configuration.
-    fn settings(&self) -> String {
+    /// The lines of the filter's own configuration.
+    fn settings(&self) -> Vec<String> {
         let arguments = self.arguments;
         let text = |text: &str| quoted(&literal(text));
         let mut lines = vec![
@@ -159,8 +186,12 @@ impl Page<'_> {
                 |path: &String| format!("  - {{ path: {}, allow: everyone }}", Value::from(literal(path)));
             lines.extend(arguments.open.iter().map(rule));
         }
-        lines.iter().map(|line| format!("                            {line}\n")).collect()
+        lines
     }
+}
+
+fn indented(lines: &[String], spaces: usize) -> String {
+    lines.iter().map(|line| format!("{:spaces$}{line}\n", "")).collect()
 }
 
 fn sentence(uses: &[&str]) -> String {

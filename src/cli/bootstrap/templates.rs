@@ -22,7 +22,19 @@ pub const LISTENER: &str = r#"static_resources:
                 upgrade_configs:
                   - upgrade_type: websocket
                 http_filters:
-                  - name: envoy.filters.http.wasm
+{filter}
+                  - name: envoy.filters.http.router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+                route_config:
+                  virtual_hosts:
+                    - name: app
+                      domains: ["*"]
+                      routes:
+                        - match: { prefix: "/" }
+                          route: { cluster: app }
+"#;
+
+pub const WASM: &str = r#"                  - name: envoy.filters.http.wasm
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
                       config:
@@ -41,15 +53,21 @@ pub const LISTENER: &str = r#"static_resources:
                           "@type": type.googleapis.com/google.protobuf.Struct
                           value:
 {settings}
-                  - name: envoy.filters.http.router
-                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-                route_config:
-                  virtual_hosts:
-                    - name: app
-                      domains: ["*"]
-                      routes:
-                        - match: { prefix: "/" }
-                          route: { cluster: app }
+"#;
+
+pub const NATIVE: &str = r#"                  - name: envoy.filters.http.dynamic_modules
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter
+                      dynamic_module_config:
+{module}
+                        # The metrics have the names of the documentation.
+                        metrics_namespace: wasmcustom
+                        do_not_close: true
+                      filter_name: envoy_cognito
+                      filter_config:
+                        "@type": type.googleapis.com/google.protobuf.Struct
+                        value:
+{settings}
 "#;
 
 pub const NO_TLS: &str = "                # Behind a load balancer that terminates TLS, set `xff_num_trusted_hops: 1`, so that Envoy\n                # trusts its X-Forwarded-Proto: the filter starts no sign-in over plain http.\n";

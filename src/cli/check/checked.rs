@@ -24,8 +24,10 @@ pub struct Checked {
     pub configurations: Vec<Configuration>,
     /// The findings, in the order of the file.
     pub findings: Vec<Finding>,
-    /// The number of other wasm filters.
+    /// The number of other wasm filters and dynamic modules.
     strangers: usize,
+    /// Whether it brings the filter's module, for a configuration in another file.
+    has_module: bool,
 }
 
 /// A configuration of the filter.
@@ -59,6 +61,7 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
         .collect();
     let mut loose = Vec::new();
     let mut entries = Vec::new();
+    let mut modules = Vec::new();
     for (_, contents) in &read {
         // A bootstrap's clusters are for its own filters. A bootstrap without filters, as in Envoy Gateway, serves
         // others.
@@ -68,8 +71,9 @@ pub fn check(sources: Vec<Source>, environment: &Environment, allow_unset: bool)
         };
         loose.extend(contents.clusters.iter().filter(is_loose).cloned());
         entries.extend(contents.service_entries.iter().cloned());
+        modules.extend(contents.modules.iter().cloned());
     }
-    let around = Around { loose, entries, environment, allow_unset };
+    let around = Around { loose, entries, modules, environment, allow_unset };
     read.into_iter().map(|(source, contents)| around.check_file(source, contents)).collect()
 }
 
@@ -79,6 +83,8 @@ struct Around<'a> {
     loose: Vec<Cluster>,
     /// Hosts of Istio's service entries.
     entries: Vec<String>,
+    /// The names by which policies use modules of an `EnvoyProxy` that are this filter.
+    modules: Vec<String>,
     environment: &'a Environment,
     allow_unset: bool,
 }
@@ -86,6 +92,10 @@ struct Around<'a> {
 impl Around<'_> {
     fn check_file(&self, source: Source, mut contents: Contents) -> Checked {
         let mut findings = std::mem::take(&mut contents.findings);
+        let mut downloaded = std::mem::take(&mut contents.downloaded);
+        downloaded.retain(|(name, _)| self.modules.contains(name));
+        let has_module = !downloaded.is_empty();
+        findings.extend(downloaded.into_iter().map(|(_, finding)| finding));
         let mut configurations = Vec::new();
         for plugin in &contents.plugins {
             let Reading { config, user_pool_ids, stand_ins, findings: mut found, .. } =
@@ -118,7 +128,14 @@ impl Around<'_> {
             });
         }
         findings.sort_by_key(|finding| (finding.span.start, finding.severity));
-        Checked { source, strangers: contents.strangers, shown: contents.shown, configurations, findings }
+        Checked {
+            source,
+            strangers: contents.strangers,
+            has_module,
+            shown: contents.shown,
+            configurations,
+            findings,
+        }
     }
 
     /// Looks for the clusters that an invalid configuration names, in the bootstrap around it.
@@ -252,7 +269,7 @@ impl Checked {
         let text = &self.source.text;
         let speaks_of_it =
             ["user_pool_id", "envoy_cognito", "envoy-cognito"].iter().any(|word| text.contains(word));
-        !self.configurations.is_empty() || (speaks_of_it && !self.findings.is_empty())
+        !self.configurations.is_empty() || self.has_module || (speaks_of_it && !self.findings.is_empty())
     }
 
     /// Why there was nothing to check.
@@ -260,8 +277,8 @@ impl Checked {
         let why = match (self.findings.first(), self.strangers) {
             (Some(finding), _) => format!(" ({})", finding.message),
             (None, 0) => String::new(),
-            (None, 1) => " (it contains another wasm filter)".to_owned(),
-            (None, _) => " (it contains other wasm filters)".to_owned(),
+            (None, 1) => " (it contains another wasm filter or dynamic module)".to_owned(),
+            (None, _) => " (it contains other wasm filters or dynamic modules)".to_owned(),
         };
         format!("{}: it contains no configuration of this filter{why}", self.source.name)
     }

@@ -120,7 +120,7 @@ fn take(contents: &mut Contents, node: &Node, path: &str, file: &str) {
 
 /// Reads a text that is a file of its own, as in a ConfigMap.
 fn take_text(contents: &mut Contents, node: &Node, text: &str, path: &str, file: &str) {
-    if !["user_pool_id", "wasm", "load_assignment"].iter().any(|word| text.contains(word)) {
+    if !["user_pool_id", "wasm", "dynamic_module", "load_assignment"].iter().any(|word| text.contains(word)) {
         return;
     }
     let places = Places::new(file, &node.span, text);

@@ -160,7 +160,8 @@ pub fn whole_path(start: &str, path: &str) -> String {
 
 fn unset_fault(path: &str, name: &str, span: Range<usize>, scope: &Scope) -> Finding {
     match scope {
-        Scope::Process => {
+        // In Envoy's environment, none is known to be unset.
+        Scope::Process | Scope::Envoy => {
             let message = format!("the environment variable {name} is not set");
             Finding::fault(path, span, message).help(
                 "set it, give its value with --env-file, or use --allow-unset if it is set only where the filter runs",

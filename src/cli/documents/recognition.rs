@@ -4,7 +4,7 @@ use crate::documents::tree::Node;
 use crate::settings::{self, Mark};
 
 /// The top-level keys of a piece of Envoy's configuration. It has at least one of them.
-const TOP: [&str; 18] = [
+const TOP: [&str; 19] = [
     "static_resources",
     "dynamic_resources",
     "admin",
@@ -15,6 +15,7 @@ const TOP: [&str; 18] = [
     "typed_config",
     "@type",
     "vm_config",
+    "dynamic_module_config",
     "config",
     "configuration",
     "load_assignment",

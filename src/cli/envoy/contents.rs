@@ -85,7 +85,11 @@ pub struct Contents {
     pub ignored: Vec<Range<usize>>,
     /// Findings so far.
     pub findings: Vec<Finding>,
-    /// The number of other wasm filters, which are skipped.
+    /// Modules of an `EnvoyProxy` that Envoy downloads, by name, each with the finding to report if it is this filter.
+    pub downloaded: Vec<(String, Finding)>,
+    /// The names by which policies use modules of an `EnvoyProxy` that are this filter.
+    pub modules: Vec<String>,
+    /// The number of other wasm filters and dynamic modules, which are skipped.
     pub strangers: usize,
     /// The number of the document that is being read.
     pub document: usize,

@@ -49,4 +49,18 @@ pub static WASM_EXTENSION: Message = Message {
     is_whole: true,
 };
 
+/// A dynamic module of Envoy Gateway's `EnvoyExtensionPolicy`.
+pub static DYNAMIC_MODULE_EXTENSION: Message = Message {
+    name: "dynamicModule",
+    fields: &[
+        ("name", Kind::Text),
+        ("filterName", Kind::Text),
+        ("config", Kind::Other),
+        ("terminalFilter", Kind::Bool),
+        // Since 1.10.
+        ("backends", Kind::Other),
+    ],
+    is_whole: true,
+};
+
 static ENVIRONMENT: Message = Message { name: "env", fields: &[("hostKeys", Kind::Texts)], is_whole: true };

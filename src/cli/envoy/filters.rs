@@ -1,4 +1,6 @@
-//! Envoy's own configuration: its wasm filters, what they are configured with, and the clusters.
+//! Envoy's own configuration: its wasm filters and dynamic modules, what they are configured with, and the clusters.
+
+use std::ops::Range;
 
 use envoy_cognito_core::config::reader::path_of;
 
@@ -9,6 +11,7 @@ use crate::envoy::any;
 use crate::envoy::contents::{Cluster, Contents, Kind, Plugin};
 use crate::envoy::fields;
 use crate::envoy::messages::PLUGIN_CONFIG;
+use crate::envoy::modules;
 use crate::envoy::placement::{Chain, check_chain, check_failure_policy, check_pauses};
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::{Handed, Origin, Scope};
@@ -41,6 +44,10 @@ impl Walk<'_> {
     fn node(&mut self, node: &Node, path: &str, chain: Option<Chain<'_>>) {
         if is_plugin(node) {
             self.plugin(node, path, chain);
+            return;
+        }
+        if modules::is_filter(node) {
+            self.module(node, path, chain);
             return;
         }
         if let Some(name) = node.text_of("name").filter(|_| is_cluster(node)) {
@@ -108,8 +115,13 @@ impl Walk<'_> {
             let path = path_of(path, &entry.key);
             let before = self.contents.plugins.len();
             self.node(&entry.node, &path, chain);
-            if self.contents.plugins.len() > before {
-                let message = "Envoy doesn't support a wasm filter for a single route";
+            if let Some(plugin) = self.contents.plugins.get(before) {
+                let message = match plugin.scope {
+                    Scope::Envoy => {
+                        "the filter has no configuration of a single route, so Envoy refuses this"
+                    }
+                    _ => "Envoy doesn't support a wasm filter for a single route",
+                };
                 let help = "put the filter into `http_filters`, and distinguish routes with its `rules`";
                 self.contents.findings.push(Finding::fault(&path, entry.span.clone(), message).help(help));
             }
@@ -124,45 +136,88 @@ impl Walk<'_> {
         }
     }
 
+    /// A wasm filter.
     fn plugin(&mut self, node: &Node, path: &str, chain: Option<Chain<'_>>) {
         let mut findings = Vec::new();
-        let place = path_of(path, "configuration");
-        let given = node.get("configuration");
+        let named = names_cognito(node);
+        let Some(configured) = self.configured(node, "configuration", path, named, &mut findings) else {
+            return;
+        };
+        fields::check(&PLUGIN_CONFIG, node, path, self.rules, &mut findings);
+        let scope = Scope::Vm(environment(node, path, self.rules, &mut findings));
+        check_failure_policy(node, path, self.rules, &mut findings);
+        check_pauses(node, path, self.rules, &mut findings);
+        self.found(configured, scope, path, chain, findings);
+    }
+
+    /// A dynamic module.
+    fn module(&mut self, node: &Node, path: &str, chain: Option<Chain<'_>>) {
+        let mut findings = Vec::new();
+        let named = modules::names_cognito(node);
+        let Some(configured) = self.configured(node, "filter_config", path, named, &mut findings) else {
+            return;
+        };
+        modules::check(node, path, self.rules, &mut findings);
+        self.found(configured, Scope::Envoy, path, chain, findings);
+    }
+
+    /// The configuration that a filter has at a key. `None` if it is another filter, which is counted.
+    fn configured(
+        &mut self,
+        node: &Node,
+        key: &str,
+        path: &str,
+        is_named: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Configured> {
+        let place = path_of(path, key);
+        let given = node.get(key);
         let (configuration, inner) = match given {
-            Some(given) => any::configuration(given, &place, self.file, &mut findings),
+            Some(given) => any::configuration(given, &place, self.file, findings),
             None => (None, place.clone()),
         };
         let looks = configuration.as_ref().is_some_and(looks_like_ours);
         let is_text = given
             .is_some_and(|given| given.text_of("value").is_some_and(|text| text.contains("user_pool_id")));
-        if !names_cognito(node) && !looks && !is_text {
+        if !is_named && !looks && !is_text {
             self.contents.strangers += 1;
-            return;
+            return None;
         }
         if given.is_none() {
             let message = "is missing: the filter needs a configuration";
             findings.push(Finding::fault(&place, node.span.clone(), message));
         }
-        fields::check(&PLUGIN_CONFIG, node, path, self.rules, &mut findings);
-        let scope = Scope::Vm(environment(node, path, self.rules, &mut findings));
-        check_failure_policy(node, path, self.rules, &mut findings);
-        check_pauses(node, path, self.rules, &mut findings);
+        let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
+        Some(Configured { configuration, path: inner, span })
+    }
+
+    /// Takes the filter, and checks its place among the others.
+    fn found(
+        &mut self,
+        configured: Configured,
+        scope: Scope,
+        path: &str,
+        chain: Option<Chain<'_>>,
+        mut findings: Vec<Finding>,
+    ) {
         if let Some(chain) = chain {
             check_chain(chain, path, self.rules, &mut findings);
             let own = chain.filters.get(chain.place);
             self.contents.filters.extend(own.and_then(|own| own.text_of("name")).map(str::to_owned));
         }
-        let span = configuration.as_ref().or(given).unwrap_or(node).span.clone();
         self.contents.findings.append(&mut findings);
-        self.contents.plugins.push(Plugin {
-            kind: Kind::Envoy,
-            path: inner,
-            span,
-            configuration,
-            scope,
-            document: self.contents.document,
-        });
+        let Configured { configuration, path, span } = configured;
+        let document = self.contents.document;
+        let kind = Kind::Envoy;
+        self.contents.plugins.push(Plugin { kind, path, span, configuration, scope, document });
     }
+}
+
+/// A configuration of the filter within Envoy's.
+struct Configured {
+    configuration: Option<Node>,
+    path: String,
+    span: Range<usize>,
 }
 
 fn is_cluster(node: &Node) -> bool {

@@ -1,15 +1,16 @@
-//! Kubernetes manifests: Istio's `WasmPlugin`, Envoy Gateway's `EnvoyExtensionPolicy`, and resources that contain
-//! Envoy's own configuration. Other kinds are skipped.
+//! Kubernetes manifests: Istio's `WasmPlugin`, Envoy Gateway's resources, and resources that contain Envoy's own
+//! configuration. Other kinds are skipped.
 
 use envoy_cognito_core::config::reader::path_of;
 
 use crate::documents::finding::{Finding, Severity};
 use crate::documents::recognition::looks_like_ours;
-use crate::documents::tree::{Entry, Node};
+use crate::documents::tree::Node;
 use crate::envoy::contents::{Contents, Kind, Plugin};
-use crate::envoy::crds::{WASM_EXTENSION, WASM_PLUGIN};
+use crate::envoy::crds::WASM_PLUGIN;
 use crate::envoy::fields;
 use crate::envoy::filters;
+use crate::envoy::gateway;
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::{Handed, Origin, Scope};
 
@@ -19,11 +20,14 @@ pub fn take<'n>(contents: &mut Contents, node: &'n Node, path: &str, file: &str)
     let spec = node.get("spec");
     match (node.text_of("kind").unwrap_or_default(), spec) {
         ("WasmPlugin", Some(spec)) => wasm_plugin(contents, node, spec, &spec_path),
-        ("EnvoyExtensionPolicy", Some(spec)) => extension_policy(contents, spec, &spec_path),
+        ("EnvoyExtensionPolicy", Some(spec)) => gateway::extension_policy(contents, spec, &spec_path),
         // Patches that add filters and clusters to Envoy's own configuration.
         (kind @ ("EnvoyFilter" | "EnvoyPatchPolicy" | "EnvoyProxy"), Some(spec)) => {
             let rules = if kind == "EnvoyFilter" { Rules::Istio } else { Rules::Gateway };
             filters::take(contents, spec, &spec_path, file, rules);
+            if kind == "EnvoyProxy" {
+                gateway::proxy(contents, spec, &spec_path);
+            }
             // An EnvoyProxy may contain a bootstrap as text.
             if let Some(value) = spec.at(&["bootstrap", "value"]) {
                 return vec![(value, path_of(&spec_path, "bootstrap.value"))];
@@ -170,47 +174,4 @@ fn vm_environment(spec: &Node, path: &str, findings: &mut Vec<Finding>) -> Hande
         variables.push((name.to_owned(), origin));
     }
     Handed { variables, list: "vmConfig.env" }
-}
-
-fn extension_policy(contents: &mut Contents, spec: &Node, path: &str) {
-    let filters = spec.get("wasm").map(Node::items).unwrap_or_default();
-    for (index, filter) in filters.iter().enumerate() {
-        let path = path_of(path, &format!("wasm[{index}]"));
-        let configuration = filter.get("config");
-        let code = filter.get("code");
-        let named = [
-            filter.text_of("name"),
-            code.and_then(|code| code.at(&["image", "url"])?.text()),
-            code.and_then(|code| code.at(&["http", "url"])?.text()),
-        ];
-        let is_named =
-            named.into_iter().flatten().any(|text| text.replace('_', "-").contains("envoy-cognito"));
-        if !is_named && !configuration.is_some_and(looks_like_ours) {
-            contents.strangers += 1;
-            continue;
-        }
-        let place = path_of(&path, "config");
-        if configuration.is_none() {
-            let message = "is missing: the filter needs a configuration";
-            contents.findings.push(Finding::fault(&place, filter.span.clone(), message));
-        }
-        fields::check(&WASM_EXTENSION, filter, &path, Rules::ApiServer, &mut contents.findings);
-        let is_open = |entry: &&Entry| Rules::ApiServer.is_true(&entry.node);
-        if let Some(entry) = filter.entry("failOpen").filter(is_open) {
-            let message = "lets every request through unchecked when the filter fails";
-            let finding = Finding::fault(path_of(&path, "failOpen"), entry.node.span.clone(), message);
-            contents.findings.push(finding.help("remove it"));
-        }
-        let keys = filter.at(&["env", "hostKeys"]).map(Node::items).unwrap_or_default();
-        let variables =
-            keys.iter().filter_map(Node::text).map(|name| (name.to_owned(), Origin::Host)).collect();
-        contents.plugins.push(Plugin {
-            kind: Kind::EnvoyExtensionPolicy,
-            path: place,
-            span: configuration.unwrap_or(filter).span.clone(),
-            configuration: configuration.cloned(),
-            scope: Scope::Vm(Handed { variables, list: "env.hostKeys" }),
-            document: contents.document,
-        });
-    }
 }

@@ -119,6 +119,31 @@ static HTTP_URI: Message = Message {
     is_whole: true,
 };
 
+/// `envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter`, as in Envoy 1.38 to 1.40.
+pub static DYNAMIC_MODULE_FILTER: Message = Message {
+    name: "DynamicModuleFilter",
+    fields: &[
+        ("dynamic_module_config", Kind::Message(&DYNAMIC_MODULE_CONFIG)),
+        ("filter_name", Kind::Text),
+        ("filter_config", Kind::Other),
+        ("terminal_filter", Kind::Bool),
+    ],
+    is_whole: true,
+};
+
+static DYNAMIC_MODULE_CONFIG: Message = Message {
+    name: "DynamicModuleConfig",
+    fields: &[
+        ("name", Kind::Text),
+        ("do_not_close", Kind::Bool),
+        ("load_globally", Kind::Bool),
+        ("metrics_namespace", Kind::Text),
+        ("module", Kind::Message(&CODE)),
+        ("nack_on_cache_miss", Kind::Bool),
+    ],
+    is_whole: true,
+};
+
 /// `envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter`.
 pub static HTTP_FILTER: Message = Message {
     name: "HttpFilter",

@@ -1,4 +1,4 @@
-//! Environment variables: which of them the filter's VM gets, and their values.
+//! Environment variables: which of them the filter gets, and their values.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -95,6 +95,8 @@ pub enum Scope {
     Process,
     /// In the variables that the VM gets.
     Vm(Handed),
+    /// In Envoy's own environment, which is known only where Envoy runs.
+    Envoy,
 }
 
 /// What is known of a variable.
@@ -113,6 +115,7 @@ impl Scope {
         let here = environment.get(name);
         let handed = match self {
             Self::Process => return here.map_or(Lookup::Unset, Lookup::Value),
+            Self::Envoy => return here.map_or(Lookup::Elsewhere, Lookup::Value),
             Self::Vm(handed) => handed,
         };
         match handed.variables.iter().find(|(known, _)| known == name) {
