@@ -47,7 +47,9 @@ build-native: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Build the nativ
 		--target $(NATIVE_TARGET).$(GLIBC) \
 		--config "target.$(NATIVE_TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	@mkdir -p target/native
-	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE)
+	@# Moved, because an Envoy that has the old file mapped would crash if it were overwritten.
+	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE).new
+	mv $(NATIVE).new $(NATIVE)
 
 dist: build ## Make the files of a release in target/dist: the filter, its OCI image, a bill of materials, checksums.
 	cargo run --locked --quiet --package xtask -- dist $(WASM) target/dist
