@@ -51,7 +51,9 @@ build-native: zig ## Build the native module for Envoy 1.38 and later: target/na
 		--target $(NATIVE_TARGET).$(GLIBC) \
 		--config "target.$(NATIVE_TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	@mkdir -p $(dir $(NATIVE))
-	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE)
+	@# Moved, because an Envoy that has the old file mapped would crash if it were overwritten.
+	cp target/$(NATIVE_TARGET)/native/libenvoy_cognito_native.so $(NATIVE).new
+	mv $(NATIVE).new $(NATIVE)
 
 dist: build ## Make the files of a release in target/dist: the filter and the native modules, OCI images, bills of materials, checksums.
 	set -e; for machine in $(NATIVE_MACHINES); do \

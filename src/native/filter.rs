@@ -86,7 +86,7 @@ impl Filter {
         let metrics = Metrics::define(envoy);
         let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default() });
         for index in 0..filter.workers.len() {
-            filter.drive(index, |driver, recorder| driver.start(recorder));
+            filter.drive(index, Driver::start);
         }
         Some(filter)
     }

@@ -48,7 +48,7 @@ impl HttpStream {
     }
 
     /// Changes the request's headers, and sets the access log's fields.
-    fn prepare(&self, envoy: &mut StreamHandle<'_>, deeds: &StreamDeeds) -> Result<(), Refused> {
+    fn prepare(envoy: &mut StreamHandle<'_>, deeds: &StreamDeeds) -> Result<(), Refused> {
         if let Some(record) = &deeds.access {
             envoy.set_filter_state("wasm.envoy_cognito.decision", record.decision.name());
             if let Some(rule) = &record.rule {
@@ -90,7 +90,7 @@ impl HttpStream {
             return false;
         };
         self.filter.metrics.record_on(envoy, std::mem::take(&mut deeds.metrics));
-        if self.prepare(envoy, &deeds).is_err() {
+        if Self::prepare(envoy, &deeds).is_err() {
             respond(envoy, &Response::new(503));
             return false;
         }

@@ -11,7 +11,7 @@ use stand_in::{Endpoint, Fault, Rotation, StandIn, Times, User};
 use crate::aged::OVER;
 use crate::odd::{Answer, odd};
 use crate::own::wait;
-use crate::world::{PASSWORD, Plan, Site, USER, header, plan, pool_id, world};
+use crate::world::{PASSWORD, Plan, Site, USER, header, pass_on_metrics, plan, pool_id, world};
 
 pub fn sites() -> Vec<(&'static str, Plan)> {
     let through = |cluster: &str| plan(json!({ "clusters": { "domain": cluster } }));
@@ -122,7 +122,10 @@ fn case_074_081_each_failure_is_one_line_of_the_log_and_one_more_of_its_counter(
             .collect();
         assert_eq!(lines.len(), 1, "{what}: {lines:?}");
         assert!(lines[0].contains(&format!("reason={reason} ")), "{what}: {lines:?}");
-        let more = rig::eventually(rig::PATIENCE, || (world().envoy.stat(&counter) > counted).then_some(()));
+        let more = rig::eventually(rig::PATIENCE, || {
+            pass_on_metrics(site.addr);
+            (world().envoy.stat(&counter) > counted).then_some(())
+        });
         assert!(more.is_some(), "{what}: {counter}");
         assert_eq!(site.calls(Endpoint::Token).len(), calls + 1, "{what}: the code is tried once");
     }

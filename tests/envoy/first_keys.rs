@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::name_server::{Mood, NameServer, lookup};
 use crate::own::{ORIGIN, Own, Wish};
-use crate::world::{PASSWORD, USER, merged};
+use crate::world::{PASSWORD, USER, merged, pass_on_metrics};
 
 const POSTPONED: &str = "event=jwks.postponed";
 const FAILED: &str = "event=jwks.failed";
@@ -138,6 +138,9 @@ fn a_cluster_that_stays_away_is_told_and_counted() {
     let log = starting.log();
     let (before, _) = log.split_once(FAILED).expect("a failure");
     assert!(before.matches(POSTPONED).count() >= 2, "it was asked again meanwhile: {log}");
-    let counted = || (envoy.stat("wasmcustom.envoy_cognito.jwks.failed") >= 1).then_some(());
+    let counted = || {
+        pass_on_metrics(starting.own.addr(0));
+        (envoy.stat("wasmcustom.envoy_cognito.jwks.failed") >= 1).then_some(())
+    };
     assert!(eventually(rig::PATIENCE, counted).is_some());
 }

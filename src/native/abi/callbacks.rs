@@ -213,12 +213,12 @@ macro_rules! call {
 /// `on_program_init`: the version of the ABI that the module was written for; null refuses to be loaded. Envoy 1.40
 /// warns of the version of 1.38 and 1.39, and they of its version.
 pub(crate) fn on_program_init() -> *const c_char {
-    const VERSIONS: [&CStr; 2] = [c"v0.1.0", c"v0.2.0"];
     match Callbacks::find() {
         Ok(found) => {
             let is_new = found.http_filter_config_generic_secret_subscribe.is_some();
             let _ = CALLBACKS.set(found);
-            VERSIONS[usize::from(is_new)].as_ptr()
+            let version: &CStr = if is_new { c"v0.2.0" } else { c"v0.1.0" };
+            version.as_ptr()
         }
         Err(missing) => {
             // No table, so no log either, except for its own function.

@@ -211,10 +211,10 @@ impl StreamHandle<'_> {
 
     /// Removes all copies of a header.
     pub(crate) fn remove(&mut self, map: HeaderMap, name: &str) -> Result<(), Refused> {
-        // `false` for a header that isn't there, in some versions: only a missing map is a failure, and reading
-        // showed that it is there.
-        call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::NONE));
-        Ok(())
+        let removed =
+            call!(http_set_header(self.stream, map as u32, Buffer::of(name.as_bytes()), Buffer::NONE));
+        // Some versions say `false` for a header that isn't there.
+        if removed == Some(true) || self.values(map, name).is_empty() { Ok(()) } else { Err(Refused) }
     }
 
     /// Adds a header. Envoy doesn't add one without a value.
