@@ -1,13 +1,14 @@
 //! The native rim of envoy-cognito: a dynamic module that Envoy loads into its own process. It translates between
 //! Envoy's ABI and the core's driver. It makes no decisions.
 //!
-//! A configuration is one [`filter::Filter`]. It has a driver for each of Envoy's workers, behind a lock. A worker
+//! A configuration is one `filter::Filter`. It has a driver for each of Envoy's workers, behind a lock. A worker
 //! takes its own lock for each event of a request. The main thread takes one lock after the other when an HTTP call is
 //! answered or time has passed, because Envoy only makes calls that outlive a request there. So a worker never waits
 //! for another worker, and for the main thread only while that opens an answer for it.
 //!
-//! No lock is held while Envoy is called, except for one: see [`parked`]. The driver's host is therefore a
-//! [`recorder::Recorder`], which only remembers; what it holds is carried out after the lock is free.
+//! The driver's host is a `recorder::Recorder`, which only remembers. What it holds is carried out after the lock is
+//! free: Envoy calls hooks of the same request within some calls. Only schedulers are used under a lock, which calls
+//! nothing back: see `parked` and `clock`.
 
 // The style lints are for the shipped code.
 #![cfg_attr(test, allow(clippy::pedantic, missing_docs))]
