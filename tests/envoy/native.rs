@@ -21,13 +21,23 @@ fn an_envoy_before_1_38_refuses_the_native_module_and_says_which_one_it_needs() 
     let bootstrap = Bootstrap::new(ports[0], native())
         .cluster("app", ([127, 0, 0, 1], ports[2]).into())
         .listener(Listener::new(ports[1], Filter::Json(config)).env("SESSION_KEY", SESSION_KEY));
-    let outcome = Envoy::validate(&bootstrap.to_string(), &Options::default());
+    // By name, and with nothing else: 1.36 and 1.37 refuse a configuration with the newer fields without loading the
+    // module.
+    let mut bootstrap = bootstrap.to_json();
+    let filter = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+    let filter = bootstrap.pointer_mut(filter).expect("the filter");
+    filter["typed_config"]["dynamic_module_config"] = json!({ "name": "envoy_cognito" });
+    let folder = Scratch::new().expect("a folder");
+    std::fs::copy(native(), folder.path().join("libenvoy_cognito.so")).expect("copied");
+    let folder = folder.path().to_str().expect("a path");
+    let options = Options::default().env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder);
+    let outcome = Envoy::validate(&bootstrap.to_string(), &options);
     if Envoy::version() >= FIRST {
         return outcome.expect("this Envoy takes it");
     }
     let log = outcome.expect_err("this Envoy can't run it");
     assert!(log.contains("needs Envoy 1.38 or later"), "{log}");
-    let started = Envoy::try_start(&bootstrap.to_string(), &Options::default());
+    let started = Envoy::try_start(&bootstrap.to_string(), &options);
     assert!(started.is_err(), "no Envoy starts without its filter");
 }
 
