@@ -59,6 +59,7 @@ mod rules;
 mod sealed;
 mod sign_in;
 mod sign_out;
+mod traps;
 mod world;
 
 #[path = "../shared/artifact.rs"]
