@@ -152,10 +152,14 @@ impl HttpFilter for HttpStream {
                 next
             })
         });
+        let done = done.flatten();
         let Some(parked) = waiting else {
-            let goes_on = self.carry_out(envoy, done.flatten());
+            let goes_on = self.carry_out(envoy, done);
             return if goes_on { HeadersStatus::Continue } else { HeadersStatus::Stop };
         };
+        if let Some((_, deeds)) = done {
+            self.filter.metrics.record_on(envoy, deeds.metrics);
+        }
         if let Ok(mut slot) = self.parked.try_borrow_mut() {
             *slot = Some(Arc::clone(&parked));
         }

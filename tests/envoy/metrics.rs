@@ -12,8 +12,10 @@ use stand_in::{Client, Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, age};
 use crate::bearer::{text, tokens};
+use crate::own::{ORIGIN, Own, Wish};
 use crate::world::{
-    CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, config_at, filter, merged, pass_on_metrics, pool,
+    CLIENT_SECRET, PASSWORD, SESSION_KEY, SUBJECT, USER, callback_of, config_at, filter, merged,
+    pass_on_metrics, pool,
 };
 
 const SITE: &str = "seen";
@@ -157,6 +159,27 @@ fn what_happens_is_counted() {
     assert!(eventually(PATIENCE, recorded).is_some(), "the token endpoint was timed");
     let names: Vec<String> = seen.envoy.stats("wasmcustom.").into_iter().map(|(name, _)| name).collect();
     assert!(names.iter().any(|name| name.ends_with("jwks.age_s")), "{names:?}");
+}
+
+/// Before Envoy 1.39, a request takes with it what the native module has counted before.
+#[test]
+fn nothing_counted_is_lost_with_a_request_that_waits() {
+    let own = Own::new(Wish { envoys: 2, workers: 1, ..Wish::default() });
+    assert!(own.envoys[1].log_line("event=jwks.fetched").is_some());
+    std::thread::sleep(Duration::from_millis(500));
+    let mut browser = own.browser();
+    let start = browser.step(&own.url("/json"));
+    let callback = callback_of(start.location().expect("a redirect"));
+    // The first request at the second Envoy waits for Cognito.
+    let mut browser = browser.route(ORIGIN, own.addr(1));
+    assert_eq!(browser.navigate(&callback).status(), 200);
+    let counted = || {
+        pass_on_metrics(own.addr(1));
+        let all =
+            ["jwks.fetched", "sign_in.completed"].map(|name| format!("wasmcustom.envoy_cognito.{name}"));
+        all.iter().all(|name| own.envoys[1].stat(name) >= 1).then_some(())
+    };
+    assert!(eventually(PATIENCE, counted).is_some(), "{:#?}", own.envoys[1].stats("wasmcustom."));
 }
 
 #[test]
