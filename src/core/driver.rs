@@ -1,21 +1,21 @@
-//! The driver: what stands between a host and the [`Authenticator`]. A host translates; everything that has to be
-//! decided about calls, waiting requests and refusals is decided here, for every host alike.
+//! The driver stands between a host and the [`Authenticator`]. A host only translates. The driver decides everything
+//! about calls, waiting requests and refusals, in the same way for every host.
 //!
 //! One driver serves one worker. A host calls it:
 //!
-//! | when | with | then |
+//! | event | method | result |
 //! | --- | --- | --- |
 //! | the configuration was accepted | [`Driver::new`], [`Driver::start`] | |
-//! | a request's headers are there | [`Driver::request_headers`] | [`Next`] |
-//! | a part of its body is there | [`Stream::request_body`] | [`Next`] |
-//! | its trailers are there | [`Driver::request_trailers`] | [`Next`] |
-//! | headers of an answer are there | [`Driver::response_headers`] | [`Next`] |
+//! | the headers of a request have arrived | [`Driver::request_headers`] | [`Next`] |
+//! | a part of its body has arrived | [`Stream::request_body`] | [`Next`] |
+//! | its trailers have arrived | [`Driver::request_trailers`] | [`Next`] |
+//! | the headers of a response have arrived | [`Driver::response_headers`] | [`Next`] |
 //! | the stream has ended | [`Driver::stream_ended`] | |
-//! | a call was answered | [`Driver::call_answered`] | |
-//! | the time is over that [`Host::wake_after`] asked for | [`Driver::wake`] | |
+//! | a call has ended | [`Driver::call_answered`] | |
+//! | the time that [`Host::wake_after`] asked for has passed | [`Driver::wake`] | |
 //!
 //! [`Driver::call_answered`] and [`Driver::wake`] poll the authenticator in this order: calls to make, log lines,
-//! decisions about waiting requests, metrics. So a log line is written before anybody can see the answer that it is about.
+//! decisions about waiting requests, metrics. So a log line is written before anybody can see the response that it is about.
 
 mod calls;
 mod host;
@@ -38,21 +38,21 @@ pub use crate::driver::host::{CallHandle, Host, Refused};
 pub use crate::driver::response::ResponseHeaderEdits;
 pub use crate::driver::stream::{Next, Stream};
 
-/// Waiting requests that are answered or resumed in one go at most. Envoy does that inside the call that asks for it,
-/// one within the other; about three hundred would exhaust the stack of a virtual machine.
+/// The maximum number of waiting requests that are answered or resumed in one go. Envoy does this within the call that
+/// asks for it, so the calls are nested; about three hundred would exhaust the stack of a virtual machine.
 const ANSWERS_AT_ONCE: usize = 16;
 
-/// How soon the first call of [`Driver::wake`] is to come after [`Driver::start`].
+/// How soon the host calls [`Driver::wake`] after [`Driver::start`].
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// One worker's authenticator, and what ties it to a host.
+/// One worker's authenticator, and its connection to a host.
 pub struct Driver {
     authenticator: Authenticator,
     calls: PendingCalls,
     waiting: WaitingStreams,
-    /// What has to be done to answers on their way back. Most have no entry.
+    /// How responses change on their way back. Most have no entry.
     responses: Vec<(StreamId, ResponseEdits)>,
-    /// What the host was last asked for.
+    /// The time that the host was last asked for.
     wake_after: Duration,
 }
 
@@ -68,13 +68,13 @@ impl Driver {
         }
     }
 
-    /// Asks the host to call [`Self::wake`] at once. No call is made before: Envoy configures a filter once more than
-    /// it uses it, and throws the extra one away together with the answers of its calls.
+    /// Asks the host to call [`Self::wake`] at once. No HTTP call is made before: Envoy configures a filter once more
+    /// than it uses it, and drops the extra filter together with the responses of its calls.
     pub fn start(&mut self, host: &mut impl Host) {
         self.ask_to_wake(AT_ONCE, host);
     }
 
-    /// Decides about a request by its headers. `None`: the host couldn't read them.
+    /// Decides about a request by its headers; `None` if the host couldn't read them.
     pub fn request_headers(
         &mut self,
         stream: &mut Stream,
@@ -85,7 +85,7 @@ impl Driver {
         let Outcome { decision, access } =
             self.authenticator.handle_request(stream.id(), request, &mut host.env());
         self.write_log(host);
-        // The calls that this request wants are made when the host wakes the driver: there they outlive the stream.
+        // Calls for this request are made when the host wakes the driver: calls that are made there outlive the stream.
         self.ask_to_wake(self.authenticator.next_timeout(), host);
         match decision {
             Decision::Park => {
@@ -109,7 +109,7 @@ impl Driver {
         }
     }
 
-    /// Takes identity headers that a client put into its request's trailers out of them. `names`: those of all trailers.
+    /// Removes identity headers that a client has put into the request's trailers. `names` are the names of all trailers.
     pub fn request_trailers<'a>(
         &mut self,
         stream: &Stream,
@@ -120,14 +120,14 @@ impl Driver {
         if !spoofed.is_empty() && host.remove_request_trailers(stream.id(), spoofed).is_err() {
             return stream.refuse(host);
         }
-        // The edit comes first, even if the trailers have to wait: the host shows them once.
+        // Trailers are edited even if they have to wait, because the host passes them only once.
         stream.request_body()
     }
 
-    /// Edits an answer on its way back: our cookies ride on it, and the app can't set or delete them.
+    /// Edits a response on its way back: adds the filter's cookies, and keeps the app from setting or deleting them.
     pub fn response_headers(&mut self, stream: &Stream, host: &mut impl Host) -> Next {
         let cookies = self.take_response_cookies(stream.id(), host);
-        // Any other answer is made here, and sets our cookies itself.
+        // Other responses are the filter's own, and set its cookies themselves.
         let is_the_apps = stream.is_open();
         let kept = if is_the_apps { self.kept_cookies(stream.id(), host) } else { Ok(None) };
         let edits = kept.map(|kept| ResponseHeaderEdits::new(kept, cookies));
@@ -135,12 +135,12 @@ impl Driver {
             .and_then(|edits| if edits.is_empty() { Ok(()) } else { host.edit_response(stream.id(), edits) });
         match done {
             Ok(()) => Next::Continue,
-            // An answer with half of the cookies, which a cache may keep, would be worse than none.
+            // A response with only some of the cookies, or one that a cache may store, would be worse than none.
             Err(Refused) => stream.refuse(host),
         }
     }
 
-    /// The `set-cookie` lines that the app may keep. `None`: all of them.
+    /// The `set-cookie` lines of the app's response that are kept; `None` if all of them are.
     fn kept_cookies(&self, stream: StreamId, host: &mut impl Host) -> Result<Option<Vec<Vec<u8>>>, Refused> {
         let lines = host.response_values(stream, "set-cookie")?;
         if lines.is_empty() {
@@ -163,7 +163,7 @@ impl Driver {
         self.authenticator.response_cookies(edits, &host.env())
     }
 
-    /// A stream has ended. Calls that it wanted go on.
+    /// A stream has ended. Calls that were made for it continue.
     pub fn stream_ended(&mut self, stream: &Stream) {
         self.responses.retain(|(expected, _)| *expected != stream.id());
         if self.waiting.take(stream.id()).is_some() {
@@ -171,7 +171,7 @@ impl Driver {
         }
     }
 
-    /// Takes the answer of a call. `None`: none came.
+    /// Handles the result of a call; `None` if no response came.
     pub fn call_answered(&mut self, call: CallHandle, answer: Option<CalloutResult>, host: &mut impl Host) {
         let mut env = host.env();
         let Some((id, result)) = self.calls.end(call, answer, env.now) else { return };
@@ -193,7 +193,7 @@ impl Driver {
         self.ask_to_wake(self.authenticator.next_timeout(), host);
     }
 
-    /// Answers or resumes waiting requests that are decided by now.
+    /// Answers or resumes waiting requests that have been decided.
     fn settle_waiting(&mut self, host: &mut impl Host) {
         for _ in 0..ANSWERS_AT_ONCE {
             let Some((stream, Outcome { decision, access })) = self.authenticator.poll_decision() else {
@@ -212,7 +212,7 @@ impl Driver {
                         host.respond(stream, unavailable());
                     }
                 }
-                // The authenticator never decides that a waiting request waits.
+                // The authenticator never parks a request that is already waiting.
                 Decision::Park => host.respond(stream, unavailable()),
             }
         }

@@ -1,4 +1,4 @@
-//! Calls that a host makes for the core: which is which, and by when each should be answered.
+//! Calls that a host makes for the core: which result belongs to which call, and the deadline of each.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::time::UnixTime;
 use crate::worker::authenticator::Authenticator;
 use crate::worker::callouts::CalloutId;
 
-/// Calls that are made in one go at most. The rest waits for the next time that the driver is woken.
+/// The maximum number of calls that are made in one go. The rest waits until the driver is woken again.
 const CALLS_AT_ONCE: usize = 64;
 
 /// How long before its timeout a call counts as late, so that the host's timer and ours can't disagree.
 const LEAD: Duration = Duration::from_millis(100);
 
-/// Calls under way.
+/// Calls in progress.
 #[derive(Default)]
 pub(super) struct PendingCalls(Vec<PendingCall>);
 
@@ -25,7 +25,7 @@ struct PendingCall {
 }
 
 impl PendingCalls {
-    /// Makes the calls that the authenticator wants. It hears of those that the host doesn't take.
+    /// Makes the calls that the authenticator wants, and tells it which of them the host refuses.
     pub(super) fn make(&mut self, authenticator: &mut Authenticator, host: &mut impl Host) {
         for _ in 0..CALLS_AT_ONCE {
             let mut env = host.env();
@@ -40,7 +40,7 @@ impl PendingCalls {
         }
     }
 
-    /// A call has ended: ours for it, and what came of it. `None` where it is none of ours.
+    /// A call has ended: the authenticator's id for it, and its result. `None` if it isn't one of these calls.
     pub(super) fn end(
         &mut self,
         handle: CallHandle,

@@ -1,4 +1,4 @@
-//! What a host offers.
+//! The interface to a host.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::http::{Callout, RequestEdits, Response};
 use crate::telemetry::event::Event;
 use crate::telemetry::metrics::Metric;
 
-/// The host's number for a call.
+/// The driver's handle for a call, chosen by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallHandle(pub u64);
 
-/// The host didn't do it.
+/// The host refused to do what the driver asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
 
@@ -25,40 +25,42 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// A host: Envoy, or what stands for it in tests. An implementation only translates.
+/// A host: Envoy, or a fake in tests. An implementation only translates. It may carry out what it is asked for at once, or
+/// after the driver has returned, in the same order.
 ///
-/// Methods that take a [`StreamId`] may be called for a stream that has ended meanwhile; they then do nothing, or refuse.
+/// Methods that take a [`StreamId`] may be called for a stream that has ended in the meantime. Then they do nothing, or
+/// refuse.
 pub trait Host {
-    /// The time, randomness and what else deciding needs.
+    /// The time, randomness, and what else is needed to decide.
     fn env(&mut self) -> HostEnv<'_>;
 
     /// Writes a log line.
     fn log(&mut self, event: Event);
 
-    /// Adds to counters, sets gauges, records histogram values. One that the host doesn't take is lost.
+    /// Adds to counters, sets gauges, and records histogram values. A metric that the host doesn't accept is lost.
     fn record(&mut self, metrics: Vec<Metric>);
 
-    /// Makes an HTTP call. Its answer goes to [`Driver::call_answered`](crate::driver::Driver::call_answered). `None`: the
-    /// host didn't take it, and no answer will come.
+    /// Makes an HTTP call. Its result goes to [`Driver::call_answered`](crate::driver::Driver::call_answered). `None` if
+    /// the host refuses; then no result will come.
     fn call(&mut self, callout: Callout) -> Option<CallHandle>;
 
-    /// Asks for [`Driver::wake`](crate::driver::Driver::wake) after this time, and again each time it has passed, until
-    /// asked otherwise.
+    /// Asks the host to call [`Driver::wake`](crate::driver::Driver::wake) after this time, and then periodically, until it
+    /// is asked for another time.
     ///
     /// # Errors
-    /// Where the host refuses; it is asked again later.
+    /// If the host refuses. It is asked again later.
     fn wake_after(&mut self, time: Duration) -> Result<(), Refused>;
 
-    /// Tells the access log what was decided.
+    /// Sets the fields of the access log.
     fn log_access(&mut self, stream: StreamId, record: AccessRecord);
 
     /// Changes the headers of a request.
     ///
     /// # Errors
-    /// Where the host refuses any part of it. The request then isn't forwarded.
+    /// If the host refuses any part. The request is then not forwarded.
     fn edit_request(&mut self, stream: StreamId, edits: RequestEdits) -> Result<(), Refused>;
 
-    /// Takes trailers of those names out of a request.
+    /// Removes trailers with these names from a request.
     ///
     /// # Errors
     /// As for [`Self::edit_request`].
@@ -68,24 +70,24 @@ pub trait Host {
         names: Vec<Cow<'static, str>>,
     ) -> Result<(), Refused>;
 
-    /// All values of a header of the app's answer, in order.
+    /// All values of a header of the app's response, in order.
     ///
     /// # Errors
-    /// Where the host can't say.
+    /// If the host can't read them.
     fn response_values(&mut self, stream: StreamId, name: &'static str) -> Result<Vec<Vec<u8>>, Refused>;
 
-    /// Changes the headers of an answer on its way back.
+    /// Changes the headers of a response on its way back.
     ///
     /// # Errors
-    /// Where the host refuses any part of it. The answer isn't passed on then.
+    /// If the host refuses any part. The response is then not passed on.
     fn edit_response(&mut self, stream: StreamId, edits: ResponseHeaderEdits) -> Result<(), Refused>;
 
-    /// Answers a request in the app's place.
+    /// Responds to a request instead of the app.
     fn respond(&mut self, stream: StreamId, response: Response);
 
-    /// Lets a request go on that waited.
+    /// Resumes a request that waited.
     fn resume(&mut self, stream: StreamId);
 
-    /// No more waiting requests are settled for now.
+    /// All waiting requests that are decided so far have been answered or resumed.
     fn settled(&mut self) {}
 }

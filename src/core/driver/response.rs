@@ -1,10 +1,10 @@
-//! How the headers of the app's answer change on their way back.
+//! How the headers of the app's response change on their way back.
 
-/// Headers by which an app allows caches to keep its answer. One that carries our cookies is for one browser alone
-/// (RFC 9111, section 3; RFC 9213 and others for caches of their own).
+/// Headers by which an app allows caches to store its response. A response with the filter's cookies is for one browser
+/// only (RFC 9111, section 3; RFC 9213, and headers of particular caches).
 const CACHING: [&str; 5] = ["cache-control", "expires", "cdn-cache-control", "surrogate-control", "pragma"];
 
-/// Changes of an answer's headers, in this order.
+/// Changes to a response's headers, applied in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHeaderEdits {
     /// Names whose values are all removed.
@@ -14,7 +14,7 @@ pub struct ResponseHeaderEdits {
 }
 
 impl ResponseHeaderEdits {
-    /// Keeps these `set-cookie` lines of the app (`None`: all of them), and adds our cookies.
+    /// Keeps these `set-cookie` lines of the app (all of them if `None`), and adds the filter's cookies.
     pub(super) fn new(kept: Option<Vec<Vec<u8>>>, cookies: Vec<String>) -> Self {
         let mut edits = Self::default();
         if let Some(kept) = kept {

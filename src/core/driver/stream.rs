@@ -1,4 +1,4 @@
-//! One request on its way: whether it may go upstream.
+//! One request, and whether it may go upstream.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,17 +7,17 @@ use crate::decision::StreamId;
 use crate::driver::host::Host;
 use crate::http::Response;
 
-/// What the host does with the headers, body or trailers that it has just shown.
+/// What the host must do with the headers, body or trailers that it has just passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Passes them on.
+    /// Pass them on.
     Continue,
-    /// Holds them back: the request waits, or is answered here.
+    /// Hold them back: the request waits, or the filter responds.
     Stop,
 }
 
-/// One request, as long as the host knows it. The host keeps it and lends it to the driver.
+/// One request, for as long as the host has it. The host owns this value and lends it to the driver.
 #[derive(Debug)]
 pub struct Stream {
     id: StreamId,
@@ -27,7 +27,7 @@ pub struct Stream {
 /// Whether a request may go upstream.
 #[derive(Debug)]
 pub(super) enum Passage {
-    /// No: nothing is decided yet, or it is answered here.
+    /// No: nothing has been decided yet, or the filter responds.
     Closed,
     /// It waits for a decision.
     Waiting(Gate),
@@ -72,20 +72,20 @@ impl Stream {
         }
     }
 
-    /// What happens to a part of the body. A host may show it while the headers wait: Envoy does by
+    /// What happens to a part of the body. A host may pass it while the headers wait: Envoy does with
     /// `allow_on_headers_stop_iteration`.
     pub fn request_body(&self) -> Next {
         if self.is_open() { Next::Continue } else { Next::Stop }
     }
 
-    /// Answers with 503: the host refused what the decision needs, or there is no driver to decide.
+    /// Responds with 503: the host refused what the decision needs, or there is no driver to decide.
     pub fn refuse(&self, host: &mut impl Host) -> Next {
         host.respond(self.id, unavailable());
         Next::Stop
     }
 }
 
-/// The answer where the host refuses what has to be done.
+/// The response if the host refuses what must be done.
 pub(super) fn unavailable() -> Response {
     Response::new(503)
 }

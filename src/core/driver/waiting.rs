@@ -3,7 +3,7 @@
 use crate::decision::StreamId;
 use crate::driver::stream::Gate;
 
-/// Requests that wait for a decision, each with the gate that lets its body through.
+/// Requests that wait for a decision, each with its gate, which holds its body back.
 #[derive(Default)]
 pub(super) struct WaitingStreams(Vec<(StreamId, Gate)>);
 
@@ -15,7 +15,7 @@ impl WaitingStreams {
         gate
     }
 
-    /// The gate of a request that waited; it no longer does.
+    /// Removes a request that no longer waits, and returns its gate.
     pub(super) fn take(&mut self, stream: StreamId) -> Option<Gate> {
         let at = self.0.iter().position(|(waiting, _)| *waiting == stream)?;
         Some(self.0.swap_remove(at).1)
