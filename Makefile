@@ -19,6 +19,8 @@ ZIGBUILD_VERSION := 0.24.1
 ZIG_VERSION := 0.17.1
 GLIBC := 2.28
 NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
+# With the component rust-src, the compiler writes where the standard library's sources are installed.
+STD_REMAP = printf '"--remap-path-prefix=%s/lib/rustlib/src/rust=/rustc/%s", ' "$$(rustc --print sysroot)" "$$(rustc -vV | sed -n 's/^commit-hash: //p')"
 NATIVE := target/native/libenvoy_cognito.so
 # The machines that official Envoys are built for.
 NATIVE_MACHINES := x86_64 aarch64
@@ -36,7 +38,7 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 	@# Removes this machine's paths and the registry folder's name, so that different machines build the same bytes.
 	cargo fetch --locked --quiet --target $(TARGET)
 	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
-	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
+	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done; $(STD_REMAP)); \
 	cargo build --locked --release --target $(TARGET) --package envoy-cognito-proxy-wasm --config 'profile.release.strip="debuginfo"' \
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
@@ -46,7 +48,7 @@ zig: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Install Zig, which compi
 build-native: zig ## Build the native module for Envoy 1.38 and later: target/native/libenvoy_cognito.so.
 	rustup target add --toolchain $$(rustup show active-toolchain | cut -d' ' -f1) $(NATIVE_TARGET)
 	home="$${CARGO_HOME:-$$HOME/.cargo}"; \
-	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done); \
+	remaps=$$(for folder in "$$home" "$$home"/registry/src/*; do printf '"--remap-path-prefix=%s=/cargo", ' "$$folder"; done; $(STD_REMAP)); \
 	PATH="$(abspath $(TOOLS))/zig/bin:$$PATH" cargo zigbuild --locked --profile native --package envoy-cognito-native \
 		--target $(NATIVE_TARGET).$(GLIBC) \
 		--config "target.$(NATIVE_TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
