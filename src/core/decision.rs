@@ -84,6 +84,20 @@ impl AccessRecord {
     pub const fn of(decision: AccessDecision) -> Self {
         Self { decision, rule: None, person: None }
     }
+
+    /// The fields, by their keys in Envoy's filter state. What is unknown or empty has none.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let person = self.person.as_deref();
+        let not_empty = |text: &&str| !text.is_empty();
+        let fields = [
+            ("wasm.envoy_cognito.decision", Some(self.decision.name())),
+            ("wasm.envoy_cognito.rule", self.rule.as_deref()),
+            ("wasm.envoy_cognito.user", person.map(|person| person.user.as_str()).filter(not_empty)),
+            ("wasm.envoy_cognito.subject", person.map(|person| person.subject.as_str())),
+            ("wasm.envoy_cognito.roles", person.map(|person| person.roles.as_str()).filter(not_empty)),
+        ];
+        fields.into_iter().filter_map(|(key, value)| Some((key, value?)))
+    }
 }
 
 /// The decision about a request, as named in the access log (`%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)%`).

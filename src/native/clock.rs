@@ -127,24 +127,18 @@ impl Clock {
         }
     }
 
-    /// The drivers that are due, on the main thread. Each of their alarms is set again.
-    pub(crate) fn take_due(&self) -> Vec<usize> {
+    /// Wakes the drivers that are due, on the main thread. Each of their alarms is set again before.
+    pub(crate) fn wake_due(&self, mut wake: impl FnMut(usize)) {
+        // The clock goes on even if waking a driver panics: nobody would be woken any more.
+        let _answered = Answered(self);
         let now = self.times.now();
-        let mut due = Vec::new();
         for (driver, alarm) in self.times.alarms.iter().enumerate() {
             if alarm.due.load(Ordering::SeqCst) <= now {
                 let next = now.saturating_add(alarm.period.load(Ordering::Relaxed));
                 alarm.due.store(next, Ordering::SeqCst);
-                due.push(driver);
+                wake(driver);
             }
         }
-        due
-    }
-
-    /// The main thread has done what it was asked for.
-    pub(crate) fn answered(&self) {
-        self.times.asked.store(false, Ordering::SeqCst);
-        self.look_again();
     }
 
     fn look_again(&self) {
@@ -163,19 +157,36 @@ impl Clock {
     }
 }
 
+/// When dropped, the main thread has done what it was asked for.
+struct Answered<'c>(&'c Clock);
+
+impl Drop for Answered<'_> {
+    fn drop(&mut self) {
+        self.0.times.asked.store(false, Ordering::SeqCst);
+        self.0.look_again();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
-    /// Waits until the main thread is asked, and does what it does then.
-    fn asked(clock: &Clock) -> Vec<usize> {
+    /// Waits until the main thread is asked.
+    fn await_question(clock: &Clock) {
         let start = Instant::now();
         while !clock.times.asked.load(Ordering::SeqCst) {
             assert!(start.elapsed() < Duration::from_secs(30), "nobody was asked");
             thread::yield_now();
         }
-        let due = clock.take_due();
-        clock.answered();
+    }
+
+    /// Waits until the main thread is asked, and does what it does then.
+    fn asked(clock: &Clock) -> Vec<usize> {
+        await_question(clock);
+        let mut due = Vec::new();
+        clock.wake_due(|driver| due.push(driver));
         due
     }
 
@@ -211,6 +222,17 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_while_a_driver_is_woken_does_not_stop_the_clock() {
+        let clock = clock(1);
+        clock.wake_after(0, Duration::from_millis(2));
+        await_question(&clock);
+        let woken = catch_unwind(AssertUnwindSafe(|| clock.wake_due(|_| panic!("a bug"))));
+        assert!(woken.is_err());
+        assert_eq!(asked(&clock), [0]);
+        clock.stop();
+    }
+
+    #[test]
     fn many_workers_set_alarms_at_once_and_none_is_lost() {
         let clock = clock(8);
         for _ in 0..50 {
@@ -235,7 +257,7 @@ mod tests {
         let clock = clock(1);
         clock.wake_after(0, Duration::from_millis(1));
         clock.stop();
-        clock.answered();
+        clock.wake_due(|_| ());
         clock.wake_after(0, Duration::from_millis(1));
         assert!(clock.times.scheduler.lock().is_none());
         clock.stop();

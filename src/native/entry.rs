@@ -27,6 +27,10 @@ impl FilterConfig for Filter {
         self.call_done(id, result);
     }
 
+    fn panicked(&self) {
+        self.metrics.count_panic();
+    }
+
     fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<HttpStream> {
         let index = envoy.worker();
         let id = self.worker(index)?.lock().next_stream();

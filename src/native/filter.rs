@@ -16,7 +16,7 @@ use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, is_validation
 use crate::clock::Clock;
 use crate::metrics::{Metrics, merge};
 use crate::parked::Parked;
-use crate::recorder::{Deeds, Recorder, StreamDeeds};
+use crate::recorder::{Effects, Recorder, StreamEffects};
 
 /// One configuration of the filter. All workers share it.
 pub(crate) struct Filter {
@@ -98,10 +98,7 @@ impl Filter {
 
     /// Wakes the drivers whose time has come, on the main thread.
     pub(crate) fn wake_due(&self) {
-        for worker in self.clock.take_due() {
-            self.drive(worker, Driver::wake);
-        }
-        self.clock.answered();
+        self.clock.wake_due(|worker| self.drive(worker, Driver::wake));
     }
 
     /// Passes the answer of a call to its driver, on the main thread.
@@ -138,20 +135,20 @@ impl Filter {
     fn drive_once(&self, index: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) -> Vec<CallHandle> {
         let Some(worker) = self.worker(index) else { return Vec::new() };
         let mut recorder = Recorder::new();
-        let mut decided: Vec<(Arc<Parked>, StreamDeeds)> = Vec::new();
+        let mut decided: Vec<(Arc<Parked>, StreamEffects)> = Vec::new();
         {
             let mut worker = worker.lock();
             work(&mut worker.driver, &mut recorder);
-            for (stream, deeds) in std::mem::take(&mut recorder.deeds.streams) {
-                decided.extend(worker.parked.remove(&stream).map(|parked| (parked, deeds)));
+            for (stream, effects) in std::mem::take(&mut recorder.effects.streams) {
+                decided.extend(worker.parked.remove(&stream).map(|parked| (parked, effects)));
             }
         }
-        let Deeds { events, calls, metrics, wake_after, .. } = recorder.deeds;
+        let Effects { events, calls, metrics, wake_after, .. } = recorder.effects;
         self.carry_out_shared(index, events, wake_after);
         let refused = calls.into_iter().filter_map(|(handle, callout)| self.call(index, handle, &callout));
         let refused = refused.collect();
-        for (parked, deeds) in decided {
-            parked.decide(deeds);
+        for (parked, effects) in decided {
+            parked.decide(effects);
         }
         let left = self.metrics.record(metrics);
         if !left.is_empty() {
@@ -162,16 +159,11 @@ impl Filter {
 
     /// Makes a call. Returns its number if Envoy refuses.
     fn call(&self, worker: usize, handle: CallHandle, callout: &Callout) -> Option<CallHandle> {
-        let endpoint = &callout.endpoint;
-        let mut headers = vec![
-            (":method", callout.method),
-            (":scheme", endpoint.scheme.as_str()),
-            (":authority", endpoint.authority.as_str()),
-            (":path", endpoint.target.as_str()),
-        ];
-        headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
+        let headers = callout.all_headers();
         let milliseconds = u64::try_from(callout.timeout.as_millis()).unwrap_or(u64::MAX);
         let Ok(id) = self.envoy.call(&callout.cluster, &headers, callout.body.expose(), milliseconds) else {
+            // Whatever came early was the result of this call.
+            self.calls.lock().early.clear();
             return Some(handle);
         };
         let early = {

@@ -48,8 +48,15 @@ impl Metrics {
         }
     }
 
-    /// Counts a panic.
-    pub(crate) fn count_panic(&self, stream: &mut StreamHandle<'_>) {
+    /// Counts a panic on the main thread. Before Envoy 1.39, only the log tells of it.
+    pub(crate) fn count_panic(&self) {
+        if let Some(id) = self.panics {
+            let _ = self.envoy.record(MetricKind::Counter, id, 1);
+        }
+    }
+
+    /// Counts a panic in a stream's hook.
+    pub(crate) fn count_panic_on(&self, stream: &mut StreamHandle<'_>) {
         if let Some(id) = self.panics {
             stream.record(MetricKind::Counter, id, 1);
         }

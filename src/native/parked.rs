@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use crate::abi::StreamScheduler;
-use crate::recorder::StreamDeeds;
+use crate::recorder::StreamEffects;
 
 /// One waiting request, shared by its worker and the main thread.
 ///
@@ -16,7 +16,7 @@ pub(crate) struct Parked(Mutex<State>);
 #[derive(Default)]
 struct State {
     scheduler: Option<StreamScheduler>,
-    decided: Option<StreamDeeds>,
+    decided: Option<StreamEffects>,
 }
 
 impl Parked {
@@ -30,16 +30,16 @@ impl Parked {
     }
 
     /// The main thread has decided.
-    pub(crate) fn decide(&self, deeds: StreamDeeds) {
+    pub(crate) fn decide(&self, effects: StreamEffects) {
         let mut state = self.0.lock();
-        state.decided = Some(deeds);
+        state.decided = Some(effects);
         if let Some(scheduler) = &state.scheduler {
             scheduler.commit();
         }
     }
 
     /// The worker carries out the decision.
-    pub(crate) fn take(&self) -> Option<StreamDeeds> {
+    pub(crate) fn take(&self) -> Option<StreamEffects> {
         self.0.lock().decided.take()
     }
 
@@ -63,14 +63,14 @@ mod tests {
         let parked = Parked::default();
         assert!(parked.take().is_none());
         parked.reachable_by(StreamScheduler::idle());
-        parked.decide(StreamDeeds::default());
+        parked.decide(StreamEffects::default());
         assert!(parked.take().is_some() && parked.take().is_none());
     }
 
     #[test]
     fn a_decision_that_is_faster_than_the_scheduler_is_not_lost() {
         let parked = Parked::default();
-        parked.decide(StreamDeeds::default());
+        parked.decide(StreamEffects::default());
         parked.reachable_by(StreamScheduler::idle());
         assert!(parked.take().is_some());
     }
@@ -79,7 +79,7 @@ mod tests {
     fn a_stream_that_has_ended_is_not_decided() {
         let parked = Parked::default();
         parked.reachable_by(StreamScheduler::idle());
-        parked.decide(StreamDeeds::default());
+        parked.decide(StreamEffects::default());
         parked.end();
         assert!(parked.take().is_none());
         assert!(parked.0.lock().scheduler.is_none());
@@ -91,7 +91,7 @@ mod tests {
             let parked = Arc::new(Parked::default());
             parked.reachable_by(StreamScheduler::idle());
             let other = Arc::clone(&parked);
-            let main = thread::spawn(move || other.decide(StreamDeeds::default()));
+            let main = thread::spawn(move || other.decide(StreamEffects::default()));
             parked.end();
             main.join().unwrap();
             assert!(parked.0.lock().scheduler.is_none());

@@ -9,6 +9,7 @@ use envoy_cognito_core::driver::{CallHandle, Host, Refused, ResponseHeaderEdits}
 use envoy_cognito_core::http::{Callout, RequestEdits, Response};
 use envoy_cognito_core::telemetry::event::Event;
 use envoy_cognito_core::telemetry::metrics::Metric;
+use envoy_cognito_core::time::UnixTime;
 use smallvec::SmallVec;
 
 use crate::platform::{NativeRs256, ProcessMemory, SystemEntropy, now};
@@ -18,14 +19,14 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 
 /// What is done to one stream, in this order.
 #[derive(Default)]
-pub(crate) struct StreamDeeds {
+pub(crate) struct StreamEffects {
+    /// Metrics that only a stream can pass on, from this worker's earlier work.
+    pub(crate) metrics: Vec<Metric>,
     pub(crate) access: Option<AccessRecord>,
     pub(crate) edits: Option<RequestEdits>,
     pub(crate) removed_trailers: Vec<Cow<'static, str>>,
     pub(crate) response_edits: Option<ResponseHeaderEdits>,
     pub(crate) end: Option<End>,
-    /// Metrics that only a stream can pass on, from this worker's earlier work.
-    pub(crate) metrics: Vec<Metric>,
 }
 
 /// The last thing that is done to a stream.
@@ -38,18 +39,18 @@ pub(crate) enum End {
 
 /// What the driver wants.
 #[derive(Default)]
-pub(crate) struct Deeds {
+pub(crate) struct Effects {
     pub(crate) events: Vec<Event>,
     pub(crate) calls: Vec<(CallHandle, Callout)>,
-    pub(crate) streams: SmallVec<[(StreamId, StreamDeeds); 1]>,
+    pub(crate) streams: SmallVec<[(StreamId, StreamEffects); 1]>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) wake_after: Option<Duration>,
 }
 
 /// The host of one call of the driver.
 pub(crate) struct Recorder {
-    pub(crate) deeds: Deeds,
-    now: envoy_cognito_core::time::UnixTime,
+    pub(crate) effects: Effects,
+    now: UnixTime,
     entropy: SystemEntropy,
     /// The `set-cookie` lines of the app's response, read before.
     app_cookies: Vec<Vec<u8>>,
@@ -62,13 +63,13 @@ impl Recorder {
 
     /// The host of [`Driver::response_headers`](envoy_cognito_core::driver::Driver::response_headers).
     pub(crate) fn for_response(app_cookies: Vec<Vec<u8>>) -> Self {
-        Self { deeds: Deeds::default(), now: now(), entropy: SystemEntropy, app_cookies }
+        Self { effects: Effects::default(), now: now(), entropy: SystemEntropy, app_cookies }
     }
 
-    fn stream(&mut self, stream: StreamId) -> &mut StreamDeeds {
-        let streams = &mut self.deeds.streams;
+    fn stream(&mut self, stream: StreamId) -> &mut StreamEffects {
+        let streams = &mut self.effects.streams;
         let at = streams.iter().position(|(known, _)| *known == stream).unwrap_or_else(|| {
-            streams.push((stream, StreamDeeds::default()));
+            streams.push((stream, StreamEffects::default()));
             streams.len() - 1
         });
         // The index is one of the list's.
@@ -83,22 +84,22 @@ impl Host for Recorder {
     }
 
     fn log(&mut self, event: Event) {
-        self.deeds.events.push(event);
+        self.effects.events.push(event);
     }
 
     fn record(&mut self, metrics: Vec<Metric>) {
-        self.deeds.metrics.extend(metrics);
+        self.effects.metrics.extend(metrics);
     }
 
     /// Never refuses. If Envoy does later, the driver hears of it as of a call that has failed.
     fn call(&mut self, callout: Callout) -> Option<CallHandle> {
         let handle = CallHandle(CALLS.fetch_add(1, Ordering::Relaxed));
-        self.deeds.calls.push((handle, callout));
+        self.effects.calls.push((handle, callout));
         Some(handle)
     }
 
     fn wake_after(&mut self, time: Duration) -> Result<(), Refused> {
-        self.deeds.wake_after = Some(time);
+        self.effects.wake_after = Some(time);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! One request: passes its events to its worker's driver, and carries out what that decides.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use envoy_cognito_core::driver::{Next, Stream};
@@ -10,7 +10,7 @@ use crate::abi::{BodyStatus, HeaderMap, HeadersStatus, HttpFilter, Refused, Stre
 use crate::filter::{Filter, Worker};
 use crate::grpc;
 use crate::parked::Parked;
-use crate::recorder::{Deeds, End, Recorder, StreamDeeds};
+use crate::recorder::{Effects, End, Recorder, StreamEffects};
 
 /// One request. Its hooks run on its worker's thread; one may run within another, so nothing is borrowed while Envoy
 /// is called.
@@ -20,11 +20,19 @@ pub(crate) struct HttpStream {
     stream: RefCell<Stream>,
     /// Set while the request waits.
     parked: RefCell<Option<Arc<Parked>>>,
+    /// Whether Envoy has refused what the decision needs. The driver, which has decided before, doesn't know it.
+    refused: Cell<bool>,
 }
 
 impl HttpStream {
     pub(crate) const fn new(stream: Stream, worker: usize, filter: Arc<Filter>) -> Self {
-        Self { filter, worker, stream: RefCell::new(stream), parked: RefCell::new(None) }
+        Self {
+            filter,
+            worker,
+            stream: RefCell::new(stream),
+            parked: RefCell::new(None),
+            refused: Cell::new(false),
+        }
     }
 
     /// Has the worker's driver do something for this request, and returns what it wants. `None` if there is no such
@@ -33,49 +41,37 @@ impl HttpStream {
         &self,
         mut recorder: Recorder,
         work: impl FnOnce(&mut Worker, &mut Stream, &mut Recorder) -> Next,
-    ) -> Option<(Next, StreamDeeds)> {
+    ) -> Option<(Next, StreamEffects)> {
         let (next, metrics) = {
             let mut stream = self.stream.try_borrow_mut().ok()?;
             let mut worker = self.filter.worker(self.worker)?.lock();
             let next = work(&mut worker, &mut stream, &mut recorder);
             (next, std::mem::take(&mut worker.metrics))
         };
-        let Deeds { events, mut streams, wake_after, .. } = recorder.deeds;
+        let Effects { events, mut streams, wake_after, .. } = recorder.effects;
         self.filter.carry_out_shared(self.worker, events, wake_after);
-        let mut deeds = streams.pop().map(|(_, deeds)| deeds).unwrap_or_default();
-        deeds.metrics = metrics;
-        Some((next, deeds))
+        let mut effects = streams.pop().map(|(_, effects)| effects).unwrap_or_default();
+        effects.metrics = metrics;
+        Some((next, effects))
     }
 
     /// Changes the request's headers, and sets the access log's fields.
-    fn prepare(envoy: &mut StreamHandle<'_>, deeds: &StreamDeeds) -> Result<(), Refused> {
-        if let Some(record) = &deeds.access {
-            envoy.set_filter_state("wasm.envoy_cognito.decision", record.decision.name());
-            if let Some(rule) = &record.rule {
-                envoy.set_filter_state("wasm.envoy_cognito.rule", rule);
-            }
-            if let Some(person) = &record.person {
-                if !person.user.is_empty() {
-                    envoy.set_filter_state("wasm.envoy_cognito.user", &person.user);
-                }
-                envoy.set_filter_state("wasm.envoy_cognito.subject", &person.subject);
-                if !person.roles.is_empty() {
-                    envoy.set_filter_state("wasm.envoy_cognito.roles", &person.roles);
-                }
-            }
+    fn prepare(envoy: &mut StreamHandle<'_>, effects: &StreamEffects) -> Result<(), Refused> {
+        if let Some(record) = &effects.access {
+            record.fields().for_each(|(key, value)| envoy.set_filter_state(key, value));
         }
         let map = HeaderMap::Request;
-        if let Some(edits) = &deeds.edits {
+        if let Some(edits) = &effects.edits {
             edits.remove.iter().try_for_each(|name| envoy.remove(map, name))?;
             edits.replace.iter().try_for_each(|(name, value)| envoy.set(map, name, value))?;
             edits.added().try_for_each(|(name, value)| envoy.add(map, name, value))?;
             // As proxy-wasm does after each change: routes can match the identity headers.
             envoy.clear_route_cache();
         }
-        for name in &deeds.removed_trailers {
+        for name in &effects.removed_trailers {
             envoy.remove(HeaderMap::RequestTrailers, name)?;
         }
-        if let Some(edits) = &deeds.response_edits {
+        if let Some(edits) = &effects.response_edits {
             let map = HeaderMap::Response;
             edits.remove.iter().try_for_each(|name| envoy.remove(map, name))?;
             edits.add.iter().try_for_each(|(name, value)| envoy.add(map, name, value))?;
@@ -84,17 +80,13 @@ impl HttpStream {
     }
 
     /// Carries out what was decided. Whether the request or response goes on.
-    fn carry_out(&self, envoy: &mut StreamHandle<'_>, done: Option<(Next, StreamDeeds)>) -> bool {
-        let Some((next, mut deeds)) = done else {
-            respond(envoy, &Response::new(503));
-            return false;
-        };
-        self.filter.metrics.record_on(envoy, std::mem::take(&mut deeds.metrics));
-        if Self::prepare(envoy, &deeds).is_err() {
-            respond(envoy, &Response::new(503));
-            return false;
+    fn carry_out(&self, envoy: &mut StreamHandle<'_>, done: Option<(Next, StreamEffects)>) -> bool {
+        let Some((next, mut effects)) = done else { return self.refuse(envoy) };
+        self.filter.metrics.record_on(envoy, std::mem::take(&mut effects.metrics));
+        if Self::prepare(envoy, &effects).is_err() {
+            return self.refuse(envoy);
         }
-        match deeds.end {
+        match effects.end {
             Some(End::Respond(response)) => respond(envoy, &response),
             Some(End::Resume) => envoy.resume(),
             None => {}
@@ -102,9 +94,17 @@ impl HttpStream {
         next == Next::Continue
     }
 
-    /// Whether a request waits whose decision isn't carried out yet.
-    fn waits(&self) -> bool {
-        self.parked.try_borrow().map_or(true, |parked| parked.is_some())
+    /// Responds with 503: nothing of the request goes upstream. Returns `false`, as it doesn't go on.
+    fn refuse(&self, envoy: &mut StreamHandle<'_>) -> bool {
+        // First, because Envoy may call hooks of this stream within the response.
+        self.refused.set(true);
+        respond(envoy, &Response::new(503));
+        false
+    }
+
+    /// Whether a decision to forward the request isn't carried out: not yet, or because Envoy has refused.
+    fn is_held(&self) -> bool {
+        self.refused.get() || self.parked.try_borrow().map_or(true, |parked| parked.is_some())
     }
 }
 
@@ -143,7 +143,7 @@ impl HttpFilter for HttpStream {
                 #[cfg(feature = "panic-for-tests")]
                 panic_if_asked(headers);
                 let next = worker.driver.request_headers(stream, request, recorder);
-                let is_decided = recorder.deeds.streams.iter().any(|(id, _)| *id == stream.id());
+                let is_decided = recorder.effects.streams.iter().any(|(id, _)| *id == stream.id());
                 if next == Next::Stop && !is_decided {
                     let parked = Arc::new(Parked::default());
                     worker.parked.insert(stream.id(), Arc::clone(&parked));
@@ -157,8 +157,8 @@ impl HttpFilter for HttpStream {
             let goes_on = self.carry_out(envoy, done);
             return if goes_on { HeadersStatus::Continue } else { HeadersStatus::Stop };
         };
-        if let Some((_, deeds)) = done {
-            self.filter.metrics.record_on(envoy, deeds.metrics);
+        if let Some((_, effects)) = done {
+            self.filter.metrics.record_on(envoy, effects.metrics);
         }
         if let Ok(mut slot) = self.parked.try_borrow_mut() {
             *slot = Some(Arc::clone(&parked));
@@ -166,13 +166,13 @@ impl HttpFilter for HttpStream {
         match envoy.scheduler() {
             Some(scheduler) => parked.reachable_by(scheduler),
             // It couldn't be told what is decided.
-            None => respond(envoy, &Response::new(503)),
+            None => _ = self.refuse(envoy),
         }
         HeadersStatus::Stop
     }
 
     fn request_body(&self) -> BodyStatus {
-        let is_open = !self.waits() && self.stream.try_borrow().is_ok_and(|stream| stream.is_open());
+        let is_open = !self.is_held() && self.stream.try_borrow().is_ok_and(|stream| stream.is_open());
         if is_open { BodyStatus::Continue } else { BodyStatus::Stop }
     }
 
@@ -183,7 +183,7 @@ impl HttpFilter for HttpStream {
                 worker.driver.request_trailers(stream, names, recorder)
             })
         });
-        let goes_on = self.carry_out(envoy, done.flatten()) && !self.waits();
+        let goes_on = self.carry_out(envoy, done.flatten()) && !self.is_held();
         if goes_on { TrailersStatus::Continue } else { TrailersStatus::Stop }
     }
 
@@ -198,8 +198,8 @@ impl HttpFilter for HttpStream {
         let parked = self.parked.try_borrow_mut().ok().and_then(|mut parked| parked.take());
         let Some(parked) = parked else { return };
         match parked.take() {
-            Some(deeds) => {
-                self.carry_out(envoy, Some((Next::Stop, deeds)));
+            Some(effects) => {
+                self.carry_out(envoy, Some((Next::Stop, effects)));
             }
             // Not yet.
             None => {
@@ -223,6 +223,6 @@ impl HttpFilter for HttpStream {
     }
 
     fn panicked(&self, envoy: &mut StreamHandle<'_>) {
-        self.filter.metrics.count_panic(envoy);
+        self.filter.metrics.count_panic_on(envoy);
     }
 }

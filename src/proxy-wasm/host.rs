@@ -91,14 +91,7 @@ impl Host for EnvoyHost {
     }
 
     fn call(&mut self, callout: Callout) -> Option<CallHandle> {
-        let endpoint = &callout.endpoint;
-        let mut headers = vec![
-            (":method", callout.method),
-            (":scheme", endpoint.scheme.as_str()),
-            (":authority", endpoint.authority.as_str()),
-            (":path", endpoint.target.as_str()),
-        ];
-        headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
+        let headers = callout.all_headers();
         let body = Some(callout.body.expose().as_slice()).filter(|body| !body.is_empty());
         let token =
             hostcalls::dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout);
@@ -115,18 +108,9 @@ impl Host for EnvoyHost {
         if self.enter(stream).is_err() {
             return;
         }
-        set_property("envoy_cognito.decision", record.decision.name());
-        if let Some(rule) = &record.rule {
-            set_property("envoy_cognito.rule", rule);
-        }
-        if let Some(person) = &record.person {
-            if !person.user.is_empty() {
-                set_property("envoy_cognito.user", &person.user);
-            }
-            set_property("envoy_cognito.subject", &person.subject);
-            if !person.roles.is_empty() {
-                set_property("envoy_cognito.roles", &person.roles);
-            }
+        for (key, value) in record.fields() {
+            // Envoy puts the prefix in front again.
+            set_property(key.strip_prefix("wasm.").unwrap_or(key), value);
         }
     }
 

@@ -50,6 +50,21 @@ pub struct Callout {
     pub timeout: Duration,
 }
 
+impl Callout {
+    /// All headers of the request, pseudo-headers first.
+    pub fn all_headers(&self) -> Vec<(&str, &str)> {
+        let endpoint = &self.endpoint;
+        let mut headers = vec![
+            (":method", self.method),
+            (":scheme", endpoint.scheme.as_str()),
+            (":authority", endpoint.authority.as_str()),
+            (":path", endpoint.target.as_str()),
+        ];
+        headers.extend(self.headers.iter().map(|(name, value)| (*name, value.expose().as_str())));
+        headers
+    }
+}
+
 /// The response to a [`Callout`].
 #[derive(Clone, Debug)]
 pub struct CalloutResponse {

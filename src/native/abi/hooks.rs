@@ -28,6 +28,9 @@ pub(crate) trait FilterConfig: Sized + Send + Sync + 'static {
     /// An HTTP call has ended, on the main thread. `id` is Envoy's number for it.
     fn callout_done(&self, id: u64, result: CalloutDone<'_>);
 
+    /// A hook has panicked on the main thread.
+    fn panicked(&self);
+
     /// A stream begins.
     fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<Self::Stream>;
 }
@@ -66,6 +69,13 @@ fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
+/// The same for a hook of a configuration, which hears of the panic.
+fn guarded_for<C: FilterConfig>(config: &C, work: impl FnOnce()) {
+    if guarded(work).is_none() {
+        guarded(|| config.panicked());
+    }
+}
+
 /// Has panics logged with their place, but without their text. Rust would print the text to standard error, and it can
 /// hold what a client sent: a text that is cut in the middle of a character is shown whole.
 pub(crate) fn log_panics() {
@@ -99,7 +109,7 @@ pub(crate) unsafe fn config_destroy<C: FilterConfig>(config: *const c_void) {
 pub(crate) unsafe fn config_scheduled<C: FilterConfig>(config: *const c_void) {
     // SAFETY: from `config_new`, or null.
     if let Some(config) = unsafe { config.cast::<C>().as_ref() } {
-        guarded(|| config.scheduled());
+        guarded_for(config, || config.scheduled());
     }
 }
 
@@ -128,7 +138,7 @@ pub(crate) unsafe fn config_callout_done<C: FilterConfig>(
         2 => CalloutDone::TooLarge,
         _ => CalloutDone::Reset,
     };
-    guarded(|| config.callout_done(id, done));
+    guarded_for(config, || config.callout_done(id, done));
 }
 
 pub(crate) unsafe fn stream_new<C: FilterConfig>(config: *const c_void, envoy: Ptr) -> *const c_void {
