@@ -52,6 +52,8 @@ fn plans() -> Vec<Plan> {
         plan("signin"),
         plan("tabs"),
         plan("signout"),
+        plan("scripted"),
+        plan("back"),
         plan("sites"),
         plan("forms"),
         plan("keyboard"),
