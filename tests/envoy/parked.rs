@@ -179,6 +179,7 @@ fn a_body_of_a_callback_goes_nowhere() {
         let seen = hold(kind, &site, &SHAPES, request, waits, end);
         // A worker that doesn't redeem the code reports that it is already redeemed.
         check_kept(kind, &seen, &[302, 400]);
-        assert!(seen.iter().any(|seen| seen.status == 302), "{kind:?}");
+        // The request that redeemed it may be the one that Envoy rejected for its size.
+        assert!(seen.iter().any(|seen| matches!(seen.status, 302 | 413)), "{kind:?}");
     }
 }
