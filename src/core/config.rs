@@ -11,6 +11,7 @@ mod paths;
 mod pool;
 pub mod reader;
 mod rules;
+pub mod sds;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -64,7 +65,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a JSON document. `environment` looks up variables.
+    /// Reads a JSON document. `environment` looks up variables, and secrets as `sds:NAME`.
     ///
     /// # Errors
     /// All errors, in the order of the document.
@@ -91,8 +92,15 @@ impl Config {
                 return Err(faults.into_vec());
             }
         };
-        environment::substitute(&mut root, "", environment, &faults);
-        let config = Self::read(&Section::new(String::new(), Some(&root), &faults));
+        let used = sds::Used::default();
+        let lookup = |name: &str| {
+            used.note(name);
+            environment(name)
+        };
+        environment::substitute(&mut root, "", &lookup, &faults);
+        let section = Section::new(String::new(), Some(&root), &faults);
+        sds::read(&section, &used);
+        let config = Self::read(&section);
         match faults.into_vec() {
             found if found.is_empty() => Ok(config),
             found => Err(found),

@@ -74,6 +74,12 @@ impl Driver {
         self.ask_to_wake(AT_ONCE, host);
     }
 
+    /// Uses another configuration from now on: the same document with other secrets.
+    pub fn replace_config(&mut self, config: Arc<Config>, host: &mut impl Host) {
+        self.authenticator.replace_config(config, &host.env());
+        self.ask_to_wake(AT_ONCE, host);
+    }
+
     /// Decides about a request by its headers; `None` if the host couldn't read them.
     pub fn request_headers(
         &mut self,

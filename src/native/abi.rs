@@ -12,8 +12,8 @@ mod handles;
 mod hooks;
 
 pub(crate) use callbacks::{
-    BodyStatus, Buffer, HeaderMap, HeadersStatus, LogLevel, MetricId, Pair, Refused, TrailersStatus,
-    on_program_init,
+    BodyStatus, Buffer, HeaderMap, HeadersStatus, LogLevel, MetricId, Pair, Refused, SecretId,
+    TrailersStatus, on_program_init,
 };
 pub(crate) use handles::{
     ConfigHandle, ConfigScheduler, MetricKind, StreamHandle, StreamScheduler, concurrency, is_validation, log,

@@ -6,6 +6,7 @@ use envoy_cognito_core::driver::Stream;
 
 use crate::abi::{CalloutDone, ConfigHandle, FilterConfig, StreamHandle};
 use crate::filter::Filter;
+use crate::metrics::OwnCounter;
 use crate::stream::HttpStream;
 
 impl FilterConfig for Filter {
@@ -28,7 +29,7 @@ impl FilterConfig for Filter {
     }
 
     fn panicked(&self) {
-        self.metrics.count_panic();
+        self.metrics.count(OwnCounter::Panics);
     }
 
     fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<HttpStream> {

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::decision::StreamId;
+use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::driver::{CallHandle, Driver};
 use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
 use envoy_cognito_core::telemetry::event::{Event, Level};
-use envoy_cognito_core::telemetry::metrics::Metric;
 use parking_lot::Mutex;
 
 use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, is_validation, log};
 use crate::clock::Clock;
-use crate::metrics::{Metrics, merge};
+use crate::metrics::{Metrics, OwnCounter, merge};
 use crate::parked::Parked;
 use crate::recorder::{Effects, Recorder, StreamEffects};
+use crate::sds::{LOOK_EVERY, Secrets};
+use crate::worker::Worker;
 
 /// One configuration of the filter. All workers share it.
 pub(crate) struct Filter {
@@ -25,24 +26,7 @@ pub(crate) struct Filter {
     clock: Clock,
     pub(crate) metrics: Metrics,
     calls: Mutex<Calls>,
-}
-
-/// One worker's driver, and what belongs to it.
-pub(crate) struct Worker {
-    pub(crate) driver: Driver,
-    /// Requests that wait, by stream.
-    pub(crate) parked: HashMap<StreamId, Arc<Parked>>,
-    /// Metrics that only a stream can pass on, before Envoy 1.39.
-    pub(crate) metrics: Vec<Metric>,
-    last_stream: u64,
-}
-
-impl Worker {
-    /// A number for a stream, which no other stream of the worker has had.
-    pub(crate) const fn next_stream(&mut self) -> StreamId {
-        self.last_stream += 1;
-        StreamId(self.last_stream)
-    }
+    secrets: Secrets,
 }
 
 /// Calls under way. Only the main thread uses them.
@@ -57,36 +41,34 @@ struct Calls {
 impl Filter {
     /// Reads a configuration and starts its drivers, on the main thread. `None` if it has errors, which are logged.
     pub(crate) fn configured(envoy: ConfigHandle, configuration: &[u8]) -> Option<Arc<Self>> {
-        let config = match Config::parse(configuration, &|name| std::env::var(name).ok()) {
-            Ok(config) => Arc::new(config),
+        let read = Secrets::subscribe(envoy, configuration)
+            .map_err(|refused| vec![ConfigError { path: String::new(), message: refused }]);
+        let read = read.and_then(|secrets| secrets.first_config().map(|config| (config, secrets)));
+        let (config, secrets) = match read {
+            Ok((config, secrets)) => (config.map(Arc::new), secrets),
             Err(errors) => {
-                for error in errors {
-                    log(LogLevel::Error, || format!("envoy_cognito configuration: {error}"));
-                }
+                log_errors(&errors);
                 return None;
             }
         };
         // Without workers there are no requests, as while the configuration is only validated.
         let scheduler = if is_validation() { None } else { envoy.scheduler() };
-        let clock = match Clock::start(concurrency(), scheduler) {
+        let clock = match Clock::start(concurrency() + 1, scheduler) {
             Ok(clock) => clock,
             Err(error) => {
                 log(LogLevel::Error, || format!("envoy_cognito: no thread for the time: {error}"));
                 return None;
             }
         };
-        let mut recorder = Recorder::new();
-        let mut worker = || Worker {
-            driver: Driver::new(Arc::clone(&config), &mut recorder),
-            parked: HashMap::new(),
-            metrics: Vec::new(),
-            last_stream: 0,
-        };
-        let workers = (0..concurrency()).map(|_| Mutex::new(worker())).collect();
+        let workers = (0..concurrency()).map(|_| Mutex::new(Worker::default())).collect();
         let metrics = Metrics::define(envoy);
-        let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default() });
-        for index in 0..filter.workers.len() {
-            filter.drive(index, Driver::start);
+        let filter = Arc::new(Self { envoy, workers, clock, metrics, calls: Mutex::default(), secrets });
+        if let Some(config) = config {
+            filter.use_config(&config);
+        }
+        filter.secrets.missing().for_each(log_missing);
+        if filter.secrets.are_used() {
+            filter.clock.wake_after(filter.workers.len(), LOOK_EVERY);
         }
         Some(filter)
     }
@@ -96,9 +78,41 @@ impl Filter {
         self.clock.stop();
     }
 
-    /// Wakes the drivers whose time has come, on the main thread.
+    /// Does what is due, on the main thread: wakes drivers, and looks for new secrets. The clock's last alarm is for
+    /// those.
     pub(crate) fn wake_due(&self) {
-        self.clock.wake_due(|worker| self.drive(worker, Driver::wake));
+        self.clock.wake_due(|alarm| {
+            if alarm < self.workers.len() {
+                self.drive(alarm, Driver::wake);
+            } else {
+                self.look_at_secrets();
+            }
+        });
+    }
+
+    /// Uses new values of secrets. If the configuration is invalid with them, the old ones stay in use.
+    fn look_at_secrets(&self) {
+        match self.secrets.changed_config() {
+            None => {}
+            Some(Ok(config)) => {
+                self.use_config(&Arc::new(config));
+                self.metrics.count(OwnCounter::SecretsChanged);
+                log(LogLevel::Info, || "envoy_cognito secrets.changed".to_owned());
+            }
+            Some(Err(errors)) => {
+                log_errors(&errors);
+                self.metrics.count(OwnCounter::SecretsRefused);
+                let hint = "the configuration is invalid with the new secrets; the old ones stay in use";
+                log(LogLevel::Error, || format!("envoy_cognito secrets.refused hint=\"{hint}\""));
+            }
+        }
+    }
+
+    /// Has all workers use a configuration. Waiting requests and pending calls stay.
+    fn use_config(&self, config: &Arc<Config>) {
+        for index in 0..self.workers.len() {
+            self.work(index, |worker, recorder| worker.use_config(Arc::clone(config), recorder));
+        }
     }
 
     /// Passes the answer of a call to its driver, on the main thread.
@@ -121,24 +135,29 @@ impl Filter {
 
     /// Has a worker's driver do something, and carries out what it wants. Only on the main thread.
     fn drive(&self, worker: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) {
-        let mut refused = self.drive_once(worker, work);
+        self.work(worker, |worker, recorder| worker.drive(work, recorder));
+    }
+
+    /// The same for the whole worker.
+    fn work(&self, worker: usize, work: impl FnOnce(&mut Worker, &mut Recorder)) {
+        let mut refused = self.work_once(worker, work);
         // The driver may want other calls in place of those that Envoy has refused.
         while let Some(handle) = refused.pop() {
             let answer = Some(Err(CalloutError::NotDispatched));
-            refused.extend(
-                self.drive_once(worker, |driver, recorder| driver.call_answered(handle, answer, recorder)),
-            );
+            refused.extend(self.work_once(worker, |worker, recorder| {
+                worker.drive(|driver, recorder| driver.call_answered(handle, answer, recorder), recorder);
+            }));
         }
     }
 
     /// Returns the calls that Envoy has refused.
-    fn drive_once(&self, index: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) -> Vec<CallHandle> {
+    fn work_once(&self, index: usize, work: impl FnOnce(&mut Worker, &mut Recorder)) -> Vec<CallHandle> {
         let Some(worker) = self.worker(index) else { return Vec::new() };
         let mut recorder = Recorder::new();
         let mut decided: Vec<(Arc<Parked>, StreamEffects)> = Vec::new();
         {
             let mut worker = worker.lock();
-            work(&mut worker.driver, &mut recorder);
+            work(&mut worker, &mut recorder);
             for (stream, effects) in std::mem::take(&mut recorder.effects.streams) {
                 decided.extend(worker.parked.remove(&stream).map(|parked| (parked, effects)));
             }
@@ -204,6 +223,17 @@ fn read_answer(result: CalloutDone<'_>) -> Option<CalloutResult> {
     let status = headers.iter().find(|(name, _)| *name == b":status");
     let status = status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok());
     Some(Ok(CalloutResponse { status: status.unwrap_or(0), body: chunks.concat() }))
+}
+
+fn log_errors(errors: &[ConfigError]) {
+    for error in errors {
+        log(LogLevel::Error, || format!("envoy_cognito configuration: {error}"));
+    }
+}
+
+fn log_missing(secret: &str) {
+    let hint = "until it comes, requests get 503";
+    log(LogLevel::Info, || format!("envoy_cognito secrets.missing secret={secret:?} hint=\"{hint}\""));
 }
 
 fn write_log(events: Vec<Event>) {

@@ -22,7 +22,9 @@ mod metrics;
 mod parked;
 mod platform;
 mod recorder;
+mod sds;
 mod stream;
+mod worker;
 
 #[allow(unsafe_code)]
 mod exports {

@@ -6,14 +6,30 @@ use envoy_cognito_core::telemetry::metrics::Metric;
 
 use crate::abi::{ConfigHandle, MetricId, MetricKind, StreamHandle};
 
-/// Counts panics that were caught: the only metric that the core doesn't know.
-const PANICS: &str = "panics";
+/// The counters that the core doesn't know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnCounter {
+    /// Panics that were caught.
+    Panics,
+    /// New values of secrets that are in use.
+    SecretsChanged,
+    /// New values of secrets with which the configuration is invalid.
+    SecretsRefused,
+}
+
+impl OwnCounter {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Panics, "panics"),
+        (Self::SecretsChanged, "secrets.changed"),
+        (Self::SecretsRefused, "secrets.refused"),
+    ];
+}
 
 /// The numbers of all metrics of a configuration.
 pub(crate) struct Metrics {
     envoy: ConfigHandle,
     ids: HashMap<String, MetricId>,
-    panics: Option<MetricId>,
+    own: Vec<(OwnCounter, MetricId)>,
 }
 
 impl Metrics {
@@ -24,7 +40,9 @@ impl Metrics {
             let (kind, name) = (kind_of(&metric).0, metric.name());
             Some((name.to_string(), define(kind, &name)?))
         });
-        Self { ids: ids.collect(), panics: define(MetricKind::Counter, PANICS), envoy }
+        let own = OwnCounter::ALL.into_iter();
+        let own = own.filter_map(|(counter, name)| Some((counter, define(MetricKind::Counter, name)?)));
+        Self { ids: ids.collect(), own: own.collect(), envoy }
     }
 
     /// Passes metrics to Envoy, from any thread. Returns those that only a stream can pass on.
@@ -48,18 +66,22 @@ impl Metrics {
         }
     }
 
-    /// Counts a panic on the main thread. Before Envoy 1.39, only the log tells of it.
-    pub(crate) fn count_panic(&self) {
-        if let Some(id) = self.panics {
+    /// Counts on the main thread. Before Envoy 1.39, only the log tells of it.
+    pub(crate) fn count(&self, counter: OwnCounter) {
+        if let Some(id) = self.id_of(counter) {
             let _ = self.envoy.record(MetricKind::Counter, id, 1);
         }
     }
 
-    /// Counts a panic in a stream's hook.
-    pub(crate) fn count_panic_on(&self, stream: &mut StreamHandle<'_>) {
-        if let Some(id) = self.panics {
+    /// Counts in a stream's hook.
+    pub(crate) fn count_on(&self, counter: OwnCounter, stream: &mut StreamHandle<'_>) {
+        if let Some(id) = self.id_of(counter) {
             stream.record(MetricKind::Counter, id, 1);
         }
+    }
+
+    fn id_of(&self, counter: OwnCounter) -> Option<MetricId> {
+        self.own.iter().find(|(known, _)| *known == counter).map(|(_, id)| *id)
     }
 }
 

@@ -7,10 +7,12 @@ use envoy_cognito_core::driver::{Next, Stream};
 use envoy_cognito_core::http::{Header, Request, Response};
 
 use crate::abi::{BodyStatus, HeaderMap, HeadersStatus, HttpFilter, Refused, StreamHandle, TrailersStatus};
-use crate::filter::{Filter, Worker};
+use crate::filter::Filter;
 use crate::grpc;
+use crate::metrics::OwnCounter;
 use crate::parked::Parked;
 use crate::recorder::{Effects, End, Recorder, StreamEffects};
+use crate::worker::Worker;
 
 /// One request. Its hooks run on its worker's thread; one may run within another, so nothing is borrowed while Envoy
 /// is called.
@@ -142,7 +144,7 @@ impl HttpFilter for HttpStream {
             self.drive(Recorder::new(), |worker, stream, recorder| {
                 #[cfg(feature = "panic-for-tests")]
                 panic_if_asked(headers);
-                let next = worker.driver.request_headers(stream, request, recorder);
+                let next = worker.request_headers(stream, request, recorder);
                 let is_decided = recorder.effects.streams.iter().any(|(id, _)| *id == stream.id());
                 if next == Next::Stop && !is_decided {
                     let parked = Arc::new(Parked::default());
@@ -180,7 +182,7 @@ impl HttpFilter for HttpStream {
         let done = envoy.headers(HeaderMap::RequestTrailers, |trailers| {
             let names = trailers.iter().map(|trailer| trailer.name);
             self.drive(Recorder::new(), |worker, stream, recorder| {
-                worker.driver.request_trailers(stream, names, recorder)
+                worker.request_trailers(stream, names, recorder)
             })
         });
         let goes_on = self.carry_out(envoy, done.flatten()) && !self.is_held();
@@ -189,8 +191,7 @@ impl HttpFilter for HttpStream {
 
     fn response_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
         let recorder = Recorder::for_response(envoy.values(HeaderMap::Response, "set-cookie"));
-        let done =
-            self.drive(recorder, |worker, stream, recorder| worker.driver.response_headers(stream, recorder));
+        let done = self.drive(recorder, |worker, stream, recorder| worker.response_headers(stream, recorder));
         if self.carry_out(envoy, done) { HeadersStatus::Continue } else { HeadersStatus::Stop }
     }
 
@@ -217,12 +218,11 @@ impl HttpFilter for HttpStream {
         }
         if let (Some(worker), Ok(stream)) = (self.filter.worker(self.worker), self.stream.try_borrow()) {
             let mut worker = worker.lock();
-            worker.parked.remove(&stream.id());
-            worker.driver.stream_ended(&stream);
+            worker.stream_ended(&stream);
         }
     }
 
     fn panicked(&self, envoy: &mut StreamHandle<'_>) {
-        self.filter.metrics.count_panic_on(envoy);
+        self.filter.metrics.count_on(OwnCounter::Panics, envoy);
     }
 }

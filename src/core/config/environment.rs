@@ -1,11 +1,13 @@
-//! Replaces `${NAME}` in all texts of the document with the VM's environment variable of that name.
+//! Replaces `${NAME}` in all texts of the document with the VM's environment variable of that name, and `${sds:NAME}`
+//! with the secret of that name.
 
 use crate::config::document::Node;
 use crate::config::reader::{ConfigErrors, path_of};
+use crate::config::sds::{self, SDS};
 
 /// Replaces every reference in the tree below `node`, whose path is `path`.
 ///
-/// `lookup` returns the value of a variable. Unset variables and invalid references are errors. Their messages
+/// `lookup` returns the value of a variable, or of a secret if the name begins with [`SDS`]. Unset variables and invalid references are errors. Their messages
 /// never show a value.
 pub fn substitute(
     node: &mut Node,
@@ -49,6 +51,12 @@ fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String,
         }
         expanded.push_str(before);
         let (name, after) = after.split_once('}').ok_or("`${` without `}`; write `$${` for a literal one")?;
+        if let Some(secret) = name.strip_prefix(SDS) {
+            let value = lookup(name).ok_or_else(|| sds::unavailable(secret))?;
+            expanded.push_str(&value);
+            rest = after;
+            continue;
+        }
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(format!("`${{{name}}}` is not a valid name of an environment variable"));
         }
@@ -86,5 +94,6 @@ mod tests {
         assert!(run("${NAME").unwrap_err().contains("without `}`"));
         assert!(run("${}").is_err());
         assert!(run("${A B}").is_err());
+        assert!(run("${sds:client}").unwrap_err().contains("native module"));
     }
 }

@@ -257,6 +257,17 @@ impl<'n> Section<'n> {
         pairs
     }
 
+    /// The names in an object of objects that aren't read here. The operator chooses the names.
+    pub fn objects(&self, key: &'static str) -> Vec<&'n str> {
+        let section = self.section(key);
+        for (name, node, _) in &section.entries {
+            if !matches!(node, Node::Map(_)) {
+                section.fault(name, format!("{} where an object is needed", node.kind()));
+            }
+        }
+        section.entries.iter().map(|(name, ..)| *name).collect()
+    }
+
     /// Marks a key as known if its value is used elsewhere, or not at all. Returns whether the key is present.
     pub fn optional(&self, key: &'static str) -> bool {
         self.node(key).is_some()

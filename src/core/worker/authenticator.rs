@@ -70,6 +70,17 @@ impl Authenticator {
         }
     }
 
+    /// Uses another configuration from now on: the same document with other secrets. Waiting requests and pending calls
+    /// stay. What was decrypted or verified with the old secrets is forgotten.
+    pub fn replace_config(&mut self, config: Arc<Config>, env: &HostEnv<'_>) {
+        let scope = config.scope();
+        self.keys = KeySetCaches::new(&config.pools, config.keyring.fingerprint(), env.shared);
+        self.spent = ReplayGuard::new(&scope, env.shared);
+        self.sessions.replace_config(&scope, config.pools.len(), env.shared);
+        self.bearers.forget();
+        self.config = config;
+    }
+
     /// Decides about a request.
     pub fn handle_request(
         &mut self,

@@ -67,6 +67,11 @@ impl Default for BearerTokens {
 }
 
 impl BearerTokens {
+    /// Forgets the verified tokens. Parked requests stay.
+    pub fn forget(&mut self) {
+        self.verified = Cache::new(LIMITS);
+    }
+
     /// Verifies the token of a request. `settings` define which tokens are accepted.
     pub fn authorize(
         &mut self,

@@ -57,6 +57,12 @@ impl Sessions {
         }
     }
 
+    /// Forgets the cached sessions, and uses the shared data of another configuration from now on.
+    pub fn replace_config(&mut self, scope: &str, pools: usize, shared: &dyn SharedData) {
+        self.cache = SessionCache::new(pools);
+        self.refreshes.replace_scope(scope, shared);
+    }
+
     /// Finds the session of a request. Starts a refresh of its tokens if they are due and `policy` allows it.
     pub fn resolve(
         &mut self,

@@ -86,6 +86,10 @@ pub(crate) enum TrailersStatus {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MetricId(pub(in crate::abi) usize);
 
+/// The number of a secret that Envoy keeps up to date.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SecretId(pub(in crate::abi) usize);
+
 /// Envoy didn't do it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused;
@@ -196,8 +200,12 @@ callbacks! {
     optional http_filter_config_record_histogram_value(Ptr, usize, *const Buffer, usize, u64) -> u32;
 
     // Since Envoy 1.40.
-    /// Only looked for: it tells Envoy 1.40 from earlier ones.
-    optional http_filter_config_generic_secret_subscribe() -> u32;
+    /// `(configuration, name, ConfigSource in JSON)`: an id from 1, or 0. An empty source stands for a static secret of
+    /// the bootstrap. The listener waits for the first value, up to `initial_fetch_timeout`. Only within `config_new`.
+    optional http_filter_config_generic_secret_subscribe(Ptr, Buffer, Buffer) -> usize;
+    /// `(configuration, id, value out)`. The value stays Envoy's until the hook ends. Before the first value has come,
+    /// it is empty. Only on the main thread.
+    optional http_filter_config_get_generic_secret(Ptr, usize, *mut Buffer) -> bool;
 }
 
 pub(in crate::abi) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();

@@ -6,7 +6,9 @@ use std::ptr::null;
 use envoy_cognito_core::http::Header;
 use smallvec::SmallVec;
 
-use crate::abi::callbacks::{Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, call};
+use crate::abi::callbacks::{
+    Buffer, CALLBACKS, HeaderMap, LogLevel, MetricId, Pair, Ptr, Refused, SecretId, call,
+};
 
 /// Writes a log line, if its level is written. Lines are only made then.
 pub(crate) fn log(level: LogLevel, line: impl FnOnce() -> String) {
@@ -94,6 +96,33 @@ impl ConfigHandle {
             milliseconds
         ));
         if status == Some(0) { Ok(id) } else { Err(Refused) }
+    }
+
+    /// Has Envoy get a secret and keep it up to date. `config_source` is Envoy's `ConfigSource` in JSON, or empty for a
+    /// static secret of the bootstrap. `None` before Envoy 1.40, or if Envoy refuses; then it logs why. Only within
+    /// [`FilterConfig::new`](crate::abi::FilterConfig::new).
+    pub(crate) fn subscribe(self, name: &str, config_source: &str) -> Option<SecretId> {
+        let subscribe = CALLBACKS.get()?.http_filter_config_generic_secret_subscribe?;
+        let (name, source) = (Buffer::of(name.as_bytes()), Buffer::of(config_source.as_bytes()));
+        // SAFETY: the configuration exists, and Envoy copies both texts during the call.
+        let id = unsafe { subscribe(self.0, name, source) };
+        (id != 0).then_some(SecretId(id))
+    }
+
+    /// The value of a secret. `None` before the first one has come. Only on the main thread.
+    pub(crate) fn secret(self, SecretId(id): SecretId) -> Option<Vec<u8>> {
+        let get = CALLBACKS.get()?.http_filter_config_get_generic_secret?;
+        let mut value = Buffer::NONE;
+        // SAFETY: the configuration exists, and the secret is one of its.
+        let found = unsafe { get(self.0, id, &raw mut value) };
+        // SAFETY: Envoy's value stays as it is while this hook runs.
+        let value = if found { unsafe { value.bytes() } } else { &[] };
+        (!value.is_empty()).then(|| value.to_vec())
+    }
+
+    /// Whether this Envoy can get secrets.
+    pub(crate) fn has_secrets(self) -> bool {
+        CALLBACKS.get().is_some_and(|envoy| envoy.http_filter_config_generic_secret_subscribe.is_some())
     }
 
     /// A scheduler for the main thread.

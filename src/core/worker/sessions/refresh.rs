@@ -47,6 +47,11 @@ impl Refreshes {
         }
     }
 
+    /// Uses the shared data of another configuration from now on.
+    pub(super) fn replace_scope(&mut self, scope: &str, shared: &dyn SharedData) {
+        self.leases = RefreshLeases::new(scope, shared);
+    }
+
     /// The state of a refresh, in any worker.
     pub(super) fn find(&self, id: RefreshId, now: UnixTime, shared: &dyn SharedData) -> RefreshState {
         self.leases.find(id.session, id.of, now, shared)
