@@ -16,7 +16,8 @@ pub(crate) use callbacks::{
     TrailersStatus, on_program_init,
 };
 pub(crate) use handles::{
-    ConfigHandle, ConfigScheduler, MetricKind, StreamHandle, StreamScheduler, concurrency, is_validation, log,
+    ConfigHandle, ConfigScheduler, MetricKind, StreamHandle, StreamScheduler, concurrency, has_secrets,
+    is_validation, log,
 };
 pub(crate) use hooks::{
     CalloutDone, FilterConfig, HttpFilter, config_callout_done, config_destroy, config_new, config_scheduled,

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::metrics::{Metrics, OwnCounter, merge};
 use crate::parked::Parked;
 use crate::recorder::{Effects, Recorder, StreamEffects};
-use crate::sds::{LOOK_EVERY, Secrets};
+use crate::sds::{LOOK_EVERY, News, Secrets};
 use crate::worker::Worker;
 
 /// One configuration of the filter. All workers share it.
@@ -26,7 +26,7 @@ pub(crate) struct Filter {
     clock: Clock,
     pub(crate) metrics: Metrics,
     calls: Mutex<Calls>,
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
 }
 
 /// Calls under way. Only the main thread uses them.
@@ -92,17 +92,22 @@ impl Filter {
 
     /// Uses new values of secrets. If the configuration is invalid with them, the old ones stay in use.
     fn look_at_secrets(&self) {
-        match self.secrets.changed_config() {
-            None => {}
-            Some(Ok(config)) => {
+        match self.secrets.look() {
+            News::None => {}
+            News::Complete(config) => {
+                self.use_config(&Arc::new(config));
+                log(LogLevel::Info, || "envoy_cognito secrets.complete".to_owned());
+            }
+            News::Changed(config) => {
                 self.use_config(&Arc::new(config));
                 self.metrics.count(OwnCounter::SecretsChanged);
                 log(LogLevel::Info, || "envoy_cognito secrets.changed".to_owned());
             }
-            Some(Err(errors)) => {
+            News::Refused(errors) => {
                 log_errors(&errors);
                 self.metrics.count(OwnCounter::SecretsRefused);
-                let hint = "the configuration is invalid with the new secrets; the old ones stay in use";
+                let hint =
+                    "the configuration is invalid with the new secrets; the last valid ones stay in use";
                 log(LogLevel::Error, || format!("envoy_cognito secrets.refused hint=\"{hint}\""));
             }
         }

@@ -4,17 +4,18 @@
 use std::time::Duration;
 
 use envoy_cognito_core::config::Config;
+use envoy_cognito_core::config::environment::SDS;
 use envoy_cognito_core::config::reader::ConfigError;
-use envoy_cognito_core::config::sds::{SDS, sources};
+use envoy_cognito_core::config::sds::sources;
 use envoy_cognito_core::crypto::secret::Secret;
 use parking_lot::Mutex;
 
-use crate::abi::{ConfigHandle, SecretId};
+use crate::abi::{ConfigHandle, SecretId, StreamHandle, has_secrets};
 
 /// How often secrets are looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A configuration's document, and the secrets that it refers to. Only the main thread uses them.
+/// A configuration's document, and the secrets that it refers to.
 pub(crate) struct Secrets {
     envoy: ConfigHandle,
     document: Vec<u8>,
@@ -26,6 +27,18 @@ pub(crate) struct Secrets {
 /// The value of each secret. `None` as long as it hasn't come.
 type Values = Vec<Option<Secret<String>>>;
 
+/// What a look at the secrets has found.
+pub(crate) enum News {
+    /// Nothing new, or a secret is missing.
+    None,
+    /// No secret is missing any more.
+    Complete(Config),
+    /// A secret has another value.
+    Changed(Config),
+    /// A secret has another value, with which the configuration is invalid.
+    Refused(Vec<ConfigError>),
+}
+
 impl Secrets {
     /// Has Envoy get the secrets that a document refers to.
     ///
@@ -34,7 +47,7 @@ impl Secrets {
     pub(crate) fn subscribe(envoy: ConfigHandle, document: &[u8]) -> Result<Self, String> {
         let mut subscribed = Vec::new();
         // Without this ability of Envoy, reading the document reports each text that refers to a secret.
-        if envoy.has_secrets() {
+        if has_secrets() {
             for source in sources(document, &variable) {
                 let refused = || format!("Envoy refuses the secret {}; its log says why", source.name);
                 let id = envoy.subscribe(&source.name, &source.config_source).ok_or_else(refused)?;
@@ -55,23 +68,33 @@ impl Secrets {
     /// # Errors
     /// All errors of the document.
     pub(crate) fn first_config(&self) -> Result<Option<Config>, Vec<ConfigError>> {
-        let values = self.values();
+        let values = self.values(|id| self.envoy.secret(id));
         let config = self.read(&values)?;
-        let is_complete = values.iter().all(Option::is_some);
+        let config = is_complete(&values).then_some(config);
         *self.seen.lock() = values;
-        Ok(is_complete.then_some(config))
+        Ok(config)
     }
 
-    /// The configuration with new values, if a value has changed since the last look and none is missing.
-    pub(crate) fn changed_config(&self) -> Option<Result<Config, Vec<ConfigError>>> {
-        let values = self.values();
-        let is_complete = values.iter().all(Option::is_some);
+    /// Looks whether a value has changed. Only on the main thread.
+    pub(crate) fn look(&self) -> News {
+        let values = self.values(|id| self.envoy.secret(id));
         let mut seen = self.seen.lock();
-        if !is_complete || is_same(&values, &seen) {
-            return None;
+        if !is_complete(&values) || is_same(&values, &seen) {
+            return News::None;
         }
+        let were_missing = !is_complete(&seen);
         seen.clone_from(&values);
-        Some(self.read(&values))
+        match self.read(&values) {
+            Ok(config) if were_missing => News::Complete(config),
+            Ok(config) => News::Changed(config),
+            Err(errors) => News::Refused(errors),
+        }
+    }
+
+    /// The configuration with the values of now, on a stream's worker. `None` if a secret is missing or invalid.
+    pub(crate) fn config_on(&self, envoy: &StreamHandle<'_>) -> Option<Config> {
+        let values = self.values(|id| envoy.secret(id));
+        if is_complete(&values) { self.read(&values).ok() } else { None }
     }
 
     /// The names of the secrets that haven't come yet.
@@ -80,9 +103,9 @@ impl Secrets {
         self.subscribed.iter().filter(move |(_, id)| is_missing(id)).map(|(name, _)| name.as_str())
     }
 
-    fn values(&self) -> Values {
+    fn values(&self, get: impl Fn(SecretId) -> Option<Vec<u8>>) -> Values {
         let value = |(_, id): &(String, SecretId)| {
-            let text = String::from_utf8(self.envoy.secret(*id)?).unwrap_or_default();
+            let text = String::from_utf8(get(*id)?).unwrap_or_default();
             // A secret that comes from a file often ends with a line break.
             Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
         };
@@ -110,6 +133,10 @@ fn variable(name: &str) -> Option<String> {
 /// for each number.
 fn stand_in(number: usize) -> String {
     format!("{number:0>42}A")
+}
+
+fn is_complete(values: &Values) -> bool {
+    values.iter().all(Option::is_some)
 }
 
 fn is_same(one: &Values, other: &Values) -> bool {

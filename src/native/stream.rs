@@ -57,6 +57,21 @@ impl HttpStream {
         Some((next, effects))
     }
 
+    /// Gives the worker a driver as soon as no secret is missing, if the main thread hasn't done it yet: Envoy accepts
+    /// requests from that moment on.
+    fn make_ready(&self, envoy: &StreamHandle<'_>) {
+        if self.filter.worker(self.worker).is_none_or(|worker| worker.lock().is_ready()) {
+            return;
+        }
+        if let Some(config) = self.filter.secrets.config_on(envoy) {
+            let config = Arc::new(config);
+            self.drive(Recorder::new(), |worker, _, recorder| {
+                worker.use_config(config, recorder);
+                Next::Continue
+            });
+        }
+    }
+
     /// Changes the request's headers, and sets the access log's fields.
     fn prepare(envoy: &mut StreamHandle<'_>, effects: &StreamEffects) -> Result<(), Refused> {
         if let Some(record) = &effects.access {
@@ -138,6 +153,7 @@ fn panic_if_asked(headers: &[Header<'_>]) {
 
 impl HttpFilter for HttpStream {
     fn request_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
+        self.make_ready(envoy);
         let mut waiting = None;
         let done = envoy.headers(HeaderMap::Request, |headers| {
             let request = read(headers);

@@ -31,6 +31,11 @@ impl Worker {
         StreamId(self.last_stream)
     }
 
+    /// Whether it can decide about requests.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.driver.is_some()
+    }
+
     /// Uses a configuration from now on.
     pub(crate) fn use_config(&mut self, config: Arc<Config>, recorder: &mut Recorder) {
         match &mut self.driver {

@@ -56,6 +56,7 @@ mod roles;
 mod round_robin;
 mod routing;
 mod rules;
+mod sds;
 mod sealed;
 mod sign_in;
 mod sign_out;

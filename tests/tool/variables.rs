@@ -110,3 +110,32 @@ fn a_doubled_dollar_is_no_variable() {
         check(&(good() + "pages: { title: \"${NAME\" }\n")).arguments(&["--json"]).outcome().expect(1);
     assert_eq!(outcome.faults(), ["5:17 pages.title: `${` without `}`; write `$${` for a literal one"]);
 }
+
+#[test]
+fn a_secret_by_sds_is_left_to_envoy() {
+    let config = good().replace(SESSION_KEY, "${sds:session-key}")
+        + "client_secret: ${sds:client}\nsds: { client: { ads: {} } }\n";
+    let outcome = check(&config).outcome().expect(0);
+    assert!(!outcome.out.contains("couldn't be checked"), "{}", outcome.out);
+    let unused = config.replace("${sds:client}", "a-secret-in-the-open");
+    let outcome = check(&unused).arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(
+        outcome.faults().iter().map(|fault| fault.split_once(' ').unwrap().1).collect::<Vec<_>>(),
+        ["sds.client: no setting refers to it as `${sds:client}`"]
+    );
+}
+
+#[test]
+fn the_wasm_filter_cannot_get_secrets_by_sds() {
+    let filter = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy/envoy.yaml"))
+        .unwrap()
+        .replace("${COGNITO_US_EAST_1_CLIENT_SECRET}", "${sds:client}");
+    let outcome = check(&filter).arguments(&["--json"]).outcome().expect(1);
+    let faults = outcome.faults();
+    assert!(faults.len() == 1 && faults[0].contains("need the native module and Envoy 1.40"), "{faults:?}");
+    let native =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy/envoy-native.yaml"))
+            .unwrap()
+            .replace("${COGNITO_US_EAST_1_CLIENT_SECRET}", "${sds:client}");
+    check(&native).outcome().expect(0);
+}

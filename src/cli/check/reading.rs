@@ -241,6 +241,14 @@ impl<'p> Preparation<'p> {
                     self.values.insert(name.clone(), value);
                     continue;
                 }
+                Lookup::NoSecrets => continue,
+                // The core must see the reference: it reports secrets that nothing refers to.
+                Lookup::Secret => {
+                    self.unknown.push((path.to_owned(), name.clone()));
+                    let value = self.stand_ins.value(name, path, self.root);
+                    self.values.insert(name.clone(), value);
+                    continue;
+                }
                 Lookup::Unset if !(self.allow_unset && matches!(self.scope, Scope::Process)) => {
                     self.unset.push((path.to_owned(), name.clone()));
                 }

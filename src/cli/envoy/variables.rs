@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use envoy_cognito_core::config::environment::SDS;
+
 use crate::documents::source::Source;
 
 /// The environment of the command, with the variables of `--env-file`.
@@ -100,6 +102,7 @@ pub enum Scope {
 }
 
 /// What is known of a variable.
+#[derive(Debug)]
 pub enum Lookup {
     /// Its value.
     Value(String),
@@ -107,11 +110,18 @@ pub enum Lookup {
     Elsewhere,
     /// It isn't set.
     Unset,
+    /// It is a secret by SDS, whose value only Envoy knows.
+    Secret,
+    /// It is a secret by SDS, which this host can't get. The core says so.
+    NoSecrets,
 }
 
 impl Scope {
     /// Looks a variable up.
     pub fn look_up(&self, name: &str, environment: &Environment) -> Lookup {
+        if name.starts_with(SDS) {
+            return if matches!(self, Self::Vm(_)) { Lookup::NoSecrets } else { Lookup::Secret };
+        }
         let here = environment.get(name);
         let handed = match self {
             Self::Process => return here.map_or(Lookup::Unset, Lookup::Value),
@@ -126,7 +136,7 @@ impl Scope {
     }
 }
 
-/// The names that a text refers to with `${NAME}`, each with its range, found as the filter finds them.
+/// The names that a text refers to with `${NAME}` or `${sds:NAME}`, each with its range, found as the filter finds them.
 pub fn references(text: &str) -> Vec<(String, Range<usize>)> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -138,7 +148,7 @@ pub fn references(text: &str) -> Vec<(String, Range<usize>)> {
         }
         let Some(end) = text.get(from..).and_then(|rest| rest.find('}')).map(|at| from + at) else { break };
         let name = text.get(from..end).unwrap_or_default();
-        if is_name(name) {
+        if is_name(name) || name.starts_with(SDS) {
             found.push((name.to_owned(), start..end + 1));
         }
         from = end + 1;
@@ -155,6 +165,7 @@ mod tests {
         let names = |text| references(text).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names("a ${A} ${B_1}"), ["A", "B_1"]);
         assert_eq!(names("$${A} ${}"), [""; 0]);
+        assert_eq!(names("${sds:a-b} $${sds:c}"), ["sds:a-b"]);
         assert_eq!(names("${A"), [""; 0]);
         assert_eq!(references("x${A}y")[0].1, 1..5);
     }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::settings::{Item, ItemShape, Literal, Setting, Shape};
 
-/// Matches a text that contains a variable. Its value isn't known.
-const VARIABLE: &str = r"\$\{[A-Za-z0-9_]+\}";
+/// Matches a text that contains a variable or a secret. Its value isn't known.
+const VARIABLE: &str = r"\$\{(?:[A-Za-z0-9_]+|sds:[^}]+)\}";
 
 /// The schema of a setting, without the settings below it.
 pub fn shape_of(setting: &Setting) -> Value {
@@ -43,6 +43,12 @@ pub fn shape_of(setting: &Setting) -> Value {
             "type": ["object", "null"],
             "propertyNames": { "pattern": format!("^(?:{names})$") },
             "additionalProperties": shape_of_item(&value),
+        }),
+        Shape::Objects { names, description: item } => json!({
+            "description": description,
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": format!("^(?:{names})$") },
+            "additionalProperties": { "description": item, "type": "object" },
         }),
         Shape::Names(names) => {
             let texts = names.iter().map(|(name, description)| ((*name).to_owned(), text(description)));

@@ -40,6 +40,13 @@ pub enum Shape {
         /// What each text is.
         value: Item,
     },
+    /// An object of objects that the filter passes on. The operator chooses the names.
+    Objects {
+        /// A regular expression for the names.
+        names: &'static str,
+        /// What each object is.
+        description: &'static str,
+    },
     /// An object of texts. Only these names are allowed, each with its description.
     Names(&'static [(&'static str, &'static str)]),
 }

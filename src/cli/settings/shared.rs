@@ -234,4 +234,10 @@ pub const SHARED: &[Setting] = &[
         "The colour of buttons.",
         Shape::Pattern(Pattern::new("#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})").stand_in(StandIn::Fixed("#000"))),
     ),
+    Setting::new(
+        "sds",
+        "Where Envoy finds the secrets that are written as ${sds:NAME}: for each name, Envoy's ConfigSource. A static secret needs no entry. Native module only.",
+        Shape::Objects { names: r"[^}]+", description: "Envoy's ConfigSource." },
+    )
+    .default(Literal::EmptyObject),
 ];

@@ -3,7 +3,9 @@
 
 use crate::config::document::Node;
 use crate::config::reader::{ConfigErrors, path_of};
-use crate::config::sds::{self, SDS};
+
+/// What the name of a secret begins with when it is looked up.
+pub const SDS: &str = "sds:";
 
 /// Replaces every reference in the tree below `node`, whose path is `path`.
 ///
@@ -52,7 +54,9 @@ fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String,
         expanded.push_str(before);
         let (name, after) = after.split_once('}').ok_or("`${` without `}`; write `$${` for a literal one")?;
         if let Some(secret) = name.strip_prefix(SDS) {
-            let value = lookup(name).ok_or_else(|| sds::unavailable(secret))?;
+            let value = lookup(name).ok_or_else(|| {
+                format!("the secret {secret} isn't available: secrets by SDS need the native module and Envoy 1.40 or later")
+            })?;
             expanded.push_str(&value);
             rest = after;
             continue;

@@ -2,15 +2,11 @@
 //! says where Envoy finds the secret. Only a host that can ask Envoy for secrets offers them.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use crate::config::document::{self, Node};
-use crate::config::environment;
+use crate::config::environment::{self, SDS};
 use crate::config::reader::{ConfigErrors, Section};
 use crate::json;
-
-/// What the name of a secret begins with when it is looked up.
-pub const SDS: &str = "sds:";
 
 /// A secret that a configuration refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,18 +32,23 @@ pub fn sources(json: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Vec
         let config_source = config_source(&name).unwrap_or_default();
         SecretSource { name, config_source }
     };
-    used.0.into_inner().into_iter().map(source).collect()
+    let mut names = used.0.into_inner();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(source).collect()
 }
 
-/// The names of the secrets that a document refers to.
+/// The names of the secrets that a document refers to, once for each time. A list: a set would make the filter larger.
 #[derive(Default)]
-pub(super) struct Used(RefCell<BTreeSet<String>>);
+pub(super) struct Used(RefCell<Vec<String>>);
 
 impl Used {
     /// Notes the name of a variable if it is that of a secret. Whether it is.
     pub(super) fn note(&self, name: &str) -> bool {
         let secret = name.strip_prefix(SDS);
-        self.0.borrow_mut().extend(secret.map(str::to_owned));
+        if let Some(secret) = secret {
+            self.0.borrow_mut().push(secret.to_owned());
+        }
         secret.is_some()
     }
 }
@@ -55,17 +56,10 @@ impl Used {
 /// Checks the section `sds`: each entry is an object for Envoy, and some text refers to it.
 pub(super) fn read(root: &Section<'_>, used: &Used) {
     for name in root.objects("sds") {
-        if !used.0.borrow().contains(name) {
+        if !used.0.borrow().iter().any(|used| used == name) {
             root.fault(&format!("sds.{name}"), format!("no setting refers to it as `${{sds:{name}}}`"));
         }
     }
-}
-
-/// The error for a secret that the host can't get.
-pub(super) fn unavailable(name: &str) -> String {
-    format!(
-        "the secret {name} isn't available: secrets by SDS need the native module and Envoy 1.40 or later"
-    )
 }
 
 fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {

@@ -206,6 +206,8 @@ callbacks! {
     /// `(configuration, id, value out)`. The value stays Envoy's until the hook ends. Before the first value has come,
     /// it is empty. Only on the main thread.
     optional http_filter_config_get_generic_secret(Ptr, usize, *mut Buffer) -> bool;
+    /// The same for `(stream, id, value out)`, on the stream's worker.
+    optional http_filter_get_generic_secret(Ptr, usize, *mut Buffer) -> bool;
 }
 
 pub(in crate::abi) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();

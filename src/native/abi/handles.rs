@@ -27,6 +27,11 @@ pub(crate) fn is_validation() -> bool {
     call!(is_validation_mode()).unwrap_or(true)
 }
 
+/// Whether this Envoy gives secrets to modules.
+pub(crate) fn has_secrets() -> bool {
+    CALLBACKS.get().is_some_and(|envoy| envoy.http_filter_config_generic_secret_subscribe.is_some())
+}
+
 /// A configuration in Envoy (`DynamicModuleHttpFilterConfig`). Valid until [`FilterConfig::destroyed`].
 #[derive(Clone, Copy)]
 pub(crate) struct ConfigHandle(pub(in crate::abi) Ptr);
@@ -110,19 +115,10 @@ impl ConfigHandle {
     }
 
     /// The value of a secret. `None` before the first one has come. Only on the main thread.
-    pub(crate) fn secret(self, SecretId(id): SecretId) -> Option<Vec<u8>> {
+    pub(crate) fn secret(self, id: SecretId) -> Option<Vec<u8>> {
         let get = CALLBACKS.get()?.http_filter_config_get_generic_secret?;
-        let mut value = Buffer::NONE;
-        // SAFETY: the configuration exists, and the secret is one of its.
-        let found = unsafe { get(self.0, id, &raw mut value) };
-        // SAFETY: Envoy's value stays as it is while this hook runs.
-        let value = if found { unsafe { value.bytes() } } else { &[] };
-        (!value.is_empty()).then(|| value.to_vec())
-    }
-
-    /// Whether this Envoy can get secrets.
-    pub(crate) fn has_secrets(self) -> bool {
-        CALLBACKS.get().is_some_and(|envoy| envoy.http_filter_config_generic_secret_subscribe.is_some())
+        // SAFETY: the configuration exists.
+        unsafe { secret_from(get, self.0, id) }
     }
 
     /// A scheduler for the main thread.
@@ -130,6 +126,19 @@ impl ConfigHandle {
         let scheduler = call!(http_filter_config_scheduler_new(self.0))?;
         (!scheduler.is_null()).then_some(ConfigScheduler(scheduler))
     }
+}
+
+/// The value of a secret, if it has come: before that, Envoy gives an empty one.
+///
+/// # Safety
+/// `owner` is what `get` takes, and the secret is one of its configuration's.
+unsafe fn secret_from(get: GetSecret, owner: Ptr, SecretId(id): SecretId) -> Option<Vec<u8>> {
+    let mut value = Buffer::NONE;
+    // SAFETY: as this function requires.
+    let found = unsafe { get(owner, id, &raw mut value) };
+    // SAFETY: Envoy's value stays as it is while this hook runs.
+    let value = if found { unsafe { value.bytes() } } else { &[] };
+    (!value.is_empty()).then(|| value.to_vec())
 }
 
 const fn pair(key: &[u8], value: &[u8]) -> Pair {
@@ -190,6 +199,9 @@ pub(crate) struct StreamHandle<'h> {
     stream: Ptr,
     hook: PhantomData<&'h Ptr>,
 }
+
+/// A function of Envoy that gives the value of a secret.
+type GetSecret = unsafe extern "C" fn(Ptr, usize, *mut Buffer) -> bool;
 
 /// How many headers are read without an allocation.
 const HEADERS: usize = 48;
@@ -295,6 +307,13 @@ impl StreamHandle<'_> {
         let details = Buffer::of(b"envoy_cognito");
         let (pairs, count) = (headers.as_ptr(), headers.len());
         call!(http_send_response(self.stream, u32::from(status), pairs, count, Buffer::of(body), details));
+    }
+
+    /// The value of one of its configuration's secrets. `None` before the first one has come.
+    pub(crate) fn secret(&self, id: SecretId) -> Option<Vec<u8>> {
+        let get = CALLBACKS.get()?.http_filter_get_generic_secret?;
+        // SAFETY: the stream exists.
+        unsafe { secret_from(get, self.stream, id) }
     }
 
     /// Lets a stopped request go on.

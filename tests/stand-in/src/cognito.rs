@@ -78,6 +78,12 @@ impl Cognito {
         })
     }
 
+    /// Whether there is such a client, whose secret it now is.
+    pub fn set_client_secret(&mut self, id: &str, secret: &str) -> bool {
+        let client = self.pools.iter_mut().flat_map(|pool| &mut pool.clients).find(|client| client.id == id);
+        client.map(|client| Arc::make_mut(client).secret = Some(secret.to_owned())).is_some()
+    }
+
     /// Opens a new, empty pool.
     pub fn add_pool(&mut self, id: &str, set_up: SetUp) {
         let mut pool = UserPool::new(Pool::new(id), &self.idp_url, &mut self.key_ring);

@@ -117,6 +117,11 @@ impl StandIn {
         });
     }
 
+    /// Replaces the secret of a client.
+    pub fn set_client_secret(&self, client_id: &str, secret: &str) {
+        assert!(self.lock().set_client_secret(client_id, secret), "no client {client_id}");
+    }
+
     /// Revokes all of a user's tokens, as a global sign-out does. The session of the pages stays.
     pub fn revoke_all(&self, pool_id: &str, username: &str) {
         self.lock().grants.revoke_all(pool_id, username);
