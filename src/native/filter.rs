@@ -12,7 +12,7 @@ use envoy_cognito_core::telemetry::event::{Event, Level};
 use envoy_cognito_core::telemetry::metrics::Metric;
 use parking_lot::Mutex;
 
-use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, is_validation, log};
+use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, guarded, is_validation, log};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, merge};
 use crate::parked::Parked;
@@ -103,7 +103,12 @@ impl Filter {
 
     /// Passes the answer of a call to its driver, on the main thread.
     pub(crate) fn call_done(&self, id: u64, result: CalloutDone<'_>) {
-        self.answered(id, read_answer(result));
+        // Nobody would hear of the call any more if reading the answer panicked.
+        let answer = guarded(|| read_answer(result)).unwrap_or_else(|| {
+            self.metrics.count_panic();
+            None
+        });
+        self.answered(id, answer);
     }
 
     /// The worker of a stream. `None` if Envoy names one that it hasn't announced.
@@ -131,14 +136,22 @@ impl Filter {
         }
     }
 
-    /// Returns the calls that Envoy has refused.
+    /// Returns the calls that Envoy has refused. If the driver panics, what it has wanted until then is carried out, and
+    /// requests that it has lost get 503.
     fn drive_once(&self, index: usize, work: impl FnOnce(&mut Driver, &mut Recorder)) -> Vec<CallHandle> {
         let Some(worker) = self.worker(index) else { return Vec::new() };
         let mut recorder = Recorder::new();
         let mut decided: Vec<(Arc<Parked>, StreamEffects)> = Vec::new();
         {
             let mut worker = worker.lock();
-            work(&mut worker.driver, &mut recorder);
+            let is_done = guarded(|| work(&mut worker.driver, &mut recorder));
+            if is_done.is_none() {
+                self.metrics.count_panic();
+                recorder.finish_streams();
+                // If this panics as well, what is recorded until then still counts.
+                guarded(|| worker.driver.panicked(&mut recorder));
+                recorder.finish_streams();
+            }
             for (stream, effects) in std::mem::take(&mut recorder.effects.streams) {
                 decided.extend(worker.parked.remove(&stream).map(|parked| (parked, effects)));
             }
