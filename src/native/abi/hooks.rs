@@ -274,3 +274,6 @@ macro_rules! export {
     )*};
 }
 pub(crate) use export;
+
+#[cfg(test)]
+mod tests;
