@@ -230,3 +230,61 @@ fn write_log(events: Vec<Event>) {
         log(level, || format!("envoy_cognito {event}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use envoy_cognito_core::driver::Host as _;
+    use envoy_cognito_core::http::Response;
+
+    use super::*;
+    use crate::recorder::End;
+
+    /// A configuration with one worker, for which these streams wait.
+    fn filter(waiting: &[StreamId]) -> (Filter, Vec<Arc<Parked>>) {
+        let document = r#"{
+            "user_pool_id": "us-east-1_UFeMzbuJe",
+            "client_id": "2jvuq8gkhfoh7u4fdfihiditj5",
+            "domain": "myapp.auth.us-east-1.amazoncognito.com",
+            "session": { "keys": ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="] }
+        }"#;
+        let config = Config::parse(document.as_bytes(), &|_| None).unwrap();
+        let parked: Vec<_> = waiting.iter().map(|_| Arc::new(Parked::default())).collect();
+        let worker = Worker {
+            driver: Driver::new(Arc::new(config), &mut Recorder::new()),
+            parked: waiting.iter().copied().zip(parked.iter().cloned()).collect(),
+            metrics: Vec::new(),
+            last_stream: 0,
+        };
+        let envoy = ConfigHandle::idle();
+        let filter = Filter {
+            envoy,
+            workers: vec![Mutex::new(worker)],
+            clock: Clock::start(1, None).unwrap(),
+            metrics: Metrics::define(envoy),
+            calls: Mutex::default(),
+        };
+        (filter, parked)
+    }
+
+    fn status(parked: &Parked) -> Option<u16> {
+        match parked.take()?.end? {
+            End::Respond(response) => Some(response.status),
+            End::Resume => None,
+        }
+    }
+
+    #[test]
+    fn what_the_driver_wanted_before_it_panicked_is_carried_out() {
+        let streams = [StreamId(1), StreamId(2), StreamId(3)];
+        let (filter, parked) = filter(&streams);
+        filter.drive(0, |_, recorder| {
+            recorder.respond(streams[0], Response::new(302));
+            // Half a decision: the headers are edited, but the request isn't resumed.
+            let _ = recorder.edit_request(streams[1], Default::default());
+            panic!("a bug");
+        });
+        let seen: Vec<_> = parked.iter().map(|parked| status(parked)).collect();
+        assert_eq!(seen, [Some(302), Some(503), None], "the third still waits for something else");
+        assert_eq!(filter.workers[0].lock().parked.len(), 1);
+    }
+}
