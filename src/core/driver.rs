@@ -13,6 +13,7 @@
 //! | the stream has ended | [`Driver::stream_ended`] | |
 //! | a call has ended | [`Driver::call_answered`] | |
 //! | the time that [`Host::wake_after`] asked for has passed | [`Driver::wake`] | |
+//! | [`Driver::call_answered`] or [`Driver::wake`] has panicked | [`Driver::panicked`] | |
 //!
 //! [`Driver::call_answered`] and [`Driver::wake`] poll the authenticator in this order: calls to make, log lines,
 //! decisions about waiting requests, metrics. So a log line is written before anybody can see the response that it is about.
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::decision::{Decision, Outcome, ResponseEdits, StreamId};
+use crate::decision::{AccessDecision, AccessRecord, Decision, Outcome, ResponseEdits, StreamId};
 use crate::driver::calls::PendingCalls;
 use crate::driver::stream::{Passage, unavailable};
 use crate::driver::waiting::WaitingStreams;
@@ -188,6 +189,17 @@ impl Driver {
     /// Time has passed.
     pub fn wake(&mut self, host: &mut impl Host) {
         self.authenticator.handle_timeout(&mut host.env());
+        self.poll(host);
+    }
+
+    /// [`Self::call_answered`] or [`Self::wake`] has panicked, and the host has caught it. What the driver has asked the
+    /// host for until then is valid. Requests that nothing would decide any more get 503.
+    pub fn panicked(&mut self, host: &mut impl Host) {
+        for stream in self.waiting.take_if(|stream| !self.authenticator.awaits(stream)) {
+            host.log_access(stream, AccessRecord::of(AccessDecision::Refused));
+            host.respond(stream, unavailable());
+        }
+        self.authenticator.handle_panic(&mut host.env());
         self.poll(host);
     }
 

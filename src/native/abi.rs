@@ -21,5 +21,5 @@ pub(crate) use handles::{
 };
 pub(crate) use hooks::{
     CalloutDone, FilterConfig, HttpFilter, config_callout_done, config_destroy, config_new, config_scheduled,
-    export, log_panics, on_stream, stream_destroy, stream_new,
+    export, guarded, log_panics, on_stream, stream_destroy, stream_new,
 };

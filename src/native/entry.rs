@@ -33,6 +33,8 @@ impl FilterConfig for Filter {
     }
 
     fn stream(self: Arc<Self>, envoy: &StreamHandle<'_>) -> Option<HttpStream> {
+        #[cfg(feature = "panic-for-tests")]
+        crate::panics_for_tests::STREAM.panic_if_asked();
         let index = envoy.worker();
         let id = self.worker(index)?.lock().next_stream();
         Some(HttpStream::new(Stream::new(id), index, self))

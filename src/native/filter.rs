@@ -11,7 +11,7 @@ use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutRe
 use envoy_cognito_core::telemetry::event::{Event, Level};
 use parking_lot::Mutex;
 
-use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, is_validation, log};
+use crate::abi::{CalloutDone, ConfigHandle, LogLevel, concurrency, guarded, is_validation, log};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, OwnCounter, merge};
 use crate::parked::Parked;
@@ -122,7 +122,12 @@ impl Filter {
 
     /// Passes the answer of a call to its driver, on the main thread.
     pub(crate) fn call_done(&self, id: u64, result: CalloutDone<'_>) {
-        self.answered(id, read_answer(result));
+        // Nobody would hear of the call any more if reading the answer panicked.
+        let answer = guarded(|| read_answer(result)).unwrap_or_else(|| {
+            self.metrics.count(OwnCounter::Panics);
+            None
+        });
+        self.answered(id, answer);
     }
 
     /// The worker of a stream. `None` if Envoy names one that it hasn't announced.
@@ -155,14 +160,22 @@ impl Filter {
         }
     }
 
-    /// Returns the calls that Envoy has refused.
+    /// Returns the calls that Envoy has refused. If the driver panics, what it has wanted until then is carried out, and
+    /// requests that it has lost get 503.
     fn work_once(&self, index: usize, work: impl FnOnce(&mut Worker, &mut Recorder)) -> Vec<CallHandle> {
         let Some(worker) = self.worker(index) else { return Vec::new() };
         let mut recorder = Recorder::new();
         let mut decided: Vec<(Arc<Parked>, StreamEffects)> = Vec::new();
         {
             let mut worker = worker.lock();
-            work(&mut worker, &mut recorder);
+            let is_done = guarded(|| work(&mut worker, &mut recorder));
+            if is_done.is_none() {
+                self.metrics.count(OwnCounter::Panics);
+                recorder.finish_streams();
+                // If this panics as well, what is recorded until then still counts.
+                guarded(|| worker.drive(Driver::panicked, &mut recorder));
+                recorder.finish_streams();
+            }
             for (stream, effects) in std::mem::take(&mut recorder.effects.streams) {
                 decided.extend(worker.parked.remove(&stream).map(|parked| (parked, effects)));
             }
@@ -250,5 +263,63 @@ fn write_log(events: Vec<Event>) {
             Level::Error => LogLevel::Error,
         };
         log(level, || format!("envoy_cognito {event}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use envoy_cognito_core::decision::StreamId;
+    use envoy_cognito_core::driver::Host as _;
+    use envoy_cognito_core::http::Response;
+
+    use super::*;
+    use crate::recorder::End;
+
+    /// A configuration with one worker, for which these streams wait.
+    fn filter(waiting: &[StreamId]) -> (Filter, Vec<Arc<Parked>>) {
+        let document = r#"{
+            "user_pool_id": "us-east-1_UFeMzbuJe",
+            "client_id": "2jvuq8gkhfoh7u4fdfihiditj5",
+            "domain": "myapp.auth.us-east-1.amazoncognito.com",
+            "session": { "keys": ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="] }
+        }"#;
+        let config = Config::parse(document.as_bytes(), &|_| None).unwrap();
+        let parked: Vec<_> = waiting.iter().map(|_| Arc::new(Parked::default())).collect();
+        let parked_by_stream = waiting.iter().copied().zip(parked.iter().cloned()).collect();
+        let mut worker = Worker::default();
+        worker.parked = parked_by_stream;
+        worker.use_config(Arc::new(config), &mut Recorder::new());
+        let envoy = ConfigHandle::idle();
+        let filter = Filter {
+            envoy,
+            workers: vec![Mutex::new(worker)],
+            clock: Clock::start(1, None).unwrap(),
+            metrics: Metrics::define(envoy),
+            calls: Mutex::default(),
+            secrets: Secrets::subscribe(envoy, b"{}").unwrap(),
+        };
+        (filter, parked)
+    }
+
+    fn status(parked: &Parked) -> Option<u16> {
+        match parked.take()?.end? {
+            End::Respond(response) => Some(response.status),
+            End::Resume => None,
+        }
+    }
+
+    #[test]
+    fn what_the_driver_wanted_before_it_panicked_is_carried_out() {
+        let streams = [StreamId(1), StreamId(2), StreamId(3)];
+        let (filter, parked) = filter(&streams);
+        filter.drive(0, |_, recorder| {
+            recorder.respond(streams[0], Response::new(302));
+            // Half a decision: the headers are edited, but the request isn't resumed.
+            let _ = recorder.edit_request(streams[1], Default::default());
+            panic!("a bug");
+        });
+        let seen: Vec<_> = parked.iter().map(|parked| status(parked)).collect();
+        assert_eq!(seen, [Some(302), Some(503), None], "the third still waits for something else");
+        assert_eq!(filter.workers[0].lock().parked.len(), 1);
     }
 }

@@ -19,6 +19,8 @@ mod entry;
 mod filter;
 mod grpc;
 mod metrics;
+#[cfg(feature = "panic-for-tests")]
+mod panics_for_tests;
 mod parked;
 mod platform;
 mod recorder;

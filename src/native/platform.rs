@@ -33,6 +33,8 @@ pub(crate) struct NativeRs256;
 
 impl VerifyRs256 for NativeRs256 {
     fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
+        #[cfg(feature = "panic-for-tests")]
+        crate::panics_for_tests::SIGNATURE.panic_if_asked();
         let (n, e) = key.modulus_and_exponent();
         RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }

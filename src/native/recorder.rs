@@ -66,6 +66,17 @@ impl Recorder {
         Self { effects: Effects::default(), now: now(), entropy: SystemEntropy, app_cookies }
     }
 
+    /// The driver has panicked. What it has wanted for a stream is complete if it has said how it ends; other streams
+    /// get 503.
+    pub(crate) fn finish_streams(&mut self) {
+        for (_, effects) in &mut self.effects.streams {
+            if effects.end.is_none() {
+                let end = Some(End::Respond(Response::new(503)));
+                *effects = StreamEffects { end, ..StreamEffects::default() };
+            }
+        }
+    }
+
     fn stream(&mut self, stream: StreamId) -> &mut StreamEffects {
         let streams = &mut self.effects.streams;
         let at = streams.iter().position(|(known, _)| *known == stream).unwrap_or_else(|| {

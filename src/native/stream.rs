@@ -142,15 +142,6 @@ fn read<'h>(headers: &'h [Header<'h>]) -> Option<Request<'h>> {
     headers.iter().all(|header| header.name.is_ascii()).then(|| Request::new(headers))
 }
 
-/// Panics where it would do most harm, while the worker is locked: so tests see what a bug does.
-#[cfg(feature = "panic-for-tests")]
-fn panic_if_asked(headers: &[Header<'_>]) {
-    assert!(
-        headers.iter().all(|header| header.name != b"x-envoy-cognito-panic"),
-        "asked to panic by {headers:?}"
-    );
-}
-
 impl HttpFilter for HttpStream {
     fn request_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
         self.make_ready(envoy);
@@ -159,7 +150,7 @@ impl HttpFilter for HttpStream {
             let request = read(headers);
             self.drive(Recorder::new(), |worker, stream, recorder| {
                 #[cfg(feature = "panic-for-tests")]
-                panic_if_asked(headers);
+                crate::panics_for_tests::obey(headers);
                 let next = worker.request_headers(stream, request, recorder);
                 let is_decided = recorder.effects.streams.iter().any(|(id, _)| *id == stream.id());
                 if next == Next::Stop && !is_decided {

@@ -46,6 +46,7 @@ mod native;
 mod odd;
 mod own;
 mod pages;
+mod panics;
 mod parked;
 mod parked_lab;
 mod pools;

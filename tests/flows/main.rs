@@ -34,6 +34,7 @@ mod tokens;
 mod limits;
 
 mod driver;
+mod panics;
 
 mod access;
 

@@ -20,4 +20,9 @@ impl WaitingStreams {
         let at = self.0.iter().position(|(waiting, _)| *waiting == stream)?;
         Some(self.0.swap_remove(at).1)
     }
+
+    /// Removes the requests of which this is true, and returns them.
+    pub(super) fn take_if(&mut self, mut is_taken: impl FnMut(StreamId) -> bool) -> Vec<StreamId> {
+        self.0.extract_if(.., |(waiting, _)| is_taken(*waiting)).map(|(stream, _)| stream).collect()
+    }
 }

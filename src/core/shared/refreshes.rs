@@ -148,24 +148,24 @@ impl RefreshLeases {
         if is_leased { Ok(()) } else { Err(known) }
     }
 
-    /// Records the result of a refresh. Returns `true` if the person has signed out of the session meanwhile; the
-    /// caller must then revoke the new refresh token.
+    /// Records the result of the refresh of a session's tokens, which were issued at `of`. Returns `true` if the person
+    /// has signed out of the session meanwhile; the caller must then revoke the new refresh token.
     ///
     /// If another refresh has succeeded, its result stays. Its tokens may be the same as these.
     pub fn settle(
         &self,
-        session: &Session,
+        id: SessionId,
+        of: UnixTime,
         result: &RefreshResult,
         now: UnixTime,
         shared: &dyn SharedData,
     ) -> bool {
         let mut signed_out = false;
-        self.update(session.id, now, shared, |entries| {
-            let known = entries.iter().find(|entry| entry.session == session.id);
+        self.update(id, now, shared, |entries| {
+            let known = entries.iter().find(|entry| entry.session == id);
             signed_out = known.is_some_and(|entry| entry.of == SIGNED_OUT);
-            let has_succeeded = known.is_some_and(|entry| {
-                matches!(entry.state, EntryState::Done { .. }) && entry.of >= session.renewed_at
-            });
+            let has_succeeded =
+                known.is_some_and(|entry| matches!(entry.state, EntryState::Done { .. }) && entry.of >= of);
             if signed_out || has_succeeded {
                 return false;
             }
@@ -176,7 +176,7 @@ impl RefreshLeases {
                 RefreshResult::Paused(until) => EntryState::Paused { until: *until },
                 RefreshResult::Ended => EntryState::Ended,
             };
-            put(entries, Entry { session: session.id, of: session.renewed_at, at: now, state });
+            put(entries, Entry { session: id, of, at: now, state });
             true
         });
         signed_out

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::Secret;
-use crate::decision::{Attempt, Decision, HostEnv, Outcome, ResponseEdits, Retry, StreamId};
+use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
@@ -27,6 +27,7 @@ use crate::worker::sessions::Sessions;
 
 mod authorize;
 mod own_paths;
+mod panics;
 
 /// How long counts may be collected before the host gets them.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
@@ -39,6 +40,8 @@ pub struct Authenticator {
     sessions: Sessions,
     bearers: BearerTokens,
     calls: Callouts,
+    /// The refresh, and the number of its pool, while the response to its call is handled. A panic leaves it here.
+    answering: Option<(usize, RefreshId)>,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<CodeExchange>,
     decisions: VecDeque<(StreamId, Outcome)>,
@@ -63,6 +66,7 @@ impl Authenticator {
             bearers: BearerTokens::default(),
             config,
             calls: Callouts::default(),
+            answering: None,
             awaiting_keys: Vec::new(),
             decisions: VecDeque::new(),
             telemetry,
@@ -144,8 +148,10 @@ impl Authenticator {
             }
             CalloutPurpose::Refresh(refresh) => {
                 let watch = refresh.watch();
+                self.answering = Some((refresh.pool().index, watch));
                 let Self { sessions, calls, telemetry, .. } = self;
                 sessions.handle_answer(refresh, result, calls, telemetry, &mut verify);
+                self.answering = None;
                 // Only requests that wait for this refresh are checked: otherwise a thousand simultaneous refreshes
                 // would each cost a thousand checks.
                 let ready = self.sessions.unpark(Some(watch), env);

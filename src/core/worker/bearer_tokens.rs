@@ -152,6 +152,11 @@ impl BearerTokens {
         });
     }
 
+    /// Whether this stream's request waits for keys.
+    pub fn awaits(&self, stream: StreamId) -> bool {
+        self.parked.iter().any(|parked| parked.attempt.stream == stream)
+    }
+
     /// A parked stream has ended.
     pub fn handle_stream_gone(&mut self, stream: StreamId) {
         self.parked.retain(|parked| parked.attempt.stream != stream);

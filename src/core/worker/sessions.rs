@@ -204,6 +204,16 @@ impl Sessions {
         self.refreshes.advance(step, calls, telemetry, verify.env);
     }
 
+    /// A refresh of this pool was lost in a panic: it has failed.
+    pub fn fail_refresh(&mut self, pool: usize, refresh: RefreshId, env: &mut HostEnv<'_>) {
+        self.refreshes.fail(pool, refresh, env);
+    }
+
+    /// Whether this stream's request waits for a refresh.
+    pub fn awaits(&self, stream: StreamId) -> bool {
+        self.parked.contains(stream)
+    }
+
     /// Time has passed: continues refreshes whose new tokens wait for keys.
     pub fn handle_timeout(
         &mut self,

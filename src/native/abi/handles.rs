@@ -51,6 +51,12 @@ pub(crate) enum MetricKind {
 }
 
 impl ConfigHandle {
+    /// One of no Envoy.
+    #[cfg(test)]
+    pub(crate) const fn idle() -> Self {
+        Self(std::ptr::null_mut())
+    }
+
     /// Defines a metric without labels. Only within [`FilterConfig::new`].
     pub(crate) fn define(self, kind: MetricKind, name: &str) -> Option<MetricId> {
         let (name, mut id) = (Buffer::of(name.as_bytes()), 0);

@@ -28,7 +28,7 @@ pub(crate) trait FilterConfig: Sized + Send + Sync + 'static {
     /// An HTTP call has ended, on the main thread. `id` is Envoy's number for it.
     fn callout_done(&self, id: u64, result: CalloutDone<'_>);
 
-    /// A hook has panicked on the main thread.
+    /// A hook has panicked, on any thread.
     fn panicked(&self);
 
     /// A stream begins.
@@ -65,15 +65,17 @@ pub(crate) enum CalloutDone<'h> {
 }
 
 /// Catches a panic. What is broken within is the filter's own, which stays usable: its locks are free again.
-fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
+pub(crate) fn guarded<R>(work: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// The same for a hook of a configuration, which hears of the panic.
-fn guarded_for<C: FilterConfig>(config: &C, work: impl FnOnce()) {
-    if guarded(work).is_none() {
+fn guarded_for<C: FilterConfig, R>(config: &C, work: impl FnOnce() -> R) -> Option<R> {
+    let done = guarded(work);
+    if done.is_none() {
         guarded(|| config.panicked());
     }
+    done
 }
 
 /// Has panics logged with their place, but without their text. Rust would print the text to standard error, and it can
@@ -146,11 +148,11 @@ pub(crate) unsafe fn stream_new<C: FilterConfig>(config: *const c_void, envoy: P
         return null();
     }
     // SAFETY: from `config_new`; the configuration keeps its own reference.
-    let config = unsafe {
+    let (config, own) = unsafe {
         Arc::increment_strong_count(config.cast::<C>());
-        Arc::from_raw(config.cast::<C>())
+        (&*config.cast::<C>(), Arc::from_raw(config.cast::<C>()))
     };
-    let stream = guarded(|| config.stream(&StreamHandle::new(envoy))).flatten();
+    let stream = guarded_for(config, || own.stream(&StreamHandle::new(envoy))).flatten();
     stream.map_or(null(), |stream| Rc::into_raw(Rc::new(stream)).cast())
 }
 
@@ -272,3 +274,6 @@ macro_rules! export {
     )*};
 }
 pub(crate) use export;
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,8 @@ use crate::world::{filter, is_native, wasm};
 /// Requests with this many headers or more trap.
 const TOO_MANY_HEADERS: i32 = 60;
 const ENTRY: &str = "proxy_on_request_headers";
-/// On a request with this header, the native module panics.
-const PANIC: &str = "x-envoy-cognito-panic";
+/// On a request with this header, the native module panics: see `src/native/panics_for_tests.rs`.
+pub const PANIC: &str = "x-envoy-cognito-panic";
 
 /// The request that crashes a fragile filter of either kind.
 pub fn crashing(target: &str) -> RawRequest {

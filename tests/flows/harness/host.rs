@@ -78,18 +78,23 @@ impl Entropy for Counter {
 
 /// RS256 that counts the calls.
 #[derive(Default)]
-pub struct Counting(Cell<u32>);
+pub struct Counting {
+    calls: Cell<u32>,
+    /// The next call panics, like a bug.
+    pub panics: Cell<bool>,
+}
 
 impl Counting {
     /// The number of verified signatures.
     pub fn count(&self) -> u32 {
-        self.0.get()
+        self.calls.get()
     }
 }
 
 impl VerifyRs256 for Counting {
     fn verify(&self, key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
-        self.0.set(self.0.get() + 1);
+        self.calls.set(self.calls.get() + 1);
+        assert!(!self.panics.take(), "a bug");
         PortableRs256.verify(key, message, signature)
     }
 }

@@ -52,7 +52,7 @@ fn a_refused_lease_says_what_is_known() {
 
     let (cookies, retry_at) = (vec!["a=b".to_owned()], NOW.plus(HOLD * 2));
     let result = RefreshResult::Done { cookies: cookies.clone(), retry_at };
-    assert!(!leases.settle(&old, &result, NOW, &shared));
+    assert!(!leases.settle(old.id, old.renewed_at, &result, NOW, &shared));
     let done = RefreshState::Done { cookies, retry_at };
     assert_eq!(lease(NOW), Err(done.clone()));
     assert_eq!(find(&old, NOW), done);
@@ -63,7 +63,10 @@ fn a_refused_lease_says_what_is_known() {
 
     assert!(leases.end(old.id, NOW, &shared) && !leases.end(old.id, NOW, &shared));
     assert_eq!(lease(NOW), Err(RefreshState::Ended));
-    assert!(leases.settle(&new, &RefreshResult::Ended, NOW, &shared), "signed out meanwhile");
+    assert!(
+        leases.settle(new.id, new.renewed_at, &RefreshResult::Ended, NOW, &shared),
+        "signed out meanwhile"
+    );
 }
 
 #[test]

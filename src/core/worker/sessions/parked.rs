@@ -35,6 +35,11 @@ impl ParkedRequests {
         self.0.is_empty()
     }
 
+    /// Whether the request of a stream is parked.
+    pub(super) fn contains(&self, stream: StreamId) -> bool {
+        self.0.iter().any(|parked| parked.attempt.stream == stream)
+    }
+
     /// Parks a request until this refresh has ended.
     pub(super) fn push(&mut self, ctx: &RequestContext<'_>, pool: Arc<Pool>, refresh: RefreshId) {
         self.0.push(ParkedRequest {

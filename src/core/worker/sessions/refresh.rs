@@ -141,13 +141,20 @@ impl Refreshes {
         };
         telemetry.emit(outcome.event(&session.identity.subject).of_pool(&pool.name));
         let result = self.shared_result(&pool, &outcome, env);
-        let signed_out = self.leases.settle(&session, &result, env.now, env.shared);
+        let signed_out = self.leases.settle(session.id, session.renewed_at, &result, env.now, env.shared);
         if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (signed_out, outcome) {
             // The person has signed out meanwhile, so nobody may use the new token.
             let cognito = &pool.cognito;
             let caller = cognito.caller(cognito.timeouts.revoke);
             calls.push(CalloutPurpose::Revoke, caller.revoke(&cognito.endpoints.revoke, &refresh_token));
         }
+    }
+
+    /// A refresh of this pool was lost in a panic: it has failed.
+    pub(super) fn fail(&mut self, pool: usize, refresh: RefreshId, env: &mut HostEnv<'_>) {
+        let retry_at = self.backoffs.get_mut(pool).map_or(env.now, |backoff| backoff.fail(env));
+        let RefreshId { session, of } = refresh;
+        self.leases.settle(session, of, &RefreshResult::Paused(retry_at), env.now, env.shared);
     }
 
     /// The result of a finished refresh that other workers need. Updates the pool's backoff.
