@@ -84,7 +84,7 @@ fn look(name: &str, status: u64, way: fn(&Profile) -> Tab) {
         }
         tab.screenshot(&folder.join(format!("{name}-focus.png")));
     }
-    assert_eq!(complaints(&tab), [""; 0], "{name}");
+    assert_eq!(tab.complaints(), [""; 0], "{name}");
 }
 
 fn reads_well(measured: &Value, screen: Screen, what: &str) {
@@ -99,11 +99,6 @@ fn reads_well(measured: &Value, screen: Screen, what: &str) {
     for text in texts {
         assert!(text["contrast"].as_f64() >= Some(4.5), "{what}: {text} is hard to read");
     }
-}
-
-/// The browser's complaints on the way, except for the icon that it requests from the app without a session.
-fn complaints(tab: &Tab) -> Vec<String> {
-    tab.complaints().into_iter().filter(|complaint| !complaint.contains("favicon.ico")).collect()
 }
 
 fn visit(profile: &Profile, url: &str) -> Tab {
