@@ -3,6 +3,7 @@
 pub mod checked;
 pub mod clusters;
 pub mod files;
+pub mod issuers;
 pub mod locating;
 pub mod machine;
 pub mod masks;

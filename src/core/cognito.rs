@@ -2,5 +2,6 @@
 
 pub mod attributes;
 pub mod identity;
+pub mod issuer;
 pub mod pool;
 pub mod user_pool;

@@ -6,6 +6,7 @@ pub mod document;
 mod endpoints;
 pub mod environment;
 mod headers;
+mod issuers;
 mod pages;
 mod paths;
 mod pool;

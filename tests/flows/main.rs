@@ -24,6 +24,7 @@ mod embedding;
 mod rules;
 
 mod first_keys;
+mod issuers;
 mod key_races;
 mod keys;
 

@@ -10,7 +10,7 @@ const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").sta
 pub const POOL: &[Setting] = &[
     Setting::new(
         "user_pool_id",
-        "The user pool's id. It determines the region, the issuer and the API.",
+        "The user pool's id. It determines the region, the issuers and the API.",
         Shape::Pattern(Pattern::new("[a-z0-9-]+_[A-Za-z0-9]+").stand_in(StandIn::PoolId)),
     )
     .example("us-east-1_UFeMzbuJe")
@@ -39,6 +39,11 @@ pub const POOL: &[Setting] = &[
     .example("myapp.auth.us-east-1.amazoncognito.com")
     .mark(Mark::Likely),
     Setting::new(
+        "replica_regions",
+        "Regions with replicas of the pool, whose tokens may name them in the claim `iss`.",
+        Shape::list("A Region.", Pattern::new("[a-z0-9-]+-[a-z0-9-]*[0-9]").stand_in(StandIn::Fixed("eu-west-1"))),
+    ),
+    Setting::new(
         "scopes",
         "The scopes to request at sign-in, which must include openid. With only openid, Cognito returns every attribute that the client may read.",
         Shape::list("A scope.", Pattern::new(r"[!#-\[\]-~]+")).with("openid"),
@@ -52,16 +57,21 @@ pub const POOL: &[Setting] = &[
         Shape::Pattern(SOME_TEXT),
     )
     .default(Literal::Text("cognito_domain")),
-    Setting::new("clusters.idp", "The cluster that connects to the issuer's host: key set, GetUser.", Shape::Pattern(SOME_TEXT))
+    Setting::new("clusters.idp", "The cluster that connects to the host of the key set.", Shape::Pattern(SOME_TEXT))
         .default(Literal::Text("cognito_idp")),
     Setting::new(
+        "clusters.api",
+        "The cluster that connects to the user pools API: GetUser. By default, clusters.idp.",
+        Shape::Pattern(SOME_TEXT),
+    ),
+    Setting::new(
         "endpoints",
-        "URLs that replace those derived from the pool and the domain: for an updated issuer, a proxy or an emulator.",
+        "URLs that replace those derived from the pool and the domain: for the key set of an updated issuer, a proxy or an emulator.",
         Shape::Section,
     ),
     Setting::new(
         "endpoints.issuer",
-        "Must equal the claim `iss` exactly. http is only for an emulator.",
+        "The only accepted value of the claim `iss`. By default, both issuers of the pool are accepted, and those of replica_regions. http is only for an emulator.",
         Shape::Pattern(COMPARED),
     )
     .binds_cookie(),
@@ -76,12 +86,12 @@ pub const POOL: &[Setting] = &[
     Setting::new("endpoints.logout", "Where browsers sign out; gets client_id and logout_uri.", Shape::Pattern(URL)),
     Setting::new(
         "endpoints.jwks",
-        "Called through clusters.idp. By default, below the issuer.",
+        "Called through clusters.idp. By default, below the issuer; the original one if both are accepted.",
         Shape::Pattern(URL),
     ),
     Setting::new(
         "endpoints.api",
-        "Called through clusters.idp, only with attributes_from: get_user.",
+        "Called through clusters.api, only with attributes_from: get_user.",
         Shape::Pattern(URL),
     ),
     Setting::new(

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::cognito::identity::RoleSettings;
+use crate::cognito::issuer::{IssuerForm, region_of};
 use crate::cognito::pool::{Pool, Pools};
 use crate::cognito::user_pool::{AttributesFrom, Clusters, Timeouts, UserPool};
 use crate::config::endpoints;
+use crate::config::issuers::Issuers;
 use crate::config::reader::Section;
 use crate::config::session::CookieNames;
 use crate::crypto::secret::Secret;
@@ -18,11 +20,12 @@ const AUTHORIZE_PARAMS: [&str; 6] =
     ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
 
 /// The settings that belong to a single pool.
-const OWN_SETTINGS: [&str; 9] = [
+const OWN_SETTINGS: [&str; 10] = [
     "user_pool_id",
     "client_id",
     "client_secret",
     "domain",
+    "replica_regions",
     "scopes",
     "clusters",
     "endpoints",
@@ -111,27 +114,20 @@ fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
 /// Reads the settings that every pool has: the pool at Cognito, and the source of its roles.
 fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings) {
     let pool_id = root.required_text("user_pool_id", "us-east-1_UFeMzbuJe");
-    let api = UserPool::api_of(&pool_id).unwrap_or_else(|| {
-        if !pool_id.is_empty() {
-            root.fault(
-                "user_pool_id",
-                format!("`{pool_id}` is not a valid pool id (for example us-east-1_UFeMzbuJe)"),
-            );
-        }
-        "https://invalid.invalid".to_owned()
-    });
-    let (issuer, endpoints) = endpoints::read(root, &pool_id, &api);
-    let clusters = root.section("clusters");
-    let cluster = |key, default: &str| {
-        let name = clusters.text(key).unwrap_or_else(|| default.to_owned());
-        if name.trim().is_empty() {
-            clusters.fault(key, "is empty");
-        }
-        name
-    };
-    let clusters_read =
-        Clusters { domain: cluster("domain", "cognito_domain"), idp: cluster("idp", "cognito_idp") };
-    clusters.finish();
+    let api = region_of(&pool_id).map_or_else(
+        || {
+            if !pool_id.is_empty() {
+                root.fault(
+                    "user_pool_id",
+                    format!("`{pool_id}` is not a valid pool id (for example us-east-1_UFeMzbuJe)"),
+                );
+            }
+            "https://invalid.invalid".to_owned()
+        },
+        |region| IssuerForm::Original.origin(region),
+    );
+    let (Issuers { issuer, issuers, former_issuer }, endpoints) = endpoints::read(root, &pool_id, &api);
+    let clusters = read_clusters(root);
     let scopes = read_scopes(root);
     let (roles, attributes_from) = read_roles(root, &scopes);
     if attributes_from == AttributesFrom::UserInfo && endpoints.userinfo.url.is_empty() && !root.has("domain")
@@ -140,16 +136,33 @@ fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings)
     }
     let cognito = UserPool {
         issuer,
+        issuers,
+        former_issuer,
         client_id: read_client_id(root),
         client_secret: read_client_secret(root),
         scopes,
         authorize_params: read_authorize_params(root),
         endpoints,
-        clusters: clusters_read,
+        clusters,
         timeouts,
         attributes_from,
     };
     (cognito, roles)
+}
+
+fn read_clusters(root: &Section<'_>) -> Clusters {
+    let section = root.section("clusters");
+    let cluster = |key, default: &str| {
+        let name = section.text(key).unwrap_or_else(|| default.to_owned());
+        if name.trim().is_empty() {
+            section.fault(key, "is empty");
+        }
+        name
+    };
+    let (domain, idp) = (cluster("domain", "cognito_domain"), cluster("idp", "cognito_idp"));
+    let api = cluster("api", &idp);
+    section.finish();
+    Clusters { domain, idp, api }
 }
 
 fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, AttributesFrom) {

@@ -73,7 +73,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
         Err(error) => return refuse(SignInFailure::BadCallback(error)),
     };
     let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);
-    if !ctx.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
+    if !ctx.pools.iter().any(|pool| may_be_from(&response, pool)) {
         return refuse(other_issuer());
     }
     let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
@@ -83,7 +83,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
             None => refuse(SignInFailure::FlowUnknown),
         };
     };
-    if !response.may_be_from(&pool.cognito.issuer) {
+    if !may_be_from(&response, pool) {
         return refuse(other_issuer());
     }
     match response.outcome {
@@ -109,6 +109,11 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
             CallbackStart::Redeem(Box::new(exchange), callout)
         }
     }
+}
+
+/// Whether a response may come from this pool.
+fn may_be_from(response: &AuthorizationResponse, pool: &Pool) -> bool {
+    pool.cognito.issuers.iter().any(|issuer| response.may_be_from(issuer))
 }
 
 /// A callback whose code is already redeemed: people who are signed in continue to the app.

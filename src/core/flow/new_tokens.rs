@@ -97,7 +97,7 @@ impl NewTokens {
         keys.adopt(env.shared);
         let (out_of_patience, generation) = (env.now >= *deadline, keys.generation());
         let expected = Expected {
-            issuer: &pool.cognito.issuer,
+            issuers: &pool.cognito.issuers,
             client_id: &pool.cognito.client_id,
             whose,
             access_token: &self.tokens.access_token,

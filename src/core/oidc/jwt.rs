@@ -28,8 +28,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The required claims of an ID token from a sign-in or refresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// `iss`, byte for byte.
-    pub issuer: &'a str,
+    /// The accepted values of `iss`, byte for byte.
+    pub issuers: &'a [String],
     /// `aud`.
     pub client_id: &'a str,
     /// The connection to the sign-in or the session.
@@ -50,8 +50,8 @@ pub enum ExpectedHolder<'a> {
 /// The required claims of a bearer token.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted<'a> {
-    /// `iss`, byte for byte.
-    pub issuer: &'a str,
+    /// The accepted values of `iss`, byte for byte.
+    pub issuers: &'a [String],
     /// The app clients whose tokens are accepted: compared with `client_id` of an access token, or `aud` of an ID
     /// token.
     pub client_ids: &'a [String],
@@ -136,7 +136,7 @@ pub fn verify_id_token(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
-    let claims = verify(token.0.expose(), keys, expected.issuer, now, rs256)?;
+    let claims = verify(token.0.expose(), keys, expected.issuers, now, rs256)?;
     if only_audience(claims.get("aud")).as_deref() != Some(expected.client_id) {
         return Err(JwtError::Audience);
     }
@@ -171,7 +171,7 @@ pub fn verify_bearer_token(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), JwtError> {
-    let claims = verify(token, keys, accepted.issuer, now, rs256)?;
+    let claims = verify(token, keys, accepted.issuers, now, rs256)?;
     let token_use = claims.token_use()?;
     if !accepted.uses.contains(&token_use) {
         return Err(JwtError::TokenUse);
@@ -218,13 +218,13 @@ pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
 fn verify(
     token: &str,
     keys: &KeySet,
-    issuer: &str,
+    issuers: &[String],
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
     let claims = Unverified::parse(token)?.verify(keys, rs256)?.into_claims();
     let date = |name: &str| claims.get(name).and_then(numeric_date);
-    if claims.text("iss").as_deref() != Some(issuer) {
+    if !claims.text("iss").is_some_and(|issuer| issuers.contains(&issuer)) {
         return Err(JwtError::Issuer);
     }
     let (expires_at, issued_at) = (date("exp").ok_or(JwtError::Expired)?, date("iat"));

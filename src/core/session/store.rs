@@ -9,6 +9,7 @@ use crate::crypto::seal::{Binding, SealError};
 use crate::crypto::secret::{Entropy, Secret};
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
+use crate::session::kinds::binding_of;
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::session::{MAX_COPIES, Session, SessionId, StoreError};
 use crate::time::UnixTime;
@@ -45,6 +46,7 @@ pub struct CookieStore<'c> {
     pub(super) config: &'c Config,
     pub(super) pool: &'c Pool,
     pub(super) binding: Binding,
+    pub(super) former_binding: Option<Binding>,
 }
 
 impl<'c> CookieStore<'c> {
@@ -52,7 +54,9 @@ impl<'c> CookieStore<'c> {
     /// it share the cookie.
     pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
         let owner = pool.cookies.owner(host);
-        Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
+        let at_owner = |binding: Binding| binding.and(&[owner.as_bytes()]);
+        let (binding, former) = (at_owner(pool.binding()), pool.former_binding().map(at_owner));
+        Self { config, pool, binding, former_binding: former }
     }
 
     /// Seals a value for a cookie of that name.
@@ -74,7 +78,7 @@ impl<'c> CookieStore<'c> {
         bytes: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<String, SealError> {
-        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
+        self.config.keyring.seal(&binding_of(&self.binding, name, self.own_kind()), bytes, entropy)
     }
 
     /// Decrypts the value of a cookie of that name. `None` if the value isn't ours, or is incomplete.

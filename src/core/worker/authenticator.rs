@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
-use crate::crypto::secret::Secret;
 use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
 use crate::http::{Callout, CalloutResult, Request};
-use crate::shared::key_sets::{KeySetCaches, fetch_event};
+use crate::shared::key_sets::{KeySetCaches, KeysAt, fetch_event, fetch_keys, is_refusal, refusal_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Telemetry};
@@ -129,7 +128,8 @@ impl Authenticator {
             let keys = self.keys.of(pool);
             keys.is_some_and(|keys| keys.poll_fetch(awaited, env.now, env.shared))
         })?;
-        Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due)), env.now), fetch_keys(due)))
+        let callout = fetch_keys(&due.cognito, KeysAt::First)?;
+        Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due), KeysAt::First), env.now), callout))
     }
 
     /// Handles the response to a call.
@@ -157,13 +157,7 @@ impl Authenticator {
                 let ready = self.sessions.unpark(Some(watch), env);
                 self.settle(ready, env);
             }
-            CalloutPurpose::FetchKeys(pool) => {
-                if let Some(keys) = self.keys.of(&pool) {
-                    let outcome = keys.handle_response(result, env.now, env.shared);
-                    self.emit(fetch_event(outcome, &pool.name));
-                }
-                self.handle_timeout(env);
-            }
+            CalloutPurpose::FetchKeys(pool, at) => self.take_keys(pool, at, result, env),
             CalloutPurpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
@@ -173,6 +167,22 @@ impl Authenticator {
                 }
             }
         }
+    }
+
+    /// Takes over a key set, or asks for it at the second place.
+    fn take_keys(&mut self, pool: Arc<Pool>, at: KeysAt, result: &CalloutResult, env: &mut HostEnv<'_>) {
+        if at == KeysAt::First
+            && is_refusal(result)
+            && let Some(callout) = fetch_keys(&pool.cognito, KeysAt::Second)
+        {
+            self.emit(refusal_event(result, &pool.name));
+            return self.calls.push_follow_up(CalloutPurpose::FetchKeys(pool, KeysAt::Second), callout);
+        }
+        if let Some(keys) = self.keys.of(&pool) {
+            let outcome = keys.handle_response(result, env.now, env.shared);
+            self.emit(fetch_event(outcome, &pool.name));
+        }
+        self.handle_timeout(env);
     }
 
     /// Time has passed: checks whether waits are over, or have lasted too long.
@@ -281,18 +291,5 @@ impl Authenticator {
     /// for identity headers.
     pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         forward::spoofed(names, &self.config.headers)
-    }
-}
-
-fn fetch_keys(pool: &Pool) -> Callout {
-    let cognito = &pool.cognito;
-    let header = |value: &str| Secret::new(value.to_owned());
-    Callout {
-        cluster: cognito.clusters.idp.clone(),
-        method: "GET",
-        endpoint: cognito.endpoints.jwks.clone(),
-        headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
-        body: Secret::new(Vec::new()),
-        timeout: cognito.timeouts.jwks,
     }
 }

@@ -94,7 +94,7 @@ impl BearerTokens {
         cache.adopt(env.shared);
         let generation = cache.generation();
         let accepted = Accepted {
-            issuer: &pool.cognito.issuer,
+            issuers: &pool.cognito.issuers,
             client_ids: accepted_clients(pool, settings),
             uses: &settings.uses,
         };
@@ -235,10 +235,10 @@ fn accepted_clients<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [St
     }
 }
 
-/// The pool that verifies a token. Among the pools of its issuer, this is the one whose client the token was issued
-/// to, or else the first: `bearer.client_ids` may name the client.
+/// The pool that verifies a token. Among the pools that accept its issuer, this is the one whose client the token was
+/// issued to, or else the first: `bearer.client_ids` may name the client.
 fn verifying_pool<'a>(ctx: &RequestContext<'a>, claimed: &Claimed) -> Option<&'a Arc<Pool>> {
-    let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
+    let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuers.contains(&claimed.issuer));
     let own = |pool: &&Arc<Pool>| claimed.client.as_ref() == Some(&pool.cognito.client_id);
     of_issuer.clone().find(own).or_else(|| of_issuer.next())
 }

@@ -108,6 +108,8 @@ pub fn sign(signing_input: &str) -> String {
 pub enum Endpoint {
     Token,
     Keys,
+    /// The key set's second place.
+    SecondKeys,
     Revoke,
     /// `userInfo` or `GetUser`.
     Attributes,
@@ -159,6 +161,8 @@ pub struct Cognito {
     pub time: UnixTime,
     /// The claims of the person who signs in next.
     pub user: Value,
+    /// The `iss` of all tokens; by default the first that the filter accepts.
+    pub issuer: Option<String>,
     /// The lifetime of ID tokens, in seconds.
     pub token_seconds: u64,
     /// The ids of the keys in the key set.
@@ -167,6 +171,7 @@ pub struct Cognito {
     pub signs_with: String,
     pub token: Answer,
     pub keys: Answer,
+    pub second_keys: Answer,
     pub revoke: Answer,
     pub attributes: Answer,
     /// Attributes that ID tokens lack, in addition to their own.
@@ -208,11 +213,13 @@ impl Cognito {
                 "custom:roles": "authp/admin|authp/user",
                 "custom:timezone": "America/New_York",
             }),
+            issuer: None,
             token_seconds: 3600,
             published: vec!["first+key/of=the pool".to_owned()],
             signs_with: "first+key/of=the pool".to_owned(),
             token: Answer::Good,
             keys: Answer::Good,
+            second_keys: Answer::Good,
             revoke: Answer::Good,
             attributes: Answer::Good,
             hidden: json!({}),
@@ -289,6 +296,7 @@ impl Cognito {
         let answer = match endpoint {
             Endpoint::Token => &self.token,
             Endpoint::Keys => &self.keys,
+            Endpoint::SecondKeys => &self.second_keys,
             Endpoint::Revoke => &self.revoke,
             Endpoint::Attributes => &self.attributes,
         };
@@ -312,14 +320,18 @@ impl Cognito {
         let url = &callout.endpoint.url;
         let found = config.pools.all().iter().find_map(|pool| {
             let UserPool { endpoints, clusters, timeouts, .. } = &pool.cognito;
+            let second = endpoints
+                .second_jwks
+                .as_ref()
+                .map(|second| (second, Endpoint::SecondKeys, &clusters.api, "GET", timeouts.jwks));
             let known = [
                 (&endpoints.token, Endpoint::Token, &clusters.domain, "POST", timeouts.token),
                 (&endpoints.jwks, Endpoint::Keys, &clusters.idp, "GET", timeouts.jwks),
                 (&endpoints.revoke, Endpoint::Revoke, &clusters.domain, "POST", timeouts.revoke),
                 (&endpoints.userinfo, Endpoint::Attributes, &clusters.domain, "GET", timeouts.userinfo),
-                (&endpoints.api, Endpoint::Attributes, &clusters.idp, "POST", timeouts.userinfo),
+                (&endpoints.api, Endpoint::Attributes, &clusters.api, "POST", timeouts.userinfo),
             ];
-            let known = known.into_iter().find(|(endpoint, ..)| endpoint.url == *url)?;
+            let known = known.into_iter().chain(second).find(|(endpoint, ..)| endpoint.url == *url)?;
             Some((Arc::clone(pool), known))
         });
         let Some((pool, (_, endpoint, cluster, method, timeout))) = found else {
@@ -376,7 +388,7 @@ impl Cognito {
         match endpoint {
             Endpoint::Token if form["grant_type"] == "refresh_token" => self.refresh(&form, pool),
             Endpoint::Token => self.redeem(&form, pool),
-            Endpoint::Keys => respond(200, &self.key_set()),
+            Endpoint::Keys | Endpoint::SecondKeys => respond(200, &self.key_set()),
             Endpoint::Revoke => {
                 let before = self.refresh_tokens.len();
                 self.refresh_tokens.retain(|token| *token != form["token"]);
@@ -455,7 +467,7 @@ impl Cognito {
         let now = self.time.secs();
         let mut all = json!({
             "sub": "55ddc31e-b818-4136-8fb8-84cfb31af537", "token_use": "access", "username": "jsmith",
-            "iss": pool.cognito.issuer, "client_id": pool.cognito.client_id, "scope": "openid orders/read",
+            "iss": self.iss(pool), "client_id": pool.cognito.client_id, "scope": "openid orders/read",
             "cognito:groups": ["staff"], "iat": now, "exp": now + 3600, "version": 2,
         });
         let all = all.as_object_mut().unwrap();
@@ -469,6 +481,10 @@ impl Cognito {
         token
     }
 
+    fn iss(&self, pool: &Pool) -> String {
+        self.issuer.clone().unwrap_or_else(|| pool.cognito.issuers[0].clone())
+    }
+
     fn id_token(&self, nonce: Option<&str>, access_token: &str, pool: &Pool) -> String {
         let (Value::Object(header), Value::Object(mut claims)) =
             (json!({"alg": "RS256", "kid": self.signs_with}), self.user.clone())
@@ -477,7 +493,7 @@ impl Cognito {
         };
         let now = self.time.secs();
         let mut own = json!({
-            "iss": pool.cognito.issuer, "aud": pool.cognito.client_id, "token_use": "id",
+            "iss": self.iss(pool), "aud": pool.cognito.client_id, "token_use": "id",
             "iat": now, "auth_time": now, "exp": now + self.token_seconds,
         });
         if let Some(nonce) = nonce {
