@@ -92,6 +92,10 @@ pub struct Client {
     pub id: String,
     /// `None` makes it a public client.
     pub secret: Option<String>,
+    /// Another secret that is valid at the same time.
+    pub second_secret: Option<String>,
+    /// Whether it is a program's: its only flow is `ALLOW_CLIENT_TOKEN_AUTH`, and its scopes are custom ones.
+    pub machine: bool,
     pub callback_urls: Vec<String>,
     pub logout_urls: Vec<String>,
     pub scopes: Vec<String>,
@@ -116,6 +120,11 @@ impl Client {
         Self { id: id.into(), ..Self::default() }
     }
 
+    /// Whether this secret, or none, is right.
+    pub(crate) fn has_secret(&self, secret: Option<&str>) -> bool {
+        self.secret.as_deref() == secret || secret.is_some() && self.second_secret.as_deref() == secret
+    }
+
     pub(crate) fn may_return_to(&self, url: &str) -> bool {
         self.callback_urls.iter().any(|registered| same_url(registered, url))
     }
@@ -131,6 +140,8 @@ impl Default for Client {
         Self {
             id: String::new(),
             secret: None,
+            second_secret: None,
+            machine: false,
             callback_urls: Vec::new(),
             logout_urls: Vec::new(),
             scopes: scopes.map(String::from).to_vec(),
