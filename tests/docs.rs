@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
+#[path = "docs/hosts.rs"]
+mod hosts;
 #[path = "docs/reasons.rs"]
 mod reasons;
 #[path = "shared/settings.rs"]

@@ -42,7 +42,8 @@ pub const POOL: &[Setting] = &[
         "replica_regions",
         "Regions with replicas of the pool, whose tokens may name them in the claim `iss`.",
         Shape::list("A Region.", Pattern::new("[a-z0-9-]+-[a-z0-9-]*[0-9]").stand_in(StandIn::Fixed("eu-west-1"))),
-    ),
+    )
+    .default(Literal::Texts(&[])),
     Setting::new(
         "scopes",
         "The scopes to request at sign-in, which must include openid. With only openid, Cognito returns every attribute that the client may read.",

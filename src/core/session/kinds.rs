@@ -16,13 +16,18 @@ impl CookieStore<'_> {
         self.pool.cookies.attributes.partitioned
     }
 
+    /// The binding of a cookie of this name and kind.
+    pub(super) fn binding_of(&self, name: &str, partitioned: bool) -> Binding {
+        of_cookie(&self.binding, name, partitioned)
+    }
+
     /// Decrypts a value of that kind.
     #[inline(never)]
     pub(super) fn unseal(&self, partitioned: bool, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         [Some(&self.binding), self.former_binding.as_ref()]
             .into_iter()
             .flatten()
-            .find_map(|binding| self.config.keyring.open(&binding_of(binding, name, partitioned), sealed))
+            .find_map(|pool| self.config.keyring.open(&of_cookie(pool, name, partitioned), sealed))
     }
 
     /// The tokens in a request's cookies. Those of the configured kind come first, because they are newer. Stops at
@@ -68,8 +73,8 @@ impl CookieStore<'_> {
     }
 }
 
-/// The binding of a cookie of this name and kind.
-pub(super) fn binding_of(pool: &Binding, name: &str, partitioned: bool) -> Binding {
+/// The binding of a pool's cookie of this name and kind.
+fn of_cookie(pool: &Binding, name: &str, partitioned: bool) -> Binding {
     if partitioned { pool.and(&[name.as_bytes(), b"partitioned"]) } else { pool.and(&[name.as_bytes()]) }
 }
 

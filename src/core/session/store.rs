@@ -9,7 +9,6 @@ use crate::crypto::seal::{Binding, SealError};
 use crate::crypto::secret::{Entropy, Secret};
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
-use crate::session::kinds::binding_of;
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::session::{MAX_COPIES, Session, SessionId, StoreError};
 use crate::time::UnixTime;
@@ -78,7 +77,7 @@ impl<'c> CookieStore<'c> {
         bytes: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<String, SealError> {
-        self.config.keyring.seal(&binding_of(&self.binding, name, self.own_kind()), bytes, entropy)
+        self.config.keyring.seal(&self.binding_of(name, self.own_kind()), bytes, entropy)
     }
 
     /// Decrypts the value of a cookie of that name. `None` if the value isn't ours, or is incomplete.
