@@ -3,4 +3,5 @@
 pub mod attributes;
 pub mod identity;
 pub mod pool;
+pub mod sign_in_params;
 pub mod user_pool;
