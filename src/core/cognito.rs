@@ -4,4 +4,5 @@ pub mod attributes;
 pub mod identity;
 pub mod issuer;
 pub mod pool;
+pub mod sign_in_params;
 pub mod user_pool;

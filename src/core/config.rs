@@ -14,6 +14,7 @@ pub mod reader;
 mod rules;
 pub mod sds;
 mod session;
+mod sign_in_params;
 #[cfg(test)]
 mod tests;
 mod urls;
@@ -63,6 +64,8 @@ pub struct Config {
     pub preflights_pass: bool,
     /// The design of the pages.
     pub pages: Design,
+    /// Whether people can add a passkey to their account: their identity page links Cognito's page for that.
+    pub passkeys: bool,
 }
 
 impl Config {
@@ -117,7 +120,7 @@ impl Config {
         let bearer = bearer::read(root);
         let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
-        let pages = pages::read(root);
+        let (pages, passkeys) = pages::read(root);
         root.finish();
         Self {
             pools,
@@ -133,6 +136,7 @@ impl Config {
             bearer,
             preflights_pass,
             pages,
+            passkeys,
         }
     }
 

@@ -206,6 +206,12 @@ impl Rules {
         (Self { list: rules, enforced, all }, never)
     }
 
+    /// The scopes that rules ask for, as roles.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let roles = self.list.iter().flat_map(|(rule, _)| rule.roles_any.iter().chain(&rule.roles_all));
+        roles.filter_map(|role| role.strip_prefix("scope:"))
+    }
+
     /// Finds the rules for a request. If the client's spelling of the path isn't the canonical one, each
     /// reading may match another rule. All these rules must let the request pass, so no spelling bypasses a
     /// rule.

@@ -101,6 +101,8 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::rules::sites(),
         crate::preflight::sites(),
         crate::bearer::sites(),
+        crate::links::sites(),
+        crate::resources::sites(),
         crate::pools::sites(),
         crate::pages::sites(),
         crate::claims::sites(),

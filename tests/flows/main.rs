@@ -44,6 +44,8 @@ mod claims;
 mod empty;
 
 mod bearer;
+mod links;
+mod resources;
 
 mod pools;
 

@@ -126,7 +126,7 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
         callback_urls: urls(&config.paths.callback),
         sign_out_urls: urls(&config.paths.after_sign_out),
         scopes: pool.cognito.scopes.clone(),
-        remarks: remarks(pool, &read_attributes),
+        remarks: remarks(config, pool, &read_attributes),
         read_attributes,
         not_writable,
         other_claims,
@@ -174,7 +174,7 @@ fn claims(config: &Config, pool: &Pool) -> Vec<String> {
     claims
 }
 
-fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
+fn remarks(config: &Config, pool: &Pool, read: &[String]) -> Vec<String> {
     let scopes: Vec<&str> = pool.cognito.scopes.iter().map(String::as_str).collect();
     let has = |scope: &str| scopes.contains(&scope);
     let mut remarks = Vec::new();
@@ -201,6 +201,11 @@ fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
         && read.iter().any(|name| name == "email")
     {
         remarks.push("with these scopes, Cognito may leave email out of the ID token: request only openid, or also email".to_owned());
+    }
+    if let Some(bearer) = config.bearer.as_ref().filter(|bearer| bearer.metadata)
+        && bearer.resources_of(&pool.cognito, config.public_url.as_ref()).is_empty()
+    {
+        remarks.push("clients ask for tokens for the resource that the metadata names, and these are refused: set bearer.resources or public_url".to_owned());
     }
     remarks
 }

@@ -38,6 +38,12 @@ pub fn shape_of(setting: &Setting) -> Value {
             }
             shape
         }
+        Shape::AnyOrList(item) => {
+            let mut values = list("The allowed values.", shape_of_item(&item));
+            at_least(&mut values, "minItems", 1);
+            let variable = json!({ "type": "string", "pattern": VARIABLE });
+            json!({ "description": description, "anyOf": [{ "const": "any" }, variable, values] })
+        }
         Shape::TextMap { names, value } => json!({
             "description": description,
             "type": ["object", "null"],

@@ -108,6 +108,40 @@ pub const POOL: &[Setting] = &[
         ]),
     )
     .mark(Mark::Likely),
+    Setting::new(
+        "sign_in_params",
+        "Parameters of links to the sign-in path that are passed on to the authorization request, each with its allowed values. All others are dropped.",
+        Shape::Section,
+    )
+    .mark(Mark::Likely),
+    Setting::new(
+        "sign_in_params.from_links",
+        "Whether links into the app pass these parameters on as well, if they lead to a sign-in.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
+    Setting::new(
+        "sign_in_params.identity_provider",
+        "Which identity providers a link may choose.",
+        Shape::any_or_list(),
+    ),
+    Setting::new(
+        "sign_in_params.idp_identifier",
+        "Which identifiers of identity providers a link may choose.",
+        Shape::any_or_list(),
+    ),
+    Setting::new("sign_in_params.lang", "Which languages of the hosted UI a link may choose.", Shape::any_or_list()),
+    Setting::new(
+        "sign_in_params.login_hint",
+        "Which user names a link may enter into the sign-in form.",
+        Shape::any_or_list(),
+    ),
+    Setting::new("sign_in_params.prompt", "Which prompts a link may ask for.", Shape::any_or_list()),
+    Setting::new(
+        "sign_in_params.resource",
+        "Which resources the access token may be for.",
+        Shape::list("A resource.", SOME_TEXT).some(),
+    ),
     Setting::new("roles", "Where roles and attributes come from.", Shape::Section).mark(Mark::Likely),
     Setting::new(
         "roles.claims",

@@ -203,6 +203,21 @@ pub const SHARED: &[Setting] = &[
     )
     .default(Literal::Texts(&["access"])),
     Setting::new(
+        "bearer.resources",
+        "The resources (RFC 8707) whose access tokens are accepted: values of `aud`. If empty, authorize_params.resource and public_url. Tokens without `aud` are accepted too.",
+        Shape::list(
+            "A resource, such as https://api.example.com/orders.",
+            Pattern::new(r"[!$-\[\]-~]+").stand_in(StandIn::Url),
+        ),
+    )
+    .default(Literal::Texts(&[])),
+    Setting::new(
+        "bearer.metadata",
+        "Whether to serve the protected resource metadata (RFC 9728), and to name it in the response to a missing or bad token. Needs enabled.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
+    Setting::new(
         "cors_preflight",
         "Whether CORS preflights reach the app without a session.",
         Shape::Choice(&["deny", "pass"]),
@@ -234,6 +249,12 @@ pub const SHARED: &[Setting] = &[
         "The colour of buttons.",
         Shape::Pattern(Pattern::new("#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})").stand_in(StandIn::Fixed("#000"))),
     ),
+    Setting::new(
+        "pages.passkeys",
+        "Whether the identity page links Cognito's page for adding a passkey. Needs managed login.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
     Setting::new(
         "sds",
         "Where Envoy finds the secrets that are written as ${sds:NAME}: for each name, Envoy's ConfigSource. A static secret needs no entry. Native module only.",

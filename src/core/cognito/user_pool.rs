@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::cognito::sign_in_params::SignInParams;
 use crate::http::{Endpoint, format_query};
 use crate::oidc::ClientSecret;
 use crate::oidc::token::TokenClient;
@@ -25,6 +26,8 @@ pub struct UserPool {
     pub scopes: Vec<String>,
     /// Parameters that the operator adds to the authorization request.
     pub authorize_params: Vec<(String, String)>,
+    /// Parameters of the authorization request that a visitor's link may set.
+    pub sign_in_params: SignInParams,
     /// The URLs of its endpoints.
     pub endpoints: Endpoints,
     /// The Envoy clusters to call it through.
@@ -101,6 +104,14 @@ impl UserPool {
             cluster: &self.clusters.domain,
             timeout,
         }
+    }
+
+    /// The URL of managed login's page on which people add a passkey to their account, and which then redirects to
+    /// `redirect_uri`: one of the client's callback URLs.
+    pub fn passkeys_url(&self, redirect_uri: &str) -> String {
+        let Endpoint { scheme, authority, .. } = &self.endpoints.authorize;
+        let query = format_query([("client_id", self.client_id.as_str()), ("redirect_uri", redirect_uri)]);
+        format!("{scheme}://{authority}/passkeys/add?{query}")
     }
 
     /// The URL that ends the browser's session at Cognito and then redirects to `logout_uri`, which must be one of

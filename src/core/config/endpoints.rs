@@ -39,7 +39,7 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (Issuers, En
         let url = given(key).map(|(url, _)| url);
         if key == "authorize"
             && let Some(url) = &url
-            && url.query_pairs().any(|(name, _)| is_own_parameter(&name))
+            && url.query_pairs().any(|(name, _)| OWN_PARAMETERS.contains(&&*name))
         {
             section.fault(key, "has a parameter that the filter sets itself");
         }
@@ -65,20 +65,17 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (Issuers, En
     (issuers, Endpoints { authorize, token, userinfo, revoke, logout, jwks, second_jwks, api })
 }
 
-/// Whether the filter itself sets this parameter of the authorization request.
-fn is_own_parameter(name: &str) -> bool {
-    [
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "scope",
-        "state",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-    ]
-    .contains(&name)
-}
+/// The parameters of the authorization request that only the filter sets.
+pub(crate) const OWN_PARAMETERS: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+];
 
 /// A placeholder after an error, so that reading continues and finds further errors.
 fn nowhere() -> Endpoint {

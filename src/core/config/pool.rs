@@ -10,17 +10,13 @@ use crate::config::endpoints;
 use crate::config::issuers::Issuers;
 use crate::config::reader::Section;
 use crate::config::session::CookieNames;
+use crate::config::sign_in_params::{self, AUTHORIZE_PARAMS};
 use crate::crypto::secret::Secret;
 use crate::http::host::HostPattern;
 use crate::oidc::ClientSecret;
 
-/// The parameters that may be added to the authorization request. Anything else would be a typing error, or
-/// would break what the filter does.
-const AUTHORIZE_PARAMS: [&str; 6] =
-    ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
-
 /// The settings that belong to a single pool.
-const OWN_SETTINGS: [&str; 10] = [
+const OWN_SETTINGS: [&str; 11] = [
     "user_pool_id",
     "client_id",
     "client_secret",
@@ -30,6 +26,7 @@ const OWN_SETTINGS: [&str; 10] = [
     "clusters",
     "endpoints",
     "authorize_params",
+    "sign_in_params",
     "roles",
 ];
 
@@ -142,6 +139,7 @@ fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings)
         client_secret: read_client_secret(root),
         scopes,
         authorize_params: read_authorize_params(root),
+        sign_in_params: sign_in_params::read(root),
         endpoints,
         clusters,
         timeouts,

@@ -70,6 +70,10 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     };
     let response = match AuthorizationResponse::parse(ctx.request.query()) {
         Ok(response) => response,
+        // Cognito's page for passkeys redirects here too, and it knows no state.
+        Err(NoAuthorizationResponse::StateMissing) if ctx.config.passkeys && ctx.session().is_some() => {
+            return CallbackStart::Done(Response::redirect(ctx.config.paths.me.clone()), None);
+        }
         Err(error) => return refuse(SignInFailure::BadCallback(error)),
     };
     let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);

@@ -2,6 +2,7 @@
 
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::MAX_LINK;
+use crate::flow::resource_metadata::challenge;
 use crate::http::Response;
 use crate::http::client::Client;
 use crate::json;
@@ -17,7 +18,7 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
         return match person {
             // Required by RFC 6750, section 3.1.
             Some(person) if person.by_bearer_token => {
-                response.with("www-authenticate", "Bearer error=\"insufficient_scope\"".to_owned())
+                response.with("www-authenticate", challenge(ctx, "error=\"insufficient_scope\""))
             }
             _ => response,
         };

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
+use crate::cognito::sign_in_params::over;
 use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, random_bytes};
 use crate::decision::HostEnv;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK, evict_flows};
 use crate::flow::failure::SignInFailure;
+use crate::flow::link_params;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::refusal::forbidden;
+use crate::flow::resource_metadata;
 use crate::http::client::{Client, is_cross_site, is_prefetch};
 use crate::http::{Response, parse_query};
 use crate::json;
@@ -121,7 +124,7 @@ fn delete_offered(ctx: &RequestContext<'_>, id: &FlowId, gone: &mut Vec<String>)
 pub fn unauthenticated(ctx: &RequestContext<'_>) -> Response {
     let sign_in = json::text(&ctx.config.paths.sign_in);
     let body = json::object(&[("error", json::text("unauthenticated")), ("sign_in", sign_in)]);
-    Response::json(401, body).with("www-authenticate", "Bearer".to_owned())
+    Response::json(401, body).with("www-authenticate", resource_metadata::challenge(ctx, ""))
 }
 
 /// `401` for a form: a redirect would lose the contents of the form, but the back button keeps them.
@@ -165,7 +168,10 @@ fn chooser(
     let Some(first) = pools.first() else { return unauthenticated(ctx) };
     let link = link(ctx, first, destination, MAX_LINK / pools.len().max(1), entropy, log);
     let sign_in = &ctx.config.paths.sign_in;
-    let choices = pools.iter().map(|pool| (pool.label.as_str(), link.url_for_pool(sign_in, pool)));
+    let choices = pools.iter().map(|pool| {
+        let url = link.url_for_pool(sign_in, pool);
+        (pool.label.as_str(), url + &link_params::to_add(ctx, pool, MAX_LINK / pools.len().max(1)))
+    });
     Page::saying(&ctx.config.pages, 200, messages::CHOOSE)
         .choices(messages::CHOOSE_WITH, choices)
         .into_response()
@@ -262,7 +268,7 @@ fn redirect_to_cognito(
         state: state.expose(),
         nonce: &nonce,
         code_verifier: &code_verifier,
-        extra: &cognito.authorize_params,
+        extra: &over(&cognito.authorize_params, link_params::of_visit(ctx, pool, destination)),
     }
     .to_url();
     let (mut cookies, freed) = evict_flows(ctx);

@@ -1,6 +1,7 @@
 //! Verification of tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725; RFC 9068
 //! as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
+mod audience;
 mod error;
 mod signed;
 
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::jwt::audience::{is_for, only_audience};
 use crate::oidc::jwt::signed::{Unverified, unverified_claims};
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
@@ -57,6 +59,8 @@ pub struct Accepted<'a> {
     pub client_ids: &'a [String],
     /// The accepted kinds of token.
     pub uses: &'a [TokenUse],
+    /// The resources that an access token may be bound to (RFC 8707).
+    pub resources: &'a [String],
 }
 
 /// `token_use`: Cognito's name for the kind of a token.
@@ -159,8 +163,8 @@ pub fn verify_id_token(
     Ok(claims)
 }
 
-/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and have no
-/// `aud`; its ID tokens have `aud` and no `client_id`.
+/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id`, and have `aud`
+/// only if they are bound to a resource; its ID tokens have `aud` and no `client_id`.
 ///
 /// # Errors
 /// The first check that fails.
@@ -180,11 +184,11 @@ pub fn verify_bearer_token(
         TokenUse::Access => claims.text("client_id"),
         TokenUse::Id => only_audience(claims.get("aud")),
     };
-    if client.is_some_and(|client| accepted.client_ids.contains(&client)) {
-        Ok((token_use, claims))
-    } else {
-        Err(JwtError::Audience)
+    let client = client.filter(|client| accepted.client_ids.contains(client)).ok_or(JwtError::Audience)?;
+    if token_use == TokenUse::Access && !is_for(claims.get("aud"), &client, accepted.resources) {
+        return Err(JwtError::Resource);
     }
+    Ok((token_use, claims))
 }
 
 /// Unverified claims of a token. They only select the keys to verify it with.
@@ -242,17 +246,6 @@ fn verify(
     }
     let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(JwtError::Subject)?;
     Ok(Claims { subject, expires_at, claims })
-}
-
-/// Cognito's ID tokens have one audience, a string. A list with one item means the same. A token with more audiences
-/// is also meant for others, and is rejected.
-fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
-    let aud = aud?;
-    match aud.items().as_deref() {
-        Some([only]) => only.text(),
-        Some(_) => None,
-        None => aud.text(),
-    }
 }
 
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.

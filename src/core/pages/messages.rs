@@ -30,6 +30,8 @@ pub const TRY_AGAIN: &str = "Try again";
 pub const CONTINUE: &str = "Continue";
 /// Opens the page [`MY_IDENTITY`].
 pub const WHO_AM_I: &str = "Who am I?";
+/// Opens Cognito's page for adding a passkey.
+pub const ADD_PASSKEY: &str = "Add a passkey";
 /// In front of a request's id.
 pub const REFERENCE: &str = "Reference:";
 

@@ -29,7 +29,7 @@ pub enum BearerVerdict {
     /// The token is valid and identifies this person.
     Good(Arc<Person>),
     /// The token is rejected, for this reason.
-    Bad(&'static str),
+    Bad(JwtError),
     /// The request waits for keys of this pool.
     Wait(Arc<Pool>),
     /// There are no keys to verify the token with, and waiting doesn't help.
@@ -85,10 +85,10 @@ impl BearerTokens {
             return BearerVerdict::Good(person);
         }
         let Some(claimed) = Claimed::by(token) else {
-            return BearerVerdict::Bad(JwtError::Malformed.bearer_reason());
+            return BearerVerdict::Bad(JwtError::Malformed);
         };
         let Some(pool) = verifying_pool(ctx, &claimed) else {
-            return BearerVerdict::Bad(JwtError::Issuer.bearer_reason());
+            return BearerVerdict::Bad(JwtError::Issuer);
         };
         let Some(cache) = keys.of(pool) else { return BearerVerdict::KeysMissing };
         cache.adopt(env.shared);
@@ -97,6 +97,7 @@ impl BearerTokens {
             issuers: &pool.cognito.issuers,
             client_ids: accepted_clients(pool, settings),
             uses: &settings.uses,
+            resources: &settings.resources_of(&pool.cognito, ctx.config.public_url.as_ref()),
         };
         let verdict =
             cache.keys().map(|keys| verify_bearer_token(token, keys, &accepted, env.now, env.rs256));
@@ -106,10 +107,10 @@ impl BearerTokens {
             Some(Err(JwtError::UnknownKey)) if !ctx.attempt.impatient => {
                 match cache.ask_for_newer(env.now, env.shared) {
                     Newer::Coming => self.wait(pool),
-                    Newer::Throttled => BearerVerdict::Bad(JwtError::UnknownKey.bearer_reason()),
+                    Newer::Throttled => BearerVerdict::Bad(JwtError::UnknownKey),
                 }
             }
-            Some(Err(fault)) => BearerVerdict::Bad(fault.bearer_reason()),
+            Some(Err(fault)) => BearerVerdict::Bad(fault),
             Some(Ok((token_use, claims))) => {
                 let person = Arc::new(person_of_token(token, token_use, &claims, pool, ctx));
                 if token.len() <= MAX_CACHED {

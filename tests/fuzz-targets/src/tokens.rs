@@ -88,7 +88,8 @@ fn bearer_token(
     uses: &[TokenUse],
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), JwtError> {
-    let accepted = Accepted { issuers: &[ISSUER.to_owned()], client_ids: &[CLIENT.to_owned()], uses };
+    let accepted =
+        Accepted { issuers: &[ISSUER.to_owned()], client_ids: &[CLIENT.to_owned()], uses, resources: &[] };
     KEY_SET.with(|keys| verify_bearer_token(text, keys, &accepted, NOW, rs256))
 }
 

@@ -13,6 +13,7 @@ use crate::http::client::{Client, is_preflight};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
+use crate::oidc::jwt::JwtError;
 use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::cookies_of;
 use crate::telemetry::counter::Counter;
@@ -163,7 +164,7 @@ impl Authenticator {
         let token = match bearer_of(ctx.request) {
             Bearer::Absent => return self.find_session(allow, ctx, env),
             Bearer::Malformed if allow <= Allow::Optional => return nobody(),
-            Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, "malformed"))),
+            Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, JwtError::Malformed))),
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, .. } = self;
@@ -177,15 +178,15 @@ impl Authenticator {
                 Err(Box::new(Outcome::park()))
             }
             _ if allow <= Allow::Optional => nobody(),
-            BearerVerdict::Bad(reason) => Err(Box::new(self.refuse_token(ctx, reason))),
+            BearerVerdict::Bad(error) => Err(Box::new(self.refuse_token(ctx, error))),
             BearerVerdict::Wait(_) | BearerVerdict::KeysMissing => {
                 Err(Box::new(Outcome::refused(unavailable(ctx))))
             }
         }
     }
 
-    fn refuse_token(&mut self, ctx: &RequestContext<'_>, reason: &'static str) -> Outcome {
-        let (response, event) = invalid_token(ctx, reason);
+    fn refuse_token(&mut self, ctx: &RequestContext<'_>, error: JwtError) -> Outcome {
+        let (response, event) = invalid_token(ctx, error);
         self.emit(event);
         Outcome::new(Decision::Respond(response), AccessDecision::Unauthenticated)
     }

@@ -9,7 +9,7 @@ use crate::flow::failure::SignInFailure;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::own_path::{OwnPath, method_not_allowed};
 use crate::flow::sign_out::SignOut;
-use crate::flow::{me, sign_in, sign_out};
+use crate::flow::{me, resource_metadata, sign_in, sign_out};
 use crate::http::Response;
 use crate::http::client::wants_json;
 use crate::rules::{Allow, Unauthenticated};
@@ -39,6 +39,7 @@ impl Authenticator {
                 let response = sign_in::start(ctx, env, &mut log);
                 self.respond(response, log)
             }
+            OwnPath::ResourceMetadata => Outcome::own_path(resource_metadata::answer(ctx)),
             OwnPath::SignedOut => Outcome::own_path(sign_out::signed_out(ctx)),
             OwnPath::SignOut => self.sign_out(ctx, env),
             OwnPath::Me => self.me(ctx, env),

@@ -210,7 +210,7 @@ fn rewriting() -> Value {
 fn branded() -> Value {
     let logo = "/public/logo.svg";
     json!({
-        "pages": { "title": "Example Reports", "logo": logo, "accent": "#7b1e3b" },
+        "pages": { "title": "Example Reports", "logo": logo, "accent": "#7b1e3b", "passkeys": true },
         "headers": { "claims": { "x-auth-timezone": "custom:timezone" } },
     })
 }

@@ -29,6 +29,8 @@ pub struct SignIn {
     pub username: String,
     pub scopes: Vec<String>,
     pub auth_time: u64,
+    /// What the access tokens are bound to, as long as they are refreshed.
+    pub resource: Option<String>,
 }
 
 pub struct Code {

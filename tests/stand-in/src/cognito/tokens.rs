@@ -119,6 +119,7 @@ fn access_claims(common: &Map<String, Value>, family: &Family, user: &User, exp:
         "exp": exp,
         "jti": random::uuid(),
     })));
+    claims.extend(family.sign_in.resource.as_deref().map(|resource| ("aud".into(), resource.into())));
     claims
 }
 

@@ -18,6 +18,8 @@ pub struct CodeRequest {
     state: Option<String>,
     challenge: Option<String>,
     nonce: Option<String>,
+    /// What the access token is to be bound to (RFC 8707).
+    resource: Option<String>,
     /// The words of `prompt`.
     prompt: Vec<String>,
 }
@@ -56,6 +58,10 @@ impl CodeRequest {
         if query.get("code_challenge_method") != challenge.map(|_| "S256") {
             return refuse("invalid_request");
         }
+        let resource = query.get("resource");
+        if resource.is_some_and(|resource| !may_be_resource(resource)) {
+            return refuse("invalid_target");
+        }
         let scopes = match scopes(query.get("scope"), pool, &client) {
             Ok(scopes) => scopes,
             Err(ScopeError::Unknown) => return refuse("invalid_scope"),
@@ -74,6 +80,7 @@ impl CodeRequest {
             state: state.map(String::from),
             challenge: challenge.map(String::from),
             nonce: query.get("nonce").map(String::from),
+            resource: resource.map(String::from),
             prompt: query.get("prompt").unwrap_or_default().split(' ').map(String::from).collect(),
             client,
         })
@@ -95,6 +102,7 @@ impl CodeRequest {
             username: session.username,
             scopes: self.scopes.clone(),
             auth_time: session.auth_time,
+            resource: self.resource.clone(),
         };
         let (challenge, nonce) = (self.challenge.as_deref(), self.nonce.as_deref());
         let code = cognito.grants.add_code(sign_in, &self.redirect_uri, challenge, nonce);
@@ -107,6 +115,13 @@ enum ScopeError {
     Unknown,
     /// Exists, but not for this client.
     Forbidden,
+}
+
+/// Cognito takes one URL: https, http for localhost, or of a scheme of an app's own.
+fn may_be_resource(resource: &str) -> bool {
+    let Some((scheme, rest)) = resource.split_once("://") else { return false };
+    let is_local = rest.split(['/', ':', '?']).next() == Some("localhost");
+    !rest.is_empty() && !rest.contains(['#', ' ']) && (scheme != "http" || is_local)
 }
 
 fn scopes(asked: Option<&str>, pool: &UserPool, client: &Client) -> Result<Vec<String>, ScopeError> {

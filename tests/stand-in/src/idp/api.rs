@@ -78,6 +78,8 @@ fn administrators(operation: &str) -> Option<fn(Call<'_>) -> Outcome> {
     Some(match operation {
         "CreateUserPool" => pools::create,
         "DescribeUserPool" => pools::describe,
+        "UpdateUserPool" => pools::update,
+        "SetUserPoolMfaConfig" => pools::set_passkeys,
         "DeleteUserPool" => pools::delete,
         "AddCustomAttributes" => pools::add_attributes,
         "CreateUserPoolDomain" => pools::create_domain,
