@@ -10,6 +10,7 @@ mod pages;
 mod paths;
 mod pool;
 pub mod reader;
+mod roles;
 mod rules;
 pub mod sds;
 mod session;

@@ -15,3 +15,4 @@ pub mod refresh;
 pub mod refusal;
 pub mod sign_in;
 pub mod sign_out;
+pub mod step_up;

@@ -34,6 +34,7 @@ fn session(id: u8) -> Session {
         name: Some("John\u{7} Smith".into()),
         roles: vec!["authp/admin".into(), "authp/user".into()],
         claims: vec![("custom:zone".into(), "Europe/Berlin".into())],
+        facts: Vec::new(),
     };
     Session {
         id: [id; 16],
@@ -42,6 +43,7 @@ fn session(id: u8) -> Session {
         expires_at: now().plus(Duration::from_secs(3000)),
         seen_at: now(),
         identity: Arc::new(identity),
+        asked: Vec::new(),
     }
 }
 
@@ -64,6 +66,7 @@ fn sealed(host: &str, session: &Session) -> Vec<String> {
         return_to: "/reports?code=secret".into(),
         started_at: now(),
         is_shortened: false,
+        asked: Vec::new(),
     };
     let name = config.pools[0].cookies.flow_name(&FlowId::parse("0123456789abcdef").unwrap());
     pairs.push(format!("{name}={}", store.seal(&name, &flow, &mut Counter(9)).unwrap()));

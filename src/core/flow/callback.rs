@@ -14,6 +14,7 @@ use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
+use crate::flow::step_up;
 use crate::http::cookie::SameSite;
 use crate::http::{Callout, CalloutResult, Response, parse_query};
 use crate::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse, NoAuthorizationResponse};
@@ -246,6 +247,7 @@ impl CodeExchange {
             renewed_at: env.now,
             seen_at: env.now,
             expires_at: verified.expires_at,
+            asked: step_up::asked_by(&self.flow, &verified.identity, env.now),
             identity: verified.identity,
         };
         let present = &self.visitor.token_parts;

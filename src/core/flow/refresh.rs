@@ -197,6 +197,9 @@ impl Refresh {
     ) -> RefreshOutcome {
         let env = &mut *verify.env;
         let store = CookieStore::new(verify.config, &self.pool, &self.host);
+        if !verified.identity.facts.is_empty() {
+            Arc::make_mut(&mut verified.identity).keep_sign_in_of(&self.session.identity);
+        }
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,
@@ -205,6 +208,7 @@ impl Refresh {
             expires_at: verified.expires_at,
             seen_at: env.now,
             identity: verified.identity,
+            asked: self.session.asked.iter().copied().filter(|asked| asked.is_recent(env.now)).collect(),
         };
         let refresh_token = verified.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
         match store.keep(&session, &verified.tokens, &self.token_parts, env.now, env.entropy) {

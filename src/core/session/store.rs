@@ -1,5 +1,7 @@
 //! Reads and writes the cookies of sessions.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,7 @@ use crate::crypto::seal::{Binding, SealError};
 use crate::crypto::secret::{Entropy, Secret};
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
+use crate::session::asked;
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::session::{MAX_COPIES, Session, SessionId, StoreError};
 use crate::time::UnixTime;
@@ -111,14 +114,14 @@ impl<'c> CookieStore<'c> {
 
     /// The session in an identity cookie, even if it has ended.
     pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
-        self.open(&self.pool.cookies.identity, sealed)
+        decode_session(&self.open_bytes(&self.pool.cookies.identity, sealed)?)
     }
 
     /// The session in a `Set-Cookie` value that another worker sealed.
     pub fn session_in(&self, set_cookie: &str, now: UnixTime) -> Option<Session> {
         let (name, rest) = set_cookie.split_once('=')?;
         let (value, _) = rest.split_once(';')?;
-        let session = self.open::<Session>(name, value.as_bytes())?;
+        let session = decode_session(&self.open_bytes(name, value.as_bytes())?)?;
         (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
@@ -136,7 +139,8 @@ impl<'c> CookieStore<'c> {
     ) -> Result<String, SealError> {
         let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
-        Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
+        let sealed = self.seal_bytes(identity, &encode_session(session)?, entropy)?;
+        Ok(attributes.set(identity, &sealed, max_age, *same_site))
     }
 
     /// The tokens of `session`, or of any session if `None`.
@@ -214,6 +218,28 @@ impl<'c> CookieStore<'c> {
         }
         Ok(cookies)
     }
+}
+
+/// A session without claims for rules is the same as in earlier versions; otherwise they follow, and then what its
+/// sign-ins have asked for.
+fn encode_session(session: &Session) -> Result<Vec<u8>, SealError> {
+    let mut bytes = postcard::to_allocvec(session).map_err(|_| SealError::Encoding)?;
+    if !session.identity.facts.is_empty() || !session.asked.is_empty() {
+        let facts = postcard::to_allocvec(&session.identity.facts).map_err(|_| SealError::Encoding)?;
+        bytes.extend_from_slice(&facts);
+        asked::write(&session.asked, &mut bytes);
+    }
+    Ok(bytes)
+}
+
+fn decode_session(bytes: &[u8]) -> Option<Session> {
+    let (mut session, behind) = postcard::take_from_bytes::<Session>(bytes).ok()?;
+    if !behind.is_empty() {
+        let (facts, behind) = postcard::take_from_bytes(behind).ok()?;
+        Arc::make_mut(&mut session.identity).facts = facts;
+        session.asked = asked::read(behind)?;
+    }
+    Some(session)
 }
 
 /// Decodes a value that was sealed. `None` if it is incomplete.

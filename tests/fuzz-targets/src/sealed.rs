@@ -37,6 +37,7 @@ impl Good {
             expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
             seen_at: NOW,
             identity: Arc::new(Identity { subject: "55dd".into(), ..Identity::default() }),
+            asked: Vec::new(),
         };
         let refresh = Some(RefreshToken(Secret::new("refresh".to_owned())));
         let tokens = SessionTokens { refresh, ..SessionTokens::default() };
@@ -55,6 +56,7 @@ impl Good {
             return_to: "/".to_owned(),
             started_at: NOW,
             is_shortened: false,
+            asked: Vec::new(),
         };
         let flow = store(&config).seal(&name, &flow, &mut entropy).expect("randomness");
         let sealed = [value(&kept[0]), value(&kept[1]), (name, flow)];

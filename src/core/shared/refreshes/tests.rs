@@ -37,6 +37,7 @@ fn session(renewed_at: UnixTime) -> Session {
         expires_at: NOW,
         seen_at: NOW,
         identity: Arc::default(),
+        asked: Vec::new(),
     }
 }
 

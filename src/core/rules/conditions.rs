@@ -1,0 +1,162 @@
+//! What a rule demands of claims, and what is known about a person's claims.
+
+use std::time::Duration;
+
+use crate::rules::glob::Glob;
+use crate::time::UnixTime;
+
+/// A single value of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A number.
+    Number(f64),
+}
+
+/// The claims of a person that rules ask for, in the order of [`Rules::claims`](crate::rules::Rules::claims). `None`
+/// if it isn't known whether the person has the claim: the session is older than the rule. A claim that the person
+/// doesn't have is an empty list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    values: Vec<Option<Vec<Value>>>,
+    is_complete: bool,
+}
+
+impl Facts {
+    /// The facts of a person.
+    pub fn new(values: Vec<Option<Vec<Value>>>) -> Self {
+        Self { is_complete: values.iter().all(Option::is_some), values }
+    }
+
+    /// Whether every claim that rules ask for is known.
+    pub const fn are_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    fn of(&self, claim: usize) -> Option<&[Value]> {
+        self.values.get(claim)?.as_deref()
+    }
+}
+
+/// What a rule demands of one claim.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The claim's index among [`Rules::claims`](crate::rules::Rules::claims).
+    pub claim: usize,
+    /// One of these values is required. In a claim that is a list, one item suffices.
+    pub any: Vec<Wanted>,
+}
+
+/// A value that a rule asks for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Text that matches this pattern.
+    Text(Glob),
+    /// Exactly this value, of the same type.
+    Value(Value),
+}
+
+impl Wanted {
+    fn is_met_by(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Text(glob), Value::Text(text)) => glob.matches(text),
+            (Self::Text(_), _) => false,
+            (Self::Value(wanted), value) => wanted == value,
+        }
+    }
+}
+
+impl Condition {
+    /// Whether the person meets it; `None` if the claim isn't known.
+    pub(super) fn is_met_by(&self, facts: &Facts) -> Option<bool> {
+        let values = facts.of(self.claim)?;
+        Some(values.iter().any(|value| self.any.iter().any(|wanted| wanted.is_met_by(value))))
+    }
+}
+
+/// The sign-in that a rule asks for: how long ago, how strong, by which methods (OIDC Core, section 2: `auth_time`,
+/// `acr`, `amr`).
+#[derive(Clone, Debug)]
+pub struct StepUp {
+    /// Identifies what is asked for; the same in all workers. Always even.
+    pub id: u32,
+    /// How long ago the person may have signed in.
+    pub max_age: Option<Duration>,
+    /// One of these authentication context classes is required, unless the list is empty.
+    pub acr_any: Vec<String>,
+    /// One of these authentication methods is required, unless the list is empty.
+    pub amr_any: Vec<String>,
+    /// The indexes of `auth_time`, `acr` and `amr` among [`Rules::claims`](crate::rules::Rules::claims).
+    pub claims: [usize; 3],
+}
+
+/// What a person's sign-in lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// Whether Cognito must ask for credentials again: `acr_values` alone makes it ask for what is missing, but it
+    /// doesn't help against a sign-in that is too old or used another method.
+    pub needs_prompt: bool,
+}
+
+impl StepUp {
+    /// What is asked for, identified by its content.
+    pub fn new(
+        max_age: Option<Duration>,
+        acr_any: Vec<String>,
+        amr_any: Vec<String>,
+        claims: [usize; 3],
+    ) -> Self {
+        let age = max_age.map_or(0, |age| age.as_secs()).to_le_bytes();
+        let lists = [&acr_any, &amr_any].into_iter().flat_map(|list| {
+            let texts = list.iter().flat_map(|text| text.bytes().chain([0]));
+            texts.chain([1])
+        });
+        // FNV-1a: nobody but the operator chooses these texts.
+        let id = age
+            .into_iter()
+            .chain(lists)
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        Self { id: id & !1, max_age, acr_any, amr_any, claims }
+    }
+
+    /// What the person's sign-in lacks at `now`; `Ok(None)` if it lacks nothing.
+    ///
+    /// # Errors
+    /// If a claim isn't known.
+    pub fn unmet(&self, facts: &Facts, now: UnixTime) -> Result<Option<Unmet>, UnknownClaim> {
+        let [auth_time, acr, amr] = self.claims;
+        let is_old = match self.max_age {
+            Some(max_age) => {
+                !facts.of(auth_time).ok_or(UnknownClaim)?.iter().any(|value| is_younger(value, max_age, now))
+            }
+            None => false,
+        };
+        let lacks_method = lacks(&self.amr_any, facts, amr)?;
+        let needs_prompt = is_old || lacks_method;
+        Ok((lacks(&self.acr_any, facts, acr)? || needs_prompt).then_some(Unmet { needs_prompt }))
+    }
+}
+
+/// It isn't known whether a person has a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownClaim;
+
+/// Whether an `auth_time` is at most `max_age` ago. One in the future is another clock's now.
+fn is_younger(auth_time: &Value, max_age: Duration, now: UnixTime) -> bool {
+    let Value::Number(seconds) = auth_time else { return false };
+    // `as` saturates.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let signed_in_at = UnixTime::from_secs(*seconds as u64);
+    now.since(signed_in_at) <= max_age
+}
+
+fn lacks(any: &[String], facts: &Facts, claim: usize) -> Result<bool, UnknownClaim> {
+    if any.is_empty() {
+        return Ok(false);
+    }
+    let is_wanted = |value: &Value| matches!(value, Value::Text(text) if any.contains(text));
+    Ok(!facts.of(claim).ok_or(UnknownClaim)?.iter().any(is_wanted))
+}
