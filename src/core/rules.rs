@@ -255,6 +255,11 @@ impl Rules {
         Self { claims, ..self }
     }
 
+    /// All rules, in order.
+    pub fn all(&self) -> impl Iterator<Item = &Rule> {
+        self.list.iter().map(|(rule, _)| rule)
+    }
+
     /// The names of the claims that rules ask for, apart from roles.
     pub fn claims(&self) -> &[String] {
         &self.claims
@@ -262,7 +267,7 @@ impl Rules {
 
     /// What the rules with this [`StepUp::id`] ask for.
     pub fn step_up(&self, id: u32) -> Option<&StepUp> {
-        self.list.iter().filter_map(|(rule, _)| rule.step_up.as_ref()).find(|step_up| step_up.id == id)
+        self.all().filter_map(|rule| rule.step_up.as_ref()).find(|step_up| step_up.id == id)
     }
 
     /// Finds the rules for a request. If the client's spelling of the path isn't the canonical one, each

@@ -17,6 +17,8 @@ use crate::cognito::identity::roles::{GROUPS, Roles, SCOPE};
 pub use crate::cognito::identity::roles::{Mapping, RoleSettings, is_scope};
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
+use crate::rules::Facts;
+use crate::time::UnixTime;
 
 /// A signed-in person: everything that the identity cookie keeps from the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,21 @@ impl Identity {
     /// The name by which pages call the person.
     pub fn shown_name(&self) -> &str {
         self.username.as_deref().or(self.email.as_deref()).unwrap_or(&self.subject)
+    }
+
+    /// What is known of the claims that rules ask for. `names` are all such claims.
+    pub fn facts(&self, names: &[String]) -> Facts {
+        facts::as_facts(&self.facts, names)
+    }
+
+    /// When the person entered credentials, if rules ask for it and the token says so.
+    pub fn authenticated_at(&self) -> Option<UnixTime> {
+        Some(UnixTime::from_secs(facts::find(&self.facts, AUTH_TIME)?.parse().ok()?))
+    }
+
+    /// After a refresh: what is known of the sign-in stays as it was before.
+    pub fn keep_sign_in_of(&mut self, before: &Self) {
+        facts::keep_sign_in(&mut self.facts, &before.facts);
     }
 
     /// The identity from an ID token and the attributes that it lacks.

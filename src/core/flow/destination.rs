@@ -211,11 +211,6 @@ impl<'a> FlowCookies<'a> {
     }
 }
 
-/// The `step_up` parameter of a sign-in link: what the sign-in must ask for.
-pub fn format_step_up(id: u32) -> String {
-    format!("{id:08x}")
-}
-
 /// A sign-in link of a page.
 #[derive(Debug, Default)]
 pub struct Link {
@@ -238,9 +233,12 @@ impl Link {
     }
 
     fn of_query(destination: &Destination, pairs: &[(&str, &str)]) -> Self {
-        let step_up = destination.step_up.map(format_step_up);
-        let step_up = step_up.as_deref().map(|id| ("step_up", id));
-        Self { query: format_query(pairs.iter().copied().chain(step_up)), ..Self::default() }
+        let mut query = format_query(pairs.iter().copied());
+        if let Some(step_up) = destination.step_up {
+            query.push_str("&step_up=");
+            query.push_str(&step_up.to_string());
+        }
+        Self { query, ..Self::default() }
     }
 
     /// A link for a page that can't set cookies. If the destination is too long, the link names a pending sign-in

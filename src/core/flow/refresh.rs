@@ -197,8 +197,9 @@ impl Refresh {
     ) -> RefreshOutcome {
         let env = &mut *verify.env;
         let store = CookieStore::new(verify.config, &self.pool, &self.host);
-        if !verified.identity.facts.is_empty() {
-            Arc::make_mut(&mut verified.identity).keep_sign_in_of(&self.session.identity);
+        // If it is shared, it is the session's own.
+        if let Some(identity) = Arc::get_mut(&mut verified.identity) {
+            identity.keep_sign_in_of(&self.session.identity);
         }
         let session = Session {
             id: self.session.id,
@@ -208,7 +209,7 @@ impl Refresh {
             expires_at: verified.expires_at,
             seen_at: env.now,
             identity: verified.identity,
-            asked: self.session.asked.iter().copied().filter(|asked| asked.is_recent(env.now)).collect(),
+            asked: self.session.asked.clone(),
         };
         let refresh_token = verified.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
         match store.keep(&session, &verified.tokens, &self.token_parts, env.now, env.entropy) {

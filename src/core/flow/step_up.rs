@@ -8,7 +8,7 @@
 use crate::cognito::identity::Identity;
 use crate::cognito::pool::Pool;
 use crate::flow::context::{Person, RequestContext};
-use crate::flow::destination::{Link, format_step_up};
+use crate::flow::destination::Link;
 use crate::http::Response;
 use crate::json;
 use crate::oidc::jwt::LEEWAY;
@@ -34,34 +34,48 @@ pub fn insufficient(ctx: &RequestContext<'_>, step_up: &StepUp, person: &Person)
     let error = "insufficient_user_authentication";
     let mut challenge = format!("Bearer error=\"{error}\"");
     for (name, value) in wanted(step_up) {
-        challenge.push_str(&format!(", {name}=\"{value}\""));
+        challenge.push_str(&[", ", &name, "=\"", &value, "\""].concat());
     }
-    let mut body = vec![("error", json::text(error))];
-    if !person.by_bearer_token {
-        body.push(("sign_in", json::text(&ctx.config.paths.sign_in)));
-        body.push(("step_up", json::text(&format_step_up(step_up.id))));
-    }
-    Response::json(401, json::object(&body)).with("www-authenticate", challenge)
+    let body = if person.by_bearer_token {
+        json::object_of("error", error)
+    } else {
+        json::object(&[
+            ("error", json::text(error)),
+            ("sign_in", json::text(&ctx.config.paths.sign_in)),
+            ("step_up", json::text(&step_up.id.to_string())),
+        ])
+    };
+    Response::json(401, body).with("www-authenticate", challenge)
 }
 
 /// `acr_values` and `max_age`, for the challenge and for the authorization request.
-fn wanted(step_up: &StepUp) -> impl Iterator<Item = (&'static str, String)> {
-    let acr = Some(step_up.acr_any.join(" ")).filter(|values| !values.is_empty());
-    let max_age = step_up.max_age.map(|age| age.as_secs().to_string());
-    acr.map(|values| ("acr_values", values)).into_iter().chain(max_age.map(|age| ("max_age", age)))
+fn wanted(step_up: &StepUp) -> Vec<(String, String)> {
+    let mut wanted = Vec::new();
+    if !step_up.acr_any.is_empty() {
+        wanted.push(("acr_values".to_owned(), step_up.acr_any.join(" ")));
+    }
+    if let Some(age) = step_up.max_age {
+        wanted.push(("max_age".to_owned(), age.as_secs().to_string()));
+    }
+    wanted
 }
 
 /// `403` if Cognito didn't provide the sign-in that the rule asks for. The page says which one, and `again` is the link
 /// for another try.
 pub fn refused(ctx: &RequestContext<'_>, step_up: &StepUp, person: &Person, again: Link) -> Response {
-    let age = step_up.max_age.map(messages::duration);
-    let facts = [
-        (messages::SIGN_IN_AGE, age.into_iter().collect()),
-        (messages::SIGN_IN_LEVEL, step_up.acr_any.clone()),
-        (messages::SIGN_IN_METHOD, step_up.amr_any.clone()),
-    ];
+    let mut facts: Vec<(&str, Vec<String>)> = Vec::new();
+    if let Some(age) = step_up.max_age {
+        facts.push((messages::SIGN_IN_AGE, vec![messages::duration(age)]));
+    }
+    for (label, any) in
+        [(messages::SIGN_IN_LEVEL, &step_up.acr_any), (messages::SIGN_IN_METHOD, &step_up.amr_any)]
+    {
+        if !any.is_empty() {
+            facts.push((label, any.clone()));
+        }
+    }
     Page::saying(&ctx.config.pages, 403, messages::STEP_UP)
-        .facts(facts.into_iter().filter(|(_, values): &(&str, Vec<String>)| !values.is_empty()))
+        .facts(facts)
         .text(&messages::signed_in_as(person.identity.shown_name()))
         .action(messages::SIGN_IN_AGAIN, &again.url(&ctx.config.paths.sign_in))
         .link(messages::SIGN_OUT, &ctx.config.paths.sign_out)
@@ -87,10 +101,13 @@ pub fn asking(ctx: &RequestContext<'_>, pool: &Pool, id: u32) -> Option<Asking> 
         let facts = session.identity.facts(ctx.config.rules.claims());
         step_up.unmet(&facts, ctx.now).is_ok_and(|unmet| unmet.is_some_and(|unmet| unmet.needs_prompt))
     });
-    let mut parameters = pool.cognito.authorize_params.clone();
-    // `none` forbids the pages that a stronger sign-in needs.
-    parameters.retain(|(name, value)| name != "prompt" || (!prompt && value != "none"));
-    parameters.extend(wanted(step_up).map(|(name, value)| (name.to_owned(), value)));
+    let mut parameters = wanted(step_up);
+    for (name, value) in &pool.cognito.authorize_params {
+        // `none` forbids the pages that a stronger sign-in needs.
+        if name != "prompt" || (!prompt && value != "none") {
+            parameters.push((name.clone(), value.clone()));
+        }
+    }
     if prompt {
         parameters.push(("prompt".to_owned(), "login".to_owned()));
     }
@@ -110,6 +127,6 @@ pub fn asked_by(flow: &PendingSignIn, identity: &Identity, now: UnixTime) -> Vec
 
 /// Reads the `step_up` parameter of a sign-in link. `None` if no rule asks for that.
 pub fn read(parameter: &str, ctx: &RequestContext<'_>) -> Option<u32> {
-    let id = u32::from_str_radix(parameter, 16).ok()?;
+    let id = parameter.parse().ok()?;
     ctx.config.rules.step_up(id).map(|step_up| step_up.id)
 }

@@ -109,16 +109,21 @@ impl StepUp {
         amr_any: Vec<String>,
         claims: [usize; 3],
     ) -> Self {
-        let age = max_age.map_or(0, |age| age.as_secs()).to_le_bytes();
-        let lists = [&acr_any, &amr_any].into_iter().flat_map(|list| {
-            let texts = list.iter().flat_map(|text| text.bytes().chain([0]));
-            texts.chain([1])
-        });
         // FNV-1a: nobody but the operator chooses these texts.
-        let id = age
-            .into_iter()
-            .chain(lists)
-            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let mut id = 0x811c_9dc5_u32;
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                id = (id ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+            }
+        };
+        add(&max_age.map_or(0, |age| age.as_secs()).to_le_bytes());
+        for list in [&acr_any, &amr_any] {
+            for text in list {
+                add(text.as_bytes());
+                add(&[0]);
+            }
+            add(&[1]);
+        }
         Self { id: id & !1, max_age, acr_any, amr_any, claims }
     }
 

@@ -29,10 +29,17 @@ impl AskedFor {
 
     /// A list with a new entry at its end, without entries that are replaced, too old or too many.
     pub fn added_to(self, earlier: &[Self], now: UnixTime) -> Vec<Self> {
-        let is_kept = |earlier: &&Self| earlier.step_up != self.step_up && earlier.is_recent(now);
-        let kept: Vec<Self> = earlier.iter().filter(is_kept).copied().collect();
-        let skipped = kept.len().saturating_sub(MAX_ASKED - 1);
-        kept.into_iter().skip(skipped).chain([self]).collect()
+        let mut asked = Vec::with_capacity(MAX_ASKED);
+        for earlier in earlier {
+            if earlier.step_up != self.step_up && earlier.is_recent(now) {
+                asked.push(*earlier);
+            }
+        }
+        if asked.len() >= MAX_ASKED {
+            asked.remove(0);
+        }
+        asked.push(self);
+        asked
     }
 }
 
@@ -49,12 +56,13 @@ pub(super) fn write(asked: &[AskedFor], to: &mut Vec<u8>) {
 /// Reads what [`write`] wrote. `None` if it is incomplete.
 pub(super) fn read(bytes: &[u8]) -> Option<Vec<AskedFor>> {
     let (entries, []) = bytes.as_chunks::<8>() else { return None };
-    let read = |[a, b, c, d, e, f, g, h]: &[u8; 8]| {
+    let mut asked = Vec::new();
+    for [a, b, c, d, e, f, g, h] in entries {
         let id = u32::from_le_bytes([*a, *b, *c, *d]);
         let at = UnixTime::from_secs(u32::from_le_bytes([*e, *f, *g, *h]).into());
-        AskedFor { step_up: id & !1, prompted: id & 1 == 1, at }
-    };
-    Some(entries.iter().map(read).collect())
+        asked.push(AskedFor { step_up: id & !1, prompted: id & 1 == 1, at });
+    }
+    Some(asked)
 }
 
 #[cfg(test)]

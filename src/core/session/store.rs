@@ -236,7 +236,7 @@ fn decode_session(bytes: &[u8]) -> Option<Session> {
     let (mut session, behind) = postcard::take_from_bytes::<Session>(bytes).ok()?;
     if !behind.is_empty() {
         let (facts, behind) = postcard::take_from_bytes(behind).ok()?;
-        Arc::make_mut(&mut session.identity).facts = facts;
+        Arc::get_mut(&mut session.identity)?.facts = facts;
         session.asked = asked::read(behind)?;
     }
     Some(session)

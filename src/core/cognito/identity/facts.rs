@@ -2,12 +2,10 @@
 //! they keep their type.
 
 use crate::cognito::attributes::UserAttributes;
-use crate::cognito::identity::Identity;
 use crate::cognito::identity::claim::{List, is_single};
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
 use crate::rules::{Facts, Value};
-use crate::time::UnixTime;
 
 /// When the person entered credentials (OIDC Core, section 2).
 pub const AUTH_TIME: &str = "auth_time";
@@ -34,48 +32,41 @@ pub(super) fn of_token(
     attributes: Option<&UserAttributes>,
     names: &[String],
 ) -> Vec<(String, String)> {
-    let value = |name: &String| {
-        let claim = claims.get(name).filter(|claim| !claim.is_empty());
-        if let Some(claim) = claim {
-            return claim.compact();
+    let mut kept = Vec::with_capacity(names.len());
+    for name in names {
+        let mut value = claims.get(name).filter(|claim| !claim.is_empty());
+        let is_flag = value.is_none() && is_flag(name);
+        if value.is_none() && !OF_SIGN_IN.contains(&name.as_str()) {
+            value = attributes.and_then(|attributes| attributes.get(name)).filter(|claim| !claim.is_empty());
         }
-        let attributes = attributes.filter(|_| !OF_SIGN_IN.contains(&name.as_str()));
-        let attribute = attributes.and_then(|attributes| attributes.get(name));
-        let attribute = attribute.filter(|attribute| !attribute.is_empty());
-        match attribute.and_then(Json::text) {
-            Some(text) if is_flag(name) => text,
-            _ => attribute.map(Json::compact).unwrap_or_default(),
-        }
-    };
-    names.iter().map(|name| (name.clone(), value(name))).collect()
+        let text = value.filter(|_| is_flag).and_then(Json::text);
+        kept.push((name.clone(), text.or_else(|| value.map(Json::compact)).unwrap_or_default()));
+    }
+    kept
 }
 
-impl Identity {
-    /// The claims that rules ask for. `names` are all such claims.
-    pub fn facts(&self, names: &[String]) -> Facts {
-        let values = |name: &String| {
-            let (_, kept) = self.facts.iter().find(|(known, _)| known == name)?;
-            Some(values(name, Json::unread(kept)))
-        };
-        Facts::new(names.iter().map(values).collect())
+/// What is known of the claims that rules ask for. `names` are all such claims.
+pub(super) fn as_facts(kept: &[(String, String)], names: &[String]) -> Facts {
+    let mut facts = Vec::with_capacity(names.len());
+    for name in names {
+        facts.push(find(kept, name).map(|kept| values(name, Json::unread(kept))));
     }
+    Facts::new(facts)
+}
 
-    /// When the person entered credentials, if rules ask for it and the token says so.
-    pub fn authenticated_at(&self) -> Option<UnixTime> {
-        let (_, kept) = self.facts.iter().find(|(name, _)| name == AUTH_TIME)?;
-        Some(UnixTime::from_secs(kept.parse().ok()?))
-    }
+/// A claim that is kept, as it was written.
+pub(super) fn find<'k>(kept: &'k [(String, String)], name: &str) -> Option<&'k str> {
+    kept.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
 
-    /// After a refresh, when the person signed in is what it was before: a refresh isn't a sign-in (OIDC Core, section
-    /// 12.2). So are the strength and the methods of the sign-in if the new token doesn't say.
-    pub fn keep_sign_in_of(&mut self, before: &Self) {
-        for (name, new) in self.facts.iter_mut().filter(|(name, _)| OF_SIGN_IN.contains(&name.as_str())) {
-            let old = before.facts.iter().find(|(known, old)| known == name && !old.is_empty());
-            if let Some((_, old)) = old
-                && (new.is_empty() || name == AUTH_TIME)
-            {
-                new.clone_from(old);
-            }
+/// After a refresh, when the person signed in is what it was before: a refresh isn't a sign-in (OIDC Core, section
+/// 12.2). So are the strength and the methods of the sign-in if the new token doesn't say.
+pub(super) fn keep_sign_in(new: &mut [(String, String)], before: &[(String, String)]) {
+    for (name, new) in new {
+        let is_lost = new.is_empty() && OF_SIGN_IN.contains(&name.as_str());
+        let old = find(before, name).filter(|old| !old.is_empty());
+        if let Some(old) = old.filter(|_| is_lost || name == AUTH_TIME) {
+            old.clone_into(new);
         }
     }
 }
@@ -91,15 +82,18 @@ fn values(name: &str, claim: Json<'_>) -> Vec<Value> {
             None => vec![Value::Text(text)],
         };
     }
-    let items = claim.items().unwrap_or_else(|| vec![claim]);
-    items.into_iter().filter_map(value).collect()
-}
-
-fn value(item: Json<'_>) -> Option<Value> {
-    let scalar = |scalar: &str| match scalar {
-        "true" => Some(Value::Flag(true)),
-        "false" => Some(Value::Flag(false)),
-        _ => item.number().map(Value::Number),
-    };
-    item.text().map(Value::Text).or_else(|| scalar(item.scalar()?))
+    let mut found = Vec::new();
+    for item in claim.items().unwrap_or_else(|| vec![claim]) {
+        let value = match (item.text(), item.scalar()) {
+            (Some(text), _) => Value::Text(text),
+            (None, Some("true")) => Value::Flag(true),
+            (None, Some("false")) => Value::Flag(false),
+            (None, _) => match item.number() {
+                Some(number) => Value::Number(number),
+                None => continue,
+            },
+        };
+        found.push(value);
+    }
+    found
 }

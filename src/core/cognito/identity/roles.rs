@@ -40,28 +40,28 @@ pub fn is_scope(role: &str) -> bool {
 }
 
 impl RoleSettings {
-    fn entry(&self, claim: &str, value: &str) -> Option<(usize, &Mapping)> {
-        let found = |(_, entry): &(usize, &Mapping)| entry.claim == claim && entry.from.matches(value);
-        self.map.iter().enumerate().find(found)
+    /// The first entry for a value of a claim.
+    fn entry(&self, claim: &str, value: &str) -> Option<&Mapping> {
+        self.map.iter().find(|entry| entry.claim == claim && entry.from.matches(value))
     }
 
     /// Whether anybody can have this role, whatever their claims. `true` if in doubt.
     pub fn can_grant(&self, role: &str) -> bool {
-        let claims = self.claims.iter().map(String::as_str).chain([GROUPS]);
-        let mut unmapped = claims.filter(|claim| self.entry(claim, role).is_none());
-        if self.map.is_empty() || is_scope(role) || (self.keep_unmapped && unmapped.next().is_some()) {
+        let is_unmapped = |claim: &str| self.entry(claim, role).is_none();
+        let is_kept = || is_unmapped(GROUPS) || self.claims.iter().any(|claim| is_unmapped(claim));
+        if self.map.is_empty() || is_scope(role) || (self.keep_unmapped && is_kept()) {
             return true;
         }
-        self.map.iter().enumerate().any(|(index, entry)| {
-            entry.to.iter().any(|to| match to.captured(role) {
-                _ if to.as_str() == role => true,
-                Some(captured) => {
-                    let value = entry.from.filled(captured);
-                    self.entry(&entry.claim, &value).is_some_and(|(first, _)| first == index)
-                }
-                None => false,
-            })
-        })
+        let makes_it = |entry: &Mapping, to: &Glob| match to.captured(role) {
+            _ if to.as_str() == role => true,
+            // Unless an earlier entry takes that value.
+            Some(captured) => {
+                let first = self.entry(&entry.claim, &entry.from.filled(captured));
+                first.is_some_and(|first| std::ptr::eq(first, entry))
+            }
+            None => false,
+        };
+        self.map.iter().any(|entry| entry.to.iter().any(|to| makes_it(entry, to)))
     }
 }
 
@@ -86,37 +86,40 @@ impl<'s> Roles<'s> {
     /// names. An address that nobody has verified grants nothing: in many pools, people can enter any.
     pub(super) fn add_claims<'c>(&mut self, claim: &dyn Fn(&str) -> Option<Json<'c>>) {
         let settings = self.settings;
-        let mapped = settings.map.iter().map(|entry| &entry.claim);
-        for (at, name) in settings.claims.iter().chain(mapped).enumerate() {
-            let is_verified = match name.as_str() {
-                "email" => is_true(claim("email_verified")),
-                "phone_number" => is_true(claim("phone_number_verified")),
-                _ => true,
-            };
-            let is_repeated = at >= settings.claims.len() && settings.claims.contains(name);
-            if is_verified
-                && !is_repeated
-                && let Some(value) = claim(name)
-            {
-                self.add_claim(name, value, settings.keep_unmapped && at < settings.claims.len());
+        settings.claims.iter().for_each(|name| self.add_verified(name, claim, settings.keep_unmapped));
+        for entry in &settings.map {
+            if !settings.claims.contains(&entry.claim) {
+                self.add_verified(&entry.claim, claim, false);
             }
+        }
+    }
+
+    fn add_verified<'c>(&mut self, name: &str, claim: &dyn Fn(&str) -> Option<Json<'c>>, keeps: bool) {
+        let is_verified = match name {
+            "email" => is_true(claim("email_verified")),
+            "phone_number" => is_true(claim("phone_number_verified")),
+            _ => true,
+        };
+        if is_verified && let Some(value) = claim(name) {
+            self.add_claim(name, value, keeps);
         }
     }
 
     /// Adds the roles in a claim: a list, or a text that is split. `keeps` is whether a value is a role if the map
     /// doesn't mention it.
-    pub(super) fn add_claim(&mut self, name: &str, claim: Json<'_>, keeps: bool) {
-        let text = || claim.text().or_else(|| claim.scalar().map(str::to_owned));
-        if is_single(name) {
-            // Nobody's name or address is a list.
-            text().into_iter().for_each(|text| self.add_value(name, text.trim(), keeps));
-        } else if let Some(list) = listed(claim) {
-            list.items.iter().for_each(|value| self.add_value(name, value, keeps));
-        } else if let Some(text) = text() {
-            let separator = self.settings.separator.as_str();
-            text.split(separator).for_each(|value| self.add_value(name, value.trim(), keeps));
+    fn add_claim(&mut self, name: &str, claim: Json<'_>, keeps: bool) {
+        // Nobody's name or address is a list.
+        let is_single = is_single(name);
+        match (listed(claim), claim.text().or_else(|| claim.scalar().map(str::to_owned))) {
+            (_, Some(text)) if is_single => self.add_value(name, text.trim(), keeps),
+            (Some(list), _) => list.items.iter().for_each(|value| self.add_value(name, value, keeps)),
+            (None, Some(text)) => {
+                let separator = self.settings.separator.as_str();
+                text.split(separator).for_each(|value| self.add_value(name, value.trim(), keeps));
+            }
+            // An object holds no roles.
+            (None, None) => {}
         }
-        // An object holds no roles.
     }
 
     /// Adds the groups in an access token. In contrast to other claims, they are never written as one text.
@@ -129,11 +132,10 @@ impl<'s> Roles<'s> {
     fn add_value(&mut self, claim: &str, value: &str, keeps: bool) {
         let settings = self.settings;
         // Addresses are compared without regard to case.
-        let folded = if claim == "email" { value.to_ascii_lowercase() } else { String::new() };
-        let value = if folded.is_empty() { value } else { &folded };
-        match settings.entry(claim, value) {
-            Some((_, entry)) => {
-                let captured = entry.from.captured(value).unwrap_or_default();
+        let folded = if claim == "email" { value.to_ascii_lowercase() } else { value.to_owned() };
+        match settings.entry(claim, &folded) {
+            Some(entry) => {
+                let captured = entry.from.captured(&folded).unwrap_or_default();
                 entry.to.iter().for_each(|to| self.add_found(to.filled(captured).trim()));
             }
             None if keeps => self.add_found(value),
