@@ -13,8 +13,9 @@ use crate::mint::Mint;
 
 type Section = fn(&Lab, &Visitor, usize) -> Result<Value, String>;
 
-const SECTIONS: [(&str, Section); 8] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("rules", requests::rules),
+    ("conditions", requests::conditions),
     ("foreign_cookies", requests::foreign_cookies),
     ("sessions", requests::sessions),
     ("workers", requests::workers),

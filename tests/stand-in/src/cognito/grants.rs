@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::now;
+use super::{now, sessions::Strength};
 use crate::{Client, random};
 
 /// The lifetime of a code.
@@ -29,6 +29,7 @@ pub struct SignIn {
     pub username: String,
     pub scopes: Vec<String>,
     pub auth_time: u64,
+    pub strength: Strength,
 }
 
 pub struct Code {
