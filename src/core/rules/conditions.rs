@@ -105,8 +105,8 @@ impl StepUp {
     /// What is asked for, identified by its content.
     pub fn new(
         max_age: Option<Duration>,
-        acr_any: Vec<String>,
-        amr_any: Vec<String>,
+        levels: Vec<String>,
+        methods: Vec<String>,
         claims: [usize; 3],
     ) -> Self {
         // FNV-1a: nobody but the operator chooses these texts.
@@ -117,14 +117,14 @@ impl StepUp {
             }
         };
         add(&max_age.map_or(0, |age| age.as_secs()).to_le_bytes());
-        for list in [&acr_any, &amr_any] {
+        for list in [&levels, &methods] {
             for text in list {
                 add(text.as_bytes());
                 add(&[0]);
             }
             add(&[1]);
         }
-        Self { id: id & !1, max_age, acr_any, amr_any, claims }
+        Self { id: id & !1, max_age, acr_any: levels, amr_any: methods, claims }
     }
 
     /// What the person's sign-in lacks at `now`; `Ok(None)` if it lacks nothing.

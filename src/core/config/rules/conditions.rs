@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cognito::identity::{AUTH_TIME, is_flag, is_text};
 use crate::config::document::Node;
-use crate::config::reader::Section;
+use crate::config::reader::{Section, path_of};
 use crate::config::rules::read_list;
 use crate::rules::glob::Glob;
 use crate::rules::{Condition, StepUp, Value, Wanted};
@@ -25,7 +25,7 @@ pub(super) fn read_claims(section: &Section<'_>, claims: &mut Vec<String>) -> Ve
     }
     let mut conditions = Vec::new();
     for (name, node) in members {
-        let at = format!("claims.{name}");
+        let at = path_of("claims", name);
         if name.trim() != name || name.is_empty() {
             section.fault(&at, "is not the name of a claim");
         }
@@ -79,19 +79,19 @@ pub(super) fn read_step_up(section: &Section<'_>, claims: &mut Vec<String>) -> O
     if max_age.is_some_and(|age| age < Duration::from_secs(1) || age.subsec_nanos() != 0) {
         section.fault("max_age", "must be at least 1s, in whole seconds");
     }
-    let acr_any = read_words(section, "acr_any");
-    let amr_any = read_words(section, "amr_any");
-    if max_age.is_none() && acr_any.is_empty() && amr_any.is_empty() {
+    let levels = read_words(section, "acr_any");
+    let methods = read_words(section, "amr_any");
+    if max_age.is_none() && levels.is_empty() && methods.is_empty() {
         return None;
     }
     // Only the claims that the rule needs. Whether asking for a method helps is known from the time of the sign-in.
     let mut index = |is_needed: bool, claim| if is_needed { index_of(claim, claims) } else { usize::MAX };
     let indexes = [
-        index(max_age.is_some() || !amr_any.is_empty(), AUTH_TIME),
-        index(!acr_any.is_empty(), "acr"),
-        index(!amr_any.is_empty(), "amr"),
+        index(max_age.is_some() || !methods.is_empty(), AUTH_TIME),
+        index(!levels.is_empty(), "acr"),
+        index(!methods.is_empty(), "amr"),
     ];
-    Some(StepUp::new(max_age, acr_any, amr_any, indexes))
+    Some(StepUp::new(max_age, levels, methods, indexes))
 }
 
 /// A list of names that go into `acr_values`, where spaces separate them, and into a header, where they are quoted.
