@@ -15,7 +15,9 @@ use std::sync::Arc;
 use crate::http::host::HostPattern;
 use crate::http::path::{Pattern, Reading, RequestPath};
 use crate::rules::automaton::Automaton;
-pub use crate::rules::conditions::{Condition, Facts, StepUp, UnknownClaim, Unmet, Value, Wanted};
+pub use crate::rules::conditions::{
+    Condition, Facts, StepUp, UnknownClaim, Unmet, flag_value, number_value, text_value,
+};
 use crate::time::UnixTime;
 
 /// Who may pass, in order of strictness: a later variant is stricter.

@@ -1,6 +1,5 @@
 //! Sessions and pending sign-ins, which the browser keeps in sealed cookies.
 
-mod asked;
 mod error;
 mod kinds;
 mod names;
@@ -19,7 +18,6 @@ use crate::http::Request;
 use crate::http::cookie::Cookies;
 use crate::time::UnixTime;
 
-pub use asked::AskedFor;
 pub use error::StoreError;
 pub use pending::{FlowId, PendingSignIn};
 pub use store::CookieStore;
@@ -46,9 +44,6 @@ pub struct Session {
     pub seen_at: UnixTime,
     /// The person's identity.
     pub identity: Arc<Identity>,
-    /// What its sign-ins have asked for lately, the latest last. Stored behind the rest.
-    #[serde(skip)]
-    pub asked: Vec<AskedFor>,
 }
 
 /// The state of a session's tokens.

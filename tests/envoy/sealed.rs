@@ -32,7 +32,6 @@ pub fn sealed_sessions(config: &Value, count: usize) -> Vec<String> {
                 expires_at: now.plus(Duration::from_secs(3600)),
                 seen_at: now,
                 identity: Identity { subject: format!("user-{number}"), ..Identity::default() }.into(),
-                asked: Vec::new(),
             };
             format!("__Host-auth={}", store.seal("__Host-auth", &session, &mut entropy).expect("sealed"))
         })

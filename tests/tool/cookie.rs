@@ -34,7 +34,7 @@ fn session(id: u8) -> Session {
         name: Some("John\u{7} Smith".into()),
         roles: vec!["authp/admin".into(), "authp/user".into()],
         claims: vec![("custom:zone".into(), "Europe/Berlin".into())],
-        facts: Vec::new(),
+        ..Identity::default()
     };
     Session {
         id: [id; 16],
@@ -43,7 +43,6 @@ fn session(id: u8) -> Session {
         expires_at: now().plus(Duration::from_secs(3000)),
         seen_at: now(),
         identity: Arc::new(identity),
-        asked: Vec::new(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
-use envoy_cognito_core::rules::{Rule, Value, Wanted};
+use envoy_cognito_core::rules::glob::Glob;
+use envoy_cognito_core::rules::{Rule, flag_value};
 
 use crate::documents::finding::Severity;
 
@@ -50,7 +51,7 @@ fn unverified(config: &Config, rule: &Rule) -> Vec<Remark> {
         let asks = |index: usize| config.rules.claims().get(index).is_some_and(|claim| claim == name);
         rule.claims.iter().find(|condition| asks(condition.claim))
     };
-    let is_true = |wanted: &Wanted| matches!(wanted, Wanted::Value(Value::Flag(true)));
+    let is_true = |wanted: &Glob| wanted.as_str() == flag_value(true);
     let about = |(address, verified): &(&str, &str)| {
         named(address)?;
         if named(verified).is_some_and(|condition| condition.any.iter().all(is_true)) {

@@ -1,5 +1,6 @@
 //! A person's identity, taken from verified claims, and the request headers that tell the app about it.
 
+pub mod asked;
 mod claim;
 mod encoding;
 mod facts;
@@ -9,6 +10,7 @@ mod roles;
 use serde::{Deserialize, Serialize};
 
 use crate::cognito::attributes::UserAttributes;
+use crate::cognito::identity::asked::AskedFor;
 pub use crate::cognito::identity::claim::Shown;
 use crate::cognito::identity::claim::{kept, single};
 pub use crate::cognito::identity::encoding::join_roles;
@@ -40,6 +42,9 @@ pub struct Identity {
     /// behind the session, so that sessions without them are the same as before.
     #[serde(skip)]
     pub facts: Vec<(String, String)>,
+    /// What the person's sign-ins have asked for lately, the latest last. Stored behind the facts.
+    #[serde(skip)]
+    pub asked: Vec<AskedFor>,
 }
 
 /// The names of the claims that an identity keeps.
@@ -69,6 +74,7 @@ impl Identity {
 
     /// After a refresh: what is known of the sign-in stays as it was before.
     pub fn keep_sign_in_of(&mut self, before: &Self) {
+        self.asked.clone_from(&before.asked);
         facts::keep_sign_in(&mut self.facts, &before.facts);
     }
 
@@ -120,6 +126,7 @@ impl Identity {
             roles: roles.found,
             claims: wanted.iter().filter_map(kept).collect(),
             facts: Vec::new(),
+            asked: Vec::new(),
         }
     }
 }

@@ -236,10 +236,14 @@ impl CodeExchange {
 
     fn open_session(
         &self,
-        verified: VerifiedTokens,
+        mut verified: VerifiedTokens,
         verify: &mut VerifyContext<'_, '_>,
     ) -> Result<Response, StoreError> {
         let VerifyContext { config, env, .. } = verify;
+        // It is new, so nobody shares it.
+        if let Some(identity) = Arc::get_mut(&mut verified.identity) {
+            identity.asked = step_up::asked_by(&self.flow, identity, env.now);
+        }
         let store = CookieStore::new(config, &self.pool, &self.visitor.host);
         let session = Session {
             id: random_bytes(env.entropy)?,
@@ -247,7 +251,6 @@ impl CodeExchange {
             renewed_at: env.now,
             seen_at: env.now,
             expires_at: verified.expires_at,
-            asked: step_up::asked_by(&self.flow, &verified.identity, env.now),
             identity: verified.identity,
         };
         let present = &self.visitor.token_parts;

@@ -13,7 +13,7 @@ use crate::http::path::RequestPath;
 use crate::http::{Request, SharedHeaders};
 use crate::oidc::SessionTokens;
 use crate::rules::{Facts, Who};
-use crate::session::{AskedFor, CookieStore, Session};
+use crate::session::{CookieStore, Session};
 use crate::time::UnixTime;
 
 /// A request with everything that is known about it before a flow begins.
@@ -100,8 +100,6 @@ pub struct Person {
     pub by_bearer_token: bool,
     /// Their claims, as far as rules ask for them.
     pub facts: Facts,
-    /// What the sign-ins of the session have asked for lately.
-    pub asked: Vec<AskedFor>,
 }
 
 impl Person {
@@ -122,7 +120,6 @@ impl Person {
         let headers = config.headers.render(&identity).map(owned).collect();
         let person = Self {
             facts: identity.facts(config.rules.claims()),
-            asked: Vec::new(),
             pool: Arc::clone(pool),
             headers: Arc::new(headers),
             names: Arc::new(names),

@@ -209,7 +209,6 @@ impl Refresh {
             expires_at: verified.expires_at,
             seen_at: env.now,
             identity: verified.identity,
-            asked: self.session.asked.clone(),
         };
         let refresh_token = verified.tokens.refresh.get_or_insert_with(|| self.refresh_token.clone()).clone();
         match store.keep(&session, &verified.tokens, &self.token_parts, env.now, env.entropy) {

@@ -6,6 +6,7 @@
 //! redirect.
 
 use crate::cognito::identity::Identity;
+use crate::cognito::identity::asked::AskedFor;
 use crate::cognito::pool::Pool;
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::Link;
@@ -15,12 +16,12 @@ use crate::oidc::jwt::LEEWAY;
 use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::rules::StepUp;
-use crate::session::{AskedFor, PendingSignIn};
+use crate::session::PendingSignIn;
 use crate::time::UnixTime;
 
 /// Whether the person's sign-in has just asked for this, and asking again wouldn't help.
 pub fn is_fruitless(step_up: &StepUp, person: &Person, now: UnixTime) -> bool {
-    person.asked.iter().any(|asked| {
+    person.identity.asked.iter().any(|asked| {
         // If it was fulfilled then, time has passed since.
         let unmet = step_up.unmet(&person.facts, asked.at).ok().flatten();
         asked.step_up == step_up.id
@@ -111,8 +112,8 @@ pub fn asking(ctx: &RequestContext<'_>, pool: &Pool, id: u32) -> Option<Asking> 
     if prompt {
         parameters.push(("prompt".to_owned(), "login".to_owned()));
     }
-    let earlier = session.map(|session| session.asked).unwrap_or_default();
-    let asked = AskedFor { step_up: id, prompted: prompt, at: ctx.now }.added_to(&earlier, ctx.now);
+    let earlier = session.as_ref().map_or(&[][..], |session| &session.identity.asked);
+    let asked = AskedFor { step_up: id, prompted: prompt, at: ctx.now }.added_to(earlier, ctx.now);
     Some(Asking { parameters, asked })
 }
 

@@ -105,12 +105,10 @@ pub const SIGN_IN_LEVEL: &str = "Level of the sign-in";
 /// The label of the methods of which one is needed.
 pub const SIGN_IN_METHOD: &str = "Method of the sign-in";
 
-/// A duration in its largest whole unit, rounded down to seconds.
+/// A duration, in minutes if it is long.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
-    let whole = units.into_iter().find(|(unit, _)| seconds > *unit && seconds.is_multiple_of(*unit));
-    whole.map_or_else(|| format!("{seconds} seconds"), |(unit, name)| format!("{} {name}", seconds / unit))
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
 }
 
 /// For a form of a person who must sign in again. [`FORM_HELP`] follows.

@@ -5,29 +5,39 @@ use std::time::Duration;
 use crate::rules::glob::Glob;
 use crate::time::UnixTime;
 
-/// A single value of a claim.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Text.
-    Text(String),
-    /// `true` or `false`.
-    Flag(bool),
-    /// A number.
-    Number(f64),
+/// A value of a claim in the form in which rules compare it. The form tells types apart: text begins with a quote.
+pub fn text_value(text: &str) -> String {
+    ["\"", text].concat()
+}
+
+/// The form of `true` and `false`.
+pub const fn flag_value(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
+/// The form of a number: its digits if it is whole, else its bits.
+pub fn number_value(number: f64) -> String {
+    // `as` saturates, and equal numbers have equal forms in any case.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_cmp)]
+    let whole = (number as i64, number as i64 as f64 == number);
+    match whole {
+        (whole, true) => whole.to_string(),
+        (_, false) => ["#", &number.to_bits().to_string()].concat(),
+    }
 }
 
 /// The claims of a person that rules ask for, in the order of [`Rules::claims`](crate::rules::Rules::claims). `None`
 /// if it isn't known whether the person has the claim: the session is older than the rule. A claim that the person
 /// doesn't have is an empty list.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
-    values: Vec<Option<Vec<Value>>>,
+    values: Vec<Option<Vec<String>>>,
     is_complete: bool,
 }
 
 impl Facts {
     /// The facts of a person.
-    pub fn new(values: Vec<Option<Vec<Value>>>) -> Self {
+    pub fn new(values: Vec<Option<Vec<String>>>) -> Self {
         Self { is_complete: values.iter().all(Option::is_some), values }
     }
 
@@ -36,7 +46,7 @@ impl Facts {
         self.is_complete
     }
 
-    fn of(&self, claim: usize) -> Option<&[Value]> {
+    fn of(&self, claim: usize) -> Option<&[String]> {
         self.values.get(claim)?.as_deref()
     }
 }
@@ -46,34 +56,16 @@ impl Facts {
 pub struct Condition {
     /// The claim's index among [`Rules::claims`](crate::rules::Rules::claims).
     pub claim: usize,
-    /// One of these values is required. In a claim that is a list, one item suffices.
-    pub any: Vec<Wanted>,
-}
-
-/// A value that a rule asks for.
-#[derive(Clone, Debug)]
-pub enum Wanted {
-    /// Text that matches this pattern.
-    Text(Glob),
-    /// Exactly this value, of the same type.
-    Value(Value),
-}
-
-impl Wanted {
-    fn is_met_by(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Text(glob), Value::Text(text)) => glob.matches(text),
-            (Self::Text(_), _) => false,
-            (Self::Value(wanted), value) => wanted == value,
-        }
-    }
+    /// One of these values is required, in the form in which values are compared. In a claim that is a list, one item
+    /// suffices.
+    pub any: Vec<Glob>,
 }
 
 impl Condition {
     /// Whether the person meets it; `None` if the claim isn't known.
     pub(super) fn is_met_by(&self, facts: &Facts) -> Option<bool> {
         let values = facts.of(self.claim)?;
-        Some(values.iter().any(|value| self.any.iter().any(|wanted| wanted.is_met_by(value))))
+        Some(values.iter().any(|value| self.any.iter().any(|wanted| wanted.matches(value))))
     }
 }
 
@@ -150,18 +142,17 @@ impl StepUp {
 pub struct UnknownClaim;
 
 /// Whether an `auth_time` is at most `max_age` ago. One in the future is another clock's now.
-fn is_younger(auth_time: &Value, max_age: Duration, now: UnixTime) -> bool {
-    let Value::Number(seconds) = auth_time else { return false };
-    // `as` saturates.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let signed_in_at = UnixTime::from_secs(*seconds as u64);
-    now.since(signed_in_at) <= max_age
+fn is_younger(auth_time: &str, max_age: Duration, now: UnixTime) -> bool {
+    auth_time.parse().is_ok_and(|signed_in_at| now.since(UnixTime::from_secs(signed_in_at)) <= max_age)
 }
 
 fn lacks(any: &[String], facts: &Facts, claim: usize) -> Result<bool, UnknownClaim> {
     if any.is_empty() {
         return Ok(false);
     }
-    let is_wanted = |value: &Value| matches!(value, Value::Text(text) if any.contains(text));
+    let is_wanted = |value: &String| {
+        let text = value.strip_prefix('"');
+        text.is_some_and(|text| any.iter().any(|wanted| wanted == text))
+    };
     Ok(!facts.of(claim).ok_or(UnknownClaim)?.iter().any(is_wanted))
 }

@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::cognito::identity::asked::{self, AskedFor};
 use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
 use crate::http::cookie::Cookies;
 use crate::session::CookieStore;
-use crate::session::asked::{self, AskedFor};
 use crate::session::kinds::sealed_values;
 use crate::time::UnixTime;
 

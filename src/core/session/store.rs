@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cognito::identity::asked;
 use crate::cognito::pool::{CookieSettings, Pool};
 use crate::config::Config;
 use crate::crypto::seal::{Binding, SealError};
 use crate::crypto::secret::{Entropy, Secret};
 use crate::http::cookie::{Cookies, MAX_COOKIE, SameSite};
 use crate::oidc::{AccessToken, IdToken, RefreshToken, SessionTokens};
-use crate::session::asked;
 use crate::session::parts::{MAX_PARTS, split_into_parts};
 use crate::session::{MAX_COPIES, Session, SessionId, StoreError};
 use crate::time::UnixTime;
@@ -224,10 +224,10 @@ impl<'c> CookieStore<'c> {
 /// sign-ins have asked for.
 fn encode_session(session: &Session) -> Result<Vec<u8>, SealError> {
     let mut bytes = postcard::to_allocvec(session).map_err(|_| SealError::Encoding)?;
-    if !session.identity.facts.is_empty() || !session.asked.is_empty() {
+    if !session.identity.facts.is_empty() || !session.identity.asked.is_empty() {
         let facts = postcard::to_allocvec(&session.identity.facts).map_err(|_| SealError::Encoding)?;
         bytes.extend_from_slice(&facts);
-        asked::write(&session.asked, &mut bytes);
+        asked::write(&session.identity.asked, &mut bytes);
     }
     Ok(bytes)
 }
@@ -236,8 +236,9 @@ fn decode_session(bytes: &[u8]) -> Option<Session> {
     let (mut session, behind) = postcard::take_from_bytes::<Session>(bytes).ok()?;
     if !behind.is_empty() {
         let (facts, behind) = postcard::take_from_bytes(behind).ok()?;
-        Arc::get_mut(&mut session.identity)?.facts = facts;
-        session.asked = asked::read(behind)?;
+        let identity = Arc::get_mut(&mut session.identity)?;
+        identity.facts = facts;
+        identity.asked = asked::read(behind)?;
     }
     Some(session)
 }

@@ -27,7 +27,6 @@ impl CachedSession {
     pub fn new(session: Session, pool: &Arc<Pool>, config: &Config) -> Self {
         let (identity, until) = (Arc::clone(&session.identity), session.ends_at(config));
         let person = Person::new(pool, identity, &SessionTokens::default(), until, config);
-        let person = Person { asked: session.asked.clone(), ..person };
         Self { session, person: Arc::new(person) }
     }
 }

@@ -37,7 +37,6 @@ impl Good {
             expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
             seen_at: NOW,
             identity: Arc::new(Identity { subject: "55dd".into(), ..Identity::default() }),
-            asked: Vec::new(),
         };
         let refresh = Some(RefreshToken(Secret::new("refresh".to_owned())));
         let tokens = SessionTokens { refresh, ..SessionTokens::default() };

@@ -62,7 +62,6 @@ fn kept(len: usize) -> Result<(), StoreError> {
         expires_at: NOW,
         seen_at: NOW,
         identity: Default::default(),
-        asked: Vec::new(),
     };
     let token = "r".repeat(len);
     let refresh = Some(RefreshToken(Secret::new(token.clone())));

@@ -5,7 +5,7 @@ use crate::cognito::attributes::UserAttributes;
 use crate::cognito::identity::claim::{List, is_single};
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
-use crate::rules::{Facts, Value};
+use crate::rules::{Facts, number_value, text_value};
 
 /// When the person entered credentials (OIDC Core, section 2).
 pub const AUTH_TIME: &str = "auth_time";
@@ -71,29 +71,21 @@ pub(super) fn keep_sign_in(new: &mut [(String, String)], before: &[(String, Stri
     }
 }
 
-/// The values in a claim.
-fn values(name: &str, claim: Json<'_>) -> Vec<Value> {
-    if let Some(text) = claim.text() {
-        let list = List::in_text(&text).filter(|_| !is_single(name));
-        return match list {
-            Some(list) => list.items.into_iter().map(Value::Text).collect(),
-            // Addresses are compared without regard to case.
-            None if name == "email" => vec![Value::Text(text.to_ascii_lowercase())],
-            None => vec![Value::Text(text)],
-        };
-    }
+/// The values in a claim, in the form in which rules compare them.
+fn values(name: &str, claim: Json<'_>) -> Vec<String> {
     let mut found = Vec::new();
+    if let Some(text) = claim.text() {
+        match List::in_text(&text).filter(|_| !is_single(name)) {
+            Some(list) => list.items.iter().for_each(|item| found.push(text_value(item))),
+            // Addresses are compared without regard to case.
+            None if name == "email" => found.push(text_value(&text.to_ascii_lowercase())),
+            None => found.push(text_value(&text)),
+        }
+        return found;
+    }
     for item in claim.items().unwrap_or_else(|| vec![claim]) {
-        let value = match (item.text(), item.scalar()) {
-            (Some(text), _) => Value::Text(text),
-            (None, Some("true")) => Value::Flag(true),
-            (None, Some("false")) => Value::Flag(false),
-            (None, _) => match item.number() {
-                Some(number) => Value::Number(number),
-                None => continue,
-            },
-        };
-        found.push(value);
+        let scalar = || item.number().map(number_value).or_else(|| item.scalar().map(str::to_owned));
+        found.extend(item.text().map(|text| text_value(&text)).or_else(scalar));
     }
     found
 }

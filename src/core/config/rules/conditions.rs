@@ -7,7 +7,7 @@ use crate::config::document::Node;
 use crate::config::reader::{Section, path_of};
 use crate::config::rules::read_list;
 use crate::rules::glob::Glob;
-use crate::rules::{Condition, StepUp, Value, Wanted};
+use crate::rules::{Condition, StepUp, flag_value, number_value, text_value};
 
 /// The index of a claim among those that rules ask for. Adds it if no earlier rule asks for it.
 fn index_of(claim: &str, claims: &mut Vec<String>) -> usize {
@@ -46,7 +46,7 @@ pub(super) fn read_claims(section: &Section<'_>, claims: &mut Vec<String>) -> Ve
 }
 
 /// A value of a claim that a rule accepts.
-fn read_value(section: &Section<'_>, at: &str, claim: &str, node: &Node) -> Option<Wanted> {
+fn read_value(section: &Section<'_>, at: &str, claim: &str, node: &Node) -> Option<Glob> {
     let fault = |message: &str| {
         section.fault(at, message);
         None
@@ -58,14 +58,14 @@ fn read_value(section: &Section<'_>, at: &str, claim: &str, node: &Node) -> Opti
         Node::Text(_) if is_flag(claim) => {
             fault("can never match: this claim is true or false, without quotes")
         }
-        Node::Text(text) if claim == "email" => Some(Wanted::Text(Glob::new(text.to_ascii_lowercase()))),
-        Node::Text(text) => Some(Wanted::Text(Glob::new(text.clone()))),
+        Node::Text(text) if claim == "email" => Some(Glob::new(text_value(&text.to_ascii_lowercase()))),
+        Node::Text(text) => Some(Glob::new(text_value(text))),
         Node::Bool(_) | Node::Number(_) if is_text(claim) => {
             fault("can never match: Cognito sends this claim as text; write the value in quotes")
         }
         Node::Number(_) if is_flag(claim) => fault("can never match: this claim is true or false"),
-        Node::Bool(flag) => Some(Wanted::Value(Value::Flag(*flag))),
-        Node::Number(number) => Some(Wanted::Value(Value::Number(*number))),
+        Node::Bool(flag) => Some(Glob::new(flag_value(*flag).to_owned())),
+        Node::Number(number) => Some(Glob::new(number_value(*number))),
         Node::Unresolved => None,
         Node::Null | Node::List(_) | Node::Map(_) => {
             fault(&format!("{} where text, a number, true or false is needed", node.kind()))

@@ -37,7 +37,6 @@ fn session(renewed_at: UnixTime) -> Session {
         expires_at: NOW,
         seen_at: NOW,
         identity: Arc::default(),
-        asked: Vec::new(),
     }
 }
 

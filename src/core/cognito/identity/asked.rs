@@ -44,7 +44,7 @@ impl AskedFor {
 }
 
 /// Appends entries: eight bytes each. The lowest bit of an id is always 0 and holds `prompted`.
-pub(super) fn write(asked: &[AskedFor], to: &mut Vec<u8>) {
+pub fn write(asked: &[AskedFor], to: &mut Vec<u8>) {
     for AskedFor { step_up, prompted, at } in asked {
         // Enough until 2106.
         let at = u32::try_from(at.secs()).unwrap_or(u32::MAX);
@@ -54,7 +54,7 @@ pub(super) fn write(asked: &[AskedFor], to: &mut Vec<u8>) {
 }
 
 /// Reads what [`write`] wrote. `None` if it is incomplete.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<AskedFor>> {
+pub fn read(bytes: &[u8]) -> Option<Vec<AskedFor>> {
     let (entries, []) = bytes.as_chunks::<8>() else { return None };
     let mut asked = Vec::new();
     for [a, b, c, d, e, f, g, h] in entries {
