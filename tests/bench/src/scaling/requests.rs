@@ -50,7 +50,7 @@ fn rules_of(count: usize) -> Vec<Value> {
 
 /// The request meets the last of many rules that ask for claims and for a recent, strong sign-in, compared with one rule
 /// that asks for roles alone.
-pub fn conditions(lab: &Lab, _: &Visitor, rounds: usize) -> Result<Value, String> {
+pub fn conditions(lab: &Lab, rounds: usize) -> Result<Value, String> {
     heading("Rules with claims, max_age and acr_any, beside one with roles alone", rounds);
     let with_conditions = |count: usize| {
         let rules = rules_of(count).into_iter().map(|mut rule| {
