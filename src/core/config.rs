@@ -11,6 +11,7 @@ mod pages;
 mod paths;
 mod pool;
 pub mod reader;
+mod roles;
 mod rules;
 pub mod sds;
 mod session;

@@ -17,3 +17,4 @@ pub mod refusal;
 pub mod resource_metadata;
 pub mod sign_in;
 pub mod sign_out;
+pub mod step_up;

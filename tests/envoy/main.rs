@@ -65,6 +65,7 @@ mod sds;
 mod sealed;
 mod sign_in;
 mod sign_out;
+mod step_up;
 mod traps;
 mod world;
 

@@ -99,6 +99,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::roles::sites(),
         crate::attributes::sites(),
         crate::rules::sites(),
+        crate::step_up::sites(),
         crate::preflight::sites(),
         crate::bearer::sites(),
         crate::links::sites(),

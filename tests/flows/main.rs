@@ -21,7 +21,10 @@ mod sign_out;
 
 mod embedding;
 
+mod claim_rules;
+mod role_map;
 mod rules;
+mod step_up;
 
 mod first_keys;
 mod issuers;

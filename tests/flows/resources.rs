@@ -223,6 +223,25 @@ fn a_missing_scope_names_the_metadata_too() {
 }
 
 #[test]
+fn a_sign_in_that_isnt_strong_enough_names_the_metadata_too() {
+    let rules = json!([{"path": "/mcp", "max_age": "15m"}]);
+    let resources = json!(["https://app.example.com/mcp"]);
+    let mut harness = with(json!({"metadata": true, "resources": resources}), json!({"rules": rules}));
+    let config = std::sync::Arc::clone(&harness.config);
+    let token = harness.cognito.access_token(&config.pools[0], &json!({}));
+    let response =
+        harness.bare_request("GET", "/mcp", &[("authorization", &format!("Bearer {token}"))]).answered();
+    assert_eq!(response.status, 401);
+    assert_eq!(
+        challenge(&response),
+        format!(
+            "Bearer error=\"insufficient_user_authentication\", max_age=\"900\", \
+             resource_metadata=\"https://app.example.com{METADATA}/mcp\""
+        )
+    );
+}
+
+#[test]
 fn clients_in_browsers_can_read_the_metadata() {
     let mut harness = with(json!({"metadata": true}), json!({}));
     let headers = [

@@ -7,6 +7,7 @@ use envoy_cognito_core::config::reader::{ConfigError, ConfigErrors, path_of};
 use envoy_cognito_core::config::{Config, document, environment};
 use envoy_cognito_core::http::cookie::SameSite;
 
+use crate::check::claims;
 use crate::check::issuers;
 use crate::check::locating::Index;
 use crate::check::masks::without_secrets;
@@ -67,6 +68,10 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             {
                 let span = index.find(&path, false);
                 reading.findings.push(Finding::new(Severity::Note, path, span, message.to_owned()));
+            }
+            for (path, severity, message) in claims::remarks(&config) {
+                let span = index.find(&path, false);
+                reading.findings.push(Finding::new(severity, path, span, message));
             }
             reading.config = Some(config);
         }

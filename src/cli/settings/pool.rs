@@ -1,7 +1,7 @@
 //! The settings of a user pool.
 
 use crate::settings::setting::{Mark, Setting};
-use crate::settings::shape::{HOST, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
+use crate::settings::shape::{HOST, Item, ItemShape, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
 
 /// A URL that no browser is sent to; it is only compared.
 const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").stand_in(StandIn::Url);
@@ -157,6 +157,36 @@ pub const POOL: &[Setting] = &[
         Shape::Choice(&["id_token", "userinfo", "get_user"]),
     )
     .default(Literal::Text("id_token")),
+    Setting::new(
+        "roles.map",
+        "Renames, drops and derives roles. The first entry that matches a value of its claim counts.",
+        Shape::Sections { description: "What becomes of some values of a claim.", min_items: 0, min_properties: 1 },
+    )
+    .default(Literal::Texts(&[])),
+    Setting::new("roles.map[].claim", "The claim.", Shape::Pattern(SOME_TEXT))
+        .example("cognito:groups")
+        .required(),
+    Setting::new(
+        "roles.map[].from",
+        "Which of its values. * is any number of characters.",
+        Shape::Pattern(SOME_TEXT),
+    )
+    .example("eks-*")
+    .required(),
+    Setting::new(
+        "roles.map[].to",
+        "The role or roles that they become. * is what the * of from stands for. Without it, they are no roles.",
+        Shape::TextOrList(Item {
+            description: "A role.",
+            shape: ItemShape::Pattern(Pattern::new(r"(?!scope:)(?:\S(?:[\s\S]*\S)?)?")),
+        }),
+    ),
+    Setting::new(
+        "roles.keep_unmapped",
+        "Whether values of roles.claims that no entry of the map matches are roles.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(true)),
 ];
 
 /// The additional settings of each pool if there are several.

@@ -35,6 +35,10 @@ pub enum Shape {
     },
     /// The word `any`, or a list of texts with at least one.
     AnyOrList(Item),
+    /// A text that matches a pattern, or a list of such texts.
+    TextOrList(Item),
+    /// An object of values: text, a number, `true` or `false`, or a list of them. The operator chooses the names.
+    ValueMap(Item),
     /// An object of texts. The operator chooses the names.
     TextMap {
         /// A regular expression for the names.

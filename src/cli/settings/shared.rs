@@ -7,6 +7,8 @@ const PATH: Pattern = Pattern::new(r"/[!->@-~]*").stand_in(StandIn::Path);
 const HEADER: &str = r"[A-Za-z0-9._-]+";
 
 const NAME: Pattern = Pattern::new(r"\S(?:[\s\S]*\S)?");
+/// A text that stands in a list with spaces, and between quotes.
+const WORD: Pattern = Pattern::new(r"[!#-\[\]-~]{1,255}");
 const ROLES: Shape = Shape::list("A role.", NAME).some();
 const POOLS: Shape = Shape::list("The name of a pool.", NAME).some();
 
@@ -170,6 +172,22 @@ pub const SHARED: &[Setting] = &[
     Setting::new("rules[].roles_any", "At least one of these roles is required.", ROLES),
     Setting::new("rules[].roles_all", "All of these roles are required.", ROLES),
     Setting::new("rules[].pools", "The account must be in one of these pools.", POOLS),
+    Setting::new(
+        "rules[].claims",
+        "Claims that are required, each with the value or the values that it may have. In texts, * is any number of characters.",
+        Shape::ValueMap(Item { description: "A value.", shape: ItemShape::Pattern(SOME_TEXT) }),
+    ),
+    Setting::new("rules[].max_age", "How long ago the person may have signed in.", Shape::Duration),
+    Setting::new(
+        "rules[].acr_any",
+        "At least one of these levels of authentication (the claim acr) is required.",
+        Shape::list("A level, for example urn:cognito:loa:4.", WORD).some(),
+    ),
+    Setting::new(
+        "rules[].amr_any",
+        "At least one of these methods of authentication (the claim amr) is required.",
+        Shape::list("A method, for example mfa.", WORD).some(),
+    ),
     Setting::new(
         "rules[].unauthenticated",
         "The response to a request without a session.",

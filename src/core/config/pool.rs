@@ -9,6 +9,7 @@ use crate::cognito::user_pool::{AttributesFrom, Clusters, Timeouts, UserPool};
 use crate::config::endpoints;
 use crate::config::issuers::Issuers;
 use crate::config::reader::Section;
+use crate::config::roles;
 use crate::config::session::CookieNames;
 use crate::config::sign_in_params::{self, AUTHORIZE_PARAMS};
 use crate::crypto::secret::Secret;
@@ -29,9 +30,6 @@ const OWN_SETTINGS: [&str; 11] = [
     "sign_in_params",
     "roles",
 ];
-
-/// Cognito's name for the scope that the user pools API requires in an access token.
-const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// Reads the pools from the root of the document.
 pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
@@ -126,7 +124,7 @@ fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings)
     let (Issuers { issuer, issuers, former_issuer }, endpoints) = endpoints::read(root, &pool_id, &api);
     let clusters = read_clusters(root);
     let scopes = read_scopes(root);
-    let (roles, attributes_from) = read_roles(root, &scopes);
+    let (roles, attributes_from) = roles::read(root, &scopes);
     if attributes_from == AttributesFrom::UserInfo && endpoints.userinfo.url.is_empty() && !root.has("domain")
     {
         root.fault("endpoints.userinfo", "is missing, and so is `domain`; one of them is needed");
@@ -161,30 +159,6 @@ fn read_clusters(root: &Section<'_>) -> Clusters {
     let api = cluster("api", &idp);
     section.finish();
     Clusters { domain, idp, api }
-}
-
-fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, AttributesFrom) {
-    let section = root.section("roles");
-    let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
-    let claims = section.plain_texts("claims").unwrap_or_else(default);
-    let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
-    if separator.is_empty() {
-        section.fault("separator", "is empty");
-    }
-    if claims.iter().any(|claim| claim.trim().is_empty()) {
-        section.fault("claims", "contains an empty name");
-    }
-    let choices = [
-        ("id_token", AttributesFrom::IdToken),
-        ("userinfo", AttributesFrom::UserInfo),
-        ("get_user", AttributesFrom::GetUser),
-    ];
-    let attributes_from = section.choice("attributes_from", &choices, AttributesFrom::IdToken);
-    if attributes_from == AttributesFrom::GetUser && !scopes.iter().any(|scope| scope == ADMIN_SCOPE) {
-        section.fault("attributes_from", format!("GetUser needs `{ADMIN_SCOPE}` in `scopes`"));
-    }
-    section.finish();
-    (RoleSettings { claims, separator }, attributes_from)
 }
 
 fn read_client_id(root: &Section<'_>) -> String {

@@ -207,6 +207,29 @@ impl<'n> Section<'n> {
         Some(list.into_iter().enumerate().filter_map(text).collect())
     }
 
+    /// A text, which has no index, or a list of texts; empty if it is absent.
+    pub fn text_or_texts(&self, key: &'static str) -> Vec<(Option<usize>, String)> {
+        match self.node(key) {
+            Some(Node::List(_)) => {
+                let texts = self.texts(key).unwrap_or_default();
+                texts.into_iter().map(|(index, text)| (Some(index), text)).collect()
+            }
+            _ => self.text(key).into_iter().map(|text| (None, text)).collect(),
+        }
+    }
+
+    /// The members of an object with names that the operator chooses, each as it was written; `None` if it is absent.
+    pub fn members(&self, key: &'static str) -> Option<Vec<(&'n str, &'n Node)>> {
+        match self.node(key)? {
+            Node::Map(members) => Some(members.iter().map(|(name, node)| (name.as_str(), node)).collect()),
+            Node::Unresolved => Some(Vec::new()),
+            other => {
+                self.fault(key, format!("{} where an object is needed", other.kind()));
+                None
+            }
+        }
+    }
+
     /// The same without the indexes, if no single item can be invalid.
     pub fn plain_texts(&self, key: &'static str) -> Option<Vec<String>> {
         Some(self.texts(key)?.into_iter().map(|(_, text)| text).collect())

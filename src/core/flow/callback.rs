@@ -14,6 +14,7 @@ use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
+use crate::flow::step_up;
 use crate::http::cookie::SameSite;
 use crate::http::{Callout, CalloutResult, Response, parse_query};
 use crate::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse, NoAuthorizationResponse};
@@ -244,10 +245,14 @@ impl CodeExchange {
 
     fn open_session(
         &self,
-        verified: VerifiedTokens,
+        mut verified: VerifiedTokens,
         verify: &mut VerifyContext<'_, '_>,
     ) -> Result<Response, StoreError> {
         let VerifyContext { config, env, .. } = verify;
+        // It is new, so nobody shares it.
+        if let Some(identity) = Arc::get_mut(&mut verified.identity) {
+            identity.asked = step_up::asked_by(&self.flow, identity, env.now);
+        }
         let store = CookieStore::new(config, &self.pool, &self.visitor.host);
         let session = Session {
             id: random_bytes(env.entropy)?,

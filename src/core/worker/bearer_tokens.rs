@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::cognito::identity::Identity;
 use crate::cognito::identity::headers::Source;
+use crate::cognito::identity::{Identity, KeptClaims};
 use crate::cognito::pool::Pool;
 use crate::config::{BearerSettings, Config};
 use crate::crypto::secret::Secret;
@@ -217,10 +217,11 @@ fn person_of_token(
     pool: &Arc<Pool>,
     ctx: &RequestContext<'_>,
 ) -> Person {
-    let wanted = ctx.config.headers.claims();
+    let Config { headers, rules, .. } = ctx.config;
+    let wanted = KeptClaims { for_headers: &headers.claims(), for_rules: rules.claims() };
     let identity = match token_use {
-        TokenUse::Access => Identity::of_access_token(claims, &wanted),
-        TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, &wanted),
+        TokenUse::Access => Identity::of_access_token(claims, &pool.roles, wanted),
+        TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, wanted),
     };
     let tokens = forwarded_token(token_use, token, ctx.config);
     let until = claims.good_until(ctx.now);

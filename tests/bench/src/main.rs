@@ -40,10 +40,11 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they run by default.
-const PARTS: [(&str, Part, bool); 4] = [
+const PARTS: [(&str, Part, bool); 5] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),
     ("scaling", scaling::run, true),
+    ("conditions", scaling::conditions, true),
     ("sign-in", sign_in::run, true),
 ];
 

@@ -152,6 +152,25 @@ pub enum Refreshing {
     Rotated,
 }
 
+/// The browser's own session at Cognito's pages.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// When credentials were entered.
+    pub auth_time: u64,
+    /// The level from 1 to 4.
+    pub level: u8,
+}
+
+impl Visit {
+    const LEVEL: &str = "urn:cognito:loa:";
+
+    /// As in a token.
+    pub fn claims(&self) -> Value {
+        let amr = if self.level >= 3 { json!(["pwd", "otp", "mfa"]) } else { json!(["pwd"]) };
+        json!({"auth_time": self.auth_time, "acr": format!("{}{}", Self::LEVEL, self.level), "amr": amr})
+    }
+}
+
 type Tamper = Box<dyn Fn(&mut Token)>;
 type Mangle = Box<dyn Fn(&Token) -> String>;
 
@@ -192,6 +211,14 @@ pub struct Cognito {
     pub tamper: Option<Tamper>,
     /// Signs each ID token differently.
     pub mangle: Option<Mangle>,
+    /// Whether the pool has the Lite plan, which ignores `acr_values` and `max_age` and writes no `acr` and `amr`.
+    pub is_lite: bool,
+    /// The level that the person can reach.
+    pub reaches: u8,
+    /// Who is signed in at Cognito's pages.
+    pub visit: Option<Visit>,
+    /// How often the person had to enter credentials.
+    pub prompts: u32,
     /// Every refresh token that was issued and not revoked.
     pub refresh_tokens: Vec<String>,
     grants: BTreeMap<String, Grant>,
@@ -233,6 +260,10 @@ impl Cognito {
             token_members: json!({}),
             tamper: None,
             mangle: None,
+            is_lite: false,
+            reaches: 4,
+            visit: None,
+            prompts: 0,
             refresh_tokens: Vec::new(),
             grants: BTreeMap::new(),
             calls: Vec::new(),
@@ -279,6 +310,7 @@ impl Cognito {
         assert_eq!(query["response_type"], "code");
         assert_eq!(query["code_challenge_method"], "S256");
         let redirect_uri = Url::parse(&query["redirect_uri"]).unwrap();
+        self.visit_pages(&query);
         let code = self.secret("code");
         let grant = Grant {
             nonce: query["nonce"].clone(),
@@ -287,6 +319,29 @@ impl Cognito {
         };
         self.grants.insert(code.clone(), grant);
         format!("{}?code={code}&state={}", redirect_uri.path(), query["state"])
+    }
+
+    /// What the person does at the pages: nothing if the session there is good enough.
+    fn visit_pages(&mut self, query: &BTreeMap<String, String>) {
+        let now = self.time.secs();
+        let max_age = query.get("max_age").filter(|_| !self.is_lite).map(|age| age.parse::<u64>().unwrap());
+        let is_good = |visit: &Visit| max_age.is_none_or(|age| now - visit.auth_time <= age);
+        let is_prompted =
+            query.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"));
+        if is_prompted || !self.visit.as_ref().is_some_and(is_good) {
+            self.prompts += 1;
+            self.visit = Some(Visit { auth_time: now, level: 1 });
+        }
+        let levels = query
+            .get("acr_values")
+            .filter(|_| !self.is_lite)
+            .into_iter()
+            .flat_map(|values| values.split(' '));
+        let levels = levels.filter_map(|value| value.strip_prefix(Visit::LEVEL)?.parse::<u8>().ok());
+        if let Some(level) = levels.filter(|level| *level <= self.reaches).max() {
+            let visit = self.visit.as_mut().unwrap();
+            visit.level = visit.level.max(level);
+        }
     }
 
     /// Answers a call, or holds it back.
@@ -496,6 +551,13 @@ impl Cognito {
             "iss": self.iss(pool), "aud": pool.cognito.client_id, "token_use": "id",
             "iat": now, "auth_time": now, "exp": now + self.token_seconds,
         });
+        if let Some(visit) = &self.visit {
+            let mut visit = visit.claims();
+            if self.is_lite {
+                visit = json!({"auth_time": visit["auth_time"]});
+            }
+            own.as_object_mut().unwrap().extend(visit.as_object().unwrap().clone());
+        }
         if let Some(nonce) = nonce {
             own["nonce"] = json!(nonce);
         }

@@ -42,6 +42,7 @@ pub struct UserPool {
     pub keys: PoolKeys,
     pub users: Vec<User>,
     pub suppressed_claims: Vec<String>,
+    pub lite: bool,
     /// What an administrator has set up through the API; a pool of the configuration has none of it.
     pub set_up: Option<SetUp>,
     clients: Vec<Arc<Client>>,
@@ -121,6 +122,7 @@ impl UserPool {
             keys: PoolKeys::new(key_ring),
             users: pool.users,
             suppressed_claims: pool.suppressed_claims,
+            lite: pool.lite,
             set_up: None,
             clients: pool.clients.into_iter().map(Arc::new).collect(),
             id: pool.id,

@@ -74,6 +74,8 @@ pub struct Pool {
     /// Claims that a pre token generation trigger takes out of ID tokens (`claimsToSuppress`). `userInfo` and
     /// `GetUser` know nothing of it.
     pub suppressed_claims: Vec<String>,
+    /// Whether it has the Lite plan, which ignores `acr_values` and `max_age`, and writes neither `acr` nor `amr`.
+    pub lite: bool,
 }
 
 impl Pool {
@@ -181,6 +183,9 @@ pub struct User {
     /// `FORCE_CHANGE_PASSWORD`: the password only lets its owner choose another one.
     #[serde(default)]
     pub temporary_password: bool,
+    /// Whether the person has an app for one-time codes. The sign-in page takes the code for entered.
+    #[serde(default)]
+    pub totp: bool,
 }
 
 impl User {
@@ -192,6 +197,7 @@ impl User {
             groups: Vec::new(),
             attributes: BTreeMap::new(),
             temporary_password: false,
+            totp: false,
         }
     }
 

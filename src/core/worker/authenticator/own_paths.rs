@@ -8,14 +8,16 @@ use crate::flow::context::RequestContext;
 use crate::flow::failure::SignInFailure;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::own_path::{OwnPath, method_not_allowed};
+use crate::flow::sign_in::WantedSignIn;
 use crate::flow::sign_out::SignOut;
 use crate::flow::{me, resource_metadata, sign_in, sign_out};
 use crate::http::Response;
 use crate::http::client::wants_json;
-use crate::rules::{Allow, Unauthenticated};
+use crate::rules::Allow;
 use crate::telemetry::event::Event;
 use crate::worker::authenticator::Authenticator;
 use crate::worker::callouts::CalloutPurpose;
+use crate::worker::sessions::RefreshPolicy;
 
 /// How many sign-ins one worker redeems at a time. Further people are asked to try again, so that a token endpoint
 /// that hangs can't fill the memory.
@@ -53,7 +55,7 @@ impl Authenticator {
     }
 
     fn me(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
-        match self.find_person(Allow::SignedIn, ctx, env) {
+        match self.find_person(RefreshPolicy::Allowed, Allow::SignedIn, ctx, env) {
             Ok((Some(person), response)) => {
                 let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
                 let response = me::me(ctx, &person).with_cookies(cookies);
@@ -62,7 +64,7 @@ impl Authenticator {
             Ok((None, _)) if wants_json(ctx.request) => Outcome::own_path(sign_in::unauthenticated(ctx)),
             Ok((None, _)) => {
                 let mut log = Vec::new();
-                let response = sign_in::challenge(ctx, Unauthenticated::Auto, &[], env, &mut log);
+                let response = sign_in::challenge(ctx, &WantedSignIn::ANY, env, &mut log);
                 self.respond(response, log)
             }
             Err(mut outcome) => {

@@ -24,6 +24,7 @@ const LOOKS: &[Look] = &[
     ("my-identity-long", 200, long_identity),
     ("no-access", 403, |profile| visit(profile, &PAGES.url("/internal/x"))),
     ("no-role", 403, |profile| PAGES.signed_in(profile, "/finance/x")),
+    ("stronger-sign-in", 403, |profile| PAGES.signed_in(profile, "/payroll/x")),
     ("chooser", 200, |profile| visit(profile, &Site("chooser").url("/"))),
     ("branded-signed-out", 200, |profile| visit(profile, &Site("branded").url("/.auth/signed-out"))),
     ("branded-my-identity", 200, |profile| Site("branded").signed_in(profile, "/.auth/me")),

@@ -270,6 +270,7 @@ fn config(plan: &Plan, cognito: &StandIn) -> Value {
             { "path": "/public/**", "allow": "everyone" },
             { "path": "/internal/**", "allow": "nobody" },
             { "path": "/finance/**", "roles_any": ["finance"] },
+            { "path": "/payroll/**", "acr_any": ["urn:cognito:loa:4"] },
         ],
     });
     if plan.framable {

@@ -31,7 +31,7 @@ impl Cognito {
         let (sign_in, now) = (&family.sign_in, now());
         let pool = self.pool(&sign_in.pool_id)?;
         let user = pool.user(&sign_in.username)?;
-        let common = common_claims(&pool.issuer(), family, client, user, now);
+        let common = common_claims(&pool.issuer(), family, client, user, pool.lite, now);
 
         let expires = now + client.access_token_seconds;
         let access_token = signed(&pool.keys.access, &access_claims(&common, family, user, expires));
@@ -90,6 +90,7 @@ fn common_claims(
     family: &Family,
     client: &Client,
     user: &User,
+    lite: bool,
     now: u64,
 ) -> Map<String, Value> {
     let mut claims = members(json!({
@@ -99,6 +100,10 @@ fn common_claims(
         "auth_time": family.sign_in.auth_time,
         "event_id": family.event_id,
     }));
+    if !lite {
+        let strength = family.sign_in.strength;
+        claims.extend(members(json!({ "acr": strength.acr(), "amr": strength.amr() })));
+    }
     if client.revocation || client.rotation.is_some() {
         claims.insert("origin_jti".into(), family.origin_jti.as_str().into());
     }

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use form_urlencoded::Serializer;
 
 use crate::{
-    Client,
-    cognito::{Cognito, UserPool, grants::SignIn, sessions::Session},
+    Client, User,
+    cognito::{
+        Cognito, UserPool,
+        grants::SignIn,
+        now,
+        sessions::{Session, Strength},
+    },
     http::{answer::Answer, request::Request},
 };
 
@@ -22,6 +27,9 @@ pub struct CodeRequest {
     resource: Option<String>,
     /// The words of `prompt`.
     prompt: Vec<String>,
+    /// The words of `acr_values`, and `max_age`; none at a pool of the Lite plan, which ignores them.
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
 }
 
 impl CodeRequest {
@@ -82,12 +90,27 @@ impl CodeRequest {
             nonce: query.get("nonce").map(String::from),
             resource: resource.map(String::from),
             prompt: query.get("prompt").unwrap_or_default().split(' ').map(String::from).collect(),
+            acr_values: words(query.get("acr_values").filter(|_| !pool.lite)),
+            max_age: query.get("max_age").filter(|_| !pool.lite).and_then(|age| age.parse().ok()),
             client,
         })
     }
 
     pub fn prompts(&self, prompt: &str) -> bool {
         self.prompt.iter().any(|asked| asked == prompt)
+    }
+
+    /// The strongest way to sign in that is asked for and that the person has.
+    pub fn strength(&self, user: &User) -> Strength {
+        let asks = |strength: Strength| self.acr_values.iter().any(|acr| acr == strength.acr());
+        if user.totp && asks(Strength::Totp) { Strength::Totp } else { Strength::Password }
+    }
+
+    /// Whether the session of the pages is recent and strong enough.
+    pub fn is_met_by(&self, cognito: &Cognito, session: &Session) -> bool {
+        let user = cognito.pool(&session.pool_id).and_then(|pool| pool.user(&session.username));
+        let is_recent = self.max_age.is_none_or(|age| now() <= session.auth_time + age);
+        is_recent && user.is_some_and(|user| session.strength >= self.strength(user))
     }
 
     pub fn refused(&self, error: &str) -> Answer {
@@ -103,11 +126,16 @@ impl CodeRequest {
             scopes: self.scopes.clone(),
             auth_time: session.auth_time,
             resource: self.resource.clone(),
+            strength: session.strength,
         };
         let (challenge, nonce) = (self.challenge.as_deref(), self.nonce.as_deref());
         let code = cognito.grants.add_code(sign_in, &self.redirect_uri, challenge, nonce);
         redirect(&self.redirect_uri, [("code", Some(&code)), ("state", self.state.as_deref())])
     }
+}
+
+fn words(text: Option<&str>) -> Vec<String> {
+    text.unwrap_or_default().split_ascii_whitespace().map(String::from).collect()
 }
 
 enum ScopeError {
