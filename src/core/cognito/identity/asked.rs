@@ -53,7 +53,7 @@ pub fn write(asked: &[AskedFor], to: &mut Vec<u8>) {
     }
 }
 
-/// Reads what [`write`] wrote. `None` if it is incomplete.
+/// Reads what [`write()`] wrote. `None` if it is incomplete.
 pub fn read(bytes: &[u8]) -> Option<Vec<AskedFor>> {
     let (entries, []) = bytes.as_chunks::<8>() else { return None };
     let mut asked = Vec::new();
