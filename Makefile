@@ -82,8 +82,10 @@ fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untruste
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
 bench: setup build build-native ## Measure the filter's cost compared with Envoy's own filters. Takes some ten minutes.
-	cargo build --locked --release --target $(TARGET) --package nothing
-	cargo build --locked --profile native --package nothing-native
+	@# As in `build`, only with the callbacks that are needed.
+	cargo build --locked --release --target $(TARGET) --package nothing --package calls --config 'profile.release.strip="debuginfo"'
+	cargo run --locked --quiet --package xtask -- trim target/$(TARGET)/release/calls.wasm
+	cargo build --locked --profile native --package nothing-native --package calls-native
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
 demo: setup build ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.
