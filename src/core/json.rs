@@ -27,11 +27,6 @@ impl Members {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| Json(value.get()))
     }
 
-    /// All members of a name, in order.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Json<'a>> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| Json(value.get()))
-    }
-
     /// A member that is a text and not blank. Blank texts count as absent.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text().filter(|text| !text.trim().is_empty())
