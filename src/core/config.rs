@@ -50,6 +50,9 @@ pub struct Config {
     pub idle: Option<Duration>,
     /// How long before they expire the tokens are refreshed.
     pub refresh_early: Duration,
+    /// The age at which the tokens are refreshed even if they don't expire soon. If Cognito then refuses, the session
+    /// ends at once.
+    pub recheck: Option<Duration>,
     /// How long a session remains valid after its tokens expire while Cognito is down.
     pub stale_if_error: Duration,
     /// The headers that the app gets.
@@ -126,6 +129,7 @@ impl Config {
             lifetime: session.lifetime,
             idle: session.idle,
             refresh_early: session.refresh_early,
+            recheck: session.recheck,
             stale_if_error: session.stale_if_error,
             headers,
             rules,

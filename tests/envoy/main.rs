@@ -51,6 +51,7 @@ mod parked;
 mod parked_lab;
 mod pools;
 mod preflight;
+mod recheck;
 mod refresh;
 mod reload;
 mod roles;

@@ -14,6 +14,7 @@ mod callback;
 mod elsewhere;
 mod long_addresses;
 
+mod recheck;
 mod refresh;
 mod session;
 

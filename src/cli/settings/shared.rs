@@ -95,6 +95,12 @@ pub const SHARED: &[Setting] = &[
     )
     .default(Literal::Text("5m")),
     Setting::new(
+        "session.recheck",
+        "At this age tokens are refreshed, so that Cognito can end the session of a person who is disabled or signed out everywhere.",
+        Shape::Duration,
+    )
+    .default(Literal::Null),
+    Setting::new(
         "session.stale_if_error",
         "How long after its tokens' expiry a session stays usable while Cognito is unavailable.",
         Shape::Duration,

@@ -153,6 +153,7 @@ impl Sessions {
         let session = &presented.cached.session;
         let unavailable = || SessionResolution::Unavailable(Vec::new());
         match (session.freshness(ctx.config, ctx.now), state) {
+            (_, RefreshState::Revoked) => SessionResolution::Go(None, ResponseEdits::default()),
             (Freshness::Fresh | Freshness::Due, RefreshState::UnderWay) => {
                 let watch = Some(RefreshId::of(session));
                 presented.go(ctx, ResponseEdits { cookies: Vec::new(), watch })
@@ -243,7 +244,7 @@ impl Sessions {
         match edits.watch.map(|watch| self.refreshes.find(watch, now, shared)) {
             Some(RefreshState::Done { cookies, .. }) => cookies,
             // The person may have signed out meanwhile: no response may set the cookies again.
-            Some(RefreshState::Ended) => Vec::new(),
+            Some(RefreshState::Ended | RefreshState::Revoked) => Vec::new(),
             _ => edits.cookies,
         }
     }
