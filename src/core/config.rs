@@ -65,6 +65,8 @@ pub struct Config {
     pub preflights_pass: bool,
     /// The design of the pages.
     pub pages: Design,
+    /// Whether a form that is posted without a session is kept in the page that asks to sign in.
+    pub keep_form: bool,
 }
 
 impl Config {
@@ -119,7 +121,7 @@ impl Config {
         let bearer = bearer::read(root);
         let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
-        let pages = pages::read(root);
+        let (pages, keep_form) = pages::read(root, &paths);
         root.finish();
         Self {
             pools,
@@ -136,6 +138,7 @@ impl Config {
             bearer,
             preflights_pass,
             pages,
+            keep_form,
         }
     }
 

@@ -40,7 +40,11 @@ impl Worker {
     pub(crate) fn use_config(&mut self, config: Arc<Config>, recorder: &mut Recorder) {
         match &mut self.driver {
             Some(driver) => driver.replace_config(config, recorder),
-            None => self.driver.insert(Driver::new(config, recorder)).start(recorder),
+            None => {
+                let driver = self.driver.insert(Driver::new(config, recorder));
+                driver.bodies_are_passed();
+                driver.start(recorder);
+            }
         }
     }
 
@@ -60,6 +64,20 @@ impl Worker {
     ) -> Next {
         match &mut self.driver {
             Some(driver) => driver.request_headers(stream, request, recorder),
+            None => stream.refuse(recorder),
+        }
+    }
+
+    /// As [`Driver::request_body`].
+    pub(crate) fn request_body(
+        &mut self,
+        stream: &mut Stream,
+        part: &[u8],
+        is_last: bool,
+        recorder: &mut Recorder,
+    ) -> Next {
+        match &mut self.driver {
+            Some(driver) => driver.request_body(stream, part, is_last, recorder),
             None => stream.refuse(recorder),
         }
     }

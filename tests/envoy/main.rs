@@ -36,6 +36,7 @@ mod fault_table;
 mod faults;
 mod first_keys;
 mod floods;
+mod kept_form;
 mod keys;
 mod load;
 mod many;

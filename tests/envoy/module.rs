@@ -36,6 +36,7 @@ fn the_module_exports_what_the_host_must_call_and_nothing_else() {
             "proxy_on_delete",
             "proxy_on_http_call_response",
             "proxy_on_memory_allocate",
+            "proxy_on_request_body",
             "proxy_on_request_headers",
             "proxy_on_request_trailers",
             "proxy_on_response_headers",

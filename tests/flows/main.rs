@@ -25,6 +25,7 @@ mod embedding;
 mod rules;
 
 mod first_keys;
+mod kept_form;
 mod key_races;
 mod keys;
 

@@ -201,7 +201,7 @@ fn patches_are_read_by_other_rules_than_envoys() {
         let (faults, warnings) =
             said(&patch(kind, &format!("{reload}allow_on_headers_stop_iteration: true")));
         assert!(
-            faults.is_empty() && warnings[0].starts_with("the filter doesn't need it"),
+            faults.is_empty() && warnings[0].starts_with("the filter needs it only with"),
             "{faults:?} {warnings:?}"
         );
     }

@@ -241,6 +241,12 @@ pub const SHARED: &[Setting] = &[
         Shape::Pattern(Pattern::new("#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})").stand_in(StandIn::Fixed("#000"))),
     ),
     Setting::new(
+        "pages.keep_form",
+        "Keeps a form that is posted without a session in the page that asks to sign in, and offers to send it afterwards.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
+    Setting::new(
         "sds",
         "Where Envoy finds the secrets that are written as ${sds:NAME}: for each name, Envoy's ConfigSource. A static secret needs no entry. Native module only.",
         Shape::Objects { names: r"[^}]+", description: "Envoy's ConfigSource." },

@@ -74,6 +74,11 @@ impl Identity {
         Self::told(claims.subject(), claim("username").and_then(single), roles, wanted, &claim)
     }
 
+    /// What pages call the person: the user name, else the email, else the `sub`.
+    pub fn shown_name(&self) -> &str {
+        self.username.as_deref().or(self.email.as_deref()).unwrap_or(&self.subject)
+    }
+
     fn told<'c>(
         subject: &str,
         username: Option<String>,

@@ -1,11 +1,12 @@
 //! The settings of the pages.
 
+use crate::config::paths::Paths;
 use crate::config::reader::Section;
 use crate::config::urls::parse_url;
 use crate::pages::page::{Accent, Design};
 
-/// Reads the section `pages` at the root of the document.
-pub(crate) fn read(root: &Section<'_>) -> Design {
+/// Reads the section `pages` at the root of the document: the design, and whether forms are kept.
+pub(crate) fn read(root: &Section<'_>, paths: &Paths) -> (Design, bool) {
     let section = root.section("pages");
     let title = section.text("title");
     if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {
@@ -27,6 +28,10 @@ pub(crate) fn read(root: &Section<'_>) -> Design {
         }
         accent
     });
+    let keep_form = section.flag("keep_form", false);
+    if keep_form && [&paths.callback, &paths.after_sign_out].contains(&&paths.form) {
+        section.fault("keep_form", format!("`{}` is already another path of the filter", paths.form));
+    }
     section.finish();
-    Design::new(title, logo, accent)
+    (Design::new(title, logo, accent), keep_form)
 }

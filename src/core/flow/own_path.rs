@@ -15,6 +15,8 @@ pub enum OwnPath {
     Callback,
     /// Shows the session.
     Me,
+    /// Takes a form that was kept.
+    Form,
     /// The page after sign-out.
     SignedOut,
 }
@@ -35,8 +37,10 @@ impl OwnPath {
             (&paths.sign_out, Self::SignOut),
             (&paths.me, Self::Me),
             (&paths.signed_out, Self::SignedOut),
+            (&paths.form, Self::Form),
         ];
-        all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own)
+        let found = all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own);
+        found.filter(|own| *own != Self::Form || ctx.config.keep_form)
     }
 
     /// The allowed methods.
@@ -45,6 +49,7 @@ impl OwnPath {
             // A `HEAD` from a link checker must not redeem the code.
             Self::Callback => &["GET"],
             Self::SignOut => &["GET", "POST"],
+            Self::Form => &["GET", "HEAD", "POST"],
             Self::SignIn | Self::Me | Self::SignedOut => &["GET", "HEAD"],
         }
     }

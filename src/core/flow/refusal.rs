@@ -25,12 +25,10 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
     let words = if person.is_some() { messages::FORBIDDEN } else { messages::CLOSED };
     let page = Page::saying(&ctx.config.pages, 403, words);
     let page = match person {
-        Some(Person { identity, .. }) => {
-            let name = identity.username.as_deref().or(identity.email.as_deref());
-            page.text(&messages::signed_in_as(name.unwrap_or(&identity.subject)))
-                .action(messages::WHO_AM_I, &ctx.config.paths.me)
-                .link(messages::SIGN_OUT, &ctx.config.paths.sign_out)
-        }
+        Some(Person { identity, .. }) => page
+            .text(&messages::signed_in_as(identity.shown_name()))
+            .action(messages::WHO_AM_I, &ctx.config.paths.me)
+            .link(messages::SIGN_OUT, &ctx.config.paths.sign_out),
         None => page,
     };
     page.reference(&ctx.reference()).into_response()

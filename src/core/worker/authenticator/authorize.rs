@@ -7,14 +7,13 @@ use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::context::{Person, RequestContext, reference};
 use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
-use crate::flow::{forward, sign_in};
+use crate::flow::{forward, kept_form, sign_in};
 use crate::http::Request;
 use crate::http::client::{Client, is_preflight};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::rules::{Allow, Rule, Target, Verdict};
-use crate::session::cookies_of;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::worker::authenticator::Authenticator;
@@ -40,17 +39,7 @@ impl Authenticator {
         let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
             return self.refuse_malformed(request, "authority_malformed");
         };
-        let ctx = RequestContext {
-            attempt,
-            config: &config,
-            request,
-            path,
-            cookies: cookies_of(request),
-            host: &host,
-            pools: config.pools.at(&host),
-            origin,
-            now: env.now,
-        };
+        let ctx = RequestContext::new(attempt, &config, request, (path, origin, &host), env.now);
         match OwnPath::of(&ctx) {
             Some(own) => self.handle_own_path(own, &ctx, env),
             None => self.apply_rules(&ctx, env),
@@ -123,7 +112,13 @@ impl Authenticator {
             403 => AccessDecision::Forbidden,
             _ => AccessDecision::SignIn,
         };
-        Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
+        let decision = match kept_form::length_to_keep(ctx) {
+            Some(length) if sign_in::is_form(ctx, rule.unauthenticated) => {
+                Decision::Read { length, otherwise: response }
+            }
+            _ => Decision::Respond(response),
+        };
+        Outcome::new(decision, access).by_rule(rule.label.clone())
     }
 
     fn forward(
