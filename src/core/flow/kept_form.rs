@@ -15,14 +15,12 @@
 
 use std::time::Duration;
 
-use url::form_urlencoded;
-
 use crate::crypto::secret::Entropy;
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::{Destination, Link, MAX_ADDRESS, MAX_LINK};
 use crate::flow::other_host::is_other_host;
 use crate::http::client::{Client, is_cross_site};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, parse_query};
 use crate::pages::messages;
 use crate::pages::page::Page;
 use crate::session::return_to::ReturnTo;
@@ -104,16 +102,18 @@ fn target(ctx: &RequestContext<'_>) -> Option<ReturnTo> {
 
 /// The fields of a body, if the second page can hold them so that a browser sends the same ones again.
 fn fields(body: &[u8]) -> Option<Vec<(String, String)>> {
-    let pairs = || body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-    if pairs().nth(MAX_FIELDS).is_some() {
+    if body.iter().filter(|byte| **byte == b'&').count() >= MAX_FIELDS {
         return None;
     }
-    let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-    // The parser replaces bytes that aren't UTF-8 by this character. HTML can't express NUL.
-    let is_faithful = |text: &String| !text.contains(['\u{fffd}', '\0']);
-    let is_sent_again =
-        |(name, value): &(String, String)| !name.is_empty() && is_faithful(name) && is_faithful(value);
-    (!fields.is_empty() && fields.iter().all(is_sent_again)).then_some(fields)
+    let fields = parse_query(body);
+    for (name, value) in &fields {
+        // The parser replaces bytes that aren't UTF-8 by U+FFFD. HTML can't express NUL.
+        let is_faithful = |text: &str| !text.contains('\u{fffd}') && !text.contains('\0');
+        if name.is_empty() || !is_faithful(name) || !is_faithful(value) {
+            return None;
+        }
+    }
+    (!fields.is_empty()).then_some(fields)
 }
 
 /// The page that asks to sign in and keeps the form. `None` if the form can't be kept.
@@ -142,11 +142,15 @@ fn purpose(ctx: &RequestContext<'_>) -> String {
 
 /// The `sub` of the latest session in the request's cookies, even if it has ended; empty if there is none.
 fn ended_subject(ctx: &RequestContext<'_>) -> String {
-    let sessions = ctx.pools.iter().flat_map(|pool| {
-        let sealed = ctx.cookies.values(&pool.cookies.identity).take(MAX_COPIES);
-        sealed.filter_map(|sealed| ctx.store(pool).open_session(sealed))
-    });
-    let latest = sessions.max_by_key(Session::lateness);
+    let mut latest: Option<Session> = None;
+    for pool in ctx.pools {
+        for sealed in ctx.cookies.values(&pool.cookies.identity).take(MAX_COPIES) {
+            let Some(session) = ctx.store(pool).open_session(sealed) else { continue };
+            if latest.as_ref().is_none_or(|latest| latest.lateness() < session.lateness()) {
+                latest = Some(session);
+            }
+        }
+    }
     latest.map(|session| session.identity.subject.clone()).unwrap_or_default()
 }
 
@@ -157,7 +161,7 @@ fn keeping_page(ctx: &RequestContext<'_>, sealed: &str) -> Response {
     Page::saying(&ctx.config.pages, 401, messages::FORM_KEPT)
         .action_in_new_tab(messages::SIGN_IN, &link.url(&paths.sign_in))
         .text(messages::FORM_KEPT_HELP)
-        .form(&paths.form, [(FIELD, sealed)].into_iter(), messages::CONTINUE_FORM, "'self'")
+        .form(&paths.form, &[(FIELD.to_owned(), sealed.to_owned())], messages::CONTINUE_FORM, "'self'")
         .reference(&ctx.reference())
         .into_response()
         .with("www-authenticate", "Bearer".to_owned())
@@ -166,7 +170,8 @@ fn keeping_page(ctx: &RequestContext<'_>, sealed: &str) -> Response {
 impl KeptForm {
     /// Opens the form in a body. `None` if it wasn't kept at this origin.
     pub fn open(ctx: &RequestContext<'_>, body: &[u8]) -> Option<Self> {
-        let (_, sealed) = form_urlencoded::parse(body).find(|(name, _)| name == FIELD)?;
+        // The sealed text has only characters that browsers don't encode.
+        let sealed = std::str::from_utf8(body).ok()?.strip_prefix(FIELD)?.strip_prefix('=')?;
         let plain = store(ctx)?.open_bytes(&purpose(ctx), sealed.as_bytes())?;
         let (kept_at, rest) = plain.split_first_chunk()?;
         let (subject, rest) = text(rest)?;
@@ -176,7 +181,7 @@ impl KeptForm {
             subject: subject.to_owned(),
             target: ReturnTo::parse(target.as_bytes(), &ctx.config.paths)?,
             fields: fields(body)?,
-            sealed: sealed.into_owned(),
+            sealed: sealed.to_owned(),
         })
     }
 
@@ -199,12 +204,11 @@ impl KeptForm {
             return refusal(ctx, "other_person", log);
         }
         let url = ctx.origin.url() + self.target.as_str();
-        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         // An app may answer by a redirect to another site, which browsers check against this policy too.
         Page::new(&ctx.config.pages, 200, messages::SEND_FORM_TITLE)
             .text(&messages::signed_in_as(person.identity.shown_name()))
             .text(&messages::form_goes_to(&url))
-            .form(self.target.as_str(), fields, messages::SEND_FORM, "'self' https:")
+            .form(self.target.as_str(), &self.fields, messages::SEND_FORM, "'self' https:")
             .reference(&ctx.reference())
             .into_response()
     }

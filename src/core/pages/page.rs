@@ -62,20 +62,20 @@ impl<'d> Page<'d> {
     /// browser sends the same fields again, and the page's origin with them. `allowed` is the source list of places that
     /// the form may be sent to, also by redirects.
     #[must_use]
-    pub fn form<'a>(
+    pub fn form(
         mut self,
         target: &str,
-        fields: impl Iterator<Item = (&'a str, &'a str)>,
+        fields: &[(String, String)],
         label: &str,
         allowed: &'static str,
     ) -> Self {
         self.form_action = Some(allowed);
-        let form = self.push(format_args!("<form method=\"post\" action=\"{}\">\n", escape(target)));
-        let filled = fields.fold(form, |form, (name, value)| {
+        let mut form = self.push(format_args!("<form method=\"post\" action=\"{}\">\n", escape(target)));
+        for (name, value) in fields {
             let (name, value) = (escape_exactly(name), escape_exactly(value));
-            form.push(format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n"))
-        });
-        filled.push(format_args!("<p><button class=\"act\">{}</button></p>\n</form>\n", escape(label)))
+            form = form.push(format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n"));
+        }
+        form.push(format_args!("<p><button class=\"act\">{}</button></p>\n</form>\n", escape(label)))
     }
 
     /// Adds a secondary link. `target` must be a path or URL that the filter made.
@@ -213,7 +213,7 @@ mod tests {
             .facts([("<t>", vec!["<v>".to_owned()])])
             .reference("<r>")
             .redirecting_to("/\"><script>")
-            .form("/\"><script>", [("<n>", "\"><script>\r\n")].into_iter(), "<s>", "'self'")
+            .form("/\"><script>", &[("<n>".to_owned(), "\"><script>\r\n".to_owned())], "<s>", "'self'")
             .into_response();
         for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>", "<n>", "<s>"] {
             assert!(!response.body.contains(raw), "{raw}: {}", response.body);
