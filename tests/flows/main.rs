@@ -45,6 +45,7 @@ mod claims;
 mod empty;
 
 mod bearer;
+mod bodies;
 
 mod pools;
 
