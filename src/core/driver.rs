@@ -100,19 +100,12 @@ impl Driver {
         self.ask_to_wake(self.authenticator.next_timeout(), host);
         match decision {
             Decision::Read { length, otherwise } => {
-                let now = host.env().now;
-                match self.bodies.begin(stream.id(), request, (length, otherwise, access), now) {
-                    Ok(()) => {
-                        stream.passage = Passage::Reading;
-                        self.ask_to_wake(self.next_timeout(), host);
-                        Next::Read
-                    }
-                    Err((otherwise, access)) => {
-                        host.log_access(stream.id(), access);
-                        host.respond(stream.id(), otherwise);
-                        Next::Stop
-                    }
+                let next = self.bodies.begin(stream.id(), request, (length, otherwise, access), host);
+                if next == Next::Read {
+                    stream.passage = Passage::Reading;
+                    self.ask_to_wake(self.next_timeout(), host);
                 }
+                next
             }
             Decision::Park => {
                 stream.passage = Passage::Waiting(self.waiting.add(stream.id()));
@@ -135,7 +128,7 @@ impl Driver {
         }
     }
 
-    /// Tells the driver that the host passes bodies after [`Next::Read`] in any case. Otherwise it finds out.
+    /// Says that the host passes bodies after [`Next::Read`] in any case. Otherwise the driver finds out.
     pub const fn bodies_are_passed(&mut self) {
         self.bodies.are_passed();
     }
@@ -293,17 +286,7 @@ impl Driver {
                 Decision::Park => host.respond(stream, unavailable()),
             }
         }
-        if let Some(event) = self.bodies.note_silence(host.env().now) {
-            host.log(event);
-        }
-        for _ in 0..ANSWERS_AT_ONCE {
-            let Some(Reading { stream, otherwise, access, .. }) = self.bodies.take_late(host.env().now)
-            else {
-                break;
-            };
-            host.log_access(stream, access);
-            host.respond(stream, otherwise);
-        }
+        self.bodies.answer_late(host);
         host.settled();
     }
 

@@ -38,14 +38,13 @@ impl Worker {
 
     /// Uses a configuration from now on.
     pub(crate) fn use_config(&mut self, config: Arc<Config>, recorder: &mut Recorder) {
-        match &mut self.driver {
-            Some(driver) => driver.replace_config(config, recorder),
-            None => {
-                let driver = self.driver.insert(Driver::new(config, recorder));
-                driver.bodies_are_passed();
-                driver.start(recorder);
-            }
+        if let Some(driver) = &mut self.driver {
+            driver.replace_config(config, recorder);
+            return;
         }
+        let driver = self.driver.insert(Driver::new(config, recorder));
+        driver.bodies_are_passed();
+        driver.start(recorder);
     }
 
     /// Has the driver do something, if there is one.

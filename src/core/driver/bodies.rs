@@ -7,12 +7,17 @@
 use std::time::Duration;
 
 use crate::decision::{AccessRecord, StreamId};
+use crate::driver::host::Host;
+use crate::driver::stream::Next;
 use crate::http::{OwnedRequest, Request, Response};
 use crate::telemetry::event::{Event, Level};
 use crate::time::UnixTime;
 
 /// How many bodies one worker reads at once.
 const MAX_BODIES: usize = 64;
+
+/// How many late bodies are answered in one go: see the same limit of waiting requests.
+const ANSWERS_AT_ONCE: usize = 16;
 
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,23 +59,23 @@ impl Bodies {
         self.passed = true;
     }
 
-    /// Starts to read the body of a request.
-    ///
-    /// # Errors
-    /// The response and the access log's entry, if no further body can be read now.
+    /// Starts to read the body of a request, or responds if no further body can be read now.
     pub(super) fn begin(
         &mut self,
         stream: StreamId,
         request: Request<'_>,
         (length, otherwise, access): (usize, Response, AccessRecord),
-        now: UnixTime,
-    ) -> Result<(), (Response, AccessRecord)> {
-        if self.reading.len() >= MAX_BODIES || !self.passed && now < self.paused_until {
-            return Err((otherwise, access));
+        host: &mut impl Host,
+    ) -> Next {
+        let since = host.env().now;
+        if self.reading.len() >= MAX_BODIES || !self.passed && since < self.paused_until {
+            host.log_access(stream, access);
+            host.respond(stream, otherwise);
+            return Next::Stop;
         }
         let (request, body) = (OwnedRequest::of(request), Vec::new());
-        self.reading.push(Reading { stream, request, body, otherwise, access, length, since: now });
-        Ok(())
+        self.reading.push(Reading { stream, request, body, otherwise, access, length, since });
+        Next::Read
     }
 
     /// Adds a part of a body. Returns the body when it is complete; without its bytes if it is longer than announced.
@@ -98,22 +103,20 @@ impl Bodies {
         !self.reading.is_empty()
     }
 
-    /// If the host doesn't seem to pass bodies: stops asking for them, and returns the event.
-    pub(super) fn note_silence(&mut self, now: UnixTime) -> Option<Event> {
-        let is_silent = !self.passed
-            && now >= self.paused_until
-            && self.reading.iter().any(|reading| now.since(reading.since) >= FIRST_PATIENCE);
-        is_silent.then(|| {
-            self.paused_until = now.plus(PAUSE);
-            Event::new(Level::Warn, "form.unreadable").with("hint", HINT)
-        })
-    }
-
-    /// Removes and returns a body that has taken too long.
-    pub(super) fn take_late(&mut self, now: UnixTime) -> Option<Reading> {
+    /// Responds where a body has taken too long. If the host doesn't seem to pass bodies, no body is read for a while.
+    pub(super) fn answer_late(&mut self, host: &mut impl Host) {
+        let now = host.env().now;
         let patience = if self.passed { PATIENCE } else { FIRST_PATIENCE };
-        let is_late = |reading: &Reading| now.since(reading.since) >= patience;
-        let at = self.reading.iter().position(is_late)?;
-        Some(self.reading.swap_remove(at))
+        for _ in 0..ANSWERS_AT_ONCE {
+            let is_late = |reading: &Reading| now.since(reading.since) >= patience;
+            let Some(at) = self.reading.iter().position(is_late) else { return };
+            if !self.passed && now >= self.paused_until {
+                self.paused_until = now.plus(PAUSE);
+                host.log(Event::new(Level::Warn, "form.unreadable").with("hint", HINT));
+            }
+            let Reading { stream, otherwise, access, .. } = self.reading.swap_remove(at);
+            host.log_access(stream, access);
+            host.respond(stream, otherwise);
+        }
     }
 }

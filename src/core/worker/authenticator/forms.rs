@@ -11,6 +11,7 @@ use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::http::{Request, Response};
 use crate::rules::Allow;
+use crate::telemetry::event::Event;
 use crate::worker::authenticator::Authenticator;
 
 impl Authenticator {
@@ -19,17 +20,13 @@ impl Authenticator {
         if ctx.request.method() != "POST" {
             return self.show_if_signed_in(kept_form::landing, ctx, env);
         }
-        match kept_form::length_to_open(ctx) {
-            Some(length) => {
-                let read = Decision::Read { length, otherwise: kept_form::unreadable(ctx) };
-                Outcome::new(read, AccessDecision::OwnPath)
-            }
-            None => {
-                let mut log = Vec::new();
-                let response = kept_form::refusal(ctx, "not_from_here", &mut log);
-                self.respond(response, log)
-            }
+        if let Some(length) = kept_form::length_to_open(ctx) {
+            let read = Decision::Read { length, otherwise: kept_form::unreadable(ctx) };
+            return Outcome::new(read, AccessDecision::OwnPath);
         }
+        let mut log = Vec::new();
+        let response = kept_form::refusal(ctx, "not_from_here", &mut log);
+        self.respond(response, log)
     }
 
     /// Responds to a request after [`Decision::Read`]. `None` if its body is of no use.
@@ -63,7 +60,7 @@ impl Authenticator {
         form: &KeptForm,
         ctx: &RequestContext<'_>,
         env: &mut HostEnv<'_>,
-        log: &mut Vec<crate::telemetry::event::Event>,
+        log: &mut Vec<Event>,
     ) -> Response {
         // This never waits for a refresh: people have just signed in.
         let (person, edits) = self.find_person(Allow::Everyone, ctx, env).unwrap_or_default();
