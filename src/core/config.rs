@@ -53,6 +53,9 @@ pub struct Config {
     pub idle: Option<Duration>,
     /// How long before they expire the tokens are refreshed.
     pub refresh_early: Duration,
+    /// The age at which the tokens are refreshed even if they don't expire soon. If Cognito then refuses, the session
+    /// ends at once.
+    pub recheck: Option<Duration>,
     /// How long a session remains valid after its tokens expire while Cognito is down.
     pub stale_if_error: Duration,
     /// The headers that the app gets.
@@ -67,6 +70,8 @@ pub struct Config {
     pub pages: Design,
     /// Whether people can add a passkey to their account: their identity page links Cognito's page for that.
     pub passkeys: bool,
+    /// Whether a form that is posted without a session is kept in the page that asks to sign in.
+    pub keep_form: bool,
 }
 
 impl Config {
@@ -121,7 +126,7 @@ impl Config {
         let bearer = bearer::read(root);
         let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
-        let (pages, passkeys) = pages::read(root);
+        let pages = pages::read(root, &paths);
         root.finish();
         Self {
             pools,
@@ -131,13 +136,15 @@ impl Config {
             lifetime: session.lifetime,
             idle: session.idle,
             refresh_early: session.refresh_early,
+            recheck: session.recheck,
             stale_if_error: session.stale_if_error,
             headers,
             rules,
             bearer,
             preflights_pass,
-            pages,
-            passkeys,
+            pages: pages.design,
+            passkeys: pages.passkeys,
+            keep_form: pages.keep_form,
         }
     }
 

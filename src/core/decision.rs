@@ -18,6 +18,14 @@ pub enum Decision {
     Forward(RequestEdits, ResponseEdits),
     /// The filter responds itself.
     Respond(Response),
+    /// The filter responds after it has read the request's body: see
+    /// [`Authenticator::handle_body`](crate::worker::authenticator::Authenticator::handle_body).
+    Read {
+        /// The length of the body in bytes, by its `content-length`.
+        length: usize,
+        /// The response if the body can't be read.
+        otherwise: Response,
+    },
     /// The request waits.
     /// [`Authenticator::poll_decision`](crate::worker::authenticator::Authenticator::poll_decision) returns the
     /// decision later.

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | the configuration was accepted | [`Driver::new`], [`Driver::start`] | |
 //! | the headers of a request have arrived | [`Driver::request_headers`] | [`Next`] |
-//! | a part of its body has arrived | [`Stream::request_body`] | [`Next`] |
+//! | a part of its body has arrived | [`Stream::request_body`], or [`Driver::request_body`] if [`Stream::is_reading`] | [`Next`] |
 //! | its trailers have arrived | [`Driver::request_trailers`] | [`Next`] |
 //! | the headers of a response have arrived | [`Driver::response_headers`] | [`Next`] |
 //! | the stream has ended | [`Driver::stream_ended`] | |
@@ -18,6 +18,7 @@
 //! [`Driver::call_answered`] and [`Driver::wake`] poll the authenticator in this order: calls to make, log lines,
 //! decisions about waiting requests, metrics. So a log line is written before anybody can see the response that it is about.
 
+mod bodies;
 mod calls;
 mod host;
 mod response;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::decision::{AccessDecision, AccessRecord, Decision, Outcome, ResponseEdits, StreamId};
+use crate::driver::bodies::{Bodies, Reading};
 use crate::driver::calls::PendingCalls;
 use crate::driver::stream::{Passage, unavailable};
 use crate::driver::waiting::WaitingStreams;
@@ -51,6 +53,7 @@ pub struct Driver {
     authenticator: Authenticator,
     calls: PendingCalls,
     waiting: WaitingStreams,
+    bodies: Bodies,
     /// How responses change on their way back. Most have no entry.
     responses: Vec<(StreamId, ResponseEdits)>,
     /// The time that the host was last asked for.
@@ -64,6 +67,7 @@ impl Driver {
             authenticator: Authenticator::new(config, &host.env()),
             calls: PendingCalls::default(),
             waiting: WaitingStreams::default(),
+            bodies: Bodies::default(),
             responses: Vec::new(),
             wake_after: Duration::ZERO,
         }
@@ -95,6 +99,14 @@ impl Driver {
         // Calls for this request are made when the host wakes the driver: calls that are made there outlive the stream.
         self.ask_to_wake(self.authenticator.next_timeout(), host);
         match decision {
+            Decision::Read { length, otherwise } => {
+                let next = self.bodies.begin(stream.id(), request, (length, otherwise, access), host);
+                if next == Next::Read {
+                    stream.passage = Passage::Reading;
+                    self.ask_to_wake(self.next_timeout(), host);
+                }
+                next
+            }
             Decision::Park => {
                 stream.passage = Passage::Waiting(self.waiting.add(stream.id()));
                 Next::Stop
@@ -114,6 +126,36 @@ impl Driver {
                 Next::Continue
             }
         }
+    }
+
+    /// Says that the host passes bodies after [`Next::Read`] in any case. Otherwise the driver finds out.
+    pub const fn bodies_are_passed(&mut self) {
+        self.bodies.are_passed();
+    }
+
+    /// Reads a part of a body. When it is complete, the filter responds. The host needn't keep what it has passed.
+    pub fn request_body(
+        &mut self,
+        stream: &mut Stream,
+        part: &[u8],
+        is_last: bool,
+        host: &mut impl Host,
+    ) -> Next {
+        if !stream.is_reading() {
+            return stream.request_body();
+        }
+        if let Some(Reading { request, body, otherwise, access, .. }) =
+            self.bodies.add(stream.id(), part, is_last)
+        {
+            stream.passage = Passage::Closed;
+            let headers = request.headers();
+            let request = Request::new(&headers);
+            let response = self.authenticator.handle_body(stream.id(), request, &body, &mut host.env());
+            self.write_log(host);
+            host.log_access(stream.id(), access);
+            host.respond(stream.id(), response.unwrap_or(otherwise));
+        }
+        Next::Stop
     }
 
     /// Removes identity headers that a client has put into the request's trailers. `names` are the names of all trailers.
@@ -173,6 +215,9 @@ impl Driver {
     /// A stream has ended. Calls that were made for it continue.
     pub fn stream_ended(&mut self, stream: &Stream) {
         self.responses.retain(|(expected, _)| *expected != stream.id());
+        if stream.is_reading() {
+            self.bodies.remove(stream.id());
+        }
         if self.waiting.take(stream.id()).is_some() {
             self.authenticator.handle_stream_gone(stream.id());
         }
@@ -208,7 +253,12 @@ impl Driver {
         self.write_log(host);
         self.settle_waiting(host);
         host.record(self.authenticator.take_metrics());
-        self.ask_to_wake(self.authenticator.next_timeout(), host);
+        self.ask_to_wake(self.next_timeout(), host);
+    }
+
+    fn next_timeout(&self) -> Duration {
+        let next = self.authenticator.next_timeout();
+        if self.bodies.are_being_read() { next.min(bodies::CHECKED_AFTER) } else { next }
     }
 
     /// Answers or resumes waiting requests that have been decided.
@@ -230,10 +280,13 @@ impl Driver {
                         host.respond(stream, unavailable());
                     }
                 }
+                // Its body may have passed already.
+                Decision::Read { otherwise, .. } => host.respond(stream, otherwise),
                 // The authenticator never parks a request that is already waiting.
                 Decision::Park => host.respond(stream, unavailable()),
             }
         }
+        self.bodies.answer_late(host);
         host.settled();
     }
 

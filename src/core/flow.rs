@@ -7,6 +7,7 @@ pub mod context;
 pub mod destination;
 pub mod failure;
 pub mod forward;
+pub mod kept_form;
 pub mod link_params;
 pub mod me;
 pub mod new_tokens;

@@ -71,10 +71,13 @@ impl Session {
 
     /// The state of its tokens. A refresh is due `session.refresh_early` before they expire, but not before three
     /// quarters of their lifetime. For some sessions it is due a little later, so that people who signed in together
-    /// don't refresh together.
+    /// don't refresh together. It is also due when the tokens reach the age `session.recheck`.
     pub fn freshness(&self, config: &Config, now: UnixTime) -> Freshness {
         if now >= self.expires_at {
             return Freshness::Expired;
+        }
+        if config.recheck.is_some_and(|age| now.since(self.renewed_at) >= age) {
+            return Freshness::Due;
         }
         let life = self.expires_at.since(self.renewed_at);
         let early = config.refresh_early.min(life / 4);

@@ -119,6 +119,11 @@ impl HttpStream {
         false
     }
 
+    /// Whether the filter reads the body, to respond then.
+    fn reads_body(&self) -> bool {
+        !self.refused.get() && self.stream.try_borrow().is_ok_and(|stream| stream.is_reading())
+    }
+
     /// Whether a decision to forward the request isn't carried out: not yet, or because Envoy has refused.
     fn is_held(&self) -> bool {
         self.refused.get() || self.parked.try_borrow().map_or(true, |parked| parked.is_some())
@@ -153,7 +158,7 @@ impl HttpFilter for HttpStream {
                 crate::panics_for_tests::obey(headers);
                 let next = worker.request_headers(stream, request, recorder);
                 let is_decided = recorder.effects.streams.iter().any(|(id, _)| *id == stream.id());
-                if next == Next::Stop && !is_decided {
+                if next != Next::Continue && !is_decided {
                     let parked = Arc::new(Parked::default());
                     worker.parked.insert(stream.id(), Arc::clone(&parked));
                     waiting = Some(parked);
@@ -177,10 +182,20 @@ impl HttpFilter for HttpStream {
             // It couldn't be told what is decided.
             None => _ = self.refuse(envoy),
         }
-        HeadersStatus::Stop
+        if self.reads_body() { HeadersStatus::StopAndPassBody } else { HeadersStatus::Stop }
     }
 
-    fn request_body(&self) -> BodyStatus {
+    fn request_body(&self, envoy: &mut StreamHandle<'_>, is_last: bool) -> BodyStatus {
+        if self.reads_body() {
+            let part = envoy.received_body();
+            let done = part.and_then(|part| {
+                self.drive(Recorder::new(), |worker, stream, recorder| {
+                    worker.request_body(stream, &part, is_last, recorder)
+                })
+            });
+            self.carry_out(envoy, done);
+            return BodyStatus::StopAndDrop;
+        }
         let is_open = !self.is_held() && self.stream.try_borrow().is_ok_and(|stream| stream.is_open());
         if is_open { BodyStatus::Continue } else { BodyStatus::Stop }
     }

@@ -38,10 +38,13 @@ impl Worker {
 
     /// Uses a configuration from now on.
     pub(crate) fn use_config(&mut self, config: Arc<Config>, recorder: &mut Recorder) {
-        match &mut self.driver {
-            Some(driver) => driver.replace_config(config, recorder),
-            None => self.driver.insert(Driver::new(config, recorder)).start(recorder),
+        if let Some(driver) = &mut self.driver {
+            driver.replace_config(config, recorder);
+            return;
         }
+        let driver = self.driver.insert(Driver::new(config, recorder));
+        driver.bodies_are_passed();
+        driver.start(recorder);
     }
 
     /// Has the driver do something, if there is one.
@@ -60,6 +63,20 @@ impl Worker {
     ) -> Next {
         match &mut self.driver {
             Some(driver) => driver.request_headers(stream, request, recorder),
+            None => stream.refuse(recorder),
+        }
+    }
+
+    /// As [`Driver::request_body`].
+    pub(crate) fn request_body(
+        &mut self,
+        stream: &mut Stream,
+        part: &[u8],
+        is_last: bool,
+        recorder: &mut Recorder,
+    ) -> Next {
+        match &mut self.driver {
+            Some(driver) => driver.request_body(stream, part, is_last, recorder),
             None => stream.refuse(recorder),
         }
     }

@@ -1,4 +1,5 @@
-//! Two host calls that bypass the SDK, because every request makes them. For headers, the SDK allocates two buffers
+//! Which bodies the filter reads, for the two functions that `xtask` puts around the SDK's callbacks; and two host calls
+//! that bypass the SDK, because every request makes them. For headers, the SDK allocates two buffers
 //! per header, although the host's bytes can be used as they are. For a property, it copies the path, and panics if
 //! the host refuses.
 
@@ -6,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use proxy_wasm::types::MapType;
 
@@ -39,4 +41,39 @@ pub(crate) fn header_pairs(map: MapType) -> Option<Vec<u8>> {
 pub(crate) fn set_property(path: &str, value: &str) {
     // SAFETY: the host only reads both during the call, within their sizes, and keeps no pointer to them.
     let _ = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
+}
+
+/// The number of streams whose bodies are read.
+static READERS: AtomicU32 = AtomicU32::new(0);
+/// Whether the body of the request whose headers have just been handled is read.
+static READS_BODY: AtomicBool = AtomicBool::new(false);
+
+/// Exists while a stream's body is read.
+pub(crate) struct Reader(());
+
+impl Reader {
+    /// For the request whose headers are being handled.
+    pub(crate) fn new() -> Self {
+        READERS.fetch_add(1, Ordering::Relaxed);
+        READS_BODY.store(true, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        READERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Not 0 if any body is read. Otherwise the host's callback for bodies needs nothing else.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_cognito_readers() -> u32 {
+    READERS.load(Ordering::Relaxed)
+}
+
+/// Not 0 after the headers of a request whose body is read: the host must pass it.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_cognito_reads_body() -> u32 {
+    u32::from(READS_BODY.swap(false, Ordering::Relaxed))
 }

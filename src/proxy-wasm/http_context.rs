@@ -5,9 +5,9 @@ use envoy_cognito_core::driver::{Next, Stream};
 use envoy_cognito_core::http::Request;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::{Action, BufferType, MapType};
 
-use crate::abi::header_pairs;
+use crate::abi::{Reader, header_pairs};
 use crate::header_map;
 use crate::host::{EnvoyHost, SharedWorker, Worker};
 
@@ -16,12 +16,14 @@ pub(crate) struct HttpStream {
     context_id: u32,
     stream: Stream,
     worker: SharedWorker,
+    /// Set while the filter reads the body.
+    reader: Option<Reader>,
 }
 
 impl HttpStream {
     /// The request of this context.
     pub(crate) fn new(context_id: u32, worker: SharedWorker) -> Self {
-        Self { context_id, stream: Stream::new(StreamId(u64::from(context_id))), worker }
+        Self { context_id, stream: Stream::new(StreamId(u64::from(context_id))), worker, reader: None }
     }
 
     /// Lets the worker handle an event. If there is no worker, or it is busy, the response is 503.
@@ -41,7 +43,7 @@ impl HttpStream {
 const fn action(next: Next) -> Action {
     match next {
         Next::Continue => Action::Continue,
-        Next::Stop => Action::Pause,
+        Next::Stop | Next::Read => Action::Pause,
     }
 }
 
@@ -61,16 +63,30 @@ impl Drop for HttpStream {
 
 impl HttpContext for HttpStream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        self.handle(|worker, stream| {
+        let action = self.handle(|worker, stream| {
             let bytes = header_pairs(MapType::HttpRequestHeaders);
             let headers = bytes.as_deref().and_then(header_map::parse);
             let request = headers.as_deref().map(Request::new);
             worker.driver.request_headers(stream, request, &mut worker.host)
-        })
+        });
+        self.reader = self.stream.is_reading().then(Reader::new);
+        action
     }
 
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
-        action(self.stream.request_body())
+    /// The host keeps nothing of a body that the filter reads: it never goes upstream.
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if !self.stream.is_reading() {
+            return action(self.stream.request_body());
+        }
+        let action = self.handle(|worker, stream| {
+            let part = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten();
+            let part = part.unwrap_or_default();
+            worker.driver.request_body(stream, &part, end_of_stream, &mut worker.host)
+        });
+        if !self.stream.is_reading() {
+            self.reader = None;
+        }
+        action
     }
 
     fn on_http_request_trailers(&mut self, trailers: usize) -> Action {

@@ -123,6 +123,16 @@ fn every_reason_of_a_refused_request_has_a_row() {
 }
 
 #[test]
+fn every_reason_of_a_refused_form_has_a_row() {
+    let sources = ["src/core/flow/kept_form.rs", "src/core/worker/authenticator/forms.rs"].map(read);
+    let calls = ["refusal(ctx, ", "refusal(&ctx, "];
+    let reasons: BTreeSet<String> =
+        sources.iter().flat_map(|source| calls.map(|call| named(source, call))).flatten().collect();
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert_told("When a form is refused", &reasons);
+}
+
+#[test]
 fn every_reason_of_a_failed_fetch_of_keys_has_a_row() {
     let reasons = named(&read("src/core/shared/key_sets/fetch.rs"), "failed(");
     assert!(reasons.len() >= 6, "{reasons:?}");

@@ -189,7 +189,7 @@ fn booleans_are_what_envoy_takes_them_for() {
 #[test]
 fn pauses_that_only_hold_back_headers_cause_a_warning() {
     let with = |value: &str| format!("failure_policy: FAIL_RELOAD\n                        {value}");
-    let said = "the filter doesn't need it";
+    let said = "the filter needs it only with";
     for value in [
         "allow_on_headers_stop_iteration: true",
         "allow_on_headers_stop_iteration: \"yes\"",

@@ -6,7 +6,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::world::wasm;
 
-/// The size limit, in bytes. The contract allows 20,000 more.
+/// The size limit, in bytes.
 const MAX_SIZE: usize = 620_000;
 
 fn exports(module: &[u8]) -> Vec<String> {
@@ -36,6 +36,7 @@ fn the_module_exports_what_the_host_must_call_and_nothing_else() {
             "proxy_on_delete",
             "proxy_on_http_call_response",
             "proxy_on_memory_allocate",
+            "proxy_on_request_body",
             "proxy_on_request_headers",
             "proxy_on_request_trailers",
             "proxy_on_response_headers",

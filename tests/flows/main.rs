@@ -14,6 +14,7 @@ mod callback;
 mod elsewhere;
 mod long_addresses;
 
+mod recheck;
 mod refresh;
 mod session;
 
@@ -28,6 +29,7 @@ mod step_up;
 
 mod first_keys;
 mod issuers;
+mod kept_form;
 mod key_races;
 mod keys;
 
@@ -47,6 +49,7 @@ mod claims;
 mod empty;
 
 mod bearer;
+mod bodies;
 mod links;
 mod resources;
 

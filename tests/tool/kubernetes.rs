@@ -201,7 +201,7 @@ fn patches_are_read_by_other_rules_than_envoys() {
         let (faults, warnings) =
             said(&patch(kind, &format!("{reload}allow_on_headers_stop_iteration: true")));
         assert!(
-            faults.is_empty() && warnings[0].starts_with("the filter doesn't need it"),
+            faults.is_empty() && warnings[0].starts_with("the filter needs it only with"),
             "{faults:?} {warnings:?}"
         );
     }
@@ -321,4 +321,33 @@ fn a_file_in_a_config_map_has_its_faults_too() {
         ]
     );
     assert!(faults(&with("rules: [\n"))[0].contains("data.x.yaml: not YAML: "));
+}
+
+/// Without a field that has Envoy pass bodies, a wasm filter reads none.
+#[test]
+fn forms_are_only_kept_where_envoy_passes_bodies() {
+    let warnings = |text: &str| check(text).arguments(&["--json"]).outcome().expect(0).findings("warnings");
+    let about_forms = |text: &str| {
+        let found = warnings(text).into_iter();
+        found
+            .filter(|warning| warning.contains("keep_form") || warning.contains("iteration"))
+            .collect::<Vec<_>>()
+    };
+    let reload = "failure_policy: FAIL_RELOAD";
+    let allowed = "allow_on_headers_stop_iteration: true";
+    for (settings, is_on) in
+        [("", false), ("pages: { keep_form: false }", false), ("pages: { keep_form: true }", true)]
+    {
+        let more = format!("{settings}\n");
+        let patched = |plugin: &str| format!("{}{}", patch("EnvoyFilter", plugin), indented(&more, 18));
+        let held = about_forms(&patched(reload));
+        assert_eq!(held.len(), usize::from(is_on), "{settings}: {held:?}");
+        assert!(held.iter().all(|warning| warning.contains("has no effect")), "{held:?}");
+        let passed = about_forms(&patched(&format!("{reload}\n              {allowed}")));
+        assert_eq!(passed.len(), usize::from(!is_on), "{settings}: {passed:?}");
+        let plugin = format!("{WASM_PLUGIN}    {more}");
+        let plugin = about_forms(&plugin);
+        assert_eq!(plugin.len(), usize::from(is_on), "{settings}: {plugin:?}");
+        assert!(plugin.iter().all(|warning| warning.contains("no field of Istio WasmPlugin")), "{plugin:?}");
+    }
 }

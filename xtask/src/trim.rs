@@ -4,15 +4,16 @@ mod fold;
 
 use std::path::Path;
 
-use walrus::ir::BinaryOp;
+use walrus::ir::{BinaryOp, UnaryOp};
 use walrus::{
-    ElementItems, Export, ExportItem, Function, FunctionBuilder, FunctionId, Module, ModuleConfig, ValType,
+    ElementItems, Export, ExportItem, Function, FunctionBuilder, FunctionId, InstrSeqBuilder, Module,
+    ModuleConfig, ValType,
 };
 
 /// The exports that the host should call. A host calls every callback that a module exports, for every request, even
-/// if it does nothing. The SDK exports all of them: for bodies, response trailers, the end of a stream and its log
+/// if it does nothing. The SDK exports all of them: for response bodies and trailers, the end of a stream and its log
 /// entry, TCP, gRPC, queues.
-const EXPORTS: [&str; 12] = [
+const EXPORTS: [&str; 13] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
@@ -22,6 +23,8 @@ const EXPORTS: [&str; 12] = [
     "proxy_on_tick",
     "proxy_on_http_call_response",
     "proxy_on_request_headers",
+    // Reads forms that are kept. For all other bodies it returns at once.
+    "proxy_on_request_body",
     // Removes trailers that an app could mistake for our headers. Few requests have trailers.
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
@@ -32,8 +35,12 @@ const EXPORTS: [&str; 12] = [
 /// The callback that decides about a request.
 const ON_REQUEST_HEADERS: &str = "proxy_on_request_headers";
 
-/// The callback that holds back a body while the headers wait.
+/// The callback for parts of a body.
 const ON_REQUEST_BODY: &str = "proxy_on_request_body";
+
+/// The filter's functions that say whether it reads a body. Only a module that isn't trimmed exports them.
+const READS_BODY: &str = "envoy_cognito_reads_body";
+const READERS: &str = "envoy_cognito_readers";
 
 /// The ABI's `StopIteration`, which is the SDK's `Action::Pause`: the headers wait, and the body goes to the next
 /// callback.
@@ -42,6 +49,9 @@ const STOP_ITERATION: i32 = 1;
 /// The ABI's `StopAllIterationAndWatermark`: the whole request waits, and so does the client when the buffers are
 /// full. The SDK can't return it.
 const STOP_ALL: i32 = 4;
+
+/// The ABI's `StopIterationNoBuffer`: the host keeps nothing of this part of a body. The SDK can't return it.
+const STOP_WITHOUT_BUFFER: i32 = 3;
 
 /// The SDK's convenience methods on contexts, one for each host call. They are in a table for each type of context,
 /// so no linker can detect that they are never called. This filter calls the host itself.
@@ -79,8 +89,9 @@ pub fn trim(file: &Path) -> Result<(), String> {
     {
         return Err(failed(&format!("there is no export called {missing}")));
     }
-    if module.exports.iter().any(|export| export.name == ON_REQUEST_BODY) {
+    if module.exports.iter().any(|export| export.name == READERS) {
         stop_all_with_headers(&mut module).map_err(|error| failed(&error))?;
+        skip_bodies(&mut module).map_err(|error| failed(&error))?;
     }
     let needless = module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str()));
     let needless: Vec<_> = needless.map(Export::id).collect();
@@ -94,22 +105,60 @@ pub fn trim(file: &Path) -> Result<(), String> {
     std::fs::rename(&beside, file).map_err(|error| failed(&error))
 }
 
-/// Makes every stop at the headers stop the whole request. Then no body needs a callback that holds it back, which
-/// would be called for each piece of the body.
+/// Makes every stop at the headers stop the whole request, except where the filter reads the body. Then no other body
+/// needs a callback that holds it back.
 fn stop_all_with_headers(module: &mut Module) -> Result<(), String> {
-    let decide = module.exports.get_func(ON_REQUEST_HEADERS).map_err(|error| format!("{error:#}"))?;
-    let arguments = [(); 3].map(|()| module.locals.add(ValType::I32));
+    let reads_body = exported(module, READS_BODY)?;
     let action = module.locals.add(ValType::I32);
+    wrap(module, ON_REQUEST_HEADERS, |body, decide| {
+        decide(body);
+        body.local_set(action);
+        // `select` takes the first value if the condition isn't 0.
+        body.i32_const(STOP_ALL).local_get(action);
+        body.local_get(action).i32_const(STOP_ITERATION).binop(BinaryOp::I32Eq);
+        body.call(reads_body).unop(UnaryOp::I32Eqz).binop(BinaryOp::I32And).select(None);
+    })
+}
+
+/// Returns at once from the callback for bodies as long as the filter reads none. What it reads is never kept.
+fn skip_bodies(module: &mut Module) -> Result<(), String> {
+    let readers = exported(module, READERS)?;
+    wrap(module, ON_REQUEST_BODY, |body, read| {
+        body.call(readers).if_else(
+            ValType::I32,
+            |some| {
+                read(some);
+                some.i32_const(STOP_WITHOUT_BUFFER).binop(BinaryOp::I32Mul);
+            },
+            |none| {
+                none.i32_const(0);
+            },
+        );
+    })
+}
+
+fn exported(module: &Module, name: &str) -> Result<FunctionId, String> {
+    module.exports.get_func(name).map_err(|error| format!("{error:#}"))
+}
+
+/// Replaces an exported callback of three arguments by a function around it. `write` gets a function that writes the
+/// call of the callback.
+fn wrap(
+    module: &mut Module,
+    name: &str,
+    write: impl FnOnce(&mut InstrSeqBuilder<'_>, &dyn Fn(&mut InstrSeqBuilder<'_>)),
+) -> Result<(), String> {
+    let inner = exported(module, name)?;
+    let arguments = [(); 3].map(|()| module.locals.add(ValType::I32));
     let mut wrapper = FunctionBuilder::new(&mut module.types, &[ValType::I32; 3], &[ValType::I32]);
-    let mut body = wrapper.func_body();
-    for argument in arguments {
-        body.local_get(argument);
-    }
-    body.call(decide).local_set(action);
-    body.i32_const(STOP_ALL).local_get(action);
-    body.local_get(action).i32_const(STOP_ITERATION).binop(BinaryOp::I32Eq).select(None);
+    write(&mut wrapper.func_body(), &|body| {
+        for argument in arguments {
+            body.local_get(argument);
+        }
+        body.call(inner);
+    });
     let wrapper: FunctionId = wrapper.finish(arguments.to_vec(), &mut module.funcs);
-    for export in module.exports.iter_mut().filter(|export| export.name == ON_REQUEST_HEADERS) {
+    for export in module.exports.iter_mut().filter(|export| export.name == name) {
         export.item = ExportItem::Function(wrapper);
     }
     Ok(())

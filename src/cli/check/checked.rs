@@ -12,6 +12,7 @@ use crate::documents::finding::{Finding, Severity};
 use crate::documents::source::Source;
 use crate::documents::tree::Node;
 use crate::envoy::contents::{Cluster, Contents, Kind, Plugin};
+use crate::envoy::placement::check_manifest;
 use crate::envoy::variables::Environment;
 
 /// A file, and everything to report about it.
@@ -100,6 +101,7 @@ impl Around<'_> {
         for plugin in &contents.plugins {
             let Reading { config, user_pool_ids, stand_ins, findings: mut found, .. } =
                 reading::read(plugin, self.environment, self.allow_unset);
+            found.extend(check_manifest(plugin));
             let needs = config.map(|config| {
                 let hosts: Vec<String> = contents
                     .domains

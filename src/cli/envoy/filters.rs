@@ -12,7 +12,7 @@ use crate::envoy::contents::{Cluster, Contents, Kind, Plugin};
 use crate::envoy::fields;
 use crate::envoy::messages::PLUGIN_CONFIG;
 use crate::envoy::modules;
-use crate::envoy::placement::{Chain, check_chain, check_failure_policy, check_pauses};
+use crate::envoy::placement::{Chain, check_chain, check_failure_policy, check_pauses, keeps_forms};
 use crate::envoy::typed_reading::Rules;
 use crate::envoy::variables::{Handed, Origin, Scope};
 
@@ -146,7 +146,8 @@ impl Walk<'_> {
         fields::check(&PLUGIN_CONFIG, node, path, self.rules, &mut findings);
         let scope = Scope::Vm(environment(node, path, self.rules, &mut findings));
         check_failure_policy(node, path, self.rules, &mut findings);
-        check_pauses(node, path, self.rules, &mut findings);
+        let keeps_forms = configured.configuration.as_ref().and_then(keeps_forms);
+        check_pauses(node, path, self.rules, keeps_forms, &mut findings);
         self.found(configured, scope, path, chain, findings);
     }
 

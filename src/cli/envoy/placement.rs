@@ -3,10 +3,12 @@
 use envoy_cognito_core::config::reader::path_of;
 
 use crate::documents::finding::{Finding, Severity};
-use crate::documents::tree::Node;
+use crate::documents::tree::{Entry, Node, Value};
+use crate::envoy::contents::{Kind, Plugin};
 use crate::envoy::fields;
 use crate::envoy::messages::{FAILURE_POLICIES, HTTP_FILTER};
 use crate::envoy::typed_reading::Rules;
+use crate::envoy::variables::Scope;
 
 /// A list of HTTP filters, and a place in it.
 #[derive(Clone, Copy)]
@@ -91,12 +93,51 @@ pub fn check_failure_policy(node: &Node, path: &str, rules: Rules, findings: &mu
     });
 }
 
-/// Checks whether a pause of the filter holds back only the headers.
-pub fn check_pauses(node: &Node, path: &str, rules: Rules, findings: &mut Vec<Finding>) {
-    let Some(entry) = node.entry("allow_on_headers_stop_iteration") else { return };
-    if rules.wrapped_boolean(&entry.node) == Some(true) {
-        let message = "the filter doesn't need it; with it, earlier versions of the filter let requests with a body through before the decision";
-        let help = "remove it; see `allow_on_headers_stop_iteration` in docs/security.md";
-        findings.push(Finding::warning(path_of(path, &entry.key), entry.span.clone(), message).help(help));
+/// Checks whether a pause of the filter holds back only the headers. It must if the filter keeps forms, and only then.
+pub fn check_pauses(
+    node: &Node,
+    path: &str,
+    rules: Rules,
+    keeps_forms: Option<&Entry>,
+    findings: &mut Vec<Finding>,
+) {
+    let entry = node.entry("allow_on_headers_stop_iteration");
+    let on = entry.filter(|entry| rules.wrapped_boolean(&entry.node) == Some(true));
+    match (keeps_forms, on) {
+        (None, Some(entry)) => {
+            let message = "the filter needs it only with `pages.keep_form: true`; with it, earlier versions of the filter let requests with a body through before the decision";
+            let help = "remove it; see `allow_on_headers_stop_iteration` in docs/security.md";
+            findings
+                .push(Finding::warning(path_of(path, &entry.key), entry.span.clone(), message).help(help));
+        }
+        (Some(setting), None) => {
+            let message =
+                "`pages.keep_form` has no effect: Envoy holds bodies back until the filter has decided";
+            let help = "set `allow_on_headers_stop_iteration: true` beside `configuration`";
+            let place = path_of(path, "allow_on_headers_stop_iteration");
+            findings.push(Finding::warning(place, setting.span.clone(), message).help(help));
+        }
+        (None, None) | (Some(_), Some(_)) => {}
     }
+}
+
+/// The setting that keeps forms, if it is on.
+pub fn keeps_forms(configuration: &Node) -> Option<&Entry> {
+    let entry = configuration.get("pages")?.entry("keep_form")?;
+    matches!(entry.node.value, Value::Bool(true)).then_some(entry)
+}
+
+/// Checks whether a wasm filter that a manifest configures can keep forms.
+pub fn check_manifest(plugin: &Plugin) -> Option<Finding> {
+    let is_wasm = matches!(plugin.kind, Kind::WasmPlugin | Kind::EnvoyExtensionPolicy)
+        && matches!(plugin.scope, Scope::Vm(_));
+    let setting = plugin.configuration.as_ref().and_then(keeps_forms).filter(|_| is_wasm)?;
+    let message = format!(
+        "has no effect: no field of {} has Envoy pass bodies to a wasm filter before it has decided",
+        plugin.kind.name()
+    );
+    let help =
+        "remove it, or use the native module or an EnvoyFilter with `allow_on_headers_stop_iteration: true`";
+    let place = format!("{}.pages.keep_form", plugin.path);
+    Some(Finding::warning(place, setting.span.clone(), message).help(help))
 }

@@ -97,6 +97,12 @@ pub const SHARED: &[Setting] = &[
     )
     .default(Literal::Text("5m")),
     Setting::new(
+        "session.recheck",
+        "At this age tokens are refreshed, so that Cognito can end the session of a person who is disabled or signed out everywhere.",
+        Shape::Duration,
+    )
+    .default(Literal::Null),
+    Setting::new(
         "session.stale_if_error",
         "How long after its tokens' expiry a session stays usable while Cognito is unavailable.",
         Shape::Duration,
@@ -270,6 +276,12 @@ pub const SHARED: &[Setting] = &[
     Setting::new(
         "pages.passkeys",
         "Whether the identity page links Cognito's page for adding a passkey. Needs managed login.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
+    Setting::new(
+        "pages.keep_form",
+        "Keeps a form that is posted without a session in the page that asks to sign in, and offers to send it afterwards.",
         Shape::Flag,
     )
     .default(Literal::Flag(false)),

@@ -57,7 +57,7 @@ pub struct KeptClaims<'a> {
 }
 
 impl Identity {
-    /// The name by which pages call the person.
+    /// What pages call the person: the user name, else the email, else the `sub`.
     pub fn shown_name(&self) -> &str {
         self.username.as_deref().or(self.email.as_deref()).unwrap_or(&self.subject)
     }

@@ -1,11 +1,21 @@
 //! The settings of the pages.
 
+use crate::config::paths::Paths;
 use crate::config::reader::Section;
 use crate::config::urls::parse_url;
 use crate::pages::page::{Accent, Design};
 
-/// Reads the section `pages` at the root of the document: the design, and whether people can add passkeys.
-pub(crate) fn read(root: &Section<'_>) -> (Design, bool) {
+/// The section `pages`.
+pub(crate) struct Pages {
+    pub(crate) design: Design,
+    /// Whether people can add a passkey to their account.
+    pub(crate) passkeys: bool,
+    /// Whether a form that is posted without a session is kept.
+    pub(crate) keep_form: bool,
+}
+
+/// Reads the section `pages` at the root of the document.
+pub(crate) fn read(root: &Section<'_>, paths: &Paths) -> Pages {
     let section = root.section("pages");
     let title = section.text("title");
     if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {
@@ -28,6 +38,10 @@ pub(crate) fn read(root: &Section<'_>) -> (Design, bool) {
         accent
     });
     let passkeys = section.flag("passkeys", false);
+    let keep_form = section.flag("keep_form", false);
+    if keep_form && [&paths.callback, &paths.after_sign_out].contains(&&paths.form) {
+        section.fault("keep_form", format!("`{}` is already another path of the filter", paths.form));
+    }
     section.finish();
-    (Design::new(title, logo, accent), passkeys)
+    Pages { design: Design::new(title, logo, accent), passkeys, keep_form }
 }

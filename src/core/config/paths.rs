@@ -16,6 +16,8 @@ pub struct Paths {
     pub callback: String,
     /// Reports who is signed in.
     pub me: String,
+    /// Takes a form that was kept; only with `pages.keep_form`.
+    pub form: String,
     /// The page that confirms the sign-out.
     pub signed_out: String,
     /// Where Cognito's logout endpoint redirects to.
@@ -56,6 +58,7 @@ pub(crate) fn read(root: &Section<'_>) -> Paths {
         sign_out: format!("{prefix}/sign-out"),
         callback: path("callback", format!("{prefix}/callback")),
         me: format!("{prefix}/me"),
+        form: format!("{prefix}/form"),
         signed_out: format!("{prefix}/signed-out"),
         after_sign_out: path("after_sign_out", format!("{prefix}/signed-out")),
     };

@@ -18,6 +18,7 @@ pub(crate) struct SessionSettings {
     pub lifetime: Duration,
     pub idle: Option<Duration>,
     pub refresh_early: Duration,
+    pub recheck: Option<Duration>,
     pub stale_if_error: Duration,
 }
 
@@ -63,9 +64,13 @@ pub(crate) fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSe
         section.fault("idle", "must be at least 10s");
     }
     let refresh_early = section.duration("refresh_early", Duration::from_secs(5 * 60));
+    let recheck = section.optional_duration("recheck");
+    if recheck.is_some_and(|age| age < Duration::from_secs(1) || age >= lifetime) {
+        section.fault("recheck", "must be at least 1s, and shorter than `session.lifetime`");
+    }
     let stale_if_error = section.duration("stale_if_error", Duration::from_secs(10 * 60));
     section.finish();
-    SessionSettings { cookies, keyring, lifetime, idle, refresh_early, stale_if_error }
+    SessionSettings { cookies, keyring, lifetime, idle, refresh_early, recheck, stale_if_error }
 }
 
 fn read_keys(section: &Section<'_>) -> Keyring {

@@ -15,6 +15,9 @@ pub enum Next {
     Continue,
     /// Hold them back: the request waits, or the filter responds.
     Stop,
+    /// Hold the headers back, and pass each part of the body to
+    /// [`Driver::request_body`](crate::driver::Driver::request_body): the filter responds when it has read it.
+    Read,
 }
 
 /// One request, for as long as the host has it. The host owns this value and lends it to the driver.
@@ -29,6 +32,8 @@ pub struct Stream {
 pub(super) enum Passage {
     /// No: nothing has been decided yet, or the filter responds.
     Closed,
+    /// No: the filter responds when it has read the body.
+    Reading,
     /// It waits for a decision.
     Waiting(Gate),
     /// Yes: its headers have been edited.
@@ -66,13 +71,20 @@ impl Stream {
     #[must_use]
     pub fn is_open(&self) -> bool {
         match &self.passage {
-            Passage::Closed => false,
+            Passage::Closed | Passage::Reading => false,
             Passage::Waiting(gate) => gate.is_open(),
             Passage::Open => true,
         }
     }
 
-    /// What happens to a part of the body. A host may pass it while the headers wait: Envoy does with
+    /// Whether the filter reads its body: the host must pass each part to
+    /// [`Driver::request_body`](crate::driver::Driver::request_body).
+    #[must_use]
+    pub const fn is_reading(&self) -> bool {
+        matches!(self.passage, Passage::Reading)
+    }
+
+    /// What happens to a part of a body that the filter doesn't read. A host may pass it while the headers wait: Envoy does with
     /// `allow_on_headers_stop_iteration`.
     pub fn request_body(&self) -> Next {
         if self.is_open() { Next::Continue } else { Next::Stop }

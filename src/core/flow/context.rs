@@ -13,7 +13,7 @@ use crate::http::path::RequestPath;
 use crate::http::{Request, SharedHeaders};
 use crate::oidc::SessionTokens;
 use crate::rules::{Facts, Who};
-use crate::session::{CookieStore, Session};
+use crate::session::{CookieStore, Session, cookies_of};
 use crate::time::UnixTime;
 
 /// A request with everything that is known about it before a flow begins.
@@ -39,6 +39,18 @@ pub struct RequestContext<'a> {
 }
 
 impl<'a> RequestContext<'a> {
+    /// A request to `host` at `now`, without what can be read from `request` and `config`.
+    pub fn new(
+        attempt: Attempt,
+        config: &'a Config,
+        request: Request<'a>,
+        (path, origin, host): (RequestPath<'a>, Origin<'a>, &'a str),
+        now: UnixTime,
+    ) -> Self {
+        let (cookies, pools) = (cookies_of(request), config.pools.at(host));
+        Self { attempt, config, request, path, cookies, origin, host, pools, now }
+    }
+
     /// The name of this request in the log and on pages: Envoy's request id.
     pub fn reference(&self) -> String {
         reference(self.request)

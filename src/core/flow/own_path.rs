@@ -16,6 +16,8 @@ pub enum OwnPath {
     Callback,
     /// Shows the session.
     Me,
+    /// Takes a form that was kept.
+    Form,
     /// The page after sign-out.
     SignedOut,
     /// The protected resource metadata (RFC 9728).
@@ -41,8 +43,10 @@ impl OwnPath {
             (&paths.sign_out, Self::SignOut),
             (&paths.me, Self::Me),
             (&paths.signed_out, Self::SignedOut),
+            (&paths.form, Self::Form),
         ];
-        all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own)
+        let found = all.into_iter().find(|(own, _)| own.as_bytes() == path).map(|(_, own)| own);
+        found.filter(|own| *own != Self::Form || ctx.config.keep_form)
     }
 
     /// The allowed methods.
@@ -52,6 +56,7 @@ impl OwnPath {
             Self::Callback => &["GET"],
             Self::SignOut => &["GET", "POST"],
             Self::ResourceMetadata => &["GET", "HEAD", "OPTIONS"],
+            Self::Form => &["GET", "HEAD", "POST"],
             Self::SignIn | Self::Me | Self::SignedOut => &["GET", "HEAD"],
         }
     }

@@ -17,6 +17,7 @@ use crate::oidc::{RefreshToken, SessionTokens};
 use crate::session::{CookieStore, Session, StoreError};
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
+use crate::time::UnixTime;
 
 /// A session whose tokens are being replaced.
 pub struct Refresh {
@@ -60,6 +61,9 @@ pub enum RefreshOutcome {
     Unavailable(&'static str),
     /// Cognito refused, or its response can't be trusted. The session lasts until its tokens expire.
     Refused(&'static str),
+    /// Cognito refused, and `session.recheck` is set. The session ends at once. The time is when its cookies would no
+    /// longer be accepted anyway.
+    Revoked(&'static str, UnixTime),
 }
 
 impl Refresh {
@@ -130,7 +134,15 @@ impl Refresh {
                 self.stage = Stage::Verifying(NewTokens::new(tokens, verify.env.now));
                 return self.verify(verify);
             }
-            Err(error) => RefreshOutcome::without_tokens(&error),
+            Err(error) => match RefreshOutcome::without_tokens(&error) {
+                RefreshOutcome::Refused(reason) if verify.config.recheck.is_some() => {
+                    RefreshOutcome::Revoked(
+                        reason,
+                        self.session.expires_at.plus(verify.config.stale_if_error),
+                    )
+                }
+                ending => ending,
+            },
         };
         self.ended(ending)
     }
@@ -241,7 +253,9 @@ impl RefreshOutcome {
             Self::Renewed { trouble: Some(reason), .. } | Self::Unavailable(reason) => {
                 Event::counted(Level::Warn, Counter::RefreshFailed(reason))
             }
-            Self::Refused(reason) => Event::counted(Level::Info, Counter::RefreshFailed(reason)),
+            Self::Refused(reason) | Self::Revoked(reason, _) => {
+                Event::counted(Level::Info, Counter::RefreshFailed(reason))
+            }
         };
         event.with("subject", subject)
     }

@@ -77,6 +77,11 @@ pub fn challenge(
     begin(ctx, &pools, &here, env.entropy, log)
 }
 
+/// Whether the request is a form that gets a page.
+pub fn is_form(ctx: &RequestContext<'_>, how: Unauthenticated) -> bool {
+    client_kind(ctx, how) == Client::FormNavigation
+}
+
 /// The kind of client, adjusted by the rule: `reject` redirects nobody, `redirect` also redirects scripts whose
 /// request a redirect doesn't harm.
 pub fn client_kind(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {

@@ -120,7 +120,8 @@ dt{grid-column:1;color:var(--soft)}\
 dd{grid-column:2;margin:0}\
 .act{display:inline-block;background:var(--act);color:var(--on);padding:.6rem 1.1rem;border-radius:.5rem;text-decoration:none;font-weight:600}\
 li .act{display:block;text-align:center}\
-a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}\
+button{border:0;font:inherit;cursor:pointer}\
+a:focus-visible,button:focus-visible{outline:3px solid var(--ink);outline-offset:2px}\
 .aside{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}\
 .ref{color:var(--soft);font-size:.85rem;margin:0}\
 @media(max-width:26rem){main{padding:1.25rem}dl{display:block}dt{margin-top:.5rem}}";

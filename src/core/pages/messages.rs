@@ -50,6 +50,35 @@ pub const FORM: Words = words(
 /// How to send the form again.
 pub const FORM_HELP: &str = "Sign in: this opens a new tab. Then return to this tab, go back to the form with your browser's back button, and send it again.";
 
+/// For a form sent without a session that the page keeps. [`SIGN_IN`] and [`FORM_KEPT_HELP`] follow.
+pub const FORM_KEPT: Words = words(
+    "Please sign in first",
+    "You are not signed in here, so this form was not accepted yet. This page keeps what you entered for ten minutes. Sign in: this opens a new tab.",
+);
+/// How to continue with the form. [`CONTINUE_FORM`] follows.
+pub const FORM_KEPT_HELP: &str = "Then return to this tab, and continue with your form.";
+/// Opens the page [`SEND_FORM_TITLE`].
+pub const CONTINUE_FORM: &str = "Continue with the form";
+/// In the tab in which people sign in, while their form waits in another.
+pub const FORM_LANDING: Words = words(
+    "You are signed in",
+    "Return to the tab with your form, and continue there. You can close this tab.",
+);
+/// The heading of the page that offers to send a form again.
+pub const SEND_FORM_TITLE: &str = "Send the form?";
+/// Sends it.
+pub const SEND_FORM: &str = "Send the form";
+/// For a kept form that can't be sent.
+pub const FORM_GONE: Words = words(
+    "This form can't be sent from here",
+    "It was kept for ten minutes only, or another person filled it in. Nothing was sent. Go back to the form with your browser's back button, and send it again.",
+);
+
+/// On the page [`SEND_FORM_TITLE`]: where the form goes.
+pub fn form_goes_to(url: &str) -> String {
+    format!("What you entered before you signed in has not been sent yet. It will be sent to {url}")
+}
+
 /// Follows [`FORM_HELP`] if the form may be at another host than the one where people sign in.
 pub fn form_elsewhere(site: &str) -> String {
     format!(

@@ -13,6 +13,8 @@ pub struct Page<'d> {
     title: String,
     main: String,
     refresh: Option<String>,
+    /// Where its form may be sent to, as a source list (CSP 3, `form-action`).
+    form_action: Option<&'static str>,
 }
 
 impl<'d> Page<'d> {
@@ -20,7 +22,7 @@ impl<'d> Page<'d> {
     pub fn new(design: &'d Design, status: u16, title: &str) -> Self {
         let title = escape(title);
         let main = format!("<h1>{title}</h1>\n");
-        Self { design, status, title, main, refresh: None }
+        Self { design, status, title, main, refresh: None, form_action: None }
     }
 
     /// A page with a heading and a paragraph.
@@ -54,6 +56,26 @@ impl<'d> Page<'d> {
             escape(target),
             escape(label)
         ))
+    }
+
+    /// Adds a form with hidden fields and one button, which posts them to `target`, a path that the filter made. The
+    /// browser sends the same fields again, and the page's origin with them. `allowed` is the source list of places that
+    /// the form may be sent to, also by redirects.
+    #[must_use]
+    pub fn form(
+        mut self,
+        target: &str,
+        fields: &[(String, String)],
+        label: &str,
+        allowed: &'static str,
+    ) -> Self {
+        self.form_action = Some(allowed);
+        let mut form = self.push(format_args!("<form method=\"post\" action=\"{}\">\n", escape(target)));
+        for (name, value) in fields {
+            let (name, value) = (escape_exactly(name), escape_exactly(value));
+            form = form.push(format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n"));
+        }
+        form.push(format_args!("<p><button class=\"act\">{}</button></p>\n</form>\n", escape(label)))
     }
 
     /// Adds a secondary link. `target` must be a path or URL that the filter made.
@@ -107,16 +129,22 @@ impl<'d> Page<'d> {
 
     /// The page as a response.
     pub fn into_response(self) -> Response {
-        let Self { design, status, title, main, refresh } = self;
+        let Self { design, status, title, main, refresh, form_action } = self;
         let refresh =
             refresh.map(|target| format!("<meta http-equiv=\"refresh\" content=\"0;url={target}\">\n"));
+        let mut policy = design.content_security_policy().to_owned();
+        if let Some(allowed) = form_action {
+            policy = policy.replace("form-action 'none'", &format!("form-action {allowed}"));
+        }
+        // With `no-referrer`, a form would say that it comes from the origin `null`, which apps reject.
+        let referrer = if form_action.is_some() { "same-origin" } else { "no-referrer" };
         let site = design.title().map(|site| format!(" – {}", escape(site)));
         let mut response = Response::new(status)
             .with("content-type", "text/html; charset=utf-8".to_owned())
-            .with("content-security-policy", design.content_security_policy().to_owned())
+            .with("content-security-policy", policy)
             .with("x-content-type-options", "nosniff".to_owned())
             .with("x-frame-options", "DENY".to_owned())
-            .with("referrer-policy", "no-referrer".to_owned());
+            .with("referrer-policy", referrer.to_owned());
         response.body = format!(
             "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -142,7 +170,17 @@ fn brand(design: &Design) -> String {
     }
 }
 
+/// Text for people: a control character becomes a space.
 fn escape(text: &str) -> String {
+    escape_html(text, false)
+}
+
+/// A value for machines: every character is kept. HTML would read a line end as another one, so it is encoded.
+fn escape_exactly(text: &str) -> String {
+    escape_html(text, true)
+}
+
+fn escape_html(text: &str, exactly: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -151,7 +189,9 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            character if character.is_control() => escaped.push(' '),
+            '\r' if exactly => escaped.push_str("&#13;"),
+            '\n' if exactly => escaped.push_str("&#10;"),
+            character if character.is_control() && !exactly => escaped.push(' '),
             character => escaped.push(character),
         }
     }
@@ -173,14 +213,21 @@ mod tests {
             .facts([("<t>", vec!["<v>".to_owned()])])
             .reference("<r>")
             .redirecting_to("/\"><script>")
+            .form("/\"><script>", &[("<n>".to_owned(), "\"><script>\r\n".to_owned())], "<s>", "'self'")
             .into_response();
-        for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>"] {
+        for raw in ["<script", "<v>", "<r>", "<l>", "<c>", "<t>", "<lead>", "<b>", "<n>", "<s>"] {
             assert!(!response.body.contains(raw), "{raw}: {}", response.body);
         }
         assert!(response.body.len() < 10_000);
         let csp = response.header("content-security-policy").unwrap();
         assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"));
+        assert!(csp.contains("form-action 'self';") && !csp.contains("form-action 'none'"));
+        assert!(response.body.contains("value=\"&quot;&gt;&lt;script&gt;&#13;&#10;\""), "{}", response.body);
         assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("referrer-policy"), Some("same-origin"));
+        let response = Page::new(&design, 400, "without a form").into_response();
+        assert!(response.header("content-security-policy").unwrap().contains("form-action 'none'"));
+        assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
     }
 
     #[test]

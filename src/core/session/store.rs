@@ -74,7 +74,11 @@ impl<'c> CookieStore<'c> {
         self.seal_bytes(name, &postcard::to_allocvec(value).map_err(|_| SealError::Encoding)?, entropy)
     }
 
-    pub(super) fn seal_bytes(
+    /// Seals bytes for a cookie of that name, or for another purpose that no cookie has as its name.
+    ///
+    /// # Errors
+    /// If they can't be encrypted.
+    pub fn seal_bytes(
         &self,
         name: &str,
         bytes: &[u8],
@@ -88,7 +92,8 @@ impl<'c> CookieStore<'c> {
         decode(&self.open_bytes(name, sealed)?)
     }
 
-    pub(super) fn open_bytes(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    /// Decrypts what [`CookieStore::seal_bytes`] has sealed.
+    pub fn open_bytes(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let own = self.own_kind();
         self.unseal(own, name, sealed).or_else(|| self.unseal(!own, name, sealed))
     }

@@ -38,6 +38,8 @@ pub enum RefreshState {
     Paused,
     /// Cognito refused, or the person has signed out. The tokens can't be refreshed.
     Ended,
+    /// Cognito refused, and the session ends before its tokens expire.
+    Revoked,
 }
 
 /// The result of a refresh.
@@ -54,6 +56,8 @@ pub enum RefreshResult {
     Paused(UnixTime),
     /// Cognito refused. No worker tries again.
     Ended,
+    /// Cognito refused, and the session ends before its tokens expire. This is known until that time.
+    Revoked(UnixTime),
 }
 
 /// What is shared about one session.
@@ -68,10 +72,21 @@ struct Entry {
 
 #[derive(Serialize, Deserialize)]
 enum EntryState {
-    Leased { until: UnixTime },
-    Done { cookies: Vec<String>, retry_at: UnixTime },
-    Paused { until: UnixTime },
+    Leased {
+        until: UnixTime,
+    },
+    Done {
+        cookies: Vec<String>,
+        retry_at: UnixTime,
+    },
+    Paused {
+        until: UnixTime,
+    },
     Ended,
+    /// Kept until that time: without it, the session's cookies would be accepted again.
+    Revoked {
+        until: UnixTime,
+    },
 }
 
 /// Later than any `renewed_at`.
@@ -92,6 +107,7 @@ impl Entry {
                 RefreshState::Done { cookies: cookies.clone(), retry_at: *retry_at }
             }
             EntryState::Ended => RefreshState::Ended,
+            EntryState::Revoked { .. } => RefreshState::Revoked,
         }
     }
 }
@@ -175,6 +191,7 @@ impl RefreshLeases {
                 }
                 RefreshResult::Paused(until) => EntryState::Paused { until: *until },
                 RefreshResult::Ended => EntryState::Ended,
+                RefreshResult::Revoked(until) => EntryState::Revoked { until: *until },
             };
             put(entries, Entry { session: id, of, at: now, state });
             true
@@ -213,7 +230,8 @@ impl RefreshLeases {
 }
 
 fn is_kept(entry: &Entry, now: UnixTime) -> bool {
-    now.since(entry.at) < KEPT_FOR
+    let is_revoked = matches!(entry.state, EntryState::Revoked { until } if now < until);
+    is_revoked || now.since(entry.at) < KEPT_FOR
 }
 
 /// Adds an entry in place of the session's old one. If there are too many, the oldest one is dropped.

@@ -25,6 +25,7 @@ use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
 use crate::worker::sessions::Sessions;
 
 mod authorize;
+mod forms;
 mod own_paths;
 mod panics;
 

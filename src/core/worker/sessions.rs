@@ -153,6 +153,7 @@ impl Sessions {
         let (may_wait, lacks_claims) =
             (policy != RefreshPolicy::Never, policy.lacks_claims(&presented.cached));
         match (session.freshness(ctx.config, ctx.now), state) {
+            (_, RefreshState::Revoked) => SessionResolution::Go(None, ResponseEdits::default()),
             // Without Cognito, it isn't known whether the person may pass.
             (_, RefreshState::Paused) if lacks_claims => unavailable(),
             (Freshness::Fresh | Freshness::Due, RefreshState::UnderWay) if !lacks_claims => {
@@ -243,7 +244,7 @@ impl Sessions {
         match edits.watch.map(|watch| self.refreshes.find(watch, now, shared)) {
             Some(RefreshState::Done { cookies, .. }) => cookies,
             // The person may have signed out meanwhile: no response may set the cookies again.
-            Some(RefreshState::Ended) => Vec::new(),
+            Some(RefreshState::Ended | RefreshState::Revoked) => Vec::new(),
             _ => edits.cookies,
         }
     }

@@ -60,6 +60,8 @@ pub(crate) enum LogLevel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeadersStatus {
     Continue = 0,
+    /// `StopIteration`: the headers wait, and the hook for the body is called.
+    StopAndPassBody = 1,
     /// `StopAllIterationAndWatermark`: headers, body and trailers wait, and the client is slowed down. With
     /// `StopIteration`, the body of a waiting request would go upstream.
     Stop = 4,
@@ -72,6 +74,8 @@ pub(crate) enum BodyStatus {
     Continue = 0,
     /// `StopIterationAndWatermark`.
     Stop = 2,
+    /// `StopIterationNoBuffer`: Envoy keeps nothing of this part.
+    StopAndDrop = 3,
 }
 
 /// The status that the hook for the request's trailers returns.
@@ -179,6 +183,10 @@ callbacks! {
     required http_filter_config_scheduler_delete(Ptr);
 
     // Since Envoy 1.38.
+    /// `(stream, 0 for what the hook has just received)`: the number of pieces.
+    required http_get_body_chunks_size(Ptr, u32) -> usize;
+    /// `(stream, as above, pieces out)`. They stay Envoy's, and valid until the body changes or the hook ends.
+    required http_get_body_chunks(Ptr, u32, *mut Buffer) -> bool;
     /// `(configuration, id out, cluster, headers, their number, body, milliseconds)`; 0 is success. Its answer goes
     /// to `config_http_callout_done`, perhaps before this returns. Only on the main thread.
     required http_filter_config_http_callout(Ptr, *mut u64, Buffer, *const Pair, usize, Buffer, u64) -> u32;

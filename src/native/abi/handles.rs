@@ -250,6 +250,19 @@ impl StreamHandle<'_> {
         values.unwrap_or_default()
     }
 
+    /// The part of the request's body that the hook has just received.
+    pub(crate) fn received_body(&self) -> Option<Vec<u8>> {
+        /// `envoy_dynamic_module_type_http_body_type_ReceivedRequestBody`.
+        const RECEIVED: u32 = 0;
+        let size = call!(http_get_body_chunks_size(self.stream, RECEIVED))?;
+        let mut pieces = vec![Buffer::NONE; size];
+        if size > 0 && call!(http_get_body_chunks(self.stream, RECEIVED, pieces.as_mut_ptr())) != Some(true) {
+            return None;
+        }
+        // SAFETY: Envoy has filled in all pieces, and its buffer doesn't change before the bytes are copied.
+        Some(pieces.iter().flat_map(|piece| unsafe { piece.bytes() }).copied().collect())
+    }
+
     /// Removes all copies of a header.
     pub(crate) fn remove(&mut self, map: HeaderMap, name: &str) -> Result<(), Refused> {
         let removed =

@@ -41,7 +41,7 @@ pub(crate) trait HttpFilter: 'static {
     /// The headers of the request are there.
     fn request_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus;
     /// A part of its body is there.
-    fn request_body(&self) -> BodyStatus;
+    fn request_body(&self, envoy: &mut StreamHandle<'_>, is_last: bool) -> BodyStatus;
     /// Its trailers are there.
     fn request_trailers(&self, envoy: &mut StreamHandle<'_>) -> TrailersStatus;
     /// The headers of the response are there.
@@ -224,8 +224,8 @@ macro_rules! export {
             on_http_filter_request_headers(envoy: Ptr, stream: Module, _end: bool) -> HeadersStatus {
                 abi::on_stream(envoy, stream, HeadersStatus::Stop, Stream::request_headers)
             }
-            on_http_filter_request_body(envoy: Ptr, stream: Module, _end: bool) -> BodyStatus {
-                abi::on_stream(envoy, stream, BodyStatus::Stop, |stream: &Stream, _| stream.request_body())
+            on_http_filter_request_body(envoy: Ptr, stream: Module, end: bool) -> BodyStatus {
+                abi::on_stream(envoy, stream, BodyStatus::Stop, |stream: &Stream, envoy| stream.request_body(envoy, end))
             }
             on_http_filter_request_trailers(envoy: Ptr, stream: Module) -> TrailersStatus {
                 abi::on_stream(envoy, stream, TrailersStatus::Stop, Stream::request_trailers)

@@ -30,12 +30,21 @@ pub const OURS: [&str; 5] = ["x-auth-user", "x-auth-subject", "x-auth-email", "x
 
 /// A configuration with these rules.
 pub fn config(rules: &str) -> Arc<Config> {
+    parse(&format!("\"rules\": {rules}"))
+}
+
+/// A configuration that keeps forms.
+pub fn keeping_forms() -> Arc<Config> {
+    parse("\"pages\": {\"keep_form\": true}")
+}
+
+fn parse(more: &str) -> Arc<Config> {
     let document = format!(
         r#"{{"user_pool_id": "us-east-1_UFeMzbuJe", "client_id": "{CLIENT}",
             "domain": "myapp.auth.us-east-1.amazoncognito.com",
             "session": {{"keys": ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}},
             "bearer": {{"enabled": true, "token_use": ["access", "id"]}},
-            "rules": {rules}}}"#
+            {more}}}"#
     );
     Arc::new(Config::parse(document.as_bytes(), &|_| None).expect("a good configuration"))
 }

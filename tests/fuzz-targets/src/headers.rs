@@ -73,6 +73,7 @@ fn decide(config: &Arc<Config>, request: Request<'_>) {
                 assert!(!response.headers.iter().any(|(_, value)| bad(value)), "{:?}", response.headers);
                 assert_eq!(response.header("cache-control"), Some("no-store"));
             }
+            Decision::Read { .. } => panic!("no form is kept"),
             Decision::Park => assert!(request.has("authorization"), "only a token waits for keys"),
         }
         while let Some((_, callout)) = authenticator.poll_callout(around) {

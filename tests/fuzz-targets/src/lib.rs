@@ -13,6 +13,7 @@ mod callbacks;
 mod configuration;
 mod cookies;
 pub mod fixed;
+mod forms;
 mod headers;
 mod key_sets;
 mod paths;
@@ -35,12 +36,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "authorities", run: authorities::run },
     Target { name: "bearer_tokens", run: tokens::run_bearer_token },
     Target { name: "callbacks", run: callbacks::run },
     Target { name: "configuration", run: configuration::run },
     Target { name: "cookies", run: cookies::run },
+    Target { name: "forms", run: forms::run },
     Target { name: "headers", run: headers::run },
     Target { name: "id_tokens", run: tokens::run_id_token },
     Target { name: "key_sets", run: key_sets::run },

@@ -62,6 +62,13 @@ fn lifetimes_and_timeouts_are_durations_within_reason() {
         check(json!({"session": {"lifetime": bad}}), &[expected.as_str()]);
     }
     check(json!({"session": {"lifetime": "999ms"}}), &["session.lifetime: must be at least 1s"]);
+    for bad in ["999ms", "0s", "12h", "1d"] {
+        let expected = "session.recheck: must be at least 1s, and shorter than `session.lifetime`";
+        check(json!({"session": {"recheck": bad}}), &[expected]);
+    }
+    assert_eq!(accepted(json!({})).recheck, None);
+    let recheck = accepted(json!({"session": {"recheck": "5m"}})).recheck;
+    assert_eq!(recheck, Some(std::time::Duration::from_secs(300)));
     for key in ["token", "jwks", "revoke", "userinfo"] {
         for bad in ["0s", "61s", "1h"] {
             let expected = format!("timeouts.{key}: must be greater than 0s and at most 60s");

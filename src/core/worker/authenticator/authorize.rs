@@ -9,7 +9,7 @@ use crate::flow::destination::{Destination, MAX_LINK};
 use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
 use crate::flow::sign_in::WantedSignIn;
-use crate::flow::{forward, sign_in, step_up};
+use crate::flow::{forward, kept_form, sign_in, step_up};
 use crate::http::client::{Client, is_preflight};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
@@ -18,7 +18,6 @@ use crate::http::{Request, Response};
 use crate::oidc::jwt::JwtError;
 use crate::pages::messages;
 use crate::rules::{Allow, Rule, Target, Verdict};
-use crate::session::cookies_of;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::worker::authenticator::Authenticator;
@@ -47,17 +46,7 @@ impl Authenticator {
         let (Some(host), Some(origin)) = (host, Origin::of(request, config.public_url.as_ref())) else {
             return self.refuse_malformed(request, "authority_malformed");
         };
-        let ctx = RequestContext {
-            attempt,
-            config: &config,
-            request,
-            path,
-            cookies: cookies_of(request),
-            host: &host,
-            pools: config.pools.at(&host),
-            origin,
-            now: env.now,
-        };
+        let ctx = RequestContext::new(attempt, &config, request, (path, origin, &host), env.now);
         match OwnPath::of(&ctx) {
             Some(own) => self.handle_own_path(own, &ctx, env),
             None => self.apply_rules(&ctx, env),
@@ -138,7 +127,14 @@ impl Authenticator {
         let mut log = Vec::new();
         let response = sign_in::challenge(ctx, &wanted, env, &mut log);
         self.emit_all(log);
-        challenged(response, rule)
+        let length = kept_form::length_to_keep(ctx).filter(|_| sign_in::is_form(ctx, rule.unauthenticated));
+        let outcome = challenged(response, rule);
+        match (length, outcome.decision) {
+            (Some(length), Decision::Respond(otherwise)) => {
+                Outcome { decision: Decision::Read { length, otherwise }, ..outcome }
+            }
+            (_, decision) => Outcome { decision, ..outcome },
+        }
     }
 
     /// Asks the person for the sign-in that the rule needs, unless that has just been tried.

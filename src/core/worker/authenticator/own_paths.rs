@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::decision::{AccessDecision, HostEnv, Outcome, StreamId};
 use crate::flow::callback::{CallbackStart, CodeExchange, arrive, finished_before, refusal};
-use crate::flow::context::RequestContext;
+use crate::flow::context::{Person, RequestContext};
 use crate::flow::failure::SignInFailure;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::own_path::{OwnPath, method_not_allowed};
@@ -45,20 +45,31 @@ impl Authenticator {
             OwnPath::SignedOut => Outcome::own_path(sign_out::signed_out(ctx)),
             OwnPath::SignOut => self.sign_out(ctx, env),
             OwnPath::Me => self.me(ctx, env),
+            OwnPath::Form => self.form(ctx, env),
             OwnPath::Callback => self.handle_callback(ctx, env),
         }
     }
 
-    fn respond(&mut self, response: Response, events: impl IntoIterator<Item = Event>) -> Outcome {
+    pub(super) fn respond(&mut self, response: Response, events: impl IntoIterator<Item = Event>) -> Outcome {
         self.emit_all(events);
         Outcome::own_path(response)
     }
 
     fn me(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
+        self.show_if_signed_in(me::me, ctx, env)
+    }
+
+    /// Shows a page to who is signed in. Others sign in first.
+    pub(super) fn show_if_signed_in(
+        &mut self,
+        page: fn(&RequestContext<'_>, &Person) -> Response,
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
         match self.find_person(RefreshPolicy::Allowed, Allow::SignedIn, ctx, env) {
             Ok((Some(person), response)) => {
                 let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
-                let response = me::me(ctx, &person).with_cookies(cookies);
+                let response = page(ctx, &person).with_cookies(cookies);
                 Outcome::own_path(response).for_person(Some(Arc::clone(&person.names)))
             }
             Ok((None, _)) if wants_json(ctx.request) => Outcome::own_path(sign_in::unauthenticated(ctx)),

@@ -187,6 +187,7 @@ impl Refreshes {
                 RefreshResult::Done { cookies: cookies.clone(), retry_at: backoff.fail(env) }
             }
             RefreshOutcome::Refused(_) => RefreshResult::Ended,
+            RefreshOutcome::Revoked(_, until) => RefreshResult::Revoked(*until),
             RefreshOutcome::Unavailable(_) => RefreshResult::Paused(backoff.fail(env)),
         }
     }

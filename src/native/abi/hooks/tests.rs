@@ -108,7 +108,7 @@ impl HttpFilter for Fake {
         HeadersStatus::Continue
     }
 
-    fn request_body(&self) -> BodyStatus {
+    fn request_body(&self, _: &mut StreamHandle<'_>, _: bool) -> BodyStatus {
         BodyStatus::Continue
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use stand_in::{Endpoint, Fault, Times};
 
 use crate::app::{ASKS_FOR_PASSWORD, Site, sign_in};
+use crate::kept_forms;
 use crate::world::{FOREIGN, OTHER_NAME, USER, pool_id, world};
 
 /// A page, its status, and the steps to it. Add a line for a new page.
@@ -42,6 +43,14 @@ const LOOKS: &[Look] = &[
     ("strict-continue", 200, strict_continue),
     ("address-too-long", 200, address_too_long),
     ("form-at-another-name", 401, form_elsewhere),
+    ("form-kept", 401, |profile| kept_forms::sent_too_late(profile, "/orders?step=5")),
+    ("form-landing", 200, |profile| Site("kept").signed_in(profile, "/.auth/form")),
+    ("form-offered", 200, |profile| kept_forms::offered(profile, "/orders?step=7")),
+    ("form-refused", 403, |profile| {
+        let mut tab = visit(profile, FOREIGN);
+        kept_forms::submit(&mut tab, &Site("kept").url("/.auth/form"), "form", "x");
+        tab
+    }),
     ("cognito-unavailable", 503, outage),
 ];
 

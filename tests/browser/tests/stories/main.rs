@@ -11,6 +11,7 @@ mod app;
 mod artifact;
 mod embedded;
 mod forms;
+mod kept_forms;
 mod keyboard;
 mod looks;
 mod pages;
@@ -77,6 +78,11 @@ fn main() -> ExitCode {
         forms:
             what_was_typed_is_behind_the_back_button_and_can_be_sent_again
             what_was_typed_is_still_there_after_signing_in_in_the_same_tab;
+        kept_forms:
+            what_was_typed_comes_back_after_signing_in_and_reaches_the_app
+            an_app_may_answer_the_form_with_a_redirect_to_another_site
+            who_continues_before_signing_in_loses_nothing
+            a_form_of_another_site_is_never_kept_nor_offered;
         pools:
             a_person_chooses_a_pool_and_is_back_where_they_wanted_to_be
             signing_out_leads_back_to_the_choice;

@@ -56,6 +56,7 @@ fn plans() -> Vec<Plan> {
         plan("back"),
         plan("sites"),
         plan("forms"),
+        Plan { config: json!({ "pages": { "keep_form": true } }), ..plan("kept") },
         plan("keyboard"),
         Plan { config: public("names"), ..plan("names") },
         Plan { config: public("rewritten"), ..plan("rewritten") },
@@ -246,12 +247,17 @@ fn listener(plan: Plan, port: u16, certificate: &Certificate, cognito: &StandIn)
     worker["response_headers_to_add"][0]["header"]["value"] = json!("text/javascript");
     let scope = json!({ "header": { "key": "service-worker-allowed", "value": "/" } });
     worker["response_headers_to_add"].as_array_mut().expect("a list").push(scope);
-    let routes = json!([page_route("/form", FORM), logo, worker, nothing, to_app]);
+    let leaves = json!({ "match": { "path": "/leaves" }, "redirect": {
+        "host_redirect": FOREIGN.trim_start_matches("https://"), "path_redirect": "/", "response_code": "SEE_OTHER",
+    }});
+    let routes = json!([page_route("/form", FORM), logo, worker, nothing, leaves, to_app]);
     let routes = json!({ "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] });
     Listener {
         name: plan.name.to_owned(),
         tls: tls(certificate, plan.alpn),
         manager_overrides: json!({ "route_config": routes }),
+        // Of the sites, only one keeps forms.
+        plugin_overrides: json!({ "allow_on_headers_stop_iteration": plan.name == "kept" }),
         filters_before: if plan.name == "rewritten" { vec![rewriting()] } else { Vec::new() },
         ..Listener::new(port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY)
     }
