@@ -61,6 +61,7 @@ mod sds;
 mod sealed;
 mod sign_in;
 mod sign_out;
+mod signed_out;
 mod traps;
 mod world;
 

@@ -18,6 +18,7 @@ mod refresh;
 mod session;
 
 mod sign_out;
+mod signed_out;
 
 mod embedding;
 

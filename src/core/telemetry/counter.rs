@@ -21,6 +21,8 @@ pub enum Counter {
     SignInFailed(&'static str),
     /// The identity cookie of a request could not be decrypted.
     SessionNotOpened,
+    /// The person has signed out of the session of a request.
+    SessionSignedOut,
     /// The session of a request has ended, or its tokens have expired and can't be refreshed.
     SessionExpired,
     /// A refresh returned new tokens.
@@ -41,6 +43,8 @@ pub enum Counter {
     JwksFailed,
     /// A person signed out.
     SignOut,
+    /// The list of sign-outs was full, and the oldest were dropped.
+    SignOutListFull,
 }
 
 impl Counter {
@@ -60,10 +64,12 @@ impl Counter {
         Self::JwksFetched,
         Self::JwksFailed,
         Self::SignOut,
+        Self::SessionSignedOut,
+        Self::SignOutListFull,
     ];
 
     /// The number of counters without a reason.
-    pub(super) const SLOTS: usize = 14;
+    pub(super) const SLOTS: usize = 16;
 
     /// The counters with a reason that the alerts in `docs/operations.md` watch. They exist from the start, because
     /// Prometheus sees no increase in a series that begins at one.
@@ -109,6 +115,8 @@ impl Counter {
             Self::JwksFetched => 11,
             Self::JwksFailed => 12,
             Self::SignOut => 13,
+            Self::SessionSignedOut => 14,
+            Self::SignOutListFull => 15,
             Self::SignInFailed(_) | Self::RefreshFailed(_) | Self::BearerRejected(_) => return None,
         })
     }
@@ -133,6 +141,8 @@ impl Counter {
             Self::JwksFetched => "jwks.fetched",
             Self::JwksFailed => "jwks.failed",
             Self::SignOut => "sign_out",
+            Self::SessionSignedOut => "session.rejected.signed_out",
+            Self::SignOutListFull => "sign_out.list_full",
         }
     }
 

@@ -23,6 +23,7 @@ use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Telemetry
 use crate::time::UnixTime;
 use crate::worker::bearer_tokens::BearerTokens;
 use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
+use crate::worker::denials::Denials;
 use crate::worker::sessions::Sessions;
 
 mod authorize;
@@ -31,6 +32,8 @@ mod panics;
 
 /// How long counts may be collected before the host gets them.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
+/// The longest time without [`Authenticator::handle_timeout`]. A worker must know what others deny within a second.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// One worker's authenticator.
 pub struct Authenticator {
@@ -39,6 +42,7 @@ pub struct Authenticator {
     spent: ReplayGuard,
     sessions: Sessions,
     bearers: BearerTokens,
+    denials: Denials,
     calls: Callouts,
     /// The refresh, and the number of its pool, while the response to its call is handled. A panic leaves it here.
     answering: Option<(usize, RefreshId)>,
@@ -64,6 +68,7 @@ impl Authenticator {
             spent: ReplayGuard::new(&scope, env.shared),
             sessions: Sessions::new(&scope, config.pools.len(), env.shared),
             bearers: BearerTokens::default(),
+            denials: Denials::new(env.now, env.shared),
             config,
             calls: Callouts::default(),
             answering: None,
@@ -178,6 +183,7 @@ impl Authenticator {
     /// Time has passed: checks whether waits are over, or have lasted too long.
     pub fn handle_timeout(&mut self, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
+        self.denials.handle_timeout(env.now, env.shared);
         self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
             // A withdrawn key must be noticed even if no token causes a fetch.
@@ -273,7 +279,7 @@ impl Authenticator {
         } else if self.keys.are_incomplete() {
             Duration::from_millis(250)
         } else {
-            Duration::from_secs(10)
+            LONGEST_WAIT
         }
     }
 

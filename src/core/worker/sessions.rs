@@ -10,19 +10,22 @@ mod refresh;
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
+use crate::crypto::secret::hex;
 use crate::decision::{HostEnv, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::new_tokens::VerifyContext;
 use crate::flow::refresh::Refresh;
 use crate::http::CalloutResult;
 use crate::http::cookie::Cookies;
-use crate::session::Freshness;
+use crate::session::{Freshness, Session, SessionId};
 use crate::shared::refreshes::RefreshState;
 use crate::shared::store::SharedData;
 use crate::telemetry::counter::Counter;
+use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
 use crate::worker::callouts::Callouts;
+use crate::worker::denials::{Denial, Denials};
 use crate::worker::session_cache::{CachedSession, SessionCache, SessionLookup};
 use crate::worker::sessions::parked::ParkedRequests;
 use crate::worker::sessions::presented::PresentedSession;
@@ -32,7 +35,8 @@ pub use refresh::RefreshPolicy;
 
 /// The result of resolving a request's session.
 pub enum SessionResolution {
-    /// The request continues, with a person or without one.
+    /// The request continues, with a person or without one. Without one, the edits delete the cookies of a session
+    /// that is denied; they are for responses of the filter.
     Go(Option<Arc<Person>>, ResponseEdits),
     /// The request waits for this refresh of a session of this pool.
     Wait(Arc<Pool>, RefreshId),
@@ -68,16 +72,22 @@ impl Sessions {
         &mut self,
         ctx: &RequestContext<'_>,
         policy: RefreshPolicy,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         env: &mut HostEnv<'_>,
     ) -> SessionResolution {
-        let cached = match self.cache.find(ctx) {
+        let cached = match self.cache.find(ctx, denials) {
             SessionLookup::Found(cached) => cached,
             SessionLookup::NoCookie => return SessionResolution::Go(None, ResponseEdits::default()),
             SessionLookup::NotOpened => {
                 telemetry.count(Counter::SessionNotOpened);
                 return SessionResolution::Go(None, ResponseEdits::default());
+            }
+            SessionLookup::Denied(session, reason) => {
+                telemetry.emit(denied_event(ctx, &session, reason));
+                let cookies = ctx.delete_other_sessions(None);
+                return SessionResolution::Go(None, ResponseEdits { cookies, watch: None });
             }
             SessionLookup::Ended => {
                 telemetry.count(Counter::SessionExpired);
@@ -224,12 +234,11 @@ impl Sessions {
         self.refreshes.handle_timeout(calls, telemetry, verify);
     }
 
-    /// Signs the person out of all sessions of a request, so that no refresh in progress restores them. `false` if
-    /// there are none, or if all had already ended.
-    pub fn end(&self, ctx: &RequestContext<'_>, shared: &dyn SharedData) -> bool {
-        let ids = ctx.pools.iter().flat_map(|pool| ctx.store(pool).session_ids(&ctx.cookies));
+    /// Signs the person out of these sessions, so that no refresh in progress restores them. `false` if there are none,
+    /// or if all had already ended.
+    pub fn end(&self, ids: impl Iterator<Item = SessionId>, now: UnixTime, shared: &dyn SharedData) -> bool {
         // `any` would stop at the first one.
-        ids.filter(|id| self.refreshes.end(*id, ctx.now, shared)).count() > 0
+        ids.filter(|id| self.refreshes.end(*id, now, shared)).count() > 0
     }
 
     /// The `Set-Cookie` values of a response: those known when the request arrived, or those of a refresh that has
@@ -274,4 +283,15 @@ fn use_fresh(ctx: &RequestContext<'_>, cached: CachedSession, env: &mut HostEnv<
         .then(|| ctx.store(&cached.person.pool).touch(session, ctx.now, env.entropy));
     let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
     PresentedSession { cached, cookies: &ctx.cookies }.go(ctx, response)
+}
+
+/// The log line of a request with a session that is valid but denied.
+fn denied_event(ctx: &RequestContext<'_>, session: &Session, reason: Denial) -> Event {
+    let event = match reason {
+        Denial::SignedOut => Event::counted(Level::Info, Counter::SessionSignedOut),
+    };
+    event
+        .with("subject", session.identity.subject.as_str())
+        .with("session", hex(&session.id))
+        .with("request_id", ctx.reference())
 }

@@ -88,8 +88,13 @@ impl Authenticator {
             self.log_denial(Counter::AuthzShadowDenied, &rule.label, ctx, subject);
         }
         let outcome = match verdict {
+            // Without a person, the cookies are deleted. A late response of the app must not do that: the browser may have
+            // a new session by then.
+            Verdict::Pass if person.is_none() => {
+                self.forward(ctx, allow, None, ResponseEdits::default()).by_rule(label)
+            }
             Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
-            Verdict::SignIn(rule) => self.send_to_sign_in(rule, ctx, env),
+            Verdict::SignIn(rule) => self.send_to_sign_in(rule, response, ctx, env),
             Verdict::Forbidden(rule) => self.forbid(rule, allow, (person, response), ctx, env),
         };
         outcome.for_person(person.map(|person| Arc::clone(&person.names)))
@@ -114,9 +119,16 @@ impl Authenticator {
         Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label.clone())
     }
 
-    fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
+    fn send_to_sign_in(
+        &mut self,
+        rule: &Rule,
+        edits: ResponseEdits,
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
         let mut log = Vec::new();
         let response = sign_in::challenge(ctx, rule.unauthenticated, &rule.pools, env, &mut log);
+        let response = response.with_cookies(edits.cookies);
         self.emit_all(log);
         let access = match response.status {
             401 => AccessDecision::Unauthenticated,
@@ -192,7 +204,8 @@ impl Authenticator {
 
     fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
         let need = if allow == Allow::Everyone { RefreshPolicy::Never } else { RefreshPolicy::Allowed };
-        match self.sessions.resolve(ctx, need, &mut self.calls, &mut self.telemetry, env) {
+        let Self { sessions, denials, calls, telemetry, .. } = self;
+        match sessions.resolve(ctx, need, denials, calls, telemetry, env) {
             SessionResolution::Go(person, response) => Ok((person, response)),
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
