@@ -5,5 +5,6 @@ pub mod id_table;
 pub mod key_sets;
 pub mod refreshes;
 pub mod replay_guard;
+pub mod revocations;
 pub mod signed_out;
 pub mod store;

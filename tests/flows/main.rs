@@ -20,6 +20,8 @@ mod session;
 mod sign_out;
 mod signed_out;
 
+mod revocations;
+
 mod embedding;
 
 mod rules;

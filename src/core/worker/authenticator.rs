@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
+use crate::cognito::user_pool::UserPool;
 use crate::config::Config;
-use crate::crypto::secret::Secret;
 use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
-use crate::http::{Callout, CalloutResult, Request};
+use crate::http::{Callout, CalloutResult, MAX_CALLOUT_BODY, Request};
+use crate::oidc::jwt::Claims;
 use crate::shared::key_sets::{KeySetCaches, fetch_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
@@ -48,6 +49,8 @@ pub struct Authenticator {
     answering: Option<(usize, RefreshId)>,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<CodeExchange>,
+    /// Requests that wait for the first deny list.
+    awaiting_list: Vec<Retry>,
     decisions: VecDeque<(StreamId, Outcome)>,
     telemetry: Telemetry,
     age_noted_at: UnixTime,
@@ -68,11 +71,12 @@ impl Authenticator {
             spent: ReplayGuard::new(&scope, env.shared),
             sessions: Sessions::new(&scope, config.pools.len(), env.shared),
             bearers: BearerTokens::default(),
-            denials: Denials::new(env.now, env.shared),
+            denials: Denials::new(&config, env.now, env.shared),
             config,
             calls: Callouts::default(),
             answering: None,
             awaiting_keys: Vec::new(),
+            awaiting_list: Vec::new(),
             decisions: VecDeque::new(),
             telemetry,
             age_noted_at: UnixTime::default(),
@@ -117,6 +121,7 @@ impl Authenticator {
         }
         self.sessions.handle_stream_gone(stream);
         self.bearers.handle_stream_gone(stream);
+        self.awaiting_list.retain(|(attempt, _)| attempt.stream != stream);
         self.decisions.retain(|(decided, _)| *decided != stream);
     }
 
@@ -125,6 +130,9 @@ impl Authenticator {
     pub fn poll_callout(&mut self, env: &mut HostEnv<'_>) -> Option<(CalloutId, Callout)> {
         if let Some(next) = self.calls.pop(env.now) {
             return Some(next);
+        }
+        if let Some(callout) = self.denials.poll_fetch(env.now, env.shared) {
+            return Some((self.calls.begin(CalloutPurpose::FetchRevocations, env.now), callout));
         }
         let config = Arc::clone(&self.config);
         let due = config.pools.iter().find(|pool| {
@@ -145,7 +153,10 @@ impl Authenticator {
             let millis = u64::try_from(env.now.since(begun).as_millis()).unwrap_or(u64::MAX);
             self.telemetry.record(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
         }
-        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+        let Self { keys, denials, .. } = self;
+        let now = env.now;
+        let is_revoked = |claims: &Claims| is_revoked(denials, claims, now);
+        let mut verify = VerifyContext { config: &config, keys, is_revoked: &is_revoked, env };
         match purpose {
             CalloutPurpose::SignIn(exchange) => {
                 let step = exchange.handle_answer(result, &mut verify);
@@ -169,6 +180,10 @@ impl Authenticator {
                 }
                 self.handle_timeout(env);
             }
+            CalloutPurpose::FetchRevocations => {
+                self.denials.handle_response(result, env.now, env.shared, &mut self.telemetry);
+                self.handle_timeout(env);
+            }
             CalloutPurpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
@@ -183,18 +198,23 @@ impl Authenticator {
     /// Time has passed: checks whether waits are over, or have lasted too long.
     pub fn handle_timeout(&mut self, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
-        self.denials.handle_timeout(env.now, env.shared);
+        self.denials.handle_timeout(env.now, env.shared, &mut self.telemetry);
         self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
             // A withdrawn key must be noticed even if no token causes a fetch.
             self.keys.adopt_all(env.shared);
         }
+        let now = env.now;
         for exchange in std::mem::take(&mut self.awaiting_keys) {
-            let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+            let Self { keys, denials, .. } = self;
+            let is_revoked = |claims: &Claims| is_revoked(denials, claims, now);
+            let mut verify = VerifyContext { config: &config, keys, is_revoked: &is_revoked, env };
             let step = Box::new(exchange).verify(&mut verify);
             self.take(step);
         }
-        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+        let is_revoked = |claims: &Claims| is_revoked(&self.denials, claims, now);
+        let mut verify =
+            VerifyContext { config: &config, keys: &mut self.keys, is_revoked: &is_revoked, env };
         self.sessions.handle_timeout(&mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
     }
@@ -213,6 +233,9 @@ impl Authenticator {
     fn settle_waiting(&mut self, env: &mut HostEnv<'_>) {
         let mut ready = self.sessions.unpark(None, env);
         ready.extend(self.bearers.unpark(&mut self.keys, env));
+        if !self.denials.are_awaited(env.now) {
+            ready.append(&mut self.awaiting_list);
+        }
         self.settle(ready, env);
     }
 
@@ -270,7 +293,7 @@ impl Authenticator {
     pub fn next_timeout(&self) -> Duration {
         if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
-        } else if self.sessions.is_waiting() || self.bearers.is_waiting() {
+        } else if self.sessions.is_waiting() || self.bearers.is_waiting() || !self.awaiting_list.is_empty() {
             Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
@@ -290,15 +313,14 @@ impl Authenticator {
     }
 }
 
+/// Whether the deny list names a new ID token. A token that was issued after the time of an entry is good, even if the
+/// person has signed in without a password. The earlier of both clocks counts, so that no session begins that is denied
+/// at once: the browser would be redirected in a loop.
+fn is_revoked(denials: &Denials, claims: &Claims, now: UnixTime) -> bool {
+    denials.is_listed(&denials.names_of_token(claims, claims.issued_at().min(now)))
+}
+
 fn fetch_keys(pool: &Pool) -> Callout {
-    let cognito = &pool.cognito;
-    let header = |value: &str| Secret::new(value.to_owned());
-    Callout {
-        cluster: cognito.clusters.idp.clone(),
-        method: "GET",
-        endpoint: cognito.endpoints.jwks.clone(),
-        headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
-        body: Secret::new(Vec::new()),
-        timeout: cognito.timeouts.jwks,
-    }
+    let UserPool { clusters, endpoints, timeouts, .. } = &pool.cognito;
+    Callout::get_json(&clusters.idp, endpoints.jwks.clone(), timeouts.jwks, MAX_CALLOUT_BODY)
 }

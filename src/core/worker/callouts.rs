@@ -33,6 +33,8 @@ pub enum CalloutPurpose {
     Refresh(Box<Refresh>),
     /// Fetches a pool's key set (RFC 7517).
     FetchKeys(Arc<Pool>),
+    /// Fetches the deny list.
+    FetchRevocations,
     /// Revokes a refresh token (RFC 7009).
     Revoke,
 }
@@ -43,7 +45,7 @@ impl CalloutPurpose {
         match self {
             Self::SignIn(exchange) => exchange.asks_for_tokens(),
             Self::Refresh(refresh) => refresh.asks_for_tokens(),
-            Self::FetchKeys(_) | Self::Revoke => false,
+            Self::FetchKeys(_) | Self::FetchRevocations | Self::Revoke => false,
         }
     }
 }
@@ -123,7 +125,7 @@ impl Callouts {
         fn exchange(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
             match purpose {
                 CalloutPurpose::SignIn(exchange) => Some(exchange),
-                CalloutPurpose::Refresh(_) | CalloutPurpose::FetchKeys(_) | CalloutPurpose::Revoke => None,
+                _ => None,
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);

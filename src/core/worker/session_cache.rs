@@ -9,6 +9,7 @@ use crate::crypto::secret::hex;
 use crate::flow::context::{Person, RequestContext};
 use crate::oidc::SessionTokens;
 use crate::session::{MAX_COPIES, Session};
+use crate::shared::revocations::Revocable;
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 use crate::worker::denials::{Denial, Denials};
 
@@ -22,15 +23,17 @@ pub struct CachedSession {
     pub session: Session,
     /// The person, without the tokens that go upstream: those are in other cookies.
     pub person: Arc<Person>,
+    names: Revocable,
 }
 
 impl CachedSession {
     /// A session of a pool.
-    pub fn new(session: Session, pool: &Arc<Pool>, config: &Config) -> Self {
+    pub fn new(session: Session, pool: &Arc<Pool>, config: &Config, denials: &Denials) -> Self {
         let (identity, until) = (Arc::clone(&session.identity), session.ends_at(config));
         let mut person = Person::new(pool, identity, &SessionTokens::default(), until, config);
         Arc::make_mut(&mut person.names).session = hex(&session.id);
-        Self { session, person: Arc::new(person) }
+        let names = denials.names_of(&session);
+        Self { session, person: Arc::new(person), names }
     }
 }
 
@@ -99,7 +102,7 @@ impl SessionCache {
             let key = CacheKey { within, bytes: sealed };
             let session = cache.get(key, ctx.now).or_else(|| {
                 let session = ctx.store(pool).open_session(sealed)?;
-                let opened = CachedSession::new(session, pool, ctx.config);
+                let opened = CachedSession::new(session, pool, ctx.config, denials);
                 if opened.session.lasts(ctx.config, ctx.now) {
                     cache.put(key, opened.clone(), opened.person.size(), opened.person.until);
                 }
@@ -107,7 +110,7 @@ impl SessionCache {
             });
             found = found.or(match session {
                 Some(cached) if cached.session.lasts(ctx.config, ctx.now) => {
-                    match denials.of_session(&cached.session, ctx.now) {
+                    match denials.of_session(&cached.session, &cached.names, ctx.now) {
                         None => SessionLookup::Found(cached),
                         Some(reason) => SessionLookup::Denied(Box::new(cached.session), reason),
                     }

@@ -97,7 +97,7 @@ impl Sessions {
         let resolution = match cached.session.freshness(ctx.config, ctx.now) {
             Freshness::Fresh => use_fresh(ctx, cached, env),
             Freshness::Due | Freshness::Expired => {
-                self.resolve_due(ctx, cached, policy, calls, telemetry, env)
+                self.resolve_due(ctx, cached, policy, denials, (calls, telemetry), env)
             }
         };
         match &resolution {
@@ -116,8 +116,8 @@ impl Sessions {
         ctx: &RequestContext<'_>,
         cached: CachedSession,
         policy: RefreshPolicy,
-        calls: &mut Callouts,
-        telemetry: &mut Telemetry,
+        denials: &Denials,
+        (calls, telemetry): (&mut Callouts, &mut Telemetry),
         env: &HostEnv<'_>,
     ) -> SessionResolution {
         let known = self.refreshes.find(RefreshId::of(&cached.session), ctx.now, env.shared);
@@ -135,7 +135,7 @@ impl Sessions {
         telemetry.count(Counter::RefreshShared);
         let pairs = cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next());
         let jar = Cookies::parse(pairs.collect::<Vec<_>>().into_iter());
-        let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config);
+        let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config, denials);
         let presented = PresentedSession { cached, cookies: &jar };
         // The record just read contains the time from which its result may be refreshed again.
         let known = if ctx.now < *retry_at { RefreshState::Paused } else { RefreshState::None };
@@ -289,6 +289,7 @@ fn use_fresh(ctx: &RequestContext<'_>, cached: CachedSession, env: &mut HostEnv<
 fn denied_event(ctx: &RequestContext<'_>, session: &Session, reason: Denial) -> Event {
     let event = match reason {
         Denial::SignedOut => Event::counted(Level::Info, Counter::SessionSignedOut),
+        Denial::Revoked => Event::counted(Level::Info, Counter::SessionRevoked),
     };
     event
         .with("subject", session.identity.subject.as_str())

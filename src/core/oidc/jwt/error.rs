@@ -35,6 +35,8 @@ pub enum JwtError {
     AccessTokenHash,
     /// No usable `sub`, or another person's.
     Subject,
+    /// The deny list names it, or the person it was issued to.
+    Revoked,
 }
 
 impl JwtError {
@@ -54,6 +56,7 @@ impl JwtError {
             Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
             Self::AccessTokenHash => "id_token_at_hash",
             Self::Subject => "id_token_subject",
+            Self::Revoked => "id_token_revoked",
         }
     }
 
@@ -71,6 +74,7 @@ impl JwtError {
             Self::NotYetValid => "not_yet_valid",
             Self::TokenUse | Self::TokenUseMissing => "token_use",
             Self::Subject => "subject",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -93,6 +97,7 @@ impl fmt::Display for JwtError {
             Self::TokenUseMissing => "no `token_use`",
             Self::AccessTokenHash => "`at_hash` does not fit the access token",
             Self::Subject => "no usable `sub`, or another person's",
+            Self::Revoked => "on the deny list",
         })
     }
 }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::cognito::pool::Pool;
 use crate::decision::{AccessDecision, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
 use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::context::{Person, RequestContext, reference};
 use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
 use crate::flow::{forward, sign_in};
-use crate::http::Request;
 use crate::http::client::{Client, is_preflight};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
+use crate::http::{OwnedRequest, Request};
 use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::cookies_of;
 use crate::telemetry::counter::Counter;
@@ -20,6 +21,9 @@ use crate::telemetry::event::{Event, Level};
 use crate::worker::authenticator::Authenticator;
 use crate::worker::bearer_tokens::BearerVerdict;
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
+
+/// How many requests one worker parks for the first deny list. Further requests are told to try again.
+const MAX_PARKED: usize = 1024;
 
 /// The person who sends a request, if anybody is signed in; or the outcome, if the person can't be determined yet.
 pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
@@ -169,6 +173,13 @@ impl Authenticator {
         env: &mut HostEnv<'_>,
     ) -> FoundPerson {
         let nobody = || Ok((None, ResponseEdits::default()));
+        if self.denials.are_awaited(ctx.now) && has_identity(ctx) {
+            if self.awaiting_list.len() >= MAX_PARKED {
+                return Err(Box::new(Outcome::refused(unavailable(ctx))));
+            }
+            self.awaiting_list.push((ctx.attempt, OwnedRequest::of(ctx.request)));
+            return Err(Box::new(Outcome::park()));
+        }
         let Some(settings) = &ctx.config.bearer else {
             return self.find_session(allow, ctx, env);
         };
@@ -178,8 +189,8 @@ impl Authenticator {
             Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, "malformed"))),
             Bearer::Token(token) => token,
         };
-        let Self { bearers, keys, .. } = self;
-        match bearers.authorize(ctx, token, settings, keys, env) {
+        let Self { bearers, keys, denials, .. } = self;
+        match bearers.authorize(ctx, token, settings, keys, denials, env) {
             BearerVerdict::Good(person) => {
                 self.telemetry.count(Counter::BearerAccepted);
                 Ok((Some(person), ResponseEdits::default()))
@@ -216,4 +227,10 @@ impl Authenticator {
             }
         }
     }
+}
+
+/// Whether a request has a credential that the deny list could name.
+fn has_identity(ctx: &RequestContext<'_>) -> bool {
+    let has_cookie = |pool: &Arc<Pool>| ctx.cookies.values(&pool.cookies.identity).next().is_some();
+    ctx.pools.iter().any(has_cookie) || (ctx.config.bearer.is_some() && ctx.request.has("authorization"))
 }
