@@ -188,6 +188,9 @@ fn every_default_is_what_it_says() {
         if setting.starts_with("rules[]") {
             merge(&mut document, &json!({"rules": [{"path": "/x"}]}));
         }
+        if setting.starts_with("revocations.") {
+            merge(&mut document, &json!({"revocations": {"cluster": "revocations", "path": "/x"}}));
+        }
         document
     };
     let read = |setting: &str, value: &Value| {

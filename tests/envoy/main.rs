@@ -30,6 +30,7 @@ mod claims;
 mod clients;
 mod configuration;
 mod configuration_native;
+mod deny_list;
 mod embedding;
 mod emulators;
 mod fault_table;
