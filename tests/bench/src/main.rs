@@ -2,10 +2,11 @@
 //! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
-//! Arguments name the parts to run: `chains`, `scaling`, `sign-in`.
+//! Arguments name the parts to run: `chains`, `scaling`, `sign-in`, `denials`.
 
 mod cases;
 mod chains;
+mod denials;
 mod lab;
 mod load;
 mod mint;
@@ -40,11 +41,12 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they run by default.
-const PARTS: [(&str, Part, bool); 4] = [
+const PARTS: [(&str, Part, bool); 5] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),
     ("scaling", scaling::run, true),
     ("sign-in", sign_in::run, true),
+    ("denials", denials::run, true),
 ];
 
 fn run() -> Result<(), String> {
