@@ -17,7 +17,13 @@ pub struct DenyList {
 
 impl Default for DenyList {
     fn default() -> Self {
-        Self { document: json!({}), answer: Answer::Good, has_etag: true, statuses: Vec::new() }
+        // A list that names nobody.
+        Self {
+            document: json!({"token_ids": ["nobody"]}),
+            answer: Answer::Good,
+            has_etag: true,
+            statuses: Vec::new(),
+        }
     }
 }
 
