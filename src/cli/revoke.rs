@@ -30,8 +30,7 @@ pub fn run(arguments: &Revoke, out: &mut dyn Write) -> Result<ExitCode, Failure>
         return Err(format!(
             "the list would have {} bytes, and the filter refuses more than {MAX_ANY_CALLOUT_BODY}",
             text.len()
-        )
-        .into());
+        ));
     }
     write(&arguments.file, &text)?;
     print(out, &format!("{}: {}\n", arguments.file.display(), list.summary()))

@@ -118,7 +118,7 @@ fn time_sign_out(site: &Site, mint: &Mint, connections: &mut [Connection]) -> Re
         let request = RawRequest::get(path).host(HOST).header("x-forwarded-proto", "https");
         request.header("cookie", &cookies)
     };
-    let mut ask = |connection: &mut Connection, path: &str| {
+    let ask = |connection: &mut Connection, path: &str| {
         connection.send(&request(path)).map(|answer| answer.status).map_err(|error| error.to_string())
     };
     for connection in &mut *connections {
