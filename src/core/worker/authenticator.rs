@@ -153,6 +153,7 @@ impl Authenticator {
             let millis = u64::try_from(env.now.since(begun).as_millis()).unwrap_or(u64::MAX);
             self.telemetry.record(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
         }
+        self.denials.read_new(env.now, env.shared);
         let Self { keys, denials, .. } = self;
         let now = env.now;
         let is_revoked = |claims: &Claims| is_revoked(denials, claims, now);
@@ -166,7 +167,7 @@ impl Authenticator {
                 let watch = refresh.watch();
                 self.answering = Some((refresh.pool().index, watch));
                 let Self { sessions, calls, telemetry, .. } = self;
-                sessions.handle_answer(refresh, result, calls, telemetry, &mut verify);
+                sessions.handle_answer(refresh, result, denials, calls, telemetry, &mut verify);
                 self.answering = None;
                 // Only requests that wait for this refresh are checked: otherwise a thousand simultaneous refreshes
                 // would each cost a thousand checks.
@@ -215,7 +216,7 @@ impl Authenticator {
         let is_revoked = |claims: &Claims| is_revoked(&self.denials, claims, now);
         let mut verify =
             VerifyContext { config: &config, keys: &mut self.keys, is_revoked: &is_revoked, env };
-        self.sessions.handle_timeout(&mut self.calls, &mut self.telemetry, &mut verify);
+        self.sessions.handle_timeout(&self.denials, &mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
     }
 

@@ -43,9 +43,8 @@ impl Denials {
 
     /// Time has passed: reads what other workers have learned.
     pub fn handle_timeout(&mut self, now: UnixTime, shared: &dyn SharedData, telemetry: &mut Telemetry) {
-        self.signed_out.read_new(now, shared);
-        if let Some(revocations) = &mut self.revocations {
-            revocations.read_new(shared);
+        self.read_new(now, shared);
+        if let Some(revocations) = &self.revocations {
             if now.secs() != self.age_noted_at.secs() {
                 self.age_noted_at = now;
                 telemetry.record(Metric::Gauge(REVOCATIONS_AGE_S, revocations.age(now).as_secs()));
@@ -53,9 +52,22 @@ impl Denials {
         }
     }
 
+    /// Reads what other workers have learned.
+    pub fn read_new(&mut self, now: UnixTime, shared: &dyn SharedData) {
+        self.signed_out.read_new(now, shared);
+        if let Some(list) = &mut self.revocations {
+            list.read_new(shared);
+        }
+    }
+
+    /// Whether a session was signed out.
+    pub fn is_signed_out(&self, id: SessionId, now: UnixTime) -> bool {
+        self.signed_out.contains(id, now)
+    }
+
     /// Why a valid session is denied; `None` if it isn't. `names` is [`Denials::names_of`] that session.
     pub fn of_session(&self, session: &Session, names: &Revocable, now: UnixTime) -> Option<Denial> {
-        if self.signed_out.contains(session.id, now) {
+        if self.is_signed_out(session.id, now) {
             return Some(Denial::SignedOut);
         }
         self.is_listed(names).then_some(Denial::Revoked)
@@ -125,7 +137,7 @@ impl Denials {
     }
 
     /// Denies a session that its person has signed out of, until it has reached its maximum age: its refresh token may
-    /// work until then.
+    /// work until then. `false` if it was already denied.
     pub fn sign_out(
         &mut self,
         (id, signed_in_at): (SessionId, UnixTime),
@@ -133,8 +145,9 @@ impl Denials {
         now: UnixTime,
         shared: &dyn SharedData,
         telemetry: &mut Telemetry,
-    ) {
-        match self.signed_out.add(id, signed_in_at.plus(config.lifetime), now, shared) {
+    ) -> bool {
+        let recorded = self.signed_out.add(id, signed_in_at.plus(config.lifetime), now, shared);
+        match recorded {
             Recorded::Before | Recorded::Shared { dropped: 0 } => {}
             Recorded::Shared { dropped } => telemetry.emit(
                 Event::counted(Level::Warn, Counter::SignOutListFull).with("dropped", dropped.to_string()).with(
@@ -147,6 +160,7 @@ impl Denials {
                 "the host has stored no shared data, so other workers still accept the cookies",
             )),
         }
+        recorded != Recorded::Before
     }
 }
 

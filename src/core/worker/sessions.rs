@@ -72,12 +72,20 @@ impl Sessions {
         &mut self,
         ctx: &RequestContext<'_>,
         policy: RefreshPolicy,
-        denials: &Denials,
+        denials: &mut Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         env: &mut HostEnv<'_>,
     ) -> SessionResolution {
-        let cached = match self.cache.find(ctx, denials) {
+        let mut found = self.cache.find(ctx, denials);
+        if let SessionLookup::Found(cached) = &found
+            && cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+        {
+            // No refresh of a session begins that was signed out at another worker a moment ago.
+            denials.read_new(ctx.now, env.shared);
+            found = self.cache.find(ctx, denials);
+        }
+        let cached = match found {
             SessionLookup::Found(cached) => cached,
             SessionLookup::NoCookie => return SessionResolution::Go(None, ResponseEdits::default()),
             SessionLookup::NotOpened => {
@@ -206,12 +214,13 @@ impl Sessions {
         &mut self,
         refresh: Box<Refresh>,
         result: &CalloutResult,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
         let step = refresh.handle_answer(result, verify);
-        self.refreshes.advance(step, calls, telemetry, verify.env);
+        self.refreshes.advance(step, denials, calls, telemetry, verify.env);
     }
 
     /// A refresh of this pool was lost in a panic: it has failed.
@@ -227,18 +236,17 @@ impl Sessions {
     /// Time has passed: continues refreshes whose new tokens wait for keys.
     pub fn handle_timeout(
         &mut self,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
-        self.refreshes.handle_timeout(calls, telemetry, verify);
+        self.refreshes.handle_timeout(denials, calls, telemetry, verify);
     }
 
-    /// Signs the person out of these sessions, so that no refresh in progress restores them. `false` if there are none,
-    /// or if all had already ended.
-    pub fn end(&self, ids: impl Iterator<Item = SessionId>, now: UnixTime, shared: &dyn SharedData) -> bool {
-        // `any` would stop at the first one.
-        ids.filter(|id| self.refreshes.end(*id, now, shared)).count() > 0
+    /// Keeps refreshes from restoring a session that was signed out.
+    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
+        self.refreshes.end(id, now, shared);
     }
 
     /// The `Set-Cookie` values of a response: those known when the request arrived, or those of a refresh that has

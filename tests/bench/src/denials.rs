@@ -4,7 +4,8 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rig::{Connection, RawRequest};
+use envoy_cognito_core::session::Session;
+use rig::{Connection, PATIENCE, RawRequest, eventually};
 use serde_json::{Value, json};
 
 use crate::cases::Cases;
@@ -13,7 +14,6 @@ use crate::load::{Load, one};
 use crate::mint::Mint;
 use crate::request::navigation;
 use crate::rounds::CONNECTIONS;
-use crate::upstream::ENTRIES;
 
 /// Sign-outs per round.
 const SIGN_OUTS: usize = 64;
@@ -44,7 +44,7 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
         println!("\nThe artifact: {name}");
         let figures = json!({
             "sign_outs": sign_outs(lab, &mint, start, rounds)?,
-            "deny_list": deny_list(lab, &cookies, start, rounds)?,
+            "deny_list": deny_list(lab, &mint, &cookies, start, rounds)?,
             "last_accepted_ms": last_accepted(lab, &mint, start)?,
         });
         report.insert(name.to_owned(), figures);
@@ -77,13 +77,12 @@ fn sign_outs(lab: &Lab, mint: &Mint, start: Start, rounds: usize) -> Result<Valu
     Ok(cases.measure(rounds)?.print_growth("denied"))
 }
 
-fn deny_list(lab: &Lab, cookies: &str, start: Start, rounds: usize) -> Result<Value, String> {
+fn deny_list(lab: &Lab, mint: &Mint, cookies: &str, start: Start, rounds: usize) -> Result<Value, String> {
     println!("\nA signed-in request, by the entries of the deny list ({rounds} rounds of {REQUESTS})\n");
     let list = json!({ "revocations": { "cluster": "revocations", "path": "/revoked.json", "every": "1h" } });
     let none = lab.site(&Chain::None, 1)?;
     let sites = [lab.site(&start(json!({})), 1)?, lab.site(&start(list), 1)?];
-    let fetched = sites[1].envoy.log_line(&format!("event=revocations.fetched entries={ENTRIES}"));
-    fetched.ok_or_else(|| format!("no deny list:\n{}", sites[1].envoy.log()))?;
+    await_list(&sites[1], mint)?;
     let mut cases = Cases::new(REQUESTS);
     let page = one(navigation("/page", cookies));
     let base = cases.add("no filter", &none, page.clone(), 200, None);
@@ -91,6 +90,17 @@ fn deny_list(lab: &Lab, cookies: &str, start: Start, rounds: usize) -> Result<Va
         cases.add(name, site, page.clone(), 200, Some(base));
     }
     Ok(cases.measure(rounds)?.print_growth("deny list"))
+}
+
+/// Waits until a session that the list names is denied: a list that isn't applied must not be measured.
+fn await_list(site: &Site, mint: &Mint) -> Result<(), String> {
+    let listed = Session { id: 1_u128.to_be_bytes(), ..mint.session()? };
+    let request = RawRequest::get("/page").host(HOST).header("x-forwarded-proto", "https");
+    let request = request.header("cookie", mint.cookies(&listed)?);
+    let denied = eventually(PATIENCE, || {
+        rig::send(site.address, &request).is_ok_and(|answer| answer.status == 401).then_some(())
+    });
+    denied.ok_or_else(|| format!("the deny list isn't applied:\n{}", site.envoy.log()))
 }
 
 /// How long after a sign-out its cookies were accepted for the last time, by any of several workers.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How many entries the deny list has. They name nobody.
-pub const ENTRIES: usize = 10_000;
+/// How many entries the deny list has.
+const ENTRIES: usize = 10_000;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
@@ -69,7 +69,8 @@ async fn serve(mut stream: TcpStream, checked: Arc<Mutex<String>>) {
     }
 }
 
-/// A response with a list of persons, user names, sessions and tokens.
+/// A response with a list of persons, user names, sessions and tokens. Of the sessions, some have the id 0, 1, 2 and so on;
+/// all other entries name nobody.
 fn deny_list() -> Vec<u8> {
     let each = 0..ENTRIES / 4;
     let timed = |kind: &str| -> serde_json::Map<String, serde_json::Value> {

@@ -95,12 +95,16 @@ impl Authenticator {
                 // progress, the token stays valid at Cognito, but the person is signed out here.
                 let of_pool = |pool: &Arc<Pool>| ctx.store(pool).session_ids(&ctx.cookies);
                 let ended: Vec<_> = ctx.pools.iter().flat_map(of_pool).collect();
-                for (id, since) in &ended {
-                    event = event.with("session", hex(id));
-                    let session = (*id, since.unwrap_or(ctx.now));
-                    self.denials.sign_out(session, ctx.config, ctx.now, env.shared, &mut self.telemetry);
+                let mut is_new = false;
+                for (id, since) in ended {
+                    event = event.with("session", hex(&id));
+                    let session = (id, since.unwrap_or(ctx.now));
+                    let Self { denials, telemetry, .. } = self;
+                    is_new |= denials.sign_out(session, ctx.config, ctx.now, env.shared, telemetry);
+                    // Only after it is denied: a refresh begins when it isn't.
+                    self.sessions.end(id, ctx.now, env.shared);
                 }
-                if self.sessions.end(ended.into_iter().map(|(id, _)| id), ctx.now, env.shared) {
+                if is_new {
                     for callout in revoke {
                         self.calls.push(CalloutPurpose::Revoke, callout);
                     }
