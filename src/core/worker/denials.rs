@@ -44,11 +44,11 @@ impl Denials {
     /// Time has passed: reads what other workers have learned.
     pub fn handle_timeout(&mut self, now: UnixTime, shared: &dyn SharedData, telemetry: &mut Telemetry) {
         self.read_new(now, shared);
-        if let Some(revocations) = &self.revocations {
-            if now.secs() != self.age_noted_at.secs() {
-                self.age_noted_at = now;
-                telemetry.record(Metric::Gauge(REVOCATIONS_AGE_S, revocations.age(now).as_secs()));
-            }
+        if let Some(revocations) = &self.revocations
+            && now.secs() != self.age_noted_at.secs()
+        {
+            self.age_noted_at = now;
+            telemetry.record(Metric::Gauge(REVOCATIONS_AGE_S, revocations.age(now).as_secs()));
         }
     }
 
