@@ -17,10 +17,10 @@ use crate::world::{CLIENT_SECRET, PASSWORD, SUBJECT, USER, pass_on_metrics};
 
 /// A server of one document, with an `ETag`. It ends with the process.
 #[derive(Clone, Default)]
-struct Server(Arc<Mutex<Served>>);
+pub struct Server(Arc<Mutex<Served>>);
 
 #[derive(Default)]
-struct Served {
+pub struct Served {
     status: u16,
     document: String,
     /// The statuses of its answers.
@@ -28,7 +28,7 @@ struct Served {
 }
 
 impl Server {
-    fn start(document: &Value) -> (Self, SocketAddr) {
+    pub fn start(document: &Value) -> (Self, SocketAddr) {
         let server = Self::default();
         server.serve(200, &document.to_string());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
