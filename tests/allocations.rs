@@ -173,6 +173,8 @@ fn settings_that_many_people_have_cost_none_either() {
     assert_eq!(check(rules, "/shop/", only_ours, 0).access.rule.as_deref(), Some("2"));
     check(json!({"session": {"keys": [SESSION_KEY], "idle": "1h"}}), "/", only_ours, 0);
     check(json!({"bearer": {}}), "/", only_ours, 0);
+    let list = json!({"cluster": "revocations", "host": "lists.example.com", "path": "/revoked.json"});
+    check(json!({"revocations": list}), "/", only_ours, 0);
     check(json!({"public_url": "https://app.example.com"}), "/", only_ours, 0);
     check(json!({"paths": {"callback": "/"}}), "/?page=2&sort=name", only_ours, 0);
 }

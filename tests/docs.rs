@@ -192,6 +192,9 @@ fn every_default_is_what_it_says() {
         } else if setting.starts_with("roles.map[]") {
             merge(&mut document, &json!({"roles": {"map": [{"claim": "c", "from": "f"}]}}));
         }
+        if setting.starts_with("revocations.") {
+            merge(&mut document, &json!({"revocations": {"cluster": "revocations", "path": "/x"}}));
+        }
         document
     };
     let read = |setting: &str, value: &Value| {

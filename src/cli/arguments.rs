@@ -44,6 +44,11 @@ pub enum Command {
     /// The command reads the cookie's value, or a whole Cookie header, from standard input, so that it isn't in the
     /// shell's history. It never shows tokens.
     ShowCookie(ShowCookie),
+    /// Add entries to a deny list, which ends sessions and bearer tokens early.
+    ///
+    /// The file is created if it doesn't exist, and is written sorted. Without entries, the command only checks and sorts
+    /// it. It refuses a file that the filter would refuse.
+    Revoke(Revoke),
     /// Print a complete Envoy configuration to start from.
     Envoy(Box<Envoy>),
     /// Generate a shell completion script.
@@ -100,6 +105,39 @@ pub struct ShowCookie {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `revoke`.
+#[derive(Args)]
+pub struct Revoke {
+    /// The file of the deny list.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// End the sessions and tokens of the person with this `sub`. Can be repeated, like the following three.
+    #[arg(long, value_name = "SUB")]
+    pub subject: Vec<String>,
+    /// End the sessions and tokens of the person with this user name, as in `cognito:username`.
+    #[arg(long, value_name = "NAME")]
+    pub username: Vec<String>,
+    /// End the session with this id, as in the access log, or as `show-cookie` shows it.
+    #[arg(long, value_name = "ID")]
+    pub session: Vec<String>,
+    /// End the tokens with this `jti` or `origin_jti`.
+    #[arg(long, value_name = "ID")]
+    pub token_id: Vec<String>,
+    /// End everybody's sessions and tokens from before this time: `now`, or as in RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<String>,
+    /// The time for --subject and --username: what was issued before it ends. People can sign in again after it.
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub at: String,
+    /// Remove the named entries instead of adding them.
+    #[arg(long, conflicts_with_all = ["before", "at"])]
+    pub remove: bool,
+    /// Remove times that are older than this, such as 12h: use `session.lifetime`, or the lifetime of your tokens if that
+    /// is longer. Entries of --session and --token-id have no time and stay.
+    #[arg(long, value_name = "AGE")]
+    pub prune: Option<String>,
 }
 
 /// `envoy`.

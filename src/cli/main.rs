@@ -16,6 +16,7 @@ mod documents;
 mod envoy;
 mod key;
 mod output;
+mod revoke;
 mod schema;
 mod settings;
 
@@ -55,6 +56,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         }
         Command::Schema => print(out, &schema::text()),
         Command::ShowCookie(arguments) => cookie::run(arguments, out),
+        Command::Revoke(arguments) => revoke::run(arguments, out),
         Command::Envoy(arguments) => bootstrap::run(arguments, out),
     }
 }

@@ -11,6 +11,7 @@ mod pages;
 mod paths;
 mod pool;
 pub mod reader;
+mod revocations;
 mod roles;
 mod rules;
 pub mod sds;
@@ -30,6 +31,7 @@ pub use crate::config::bearer::BearerSettings;
 use crate::config::document::DocumentError;
 pub use crate::config::paths::Paths;
 use crate::config::reader::{ConfigError, ConfigErrors, Section};
+pub use crate::config::revocations::RevocationSettings;
 use crate::crypto::seal::Keyring;
 use crate::crypto::secret::hex;
 use crate::http::origin::Origin;
@@ -64,6 +66,8 @@ pub struct Config {
     pub rules: Rules,
     /// Which bearer tokens are accepted; `None` accepts none.
     pub bearer: Option<BearerSettings>,
+    /// The deny list that all Envoys share, if there is one.
+    pub revocations: Option<RevocationSettings>,
     /// Whether CORS preflights are forwarded regardless of the sender. By design they carry no credentials.
     pub preflights_pass: bool,
     /// The design of the pages.
@@ -124,6 +128,7 @@ impl Config {
         let pools = pool::read(root, &session.cookies);
         let headers = headers::read(root);
         let bearer = bearer::read(root);
+        let revocations = revocations::read(root);
         let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
         let pages = pages::read(root, &paths);
@@ -141,6 +146,7 @@ impl Config {
             headers,
             rules,
             bearer,
+            revocations,
             preflights_pass,
             pages: pages.design,
             passkeys: pages.passkeys,

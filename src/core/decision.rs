@@ -102,6 +102,7 @@ impl AccessRecord {
             ("wasm.envoy_cognito.rule", self.rule.as_deref()),
             ("wasm.envoy_cognito.user", person.map(|person| person.user.as_str()).filter(not_empty)),
             ("wasm.envoy_cognito.subject", person.map(|person| person.subject.as_str())),
+            ("wasm.envoy_cognito.session", person.map(|person| person.session.as_str()).filter(not_empty)),
             ("wasm.envoy_cognito.roles", person.map(|person| person.roles.as_str()).filter(not_empty)),
         ];
         fields.into_iter().filter_map(|(key, value)| Some((key, value?)))
@@ -151,6 +152,8 @@ pub struct AccessUser {
     pub subject: String,
     /// The roles, as in the header `x-auth-roles`.
     pub roles: String,
+    /// The session's id in hexadecimal; empty for a bearer token. It is no secret: nobody can seal a cookie with it.
+    pub session: String,
 }
 
 /// Changes to the upstream's response.

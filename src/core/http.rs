@@ -8,7 +8,9 @@ mod message;
 pub mod origin;
 pub mod path;
 
-pub use callout::{Callout, CalloutError, CalloutResponse, CalloutResult, Endpoint, MAX_CALLOUT_BODY};
+pub use callout::{
+    Callout, CalloutError, CalloutResponse, CalloutResult, Endpoint, MAX_ANY_CALLOUT_BODY, MAX_CALLOUT_BODY,
+};
 pub use message::{
     Header, OwnedRequest, Request, RequestEdits, Response, SharedHeaders, escaped, format_query,
     has_parameter, parse_query,

@@ -27,6 +27,11 @@ impl Members {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| Json(value.get()))
     }
 
+    /// All members in their order, including repeated ones.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Json<'_>)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), Json(value.get())))
+    }
+
     /// A member that is a text and not blank. Blank texts count as absent.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)?.text().filter(|text| !text.trim().is_empty())

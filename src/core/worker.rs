@@ -4,5 +4,6 @@ pub mod authenticator;
 pub mod bearer_tokens;
 pub mod cache;
 pub mod callouts;
+pub mod denials;
 pub mod session_cache;
 pub mod sessions;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::config::reader::ConfigError;
 use envoy_cognito_core::driver::{CallHandle, Driver};
-use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
+use envoy_cognito_core::http::{Callout, CalloutError, CalloutResponse, CalloutResult, MAX_ANY_CALLOUT_BODY};
 use envoy_cognito_core::telemetry::event::{Event, Level};
 use parking_lot::Mutex;
 
@@ -235,12 +235,13 @@ fn read_answer(result: CalloutDone<'_>) -> Option<CalloutResult> {
         CalloutDone::Reset => return None,
         CalloutDone::TooLarge => return Some(Err(CalloutError::TooLarge)),
     };
-    if chunks.iter().map(|chunk| chunk.len()).sum::<usize>() > MAX_CALLOUT_BODY {
+    if chunks.iter().map(|chunk| chunk.len()).sum::<usize>() > MAX_ANY_CALLOUT_BODY {
         return Some(Err(CalloutError::TooLarge));
     }
-    let status = headers.iter().find(|(name, _)| *name == b":status");
-    let status = status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok());
-    Some(Ok(CalloutResponse { status: status.unwrap_or(0), body: chunks.concat() }))
+    let header = |wanted: &[u8]| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    let status = header(b":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+    let etag = header(b"etag").map(<[u8]>::to_vec);
+    Some(Ok(CalloutResponse { status: status.unwrap_or(0), body: chunks.concat(), etag }))
 }
 
 fn log_errors(errors: &[ConfigError]) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use envoy_cognito_core::config::Config;
 use envoy_cognito_core::driver::{CallHandle, Driver};
-use envoy_cognito_core::http::{CalloutError, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
+use envoy_cognito_core::http::{CalloutError, CalloutResponse, CalloutResult, MAX_ANY_CALLOUT_BODY};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel, MapType};
@@ -84,11 +84,12 @@ impl Context for Root {
 }
 
 fn read_call_response(body_size: usize) -> CalloutResult {
-    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
+    let header = |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
+    let status = header(":status");
     let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
-    if body_size > MAX_CALLOUT_BODY {
+    if body_size > MAX_ANY_CALLOUT_BODY {
         return Err(CalloutError::TooLarge);
     }
     let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten();
-    Ok(CalloutResponse { status: status.unwrap_or(0), body: body.unwrap_or_default() })
+    Ok(CalloutResponse { status: status.unwrap_or(0), body: body.unwrap_or_default(), etag: header("etag") })
 }

@@ -14,6 +14,7 @@ use stand_in::{Config, Endpoint, Fault, StandIn, Times};
 
 use crate::aged::{OVER, age};
 use crate::alerts::promql::{Relabelling, Scrape, Scrapes, selectors};
+use crate::deny_list::Server;
 use crate::world::{
     PASSWORD, SESSION_KEY, USER, config_at, filter, is_native, merged, pass_on_metrics, pool,
 };
@@ -76,6 +77,8 @@ impl Watched {
             config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
             json!({ "timeouts": { "token": "4s" } }),
         );
+        let (_, list) = Server::start(&json!({}));
+        let listed = json!({ "revocations": { "cluster": "revocations", "path": "/revoked.json" } });
         let lost = merged(config.clone(), json!({ "clusters": { "domain": "nowhere" } }));
         let keyless = merged(
             config_at(KEYLESS, &cognito.domain_url(), &cognito.idp_url()),
@@ -86,9 +89,10 @@ impl Watched {
             .cluster("app", app.addr())
             .cluster("cognito_domain", cognito.domain_addr())
             .cluster("cognito_idp", cognito.idp_addr())
+            .cluster("revocations", list)
             .cluster("dead", ([127, 0, 0, 1], ports[4]).into());
         for (port, (name, config)) in
-            ports[1..].iter().zip([("good", config), ("lost", lost), ("keyless", keyless)])
+            ports[1..].iter().zip([("good", merged(config, listed)), ("lost", lost), ("keyless", keyless)])
         {
             let listener = Listener::new(*port, Filter::Json(config)).env("SESSION_KEY", SESSION_KEY);
             bootstrap = bootstrap.listener(Listener { name: name.to_owned(), ..listener });
@@ -209,6 +213,9 @@ const STORIES: &[(&str, Story)] = &[
     // While a person waits for the keys, they are requested repeatedly.
     ("jwks_failed", Some(|watched| drop(watched.sign_in(2, 503)))),
     ("jwks_age_s", None),
+    ("revocations_age_s", None),
+    // 32,768 people must sign out. `tests/flows/signed_out.rs` has a full list.
+    ("sign_out_list_full", None),
     (
         "session_rejected_not_opened",
         Some(|watched| {

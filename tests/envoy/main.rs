@@ -30,6 +30,7 @@ mod claims;
 mod clients;
 mod configuration;
 mod configuration_native;
+mod deny_list;
 mod embedding;
 mod emulators;
 mod failover;
@@ -68,6 +69,7 @@ mod sealed;
 mod sign_in;
 mod sign_out;
 mod step_up;
+mod signed_out;
 mod traps;
 mod world;
 

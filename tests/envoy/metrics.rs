@@ -22,6 +22,7 @@ const SITE: &str = "seen";
 const FIELDS: &str = "log user=%FILTER_STATE(wasm.envoy_cognito.user:PLAIN)% \
     subject=%FILTER_STATE(wasm.envoy_cognito.subject:PLAIN)% \
     roles=%FILTER_STATE(wasm.envoy_cognito.roles:PLAIN)% \
+    session=%FILTER_STATE(wasm.envoy_cognito.session:PLAIN)% \
     decision=%FILTER_STATE(wasm.envoy_cognito.decision:PLAIN)% \
     rule=%FILTER_STATE(wasm.envoy_cognito.rule:PLAIN)% \
     status=%RESPONSE_CODE% path=%PATH(NQ)%";
@@ -200,6 +201,9 @@ fn the_access_log_says_who_and_why() {
     let seen = Seen::new(3600);
     let mut browser = seen.signed_in();
     let roles = "roles=authp/admin,authp/user";
+    let line = seen.envoy.log_line(&format!("log user={USER} ")).expect("the first page after the sign-in");
+    let session = line.split(" session=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a session");
+    assert!(session.len() == 32 && session.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
     for (path, decision, rule, status) in [
         ("/page", "forwarded", "default", 200),
         ("/finance", "forbidden", "money", 403),
@@ -208,9 +212,9 @@ fn the_access_log_says_who_and_why() {
     ] {
         assert_eq!(browser.fetch(&url(path)).status, status, "{path}");
         let who = if path == "/closed" {
-            "user=- subject=- roles=-".to_owned()
+            "user=- subject=- roles=- session=-".to_owned()
         } else {
-            format!("user={USER} subject={SUBJECT} {roles}")
+            format!("user={USER} subject={SUBJECT} {roles} session={session}")
         };
         seen.logged(&format!("log {who} decision={decision} rule={rule} status={status} path={path}"));
     }
@@ -219,7 +223,7 @@ fn the_access_log_says_who_and_why() {
     assert!(denied.contains(&format!("subject={SUBJECT}")), "{denied}");
     assert_eq!(browser.fetch(&url("/.auth/me")).status, 200);
     seen.logged("decision=own_path rule=- status=200 path=/.auth/me");
-    let nobody = "log user=- subject=- roles=-";
+    let nobody = "log user=- subject=- roles=- session=-";
     seen.get(RawRequest::get("/page").header("sec-fetch-mode", "navigate"));
     seen.logged(&format!("{nobody} decision=sign_in rule=default status=302 path=/page"));
     seen.get(RawRequest::get("/api"));

@@ -203,7 +203,9 @@ fn signing_out_wins_over_a_refresh_under_way() {
     let ended = || own.envoys[0].log_line("event=refresh.completed");
     assert!(rig::eventually(rig::PATIENCE, ended).is_some(), "{}", own.envoys[0].log());
     let late = own.send(0, RawRequest::get("/json").header("cookie", &cookies));
-    assert!(late.set_cookies().is_empty(), "nothing sets the cookies again");
+    assert_eq!(late.status, 401, "although its tokens are valid for another while");
+    let set = late.set_cookies();
+    assert!(set.iter().all(|cookie| cookie.value.is_empty()), "nothing sets the cookies again: {set:?}");
     assert!(browser.cookies(ORIGIN).is_empty());
 }
 

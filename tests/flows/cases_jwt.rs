@@ -1,5 +1,6 @@
 //! Cases of `docs/security-cases.md`: the structure and signature of tokens.
 
+use envoy_cognito_core::http::MAX_CALLOUT_BODY;
 use serde_json::{Value, json};
 
 use crate::bent_signatures;
@@ -256,7 +257,10 @@ fn case_061_a_mebibyte_of_dots_costs_next_to_nothing() {
         assert!(harness.log().contains("event=bearer.rejected reason=malformed "));
     }
     assert_eq!(harness.rs256.count(), before);
-    refuse("dots", |_| ".".repeat(1 << 20), "id_token_malformed");
+    refuse("dots", |_| ".".repeat(MAX_CALLOUT_BODY / 2), "id_token_malformed");
+    // A response of a mebibyte isn't read.
+    let (status, log) = sign_in_with(|_| ".".repeat(1 << 20));
+    assert!(status == 502 && log.contains("reason=token_nonsense "), "{log}");
 }
 
 #[test]

@@ -228,19 +228,19 @@ fn case_096_what_a_client_does_to_a_cookies_dates_changes_nothing() {
 }
 
 #[test]
-fn case_097_a_stolen_cookie_is_good_until_its_tokens_expire_and_no_longer() {
+fn case_097_a_stolen_cookie_is_good_until_its_person_signs_out_and_no_longer() {
     let mut harness = Harness::new();
     harness.cognito.refreshing = Refreshing::Kept;
     harness.signed_in();
     let stolen = harness.jar.header();
     harness.advance(10 * MINUTE);
-    assert_eq!(harness.navigate("/.auth/sign-out").answered().status, 302);
     let replay = |harness: &mut Harness| harness.bare_request("GET", "/", &[("cookie", &stolen)]);
     assert!(replay(&mut harness).is_forwarded(), "as the documentation says");
-    harness.advance(50 * MINUTE - Duration::from_millis(1));
-    assert!(replay(&mut harness).is_forwarded());
-    harness.advance(Duration::from_millis(1));
-    assert_eq!(replay(&mut harness).answered().status, 401, "its refresh token was revoked");
+    assert_eq!(harness.navigate("/.auth/sign-out").answered().status, 302);
+    for _ in 0..20 {
+        assert_eq!(replay(&mut harness).answered().status, 401);
+        harness.advance(HOUR);
+    }
 }
 
 #[test]

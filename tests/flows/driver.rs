@@ -148,7 +148,7 @@ fn no_answer_is_a_timeout_after_the_deadline_and_a_broken_call_before() {
 #[test]
 fn an_answer_of_no_call_changes_nothing() {
     let (mut harness, own) = waiting();
-    let answer = Ok(CalloutResponse { status: 200, body: b"{}".to_vec() });
+    let answer = Ok(CalloutResponse { status: 200, body: b"{}".to_vec(), etag: None });
     harness.on(0, |driver, host| driver.call_answered(CallHandle(9_999), Some(answer), host));
     assert_eq!((status(&harness, &own), own.is_open()), (None, false));
 }

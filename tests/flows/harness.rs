@@ -4,6 +4,7 @@
 //! In every test, each response and log line is checked for what must always be true.
 
 mod cognito;
+mod deny_list;
 mod host;
 mod jar;
 
@@ -27,6 +28,7 @@ pub use cognito::{
     Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, Visit, b64, fields, hmac_sha256,
     public_modulus, sign, signing_key,
 };
+pub use deny_list::DenyList;
 pub use host::{Counter, Counting, Deed, FakeHost, Memory, Notes, Told};
 pub use jar::Jar;
 
@@ -359,6 +361,14 @@ impl Harness {
             }
         }
         self.counts.get(name).copied().unwrap_or_default()
+    }
+
+    /// The last value of a gauge.
+    pub fn gauge(&mut self, name: &str) -> Option<u64> {
+        self.notes.metrics.iter().rev().find_map(|metric| match metric {
+            Metric::Gauge(known, value) if *known == name => Some(*value),
+            _ => None,
+        })
     }
 
     /// A request with the browser's cookies.

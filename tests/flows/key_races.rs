@@ -58,7 +58,7 @@ fn store(memory: &Memory) -> KeySetCache {
 fn answer() -> CalloutResult {
     let key = json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "a", "n": public_modulus(), "e": b64([1, 0, 1]) });
     let body = json!({ "keys": [key] }).to_string().into_bytes();
-    Ok(CalloutResponse { status: 200, body })
+    Ok(CalloutResponse { status: 200, body, etag: None })
 }
 
 #[test]

@@ -19,6 +19,9 @@ mod refresh;
 mod session;
 
 mod sign_out;
+mod signed_out;
+
+mod revocations;
 
 mod embedding;
 

@@ -30,6 +30,26 @@ fn a_cluster_that_is_missing_is_a_fault() {
 }
 
 #[test]
+fn the_cluster_of_a_deny_list_must_be_there_at_any_address() {
+    let list = "revocations: { cluster: lists, path: /revoked.json }\n";
+    let text = envoy(&(settings() + list), CLUSTERS);
+    let outcome = check(&text).arguments(&["--json"]).outcome().expect(1);
+    let missing = "the cluster `lists` is missing; the filter calls it for the deny list";
+    assert!(outcome.faults().iter().all(|fault| fault.contains(missing)), "{:?}", outcome.faults());
+    let faulty = check(&text.replace("domain:", "domian:")).arguments(&["--json"]).outcome().expect(1);
+    assert!(faulty.faults().iter().any(|fault| fault.contains("the cluster `lists` is missing")));
+    let address = "{ endpoint: { address: { socket_address: { address: 10.0.0.1, port_value: 80 } } } }";
+    let endpoints = format!("load_assignment: {{ endpoints: [ {{ lb_endpoints: [ {address} ] }} ] }}");
+    let there = format!("{}\n    - name: lists\n      {endpoints}\n", CLUSTERS.trim_end());
+    let outcome = check(&envoy(&(settings() + list), &there)).outcome().expect(0);
+    assert!(
+        outcome.out.contains("lists           any address, Host lists  (deny list)\n"),
+        "{}",
+        outcome.out
+    );
+}
+
+#[test]
 fn a_missing_cluster_is_reported_beside_other_errors() {
     let text = envoy(&settings().replace("domain:", "domian:"), "");
     let faults = check(&text).arguments(&["--json"]).outcome().expect(1).faults();

@@ -53,7 +53,7 @@ fn what_check_prints_is_what_the_page_shows() {
 #[test]
 fn every_command_and_option_is_described() {
     let page = settings::read(PAGE);
-    for command in ["check", "key", "schema", "show-cookie", "envoy", "completions"] {
+    for command in ["check", "key", "schema", "show-cookie", "revoke", "envoy", "completions"] {
         assert!(page.contains(&format!("## {command}\n")), "{command}");
         let help = run(&[command, "--help"]).outcome().expect(0).out;
         for option in help.split_whitespace().filter_map(|word| word.strip_prefix("--")) {

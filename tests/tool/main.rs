@@ -13,6 +13,7 @@ mod guide;
 mod kubernetes;
 mod modules;
 mod registration;
+mod revoke;
 mod schema;
 #[path = "../shared/settings.rs"]
 mod settings;

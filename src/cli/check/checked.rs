@@ -200,6 +200,8 @@ impl Around<'_> {
                     at,
                     place,
                 ));
+            } else if need.is_free && need.cluster.starts_with("outbound|") {
+                // Any host will do.
             } else if need.cluster.starts_with("outbound|") {
                 let host = need.cluster.rsplit('|').next().unwrap_or_default();
                 if host != need.host {
@@ -216,6 +218,11 @@ impl Around<'_> {
             } else if said.insert(&need.cluster) {
                 let message =
                     format!("Istio has no cluster `{}`, unless an EnvoyFilter adds it", need.cluster);
+                if need.is_free {
+                    let help = "set the name of a Service's cluster, such as `outbound|80||revocations.default.svc.cluster.local`";
+                    findings.push(Finding::warning(place, at.clone(), message).help(help));
+                    continue;
+                }
                 let help = format!(
                     "add a ServiceEntry for {} (and a DestinationRule for TLS), and set its cluster's name under `clusters`: `{own}`",
                     need.host

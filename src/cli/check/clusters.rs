@@ -33,6 +33,7 @@ pub fn check(
             continue;
         }
         match clusters.iter().find(|cluster| cluster.name == need.cluster) {
+            Some(_) if need.is_free => {}
             Some(cluster) => Judge { need, cluster, findings: &mut findings }.judge(),
             // A cluster with two hosts is reported missing once.
             None if needs.iter().take(number).any(|earlier| earlier.cluster == need.cluster) => {}
@@ -48,7 +49,8 @@ pub fn check(
                     need.port,
                     if need.tls { ", over TLS" } else { "" }
                 );
-                findings.push(Finding::new(missing, place, at.clone(), message).help(help));
+                let finding = Finding::new(missing, place, at.clone(), message);
+                findings.push(if need.is_free { finding } else { finding.help(help) });
             }
         }
     }

@@ -48,8 +48,8 @@ struct Configuration<'r> {
 struct Cluster<'r> {
     name: &'r str,
     host: &'r str,
-    port: u16,
-    tls: bool,
+    port: Option<u16>,
+    tls: Option<bool>,
     sni: Option<&'r str>,
     uses: &'r [&'static str],
 }
@@ -113,8 +113,8 @@ fn cluster(need: &Need) -> Cluster<'_> {
     Cluster {
         name: &need.cluster,
         host: &need.host,
-        port: need.port,
-        tls: need.tls,
+        port: (!need.is_free).then_some(need.port),
+        tls: (!need.is_free).then_some(need.tls),
         sni: need.tls.then_some(need.host.as_str()),
         uses: &need.uses,
     }

@@ -19,6 +19,9 @@ pub struct Need {
     pub port: u16,
     /// Whether it uses TLS.
     pub tls: bool,
+    /// Whether any address will do. The filter doesn't know which one serves the deny list; `host` is then the `Host`
+    /// that it sends, and `port` and `tls` mean nothing.
+    pub is_free: bool,
     /// What the filter requests there.
     pub uses: Vec<&'static str>,
 }
@@ -34,10 +37,21 @@ pub fn of(config: &Config) -> Vec<Need> {
             match needs.iter_mut().find(same) {
                 Some(need) if !need.uses.contains(&used) => need.uses.push(used),
                 Some(_) => {}
-                None => needs.push(Need { cluster: cluster.clone(), host, port, tls, uses: vec![used] }),
+                None => {
+                    let cluster = cluster.clone();
+                    needs.push(Need { cluster, host, port, tls, is_free: false, uses: vec![used] });
+                }
             }
         }
     }
+    needs.extend(config.revocations.as_ref().map(|settings| Need {
+        cluster: settings.cluster.clone(),
+        host: settings.host.clone(),
+        port: 0,
+        tls: false,
+        is_free: true,
+        uses: vec!["deny list"],
+    }));
     needs
 }
 
@@ -45,6 +59,7 @@ pub fn of(config: &Config) -> Vec<Need> {
 pub fn names(root: &Node) -> Vec<String> {
     let pools = root.get("pools").map(Node::items).filter(|pools| !pools.is_empty());
     let mut names: Vec<String> = Vec::new();
+    let deny_list = root.at(&["revocations", "cluster"]).and_then(Node::text);
     for pool in pools.unwrap_or(std::slice::from_ref(root)) {
         for (key, default) in clusters() {
             let name = pool.at(&["clusters", key]).map_or(default, Node::text);
@@ -56,6 +71,7 @@ pub fn names(root: &Node) -> Vec<String> {
             }
         }
     }
+    names.extend(deny_list.filter(|name| !name.contains("${")).map(str::to_owned));
     names
 }
 

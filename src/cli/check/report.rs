@@ -149,7 +149,11 @@ fn write_clusters(needs: &[Need], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{BOLD}Envoy clusters{BOLD:#} that the filter calls:")?;
     let width = needs.iter().map(|need| need.cluster.chars().count()).max().unwrap_or_default();
     for need in needs {
-        let Need { cluster, host, port, tls, uses } = need;
+        let Need { cluster, host, port, tls, is_free, uses } = need;
+        if *is_free {
+            writeln!(out, "  {cluster:<width$}  any address, Host {host}  ({})", uses.join(", "))?;
+            continue;
+        }
         let security = if *tls { format!("TLS, SNI {host}") } else { "no TLS".to_owned() };
         writeln!(out, "  {cluster:<width$}  {host}:{port}  {security}  ({})", uses.join(", "))?;
     }

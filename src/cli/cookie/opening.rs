@@ -2,6 +2,7 @@
 
 use envoy_cognito_core::cognito::pool::Pool;
 use envoy_cognito_core::config::Config;
+use envoy_cognito_core::crypto::secret::hex;
 use envoy_cognito_core::http::cookie::Cookies;
 use envoy_cognito_core::http::host;
 use envoy_cognito_core::session::{CookieStore, Session};
@@ -220,6 +221,7 @@ fn of_session(config: &Config, pool: &Pool, host: &str, session: &Session, now: 
         cookie: pool.cookies.identity.clone(),
         pool: pool.name.clone(),
         host: pool.cookies.owner(host).to_owned(),
+        session: hex(&session.id),
         subject: identity.subject.clone(),
         username: identity.username.clone(),
         email: identity.email.clone(),

@@ -29,6 +29,8 @@ pub struct ShownSession {
     pub pool: String,
     /// The host that it belongs to.
     pub host: String,
+    /// Its id, as in the access log and in a deny list.
+    pub session: String,
     /// `sub`.
     pub subject: String,
     /// `cognito:username`.
@@ -123,6 +125,7 @@ impl ShownSession {
         let roles = if self.roles.is_empty() { "none".to_owned() } else { self.roles.join(", ") };
         let mut rows = vec![
             ("host", self.host.clone()),
+            ("session", self.session.clone()),
             ("subject", self.subject.clone()),
             ("user name", text(&self.username)),
             ("email", text(&self.email)),

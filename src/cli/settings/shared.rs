@@ -242,6 +242,26 @@ pub const SHARED: &[Setting] = &[
     )
     .default(Literal::Flag(false)),
     Setting::new(
+        "revocations",
+        "A deny list that all Envoys share: a JSON document that ends sessions and bearer tokens.",
+        Shape::Section,
+    ),
+    Setting::new("revocations.cluster", "The Envoy cluster that serves it.", Shape::Pattern(SOME_TEXT)).required(),
+    Setting::new(
+        "revocations.host",
+        "The Host that its server expects. By default, the cluster's name.",
+        Shape::pattern(r"[^\s/?#@]+"),
+    ),
+    Setting::new(
+        "revocations.path",
+        "Its path.",
+        Shape::Pattern(Pattern::new(r"/[!-\x22$-~]*").stand_in(StandIn::Path)),
+    )
+    .required()
+    .example("/revoked.json"),
+    Setting::new("revocations.every", "How often it is fetched; at least 1s and at most 24h.", Shape::Duration)
+        .default(Literal::Text("30s")),
+    Setting::new(
         "cors_preflight",
         "Whether CORS preflights reach the app without a session.",
         Shape::Choice(&["deny", "pass"]),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::cognito::user_pool::{AttributesFrom, UserPool};
 use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutResponse, CalloutResult};
+use crate::http::{Callout, CalloutResponse, CalloutResult, MAX_CALLOUT_BODY};
 use crate::json::{self, Json, Members};
 use crate::oidc::AccessToken;
 use crate::oidc::call::CallError;
@@ -95,6 +95,7 @@ impl UserAttributes {
             headers,
             body: Secret::new(body),
             timeout: pool.timeouts.userinfo,
+            max_body: MAX_CALLOUT_BODY,
         })
     }
 

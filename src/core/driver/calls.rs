@@ -22,6 +22,7 @@ struct PendingCall {
     handle: CallHandle,
     id: CalloutId,
     deadline: UnixTime,
+    max_body: usize,
 }
 
 impl PendingCalls {
@@ -31,8 +32,9 @@ impl PendingCalls {
             let mut env = host.env();
             let Some((id, callout)) = authenticator.poll_callout(&mut env) else { break };
             let deadline = env.now.plus(callout.timeout.saturating_sub(LEAD));
+            let max_body = callout.max_body;
             match host.call(callout) {
-                Some(handle) => self.0.push(PendingCall { handle, id, deadline }),
+                Some(handle) => self.0.push(PendingCall { handle, id, deadline, max_body }),
                 None => {
                     authenticator.handle_callout(id, &Err(CalloutError::NotDispatched), &mut host.env());
                 }
@@ -48,8 +50,14 @@ impl PendingCalls {
         now: UnixTime,
     ) -> Option<(CalloutId, CalloutResult)> {
         let at = self.0.iter().position(|call| call.handle == handle)?;
-        let PendingCall { id, deadline, .. } = self.0.swap_remove(at);
+        let PendingCall { id, deadline, max_body, .. } = self.0.swap_remove(at);
         let none = if now >= deadline { CalloutError::TimedOut } else { CalloutError::Broken };
-        Some((id, answer.unwrap_or(Err(none))))
+        let answer = answer.unwrap_or(Err(none));
+        Some((
+            id,
+            answer.and_then(|answer| {
+                if answer.body.len() > max_body { Err(CalloutError::TooLarge) } else { Ok(answer) }
+            }),
+        ))
     }
 }

@@ -76,12 +76,13 @@ impl<'a> RequestContext<'a> {
     }
 
     /// `Set-Cookie` values that delete the request's sessions at pools other than `pool`: signing in at one pool ends
-    /// the session at another. Also deletes leftover cookies of all pools: see [`CookieStore::leftovers`].
-    pub fn delete_other_sessions(&self, pool: &Pool) -> Vec<String> {
+    /// the session at another. `None` deletes the sessions at all pools. Also deletes leftover cookies of all pools:
+    /// see [`CookieStore::leftovers`].
+    pub fn delete_other_sessions(&self, pool: Option<&Pool>) -> Vec<String> {
         let mut gone = Vec::new();
         for other in self.pools {
             gone.extend(self.store(other).leftovers(&self.cookies));
-            if other.index == pool.index {
+            if pool.is_some_and(|pool| other.index == pool.index) {
                 continue;
             }
             let cookies = &other.cookies;
@@ -128,6 +129,7 @@ impl Person {
             user: identity.username.clone().unwrap_or_default(),
             subject: identity.subject.clone(),
             roles: join_roles(&identity.roles, ','),
+            session: String::new(),
         };
         let headers = config.headers.render(&identity).map(owned).collect();
         let person = Self {

@@ -56,7 +56,7 @@ impl SignInFailure {
         let address = again.url(&config.paths.sign_in);
         let page = match self {
             // Trying again doesn't help until the operator has changed something.
-            Self::Session(_) => page.link(messages::TRY_AGAIN, &address),
+            Self::Session(_) | Self::IdToken(JwtError::Revoked) => page.link(messages::TRY_AGAIN, &address),
             _ => page.action(messages::TRY_AGAIN, &address),
         };
         let response = page.reference(reference).into_response().with_cookies(again.cookies.iter().cloned());
@@ -84,6 +84,7 @@ impl SignInFailure {
             Self::Session(StoreError::Seal(_)) | Self::Seal(_) | Self::Busy => (503, messages::NOT_NOW),
             Self::Token(TokenEndpointError::Refused { .. })
             | Self::Attributes(AttributesError::Refused(_)) => (502, messages::SET_UP_WRONGLY),
+            Self::IdToken(JwtError::Revoked) => (403, messages::REVOKED),
             Self::IdToken(_) | Self::Attributes(AttributesError::Subject) => (401, messages::NOT_TRUSTED),
             Self::Session(_) => (431, messages::TOO_MUCH_DATA),
         }
@@ -199,6 +200,9 @@ impl SignInFailure {
             },
             Self::IdToken(JwtError::Expired | JwtError::NotYetValid) => {
                 "a clock is off by more than a minute: this machine's, most likely"
+            }
+            Self::IdToken(JwtError::Revoked) => {
+                "the deny list of `revocations` names the person or the token"
             }
             Self::IdToken(JwtError::Issuer) => {
                 "does `user_pool_id` fit the domain? A replica's Region belongs in `replica_regions`; with `endpoints.issuer` only that one is accepted"

@@ -29,6 +29,8 @@ pub struct VerifyContext<'b, 'a> {
     pub config: &'b Config,
     /// The key sets of all pools.
     pub keys: &'b mut KeySetCaches,
+    /// Whether the deny list names a verified ID token.
+    pub is_revoked: &'b dyn Fn(&Claims) -> bool,
     /// What the host provides.
     pub env: &'b mut HostEnv<'a>,
 }
@@ -111,6 +113,7 @@ impl NewTokens {
         match verdict {
             None if out_of_patience => Verdict::KeysMissing,
             None => Verdict::Wait,
+            Some(Ok(claims)) if (verify.is_revoked)(&claims) => Verdict::Bad(JwtError::Revoked),
             Some(Ok(claims)) => self.verified(claims, pool, verify),
             Some(Err(JwtError::UnknownKey)) if !out_of_patience => {
                 *unknown_to = Some(generation);

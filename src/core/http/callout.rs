@@ -48,9 +48,25 @@ pub struct Callout {
     pub body: Secret<Vec<u8>>,
     /// How long to wait for the response.
     pub timeout: Duration,
+    /// The maximum size of the response's body, in bytes. A longer one is [`CalloutError::TooLarge`].
+    pub max_body: usize,
 }
 
 impl Callout {
+    /// A `GET` for JSON.
+    pub fn get_json(cluster: &str, endpoint: Endpoint, timeout: Duration, max_body: usize) -> Self {
+        let header = |value: &str| Secret::new(value.to_owned());
+        Self {
+            cluster: cluster.to_owned(),
+            method: "GET",
+            endpoint,
+            headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
+            body: Secret::new(Vec::new()),
+            timeout,
+            max_body,
+        }
+    }
+
     /// All headers of the request, pseudo-headers first.
     pub fn all_headers(&self) -> Vec<(&str, &str)> {
         let endpoint = &self.endpoint;
@@ -72,6 +88,8 @@ pub struct CalloutResponse {
     pub status: u16,
     /// The complete body.
     pub body: Vec<u8>,
+    /// The header `etag` (RFC 9110, section 8.8.3).
+    pub etag: Option<Vec<u8>>,
 }
 
 /// Why a [`Callout`] has no response.
@@ -83,16 +101,19 @@ pub enum CalloutError {
     TimedOut,
     /// The connection was closed before the end of the response.
     Broken,
-    /// The body is longer than [`MAX_CALLOUT_BODY`].
+    /// The body is longer than [`Callout::max_body`].
     TooLarge,
 }
 
 /// The result of a [`Callout`].
 pub type CalloutResult = Result<CalloutResponse, CalloutError>;
 
-/// The maximum size of a callout's response body, in bytes. Cognito's largest tokens have some 50 KB; a body of
-/// megabytes is a mistake or an attack.
+/// The maximum size of a response from Cognito, in bytes. Its largest tokens have some 50 KB; a body of megabytes is a
+/// mistake or an attack.
 pub const MAX_CALLOUT_BODY: usize = 256 * 1024;
+
+/// The maximum size of any response, in bytes: that of a deny list with some 100,000 entries. A host needn't read more.
+pub const MAX_ANY_CALLOUT_BODY: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -91,6 +91,17 @@ impl Claims {
         self.expires_at.plus(LEEWAY)
     }
 
+    /// `iat`: when it was issued.
+    pub fn issued_at(&self) -> UnixTime {
+        self.get("iat").and_then(numeric_date).unwrap_or_default()
+    }
+
+    /// `auth_time`, or `iat` if that is earlier: when the person signed in. A refresh doesn't change it.
+    pub fn signed_in_at(&self) -> UnixTime {
+        let auth_time = self.get("auth_time").and_then(numeric_date);
+        auth_time.map_or(self.issued_at(), |auth_time| auth_time.min(self.issued_at()))
+    }
+
     /// The same as [`good_until`] for its `exp`.
     pub fn good_until(&self, now: UnixTime) -> UnixTime {
         good_until(self.expires_at, now)

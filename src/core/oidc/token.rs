@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutResult, Endpoint, format_query};
+use crate::http::{Callout, CalloutResult, Endpoint, MAX_CALLOUT_BODY, format_query};
 use crate::json::{Json, Members};
 use crate::oidc::call::CallError;
 use crate::oidc::{AccessToken, ClientSecret, CodeVerifier, IdToken, RefreshToken};
@@ -51,6 +51,7 @@ impl TokenClient<'_> {
             headers,
             body: Secret::new(body.into_bytes()),
             timeout: self.timeout,
+            max_body: MAX_CALLOUT_BODY,
         }
     }
 

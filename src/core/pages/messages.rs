@@ -211,6 +211,11 @@ pub const SET_UP_WRONGLY: Words = words(
 /// For tokens or attributes that fail verification.
 pub const NOT_TRUSTED: Words =
     words("You were not signed in", "The sign-in service's answer could not be trusted.");
+/// For a person whom the deny list names.
+pub const REVOKED: Words = words(
+    "Your access has been ended",
+    "This site's operators have ended your access. Please ask them if you don't know why.",
+);
 /// For a session that doesn't fit into cookies.
 pub const TOO_MUCH_DATA: Words = words(
     "Your account has too much data",

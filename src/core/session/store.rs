@@ -170,18 +170,20 @@ impl<'c> CookieStore<'c> {
 
     /// The id of a session in the cookies, even if it has ended. If there are several, any of them.
     pub fn session_id(&self, cookies: &Cookies<'_>) -> Option<SessionId> {
-        self.session_ids(cookies).into_iter().next()
+        self.session_ids(cookies).into_iter().map(|(id, _)| id).next()
     }
 
-    /// The ids of all sessions in the cookies, usually one.
-    pub fn session_ids(&self, cookies: &Cookies<'_>) -> Vec<SessionId> {
+    /// The ids of all sessions in the cookies, usually one, each with the time of its sign-in. Token cookies don't tell
+    /// that time.
+    pub fn session_ids(&self, cookies: &Cookies<'_>) -> Vec<(SessionId, Option<UnixTime>)> {
         let sealed = cookies.values(&self.pool.cookies.identity).take(MAX_COPIES);
-        let mut ids: Vec<SessionId> = Vec::new();
-        let identities = sealed.filter_map(|sealed| self.open_session(sealed)).map(|session| session.id);
+        let mut ids: Vec<(SessionId, Option<UnixTime>)> = Vec::new();
+        let identities = sealed.filter_map(|sealed| self.open_session(sealed));
+        let identities = identities.map(|session| (session.id, Some(session.signed_in_at)));
         let tokens = self.tokens(cookies, &|_| false);
-        for id in identities.chain(tokens.iter().map(|tokens| tokens.session)) {
-            if !ids.contains(&id) {
-                ids.push(id);
+        for (id, since) in identities.chain(tokens.iter().map(|tokens| (tokens.session, None))) {
+            if ids.iter().all(|(known, _)| *known != id) {
+                ids.push((id, since));
             }
         }
         ids

@@ -2,7 +2,7 @@
 //! set that one worker fetches is shared with all workers of the Envoy.
 
 mod fetch;
-mod lease;
+pub(super) mod lease;
 
 use std::sync::Arc;
 use std::time::Duration;

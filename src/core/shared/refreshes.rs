@@ -199,16 +199,16 @@ impl RefreshLeases {
         signed_out
     }
 
-    /// Records that the person has signed out of a session, so that no refresh in progress restores it. `false` if
-    /// that was already recorded.
-    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
+    /// Records that the person has signed out of a session, if it is being refreshed or was refreshed lately: so that
+    /// the refresh doesn't restore it. Other sessions have no entry, and sign-outs shouldn't displace those of refreshes.
+    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
         self.update(id, now, shared, |entries| {
-            if entries.iter().any(|entry| entry.session == id && entry.of == SIGNED_OUT) {
-                return false;
+            let is_known = entries.iter().any(|entry| entry.session == id && entry.of != SIGNED_OUT);
+            if is_known {
+                put(entries, Entry { session: id, of: SIGNED_OUT, at: now, state: EntryState::Ended });
             }
-            put(entries, Entry { session: id, of: SIGNED_OUT, at: now, state: EntryState::Ended });
-            true
-        })
+            is_known
+        });
     }
 
     fn key(&self, id: SessionId) -> String {

@@ -21,6 +21,10 @@ pub enum Counter {
     SignInFailed(&'static str),
     /// The identity cookie of a request could not be decrypted.
     SessionNotOpened,
+    /// The person has signed out of the session of a request.
+    SessionSignedOut,
+    /// The deny list names the session of a request.
+    SessionRevoked,
     /// The session of a request has ended, or its tokens have expired and can't be refreshed.
     SessionExpired,
     /// A refresh returned new tokens.
@@ -41,6 +45,12 @@ pub enum Counter {
     JwksFailed,
     /// A person signed out.
     SignOut,
+    /// The list of sign-outs was full, and the oldest were dropped.
+    SignOutListFull,
+    /// The deny list was fetched, or is unchanged.
+    RevocationsFetched,
+    /// The deny list could not be fetched, or is malformed.
+    RevocationsFailed,
 }
 
 impl Counter {
@@ -60,10 +70,15 @@ impl Counter {
         Self::JwksFetched,
         Self::JwksFailed,
         Self::SignOut,
+        Self::SessionSignedOut,
+        Self::SignOutListFull,
+        Self::SessionRevoked,
+        Self::RevocationsFetched,
+        Self::RevocationsFailed,
     ];
 
     /// The number of counters without a reason.
-    pub(super) const SLOTS: usize = 14;
+    pub(super) const SLOTS: usize = 19;
 
     /// The counters with a reason that the alerts in `docs/operations.md` watch. They exist from the start, because
     /// Prometheus sees no increase in a series that begins at one.
@@ -109,6 +124,11 @@ impl Counter {
             Self::JwksFetched => 11,
             Self::JwksFailed => 12,
             Self::SignOut => 13,
+            Self::SessionSignedOut => 14,
+            Self::SignOutListFull => 15,
+            Self::SessionRevoked => 16,
+            Self::RevocationsFetched => 17,
+            Self::RevocationsFailed => 18,
             Self::SignInFailed(_) | Self::RefreshFailed(_) | Self::BearerRejected(_) => return None,
         })
     }
@@ -133,6 +153,11 @@ impl Counter {
             Self::JwksFetched => "jwks.fetched",
             Self::JwksFailed => "jwks.failed",
             Self::SignOut => "sign_out",
+            Self::SessionSignedOut => "session.rejected.signed_out",
+            Self::SignOutListFull => "sign_out.list_full",
+            Self::SessionRevoked => "session.rejected.revoked",
+            Self::RevocationsFetched => "revocations.fetched",
+            Self::RevocationsFailed => "revocations.failed",
         }
     }
 
@@ -170,7 +195,7 @@ const SIGN_IN_REASONS: [&str; 8] = [
 
 /// Reasons that both sign-ins and refreshes can fail for: no tokens were returned, or they can't be trusted or
 /// stored.
-const TOKEN_REASONS: [&str; 33] = [
+const TOKEN_REASONS: [&str; 34] = [
     "token_unavailable",
     "token_timeout",
     "cluster_missing",
@@ -204,10 +229,11 @@ const TOKEN_REASONS: [&str; 33] = [
     "id_token_token_use",
     "id_token_at_hash",
     "id_token_subject",
+    "id_token_revoked",
 ];
 
 /// Reasons for rejecting bearer tokens.
-const BEARER_REASONS: [&str; 11] = [
+const BEARER_REASONS: [&str; 12] = [
     "malformed",
     "issuer",
     "audience",
@@ -219,6 +245,7 @@ const BEARER_REASONS: [&str; 11] = [
     "algorithm",
     "kid_missing",
     "subject",
+    "revoked",
 ];
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::telemetry::event::Event;
 pub const TOKEN_EXCHANGE_MS: &str = "token_exchange_ms";
 /// The age of the oldest key set, in seconds.
 pub const JWKS_AGE_S: &str = "jwks.age_s";
+/// How long ago the deny list was known to be current, in seconds.
+pub const REVOCATIONS_AGE_S: &str = "revocations.age_s";
 
 /// A change for Envoy's statistics. Names there begin with `envoy_cognito.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,8 @@ pub enum Metric {
 impl Metric {
     /// All possible metrics, each with the value zero.
     pub fn all() -> impl Iterator<Item = Self> {
-        let others = [Self::Histogram(TOKEN_EXCHANGE_MS, 0), Self::Gauge(JWKS_AGE_S, 0)];
+        let gauges = [JWKS_AGE_S, REVOCATIONS_AGE_S].map(|name| Self::Gauge(name, 0));
+        let others = std::iter::once(Self::Histogram(TOKEN_EXCHANGE_MS, 0)).chain(gauges);
         Counter::all().map(|counter| Self::Counter(counter, 0)).chain(others)
     }
 

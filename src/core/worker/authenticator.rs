@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
+use crate::cognito::user_pool::UserPool;
 use crate::config::Config;
 use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
 use crate::http::{Callout, CalloutResult, Request};
+use crate::oidc::jwt::Claims;
 use crate::shared::key_sets::{KeySetCaches, KeysAt, fetch_event, fetch_keys, is_refusal, refusal_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
@@ -22,6 +24,7 @@ use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Telemetry
 use crate::time::UnixTime;
 use crate::worker::bearer_tokens::BearerTokens;
 use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
+use crate::worker::denials::Denials;
 use crate::worker::sessions::Sessions;
 
 mod authorize;
@@ -31,6 +34,8 @@ mod panics;
 
 /// How long counts may be collected before the host gets them.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
+/// The longest time without [`Authenticator::handle_timeout`]. A worker must know what others deny within a second.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// One worker's authenticator.
 pub struct Authenticator {
@@ -39,11 +44,14 @@ pub struct Authenticator {
     spent: ReplayGuard,
     sessions: Sessions,
     bearers: BearerTokens,
+    denials: Denials,
     calls: Callouts,
     /// The refresh, and the number of its pool, while the response to its call is handled. A panic leaves it here.
     answering: Option<(usize, RefreshId)>,
     /// Sign-ins that have their tokens and wait for keys.
     awaiting_keys: Vec<CodeExchange>,
+    /// Requests that wait for the first deny list.
+    awaiting_list: Vec<Retry>,
     decisions: VecDeque<(StreamId, Outcome)>,
     telemetry: Telemetry,
     age_noted_at: UnixTime,
@@ -64,10 +72,12 @@ impl Authenticator {
             spent: ReplayGuard::new(&scope, env.shared),
             sessions: Sessions::new(&scope, config.pools.len(), env.shared),
             bearers: BearerTokens::default(),
+            denials: Denials::new(&config, env.now, env.shared),
             config,
             calls: Callouts::default(),
             answering: None,
             awaiting_keys: Vec::new(),
+            awaiting_list: Vec::new(),
             decisions: VecDeque::new(),
             telemetry,
             age_noted_at: UnixTime::default(),
@@ -112,6 +122,7 @@ impl Authenticator {
         }
         self.sessions.handle_stream_gone(stream);
         self.bearers.handle_stream_gone(stream);
+        self.awaiting_list.retain(|(attempt, _)| attempt.stream != stream);
         self.decisions.retain(|(decided, _)| *decided != stream);
     }
 
@@ -120,6 +131,9 @@ impl Authenticator {
     pub fn poll_callout(&mut self, env: &mut HostEnv<'_>) -> Option<(CalloutId, Callout)> {
         if let Some(next) = self.calls.pop(env.now) {
             return Some(next);
+        }
+        if let Some(callout) = self.denials.poll_fetch(env.now, env.shared) {
+            return Some((self.calls.begin(CalloutPurpose::FetchRevocations, env.now), callout));
         }
         let config = Arc::clone(&self.config);
         let due = config.pools.iter().find(|pool| {
@@ -141,7 +155,11 @@ impl Authenticator {
             let millis = u64::try_from(env.now.since(begun).as_millis()).unwrap_or(u64::MAX);
             self.telemetry.record(Metric::Histogram(TOKEN_EXCHANGE_MS, millis));
         }
-        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+        self.denials.read_new(env.now, env.shared);
+        let Self { keys, denials, .. } = self;
+        let now = env.now;
+        let is_revoked = |claims: &Claims| is_revoked(denials, claims, now);
+        let mut verify = VerifyContext { config: &config, keys, is_revoked: &is_revoked, env };
         match purpose {
             CalloutPurpose::SignIn(exchange) => {
                 let step = exchange.handle_answer(result, &mut verify);
@@ -151,7 +169,7 @@ impl Authenticator {
                 let watch = refresh.watch();
                 self.answering = Some((refresh.pool().index, watch));
                 let Self { sessions, calls, telemetry, .. } = self;
-                sessions.handle_answer(refresh, result, calls, telemetry, &mut verify);
+                sessions.handle_answer(refresh, result, denials, calls, telemetry, &mut verify);
                 self.answering = None;
                 // Only requests that wait for this refresh are checked: otherwise a thousand simultaneous refreshes
                 // would each cost a thousand checks.
@@ -159,6 +177,10 @@ impl Authenticator {
                 self.settle(ready, env);
             }
             CalloutPurpose::FetchKeys(pool, at) => self.take_keys(pool, at, result, env),
+            CalloutPurpose::FetchRevocations => {
+                self.denials.handle_response(result, env.now, env.shared, &mut self.telemetry);
+                self.handle_timeout(env);
+            }
             CalloutPurpose::Revoke => {
                 let good = result.as_ref().is_ok_and(|response| response.status == 200);
                 if !good {
@@ -189,18 +211,24 @@ impl Authenticator {
     /// Time has passed: checks whether waits are over, or have lasted too long.
     pub fn handle_timeout(&mut self, env: &mut HostEnv<'_>) {
         let config = Arc::clone(&self.config);
+        self.denials.handle_timeout(env.now, env.shared, &mut self.telemetry);
         self.note_age_of_keys(env.now);
         if config.bearer.is_some() {
             // A withdrawn key must be noticed even if no token causes a fetch.
             self.keys.adopt_all(env.shared);
         }
+        let now = env.now;
         for exchange in std::mem::take(&mut self.awaiting_keys) {
-            let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
+            let Self { keys, denials, .. } = self;
+            let is_revoked = |claims: &Claims| is_revoked(denials, claims, now);
+            let mut verify = VerifyContext { config: &config, keys, is_revoked: &is_revoked, env };
             let step = Box::new(exchange).verify(&mut verify);
             self.take(step);
         }
-        let mut verify = VerifyContext { config: &config, keys: &mut self.keys, env };
-        self.sessions.handle_timeout(&mut self.calls, &mut self.telemetry, &mut verify);
+        let is_revoked = |claims: &Claims| is_revoked(&self.denials, claims, now);
+        let mut verify =
+            VerifyContext { config: &config, keys: &mut self.keys, is_revoked: &is_revoked, env };
+        self.sessions.handle_timeout(&self.denials, &mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
     }
 
@@ -218,6 +246,9 @@ impl Authenticator {
     fn settle_waiting(&mut self, env: &mut HostEnv<'_>) {
         let mut ready = self.sessions.unpark(None, env);
         ready.extend(self.bearers.unpark(&mut self.keys, env));
+        if !self.denials.are_awaited(env.now) {
+            ready.append(&mut self.awaiting_list);
+        }
         self.settle(ready, env);
     }
 
@@ -275,7 +306,7 @@ impl Authenticator {
     pub fn next_timeout(&self) -> Duration {
         if self.calls.is_waiting() || !self.decisions.is_empty() {
             Duration::from_millis(1)
-        } else if self.sessions.is_waiting() || self.bearers.is_waiting() {
+        } else if self.sessions.is_waiting() || self.bearers.is_waiting() || !self.awaiting_list.is_empty() {
             Duration::from_millis(10)
         } else if !self.awaiting_keys.is_empty() {
             Duration::from_millis(20)
@@ -284,7 +315,7 @@ impl Authenticator {
         } else if self.keys.are_incomplete() {
             Duration::from_millis(250)
         } else {
-            Duration::from_secs(10)
+            LONGEST_WAIT
         }
     }
 
@@ -293,4 +324,11 @@ impl Authenticator {
     pub fn spoofed<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<Cow<'static, str>> {
         forward::spoofed(names, &self.config.headers)
     }
+}
+
+/// Whether the deny list names a new ID token. A token that was issued after the time of an entry is good, even if the
+/// person has signed in without a password. The earlier of both clocks counts, so that no session begins that is denied
+/// at once: the browser would be redirected in a loop.
+fn is_revoked(denials: &Denials, claims: &Claims, now: UnixTime) -> bool {
+    denials.is_listed(&denials.names_of_token(claims, claims.issued_at().min(now)))
 }

@@ -15,7 +15,9 @@ use crate::http::OwnedRequest;
 use crate::oidc::jwt::{Accepted, Claimed, Claims, JwtError, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::shared::key_sets::{KeySetCaches, Newer};
+use crate::shared::revocations::Revocable;
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
+use crate::worker::denials::Denials;
 
 /// How many requests one worker parks for keys. Further requests are told to try again.
 const MAX_PARKED: usize = 1024;
@@ -36,6 +38,9 @@ pub enum BearerVerdict {
     KeysMissing,
 }
 
+/// The verdict about a token that the deny list names.
+const REVOKED: BearerVerdict = BearerVerdict::Bad(JwtError::Revoked.bearer_reason());
+
 /// A verified token.
 #[derive(Clone)]
 struct VerifiedToken {
@@ -43,6 +48,8 @@ struct VerifiedToken {
     /// The key set that verified it. After the set is replaced, the token is verified again, in case its key was
     /// withdrawn.
     generation: u32,
+    /// What the deny list could name.
+    names: Revocable,
 }
 
 /// A parked request.
@@ -79,10 +86,11 @@ impl BearerTokens {
         token: &str,
         settings: &BearerSettings,
         keys: &mut KeySetCaches,
+        denials: &Denials,
         env: &HostEnv<'_>,
     ) -> BearerVerdict {
-        if let Some(person) = self.find_verified(ctx, token, keys) {
-            return BearerVerdict::Good(person);
+        if let Some(VerifiedToken { person, names, .. }) = self.find_verified(ctx, token, keys) {
+            return if denials.is_listed(&names) { REVOKED } else { BearerVerdict::Good(person) };
         }
         let Some(claimed) = Claimed::by(token) else {
             return BearerVerdict::Bad(JwtError::Malformed);
@@ -113,25 +121,27 @@ impl BearerTokens {
             Some(Err(fault)) => BearerVerdict::Bad(fault),
             Some(Ok((token_use, claims))) => {
                 let person = Arc::new(person_of_token(token, token_use, &claims, pool, ctx));
+                let names = denials.names_of_token(&claims, claims.signed_in_at());
                 if token.len() <= MAX_CACHED {
-                    let verified = VerifiedToken { person: Arc::clone(&person), generation };
+                    let verified = VerifiedToken { person: Arc::clone(&person), generation, names };
                     self.verified.put(cache_key(token), verified, person.size(), claims.accepted_until());
                 }
-                BearerVerdict::Good(person)
+                if denials.is_listed(&names) { REVOKED } else { BearerVerdict::Good(person) }
             }
         }
     }
 
-    /// The person of a token that the current key set has already verified.
+    /// A token that the current key set has already verified.
     fn find_verified(
         &mut self,
         ctx: &RequestContext<'_>,
         token: &str,
         keys: &mut KeySetCaches,
-    ) -> Option<Arc<Person>> {
-        let VerifiedToken { person, generation } = self.verified.get(cache_key(token), ctx.now)?;
-        let is_current = keys.of(&person.pool).is_some_and(|keys| keys.generation() == generation);
-        (is_current && is_only_pool_of_issuer(ctx, &person.pool)).then_some(person)
+    ) -> Option<VerifiedToken> {
+        let verified = self.verified.get(cache_key(token), ctx.now)?;
+        let pool = &verified.person.pool;
+        let is_current = keys.of(pool).is_some_and(|keys| keys.generation() == verified.generation);
+        (is_current && is_only_pool_of_issuer(ctx, pool)).then_some(verified)
     }
 
     fn wait(&self, pool: &Arc<Pool>) -> BearerVerdict {

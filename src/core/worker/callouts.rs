@@ -34,6 +34,8 @@ pub enum CalloutPurpose {
     Refresh(Box<Refresh>),
     /// Fetches a pool's key set (RFC 7517) from this place.
     FetchKeys(Arc<Pool>, KeysAt),
+    /// Fetches the deny list.
+    FetchRevocations,
     /// Revokes a refresh token (RFC 7009).
     Revoke,
 }
@@ -44,7 +46,7 @@ impl CalloutPurpose {
         match self {
             Self::SignIn(exchange) => exchange.asks_for_tokens(),
             Self::Refresh(refresh) => refresh.asks_for_tokens(),
-            Self::FetchKeys(..) | Self::Revoke => false,
+            Self::FetchKeys(..) | Self::FetchRevocations | Self::Revoke => false,
         }
     }
 }
@@ -124,7 +126,7 @@ impl Callouts {
         fn exchange(purpose: &mut CalloutPurpose) -> Option<&mut CodeExchange> {
             match purpose {
                 CalloutPurpose::SignIn(exchange) => Some(exchange),
-                CalloutPurpose::Refresh(_) | CalloutPurpose::FetchKeys(..) | CalloutPurpose::Revoke => None,
+                _ => None,
             }
         }
         let queued = self.queued.iter_mut().map(|(purpose, _)| purpose);

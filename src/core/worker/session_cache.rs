@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
 use crate::config::Config;
+use crate::crypto::secret::hex;
 use crate::flow::context::{Person, RequestContext};
 use crate::oidc::SessionTokens;
 use crate::session::{MAX_COPIES, Session};
+use crate::shared::revocations::Revocable;
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
+use crate::worker::denials::{Denial, Denials};
 
 /// The limits for each pool, in each of the cache's two generations. A typical cookie has about 1 KB.
 const LIMITS: CacheLimits = CacheLimits { entries: 10_240, bytes: 12 << 20 };
@@ -20,14 +23,17 @@ pub struct CachedSession {
     pub session: Session,
     /// The person, without the tokens that go upstream: those are in other cookies.
     pub person: Arc<Person>,
+    names: Revocable,
 }
 
 impl CachedSession {
     /// A session of a pool.
-    pub fn new(session: Session, pool: &Arc<Pool>, config: &Config) -> Self {
+    pub fn new(session: Session, pool: &Arc<Pool>, config: &Config, denials: &Denials) -> Self {
         let (identity, until) = (Arc::clone(&session.identity), session.ends_at(config));
-        let person = Person::new(pool, identity, &SessionTokens::default(), until, config);
-        Self { session, person: Arc::new(person) }
+        let mut person = Person::new(pool, identity, &SessionTokens::default(), until, config);
+        Arc::make_mut(&mut person.names).session = hex(&session.id);
+        let names = denials.names_of(&session);
+        Self { session, person: Arc::new(person), names }
     }
 }
 
@@ -37,6 +43,8 @@ pub enum SessionLookup {
     NoCookie,
     /// None of the cookies can be decrypted here.
     NotOpened,
+    /// A session that is valid but denied, for this reason.
+    Denied(Box<Session>, Denial),
     /// A session that has reached its maximum age or was idle for too long.
     Ended,
     /// A valid session. Its tokens may have expired.
@@ -51,6 +59,7 @@ impl SessionLookup {
                 Self::Found(one)
             }
             (_, session @ Self::Found(_)) | (session @ Self::Found(_), _) => session,
+            (denied @ Self::Denied(..), _) | (_, denied @ Self::Denied(..)) => denied,
             (Self::Ended, _) | (_, Self::Ended) => Self::Ended,
             (Self::NotOpened, _) | (_, Self::NotOpened) => Self::NotOpened,
             (Self::NoCookie, Self::NoCookie) => Self::NoCookie,
@@ -72,15 +81,20 @@ impl SessionCache {
 
     /// The session of a request: the same one that [`RequestContext::session`] finds, but each cookie is decrypted
     /// only once.
-    pub fn find(&mut self, ctx: &RequestContext<'_>) -> SessionLookup {
+    pub fn find(&mut self, ctx: &RequestContext<'_>, denials: &Denials) -> SessionLookup {
         let mut found = SessionLookup::NoCookie;
         for pool in ctx.pools {
-            found = found.or(self.find_in_pool(ctx, pool));
+            found = found.or(self.find_in_pool(ctx, pool, denials));
         }
         found
     }
 
-    fn find_in_pool(&mut self, ctx: &RequestContext<'_>, pool: &Arc<Pool>) -> SessionLookup {
+    fn find_in_pool(
+        &mut self,
+        ctx: &RequestContext<'_>,
+        pool: &Arc<Pool>,
+        denials: &Denials,
+    ) -> SessionLookup {
         let mut found = SessionLookup::NoCookie;
         let Some(cache) = self.caches.get_mut(pool.index) else { return found };
         let within = pool.cookies.owner(ctx.origin.host());
@@ -88,14 +102,19 @@ impl SessionCache {
             let key = CacheKey { within, bytes: sealed };
             let session = cache.get(key, ctx.now).or_else(|| {
                 let session = ctx.store(pool).open_session(sealed)?;
-                let opened = CachedSession::new(session, pool, ctx.config);
+                let opened = CachedSession::new(session, pool, ctx.config, denials);
                 if opened.session.lasts(ctx.config, ctx.now) {
                     cache.put(key, opened.clone(), opened.person.size(), opened.person.until);
                 }
                 Some(opened)
             });
             found = found.or(match session {
-                Some(session) if session.session.lasts(ctx.config, ctx.now) => SessionLookup::Found(session),
+                Some(cached) if cached.session.lasts(ctx.config, ctx.now) => {
+                    match denials.of_session(&cached.session, &cached.names, ctx.now) {
+                        None => SessionLookup::Found(cached),
+                        Some(reason) => SessionLookup::Denied(Box::new(cached.session), reason),
+                    }
+                }
                 Some(_) => SessionLookup::Ended,
                 None => SessionLookup::NotOpened,
             });

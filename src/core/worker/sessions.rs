@@ -10,19 +10,22 @@ mod refresh;
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
+use crate::crypto::secret::hex;
 use crate::decision::{HostEnv, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::new_tokens::VerifyContext;
 use crate::flow::refresh::Refresh;
 use crate::http::CalloutResult;
 use crate::http::cookie::Cookies;
-use crate::session::Freshness;
+use crate::session::{Freshness, Session, SessionId};
 use crate::shared::refreshes::RefreshState;
 use crate::shared::store::SharedData;
 use crate::telemetry::counter::Counter;
+use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
 use crate::worker::callouts::Callouts;
+use crate::worker::denials::{Denial, Denials};
 use crate::worker::session_cache::{CachedSession, SessionCache, SessionLookup};
 use crate::worker::sessions::parked::ParkedRequests;
 use crate::worker::sessions::presented::PresentedSession;
@@ -32,7 +35,8 @@ pub use refresh::RefreshPolicy;
 
 /// The result of resolving a request's session.
 pub enum SessionResolution {
-    /// The request continues, with a person or without one.
+    /// The request continues, with a person or without one. Without one, the edits delete the cookies of a session
+    /// that is denied; they are for responses of the filter.
     Go(Option<Arc<Person>>, ResponseEdits),
     /// The request waits for this refresh of a session of this pool.
     Wait(Arc<Pool>, RefreshId),
@@ -68,16 +72,30 @@ impl Sessions {
         &mut self,
         ctx: &RequestContext<'_>,
         policy: RefreshPolicy,
+        denials: &mut Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         env: &mut HostEnv<'_>,
     ) -> SessionResolution {
-        let cached = match self.cache.find(ctx) {
+        let mut found = self.cache.find(ctx, denials);
+        if let SessionLookup::Found(cached) = &found
+            && cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+        {
+            // No refresh of a session begins that was signed out at another worker a moment ago.
+            denials.read_new(ctx.now, env.shared);
+            found = self.cache.find(ctx, denials);
+        }
+        let cached = match found {
             SessionLookup::Found(cached) => cached,
             SessionLookup::NoCookie => return SessionResolution::Go(None, ResponseEdits::default()),
             SessionLookup::NotOpened => {
                 telemetry.count(Counter::SessionNotOpened);
                 return SessionResolution::Go(None, ResponseEdits::default());
+            }
+            SessionLookup::Denied(session, reason) => {
+                telemetry.emit(denied_event(ctx, &session, reason));
+                let cookies = ctx.delete_other_sessions(None);
+                return SessionResolution::Go(None, ResponseEdits { cookies, watch: None });
             }
             SessionLookup::Ended => {
                 telemetry.count(Counter::SessionExpired);
@@ -86,7 +104,7 @@ impl Sessions {
         };
         let resolution = match cached.session.freshness(ctx.config, ctx.now) {
             Freshness::Fresh if !policy.lacks_claims(&cached) => use_fresh(ctx, cached, env),
-            _ => self.resolve_due(ctx, cached, policy, calls, telemetry, env),
+            _ => self.resolve_due(ctx, cached, policy, denials, (calls, telemetry), env),
         };
         match &resolution {
             SessionResolution::Go(Some(_), _) => telemetry.count(Counter::SessionAccepted),
@@ -104,8 +122,8 @@ impl Sessions {
         ctx: &RequestContext<'_>,
         cached: CachedSession,
         policy: RefreshPolicy,
-        calls: &mut Callouts,
-        telemetry: &mut Telemetry,
+        denials: &Denials,
+        (calls, telemetry): (&mut Callouts, &mut Telemetry),
         env: &HostEnv<'_>,
     ) -> SessionResolution {
         let known = self.refreshes.find(RefreshId::of(&cached.session), ctx.now, env.shared);
@@ -123,7 +141,7 @@ impl Sessions {
         telemetry.count(Counter::RefreshShared);
         let pairs = cookies.iter().filter_map(|set| set.as_bytes().split(|byte| *byte == b';').next());
         let jar = Cookies::parse(pairs.collect::<Vec<_>>().into_iter());
-        let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config);
+        let cached = CachedSession::new(refreshed, &cached.person.pool, ctx.config, denials);
         let presented = PresentedSession { cached, cookies: &jar };
         // The record just read contains the time from which its result may be refreshed again.
         let known = if ctx.now < *retry_at { RefreshState::Paused } else { RefreshState::None };
@@ -197,12 +215,13 @@ impl Sessions {
         &mut self,
         refresh: Box<Refresh>,
         result: &CalloutResult,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
         let step = refresh.handle_answer(result, verify);
-        self.refreshes.advance(step, calls, telemetry, verify.env);
+        self.refreshes.advance(step, denials, calls, telemetry, verify.env);
     }
 
     /// A refresh of this pool was lost in a panic: it has failed.
@@ -218,19 +237,17 @@ impl Sessions {
     /// Time has passed: continues refreshes whose new tokens wait for keys.
     pub fn handle_timeout(
         &mut self,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
-        self.refreshes.handle_timeout(calls, telemetry, verify);
+        self.refreshes.handle_timeout(denials, calls, telemetry, verify);
     }
 
-    /// Signs the person out of all sessions of a request, so that no refresh in progress restores them. `false` if
-    /// there are none, or if all had already ended.
-    pub fn end(&self, ctx: &RequestContext<'_>, shared: &dyn SharedData) -> bool {
-        let ids = ctx.pools.iter().flat_map(|pool| ctx.store(pool).session_ids(&ctx.cookies));
-        // `any` would stop at the first one.
-        ids.filter(|id| self.refreshes.end(*id, ctx.now, shared)).count() > 0
+    /// Keeps refreshes from restoring a session that was signed out.
+    pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
+        self.refreshes.end(id, now, shared);
     }
 
     /// The `Set-Cookie` values of a response: those known when the request arrived, or those of a refresh that has
@@ -275,4 +292,16 @@ fn use_fresh(ctx: &RequestContext<'_>, cached: CachedSession, env: &mut HostEnv<
         .then(|| ctx.store(&cached.person.pool).touch(session, ctx.now, env.entropy));
     let response = ResponseEdits { cookies: touched.flatten().into_iter().collect(), watch: None };
     PresentedSession { cached, cookies: &ctx.cookies }.go(ctx, response)
+}
+
+/// The log line of a request with a session that is valid but denied.
+fn denied_event(ctx: &RequestContext<'_>, session: &Session, reason: Denial) -> Event {
+    let event = match reason {
+        Denial::SignedOut => Event::counted(Level::Info, Counter::SessionSignedOut),
+        Denial::Revoked => Event::counted(Level::Info, Counter::SessionRevoked),
+    };
+    event
+        .with("subject", session.identity.subject.as_str())
+        .with("session", hex(&session.id))
+        .with("request_id", ctx.reference())
 }

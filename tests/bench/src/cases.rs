@@ -92,6 +92,37 @@ impl Measured {
         Some(least(more)? - least(less)?)
     }
 
+    /// Prints all cases with their whole cost, and its ratio to that of the first: by the medians of the rounds, and by
+    /// their minima. For requests that the filter answers, there is no baseline: they don't go upstream. Returns them
+    /// for the report.
+    pub fn print_whole(&self, what: &str) -> Value {
+        let mut table =
+            Table::new(&[what, "bytes", "CPU µs", "spread", "to the first", "least µs", "to the first"]);
+        let costs: Vec<Summary> = self.costs.iter().map(|costs| Summary::of(&costs.cpu)).collect();
+        let mut rows = Vec::new();
+        for (case, cpu) in self.cases.iter().zip(&costs) {
+            let first = costs.first().unwrap_or(cpu);
+            let (median, least) = (cpu.median / first.median, cpu.min / first.min);
+            table.row(&[
+                case.name.clone(),
+                case.request_bytes().to_string(),
+                figure(cpu.median),
+                figure(cpu.spread),
+                format!("{median:.3}"),
+                figure(cpu.min),
+                format!("{least:.3}"),
+            ]);
+            rows.push(json!({
+                "case": case.name,
+                "cpu_us": cpu.to_json(),
+                "to_the_first": median,
+                "least_to_the_first": least,
+            }));
+        }
+        table.print();
+        Value::Array(rows)
+    }
+
     fn added_by(&self, number: usize) -> Option<Summary> {
         added(&self.cases, &self.costs, number).map(|figures| Summary::of(&figures))
     }

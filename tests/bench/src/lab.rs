@@ -80,6 +80,7 @@ impl Lab {
         let (domain, idp) = (self.cognito.domain_url(), self.cognito.idp_url());
         let mut bootstrap = Bootstrap::new(admin, wasm("envoy_cognito")?)
             .cluster("app", self.upstream.address)
+            .cluster("revocations", self.upstream.address)
             .cluster("cognito_domain", self.cognito.domain_addr())
             .cluster("cognito_idp", self.cognito.idp_addr());
         let mut listener = Listener::new(port, Filter::None);

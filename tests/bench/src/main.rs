@@ -2,11 +2,12 @@
 //! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
-//! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, which run without arguments;
+//! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, `denials`, which run without arguments;
 //! `signed-in` and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
 
 mod cases;
 mod chains;
+mod denials;
 mod goals;
 mod lab;
 mod load;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they run by default.
-const PARTS: [(&str, Part, bool); 7] = [
+const PARTS: [(&str, Part, bool); 8] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),
     ("goals", goals::run, false),
@@ -51,6 +52,7 @@ const PARTS: [(&str, Part, bool); 7] = [
     ("scaling", scaling::run, true),
     ("conditions", scaling::conditions, true),
     ("sign-in", sign_in::run, true),
+    ("denials", denials::run, true),
 ];
 
 fn run() -> Result<(), String> {

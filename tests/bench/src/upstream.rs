@@ -1,10 +1,14 @@
-//! The app behind Envoy, as cheap as possible: it answers `ok`, and records requests for `/check`.
+//! The app behind Envoy, as cheap as possible: it answers `ok`, and records requests for `/check`. It also serves a deny
+//! list.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How many entries the deny list has.
+const ENTRIES: usize = 10_000;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
@@ -56,9 +60,28 @@ async fn serve(mut stream: TcpStream, checked: Arc<Mutex<String>>) {
             *checked.lock().unwrap_or_else(PoisonError::into_inner) =
                 String::from_utf8_lossy(&read).into_owned();
         }
+        let is_list = read.starts_with(b"GET /revoked.json");
         read.clear();
-        if stream.write_all(ANSWER).await.is_err() {
+        let answer = if is_list { deny_list() } else { ANSWER.to_vec() };
+        if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
+}
+
+/// A response with a list of persons, user names, sessions and tokens. Of the sessions, some have the id 0, 1, 2 and so on;
+/// all other entries name nobody.
+fn deny_list() -> Vec<u8> {
+    let each = 0..ENTRIES / 4;
+    let timed = |kind: &str| -> serde_json::Map<String, serde_json::Value> {
+        each.clone().map(|number| (format!("{kind}-{number}"), "2026-01-01T00:00:00Z".into())).collect()
+    };
+    let sessions: Vec<String> = each.clone().map(|number| format!("{number:032x}")).collect();
+    let token_ids: Vec<String> = each.clone().map(|number| format!("token-{number}")).collect();
+    let list = serde_json::json!({
+        "subjects": timed("subject"), "usernames": timed("user"), "sessions": sessions, "token_ids": token_ids,
+    })
+    .to_string();
+    let head = format!("HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: {}\r\n\r\n", list.len());
+    [head, list].concat().into_bytes()
 }

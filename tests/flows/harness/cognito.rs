@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use url::form_urlencoded;
 
+use super::DenyList;
 use crate::fixed_randomness::FixedRandomness;
 
 /// Contains characters that a wrong encoding would change.
@@ -225,6 +226,7 @@ pub struct Cognito {
     calls: Vec<(Endpoint, UnixTime)>,
     secrets: Vec<String>,
     serial: u64,
+    pub deny_list: DenyList,
 }
 
 impl Cognito {
@@ -267,6 +269,7 @@ impl Cognito {
             refresh_tokens: Vec::new(),
             grants: BTreeMap::new(),
             calls: Vec::new(),
+            deny_list: DenyList::default(),
             secrets: vec![CLIENT_SECRET.to_owned()],
             serial: 0,
         }
@@ -346,6 +349,9 @@ impl Cognito {
 
     /// Answers a call, or holds it back.
     pub fn answer(&mut self, callout: &Callout, config: &Config) -> Option<CalloutResult> {
+        if DenyList::is_for(callout) {
+            return self.deny_list.answer(callout);
+        }
         let (endpoint, pool) = self.endpoint(callout, config);
         self.calls.push((endpoint, self.time));
         let answer = match endpoint {
@@ -358,7 +364,9 @@ impl Cognito {
         match answer.clone() {
             Answer::Held => None,
             Answer::Fails(error) => Some(Err(error)),
-            Answer::Says(status, body) => Some(Ok(CalloutResponse { status, body: body.into_bytes() })),
+            Answer::Says(status, body) => {
+                Some(Ok(CalloutResponse { status, body: body.into_bytes(), etag: None }))
+            }
             Answer::Good => Some(Ok(self.good_answer(endpoint, callout, &pool))),
         }
     }
@@ -366,7 +374,9 @@ impl Cognito {
     /// Answers a held call, which is already counted.
     pub fn late_answer(&mut self, callout: &Callout, config: &Config) -> CalloutResult {
         let result = self.answer(callout, config);
-        self.calls.pop();
+        if !DenyList::is_for(callout) {
+            self.calls.pop();
+        }
         result.expect("it is held back forever")
     }
 
@@ -578,7 +588,7 @@ impl Cognito {
 }
 
 fn respond(status: u16, body: &Value) -> CalloutResponse {
-    CalloutResponse { status, body: body.to_string().into_bytes() }
+    CalloutResponse { status, body: body.to_string().into_bytes(), etag: None }
 }
 
 fn refuse(error: &str) -> CalloutResponse {

@@ -11,7 +11,7 @@ const STATUSES: [u16; 12] = [200, 201, 204, 301, 302, 400, 401, 403, 404, 429, 5
 pub fn run(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     let status = STATUSES[usize::from(*status) % STATUSES.len()];
-    let answer = Ok(CalloutResponse { status, body: body.to_vec() });
+    let answer = Ok(CalloutResponse { status, body: body.to_vec(), etag: None });
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     match parse_token_response(&answer) {

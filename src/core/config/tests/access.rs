@@ -29,6 +29,37 @@ fn a_pattern_that_no_path_can_match_is_refused() {
 }
 
 #[test]
+fn a_deny_list_has_a_cluster_and_a_path() {
+    assert!(accepted(json!({})).revocations.is_none());
+    assert!(accepted(json!({ "revocations": null })).revocations.is_none());
+    let list = |list: Value| json!({ "revocations": list });
+    let least =
+        accepted(list(json!({ "cluster": "revocations", "path": "/revoked.json" }))).revocations.unwrap();
+    assert_eq!((least.cluster.as_str(), least.host.as_str()), ("revocations", "revocations"));
+    assert_eq!((least.path.as_str(), least.every), ("/revoked.json", Duration::from_secs(30)));
+    let all = json!({ "cluster": "c", "host": "b.s3.amazonaws.com", "path": "/a?b", "every": "5m" });
+    let all = accepted(list(all)).revocations.unwrap();
+    assert_eq!((all.host.as_str(), all.every), ("b.s3.amazonaws.com", Duration::from_secs(300)));
+    check(
+        list(json!({ "every": "0s", "url": "x" })),
+        &[
+            "revocations.cluster: is missing (for example revocations)",
+            "revocations.path: is missing (for example /revoked.json)",
+            "revocations.every: must be at least 1s and at most 24h",
+            "revocations.url: unknown setting",
+        ],
+    );
+    check(
+        list(json!({ "cluster": "c", "host": "a/b", "path": "revoked.json", "every": "25h" })),
+        &[
+            "revocations.host: `a/b` is not a valid host",
+            "revocations.path: `revoked.json` is not a valid path; it starts with `/`",
+            "revocations.every: must be at least 1s and at most 24h",
+        ],
+    );
+}
+
+#[test]
 fn bearer_tokens_are_off_until_they_are_asked_for() {
     assert!(accepted(json!({})).bearer.is_none());
     assert!(accepted(json!({"bearer": {"client_ids": ["a"]}})).bearer.is_none());

@@ -28,7 +28,7 @@ impl Visitor {
             host: ctx.origin.host().to_owned(),
             reference: ctx.reference(),
             token_parts: pool.cookies.token_parts(&ctx.cookies),
-            without_others: ctx.delete_other_sessions(pool),
+            without_others: ctx.delete_other_sessions(Some(pool)),
             without_flow,
         }
     }

@@ -37,6 +37,8 @@ pub enum JwtError {
     AccessTokenHash,
     /// No usable `sub`, or another person's.
     Subject,
+    /// The deny list names it, or the person it was issued to.
+    Revoked,
 }
 
 impl JwtError {
@@ -56,6 +58,7 @@ impl JwtError {
             Self::TokenUse | Self::TokenUseMissing => "id_token_token_use",
             Self::AccessTokenHash => "id_token_at_hash",
             Self::Subject => "id_token_subject",
+            Self::Revoked => "id_token_revoked",
         }
     }
 
@@ -73,6 +76,7 @@ impl JwtError {
             Self::NotYetValid => "not_yet_valid",
             Self::TokenUse | Self::TokenUseMissing => "token_use",
             Self::Subject => "subject",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -108,6 +112,7 @@ impl fmt::Display for JwtError {
             Self::TokenUseMissing => "no `token_use`",
             Self::AccessTokenHash => "`at_hash` does not fit the access token",
             Self::Subject => "no usable `sub`, or another person's",
+            Self::Revoked => "on the deny list",
         })
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::http::CalloutResponse;
 
 fn parse(status: u16, body: &str) -> Result<TokenResponse, TokenEndpointError> {
-    parse_token_response(&Ok(CalloutResponse { status, body: body.as_bytes().to_vec() }))
+    parse_token_response(&Ok(CalloutResponse { status, body: body.as_bytes().to_vec(), etag: None }))
 }
 
 fn invalid(status: u16) -> TokenEndpointError {

@@ -23,7 +23,7 @@ const TIME_TOLERANCE: Duration = Duration::from_secs(10);
 
 /// The record. All times are in milliseconds of Unix time; 0 means never.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(super) struct FetchLease {
+pub(in crate::shared) struct FetchLease {
     under_way_until: u64,
     last_attempt: u64,
     failures: u32,
@@ -35,7 +35,7 @@ pub(super) struct FetchLease {
 impl FetchLease {
     /// Takes the lease for `hold`. `false` if a worker holds it, or if it is too early for another attempt. `awaited`
     /// means that requests are waiting for the set.
-    pub(super) fn acquire(&mut self, awaited: bool, hold: Duration, now: UnixTime) -> bool {
+    pub(in crate::shared) fn acquire(&mut self, awaited: bool, hold: Duration, now: UnixTime) -> bool {
         let pause = if awaited { RETRY_WHEN_AWAITED } else { backoff(self.failures) };
         let may_retry = self.failures == 0 || has_passed(self.last_attempt, pause, now);
         if self.is_held(hold, now) || !may_retry {
@@ -47,20 +47,20 @@ impl FetchLease {
     }
 
     /// Returns the lease. Always `true`: the change must be stored.
-    pub(super) const fn release(&mut self) -> bool {
+    pub(in crate::shared) const fn release(&mut self) -> bool {
         self.under_way_until = 0;
         true
     }
 
     /// Returns the lease after a fetch that returned a set.
-    pub(super) const fn succeed(&mut self) -> bool {
+    pub(in crate::shared) const fn succeed(&mut self) -> bool {
         self.without_host_since = 0;
         self.failures = 0;
         self.release()
     }
 
     /// Returns the lease after a fetch that failed although a host was called.
-    pub(super) const fn fail(&mut self) -> bool {
+    pub(in crate::shared) const fn fail(&mut self) -> bool {
         self.without_host_since = 0;
         self.failures = self.failures.saturating_add(1);
         self.release()
@@ -68,7 +68,7 @@ impl FetchLease {
 
     /// Returns the lease after a call that found no host. `is_first` means that this worker has no set yet. Returns
     /// whether that is normal, because Envoy has just started.
-    pub(super) fn fail_without_host(&mut self, is_first: bool, now: UnixTime) -> bool {
+    pub(in crate::shared) fn fail_without_host(&mut self, is_first: bool, now: UnixTime) -> bool {
         if self.without_host_since == 0 {
             self.without_host_since = now.millis();
         }
@@ -80,7 +80,7 @@ impl FetchLease {
     }
 
     /// Allows a fetch for a token that names an unknown key, if the last one was long enough ago.
-    pub(super) fn allow_for_unknown_key(&mut self, hold: Duration, now: UnixTime) -> bool {
+    pub(in crate::shared) fn allow_for_unknown_key(&mut self, hold: Duration, now: UnixTime) -> bool {
         if self.is_held(hold, now) || !has_passed(self.last_for_unknown_key, UNKNOWN_KEY_EVERY, now) {
             return false;
         }
@@ -91,7 +91,7 @@ impl FetchLease {
     }
 
     /// Whether a worker is fetching. A time too far in the future means that the clock was set back.
-    pub(super) fn is_held(&self, hold: Duration, now: UnixTime) -> bool {
+    pub(in crate::shared) fn is_held(&self, hold: Duration, now: UnixTime) -> bool {
         let latest = now.plus(hold + TIME_TOLERANCE).millis();
         self.under_way_until > now.millis() && self.under_way_until <= latest
     }
@@ -99,7 +99,7 @@ impl FetchLease {
 
 /// Whether `wait` has passed since `since`, in milliseconds of Unix time. A time too far in the future means that the
 /// clock was set back; it counts as long ago.
-pub(super) fn has_passed(since: u64, wait: Duration, now: UnixTime) -> bool {
+pub(in crate::shared) fn has_passed(since: u64, wait: Duration, now: UnixTime) -> bool {
     let since = UnixTime::from_millis(since);
     since > now.plus(TIME_TOLERANCE) || now.since(since) >= wait
 }

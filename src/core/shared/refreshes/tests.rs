@@ -61,12 +61,26 @@ fn a_refused_lease_says_what_is_known() {
     assert_eq!(find(&new, retry_at), RefreshState::None);
     assert_eq!(leases.lease(&new, HOLD, retry_at, &shared), Ok(()));
 
-    assert!(leases.end(old.id, NOW, &shared) && !leases.end(old.id, NOW, &shared));
+    leases.end(old.id, NOW, &shared);
     assert_eq!(lease(NOW), Err(RefreshState::Ended));
     assert!(
         leases.settle(new.id, new.renewed_at, &RefreshResult::Ended, NOW, &shared),
         "signed out meanwhile"
     );
+}
+
+#[test]
+fn a_sign_out_displaces_no_refresh() {
+    let shared = Memory::default();
+    let (leases, refreshed) = (RefreshLeases::new("scope", &shared), session(NOW));
+    assert_eq!(leases.lease(&refreshed, HOLD, NOW, &shared), Ok(()));
+    for number in 0..100 {
+        let mut id = refreshed.id;
+        id[15] = id[15].wrapping_add(1 + number);
+        leases.end(id, NOW, &shared);
+    }
+    let known = leases.find(refreshed.id, refreshed.renewed_at, NOW, &shared);
+    assert_eq!(known, RefreshState::UnderWay);
 }
 
 #[test]

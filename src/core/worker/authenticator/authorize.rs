@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cognito::pool::Pool;
 use crate::decision::{AccessDecision, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
 use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::context::{Person, RequestContext, reference};
@@ -14,7 +15,7 @@ use crate::http::client::{Client, is_preflight};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
-use crate::http::{Request, Response};
+use crate::http::{OwnedRequest, Request, Response};
 use crate::oidc::jwt::JwtError;
 use crate::pages::messages;
 use crate::rules::{Allow, Rule, Target, Verdict};
@@ -26,6 +27,9 @@ use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
 /// The hint for the operator if a sign-in didn't bring what it asked for.
 const UNMET: &str = "Cognito didn't provide the sign-in that the rule asks for: its Lite plan ignores acr_values, and the account may lack the factor";
+
+/// How many requests one worker parks for the first deny list. Further requests are told to try again.
+const MAX_PARKED: usize = 1024;
 
 /// The person who sends a request, if anybody is signed in; or the outcome, if the person can't be determined yet.
 pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
@@ -90,8 +94,13 @@ impl Authenticator {
             self.log_denial(Counter::AuthzShadowDenied, &rule.label, ctx, subject);
         }
         let outcome = match verdict {
+            // Without a person, the cookies are deleted. A late response of the app must not do that: the browser may have
+            // a new session by then.
+            Verdict::Pass if person.is_none() => {
+                self.forward(ctx, allow, None, ResponseEdits::default()).by_rule(label)
+            }
             Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
-            Verdict::SignIn(rule) => self.send_to_sign_in(rule, ctx, env),
+            Verdict::SignIn(rule) => self.send_to_sign_in(rule, response, ctx, env),
             Verdict::StepUp(rule) => self.step_up(rule, (person, response), ctx, env),
             Verdict::Forbidden(rule) => self.forbid(rule, allow, (person, response), ctx, env),
         };
@@ -117,7 +126,13 @@ impl Authenticator {
         Outcome::new(Decision::Respond(response), AccessDecision::Forbidden).by_rule(rule.label.clone())
     }
 
-    fn send_to_sign_in(&mut self, rule: &Rule, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
+    fn send_to_sign_in(
+        &mut self,
+        rule: &Rule,
+        edits: ResponseEdits,
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
         let wanted = WantedSignIn {
             how: rule.unauthenticated,
             pools: &rule.pools,
@@ -125,7 +140,7 @@ impl Authenticator {
             ..WantedSignIn::ANY
         };
         let mut log = Vec::new();
-        let response = sign_in::challenge(ctx, &wanted, env, &mut log);
+        let response = sign_in::challenge(ctx, &wanted, env, &mut log).with_cookies(edits.cookies);
         self.emit_all(log);
         let length = kept_form::length_to_keep(ctx).filter(|_| sign_in::is_form(ctx, rule.unauthenticated));
         let outcome = challenged(response, rule);
@@ -146,7 +161,7 @@ impl Authenticator {
         env: &mut HostEnv<'_>,
     ) -> Outcome {
         let (Some(person), Some(wanted)) = (person, &rule.step_up) else {
-            return self.send_to_sign_in(rule, ctx, env);
+            return self.send_to_sign_in(rule, response, ctx, env);
         };
         let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
         let is_fruitless = step_up::is_fruitless(wanted, person, ctx.now);
@@ -209,6 +224,13 @@ impl Authenticator {
         env: &mut HostEnv<'_>,
     ) -> FoundPerson {
         let nobody = || Ok((None, ResponseEdits::default()));
+        if self.denials.are_awaited(ctx.now) && has_identity(ctx) {
+            if self.awaiting_list.len() >= MAX_PARKED {
+                return Err(Box::new(Outcome::refused(unavailable(ctx))));
+            }
+            self.awaiting_list.push((ctx.attempt, OwnedRequest::of(ctx.request)));
+            return Err(Box::new(Outcome::park()));
+        }
         let Some(settings) = &ctx.config.bearer else {
             return self.find_session(policy, ctx, env);
         };
@@ -218,8 +240,8 @@ impl Authenticator {
             Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, JwtError::Malformed))),
             Bearer::Token(token) => token,
         };
-        let Self { bearers, keys, .. } = self;
-        match bearers.authorize(ctx, token, settings, keys, env) {
+        let Self { bearers, keys, denials, .. } = self;
+        match bearers.authorize(ctx, token, settings, keys, denials, env) {
             BearerVerdict::Good(person) => {
                 self.telemetry.count(Counter::BearerAccepted);
                 Ok((Some(person), ResponseEdits::default()))
@@ -248,7 +270,8 @@ impl Authenticator {
         ctx: &RequestContext<'_>,
         env: &mut HostEnv<'_>,
     ) -> FoundPerson {
-        match self.sessions.resolve(ctx, policy, &mut self.calls, &mut self.telemetry, env) {
+        let Self { sessions, denials, calls, telemetry, .. } = self;
+        match sessions.resolve(ctx, policy, denials, calls, telemetry, env) {
             SessionResolution::Go(person, response) => Ok((person, response)),
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
@@ -269,4 +292,10 @@ fn challenged(response: Response, rule: &Rule) -> Outcome {
         _ => AccessDecision::SignIn,
     };
     Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
+}
+
+/// Whether a request has a credential that the deny list could name.
+fn has_identity(ctx: &RequestContext<'_>) -> bool {
+    let has_cookie = |pool: &Arc<Pool>| ctx.cookies.values(&pool.cookies.identity).next().is_some();
+    ctx.pools.iter().any(has_cookie) || (ctx.config.bearer.is_some() && ctx.request.has("authorization"))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::cognito::pool::Pool;
+use crate::crypto::secret::hex;
 use crate::decision::{AccessDecision, HostEnv, Outcome, StreamId};
 use crate::flow::callback::{CallbackStart, CodeExchange, arrive, finished_before, refusal};
 use crate::flow::context::{Person, RequestContext};
@@ -72,11 +74,14 @@ impl Authenticator {
                 let response = page(ctx, &person).with_cookies(cookies);
                 Outcome::own_path(response).for_person(Some(Arc::clone(&person.names)))
             }
-            Ok((None, _)) if wants_json(ctx.request) => Outcome::own_path(sign_in::unauthenticated(ctx)),
-            Ok((None, _)) => {
+            Ok((None, edits)) => {
                 let mut log = Vec::new();
-                let response = sign_in::challenge(ctx, &WantedSignIn::ANY, env, &mut log);
-                self.respond(response, log)
+                let response = if wants_json(ctx.request) {
+                    sign_in::unauthenticated(ctx)
+                } else {
+                    sign_in::challenge(ctx, &WantedSignIn::ANY, env, &mut log)
+                };
+                self.respond(response.with_cookies(edits.cookies), log)
             }
             Err(mut outcome) => {
                 if outcome.access.decision == AccessDecision::Refused {
@@ -91,7 +96,7 @@ impl Authenticator {
         let mut log = Vec::new();
         let (response, event) = match sign_out::sign_out(ctx) {
             SignOut::Refused(response, event) => (response, event),
-            SignOut::Obeyed(response, revoke, event) => {
+            SignOut::Obeyed(response, revoke, mut event) => {
                 // If only `public_url` has the session, its cookies must be deleted there.
                 if ctx.client().shows_pages() {
                     if let Some(sent) = to_public_url(ctx, env, &mut log) {
@@ -102,7 +107,18 @@ impl Authenticator {
                 }
                 // A session is revoked once, however often its cookie is sent. If too many calls are queued or in
                 // progress, the token stays valid at Cognito, but the person is signed out here.
-                if self.sessions.end(ctx, env.shared) {
+                let of_pool = |pool: &Arc<Pool>| ctx.store(pool).session_ids(&ctx.cookies);
+                let ended: Vec<_> = ctx.pools.iter().flat_map(of_pool).collect();
+                let mut is_new = false;
+                for (id, since) in ended {
+                    event = event.with("session", hex(&id));
+                    let session = (id, since.unwrap_or(ctx.now));
+                    let Self { denials, telemetry, .. } = self;
+                    is_new |= denials.sign_out(session, ctx.config, ctx.now, env.shared, telemetry);
+                    // Only after it is denied: a refresh begins when it isn't.
+                    self.sessions.end(id, ctx.now, env.shared);
+                }
+                if is_new {
                     for callout in revoke {
                         self.calls.push(CalloutPurpose::Revoke, callout);
                     }

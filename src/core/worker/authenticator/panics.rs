@@ -22,5 +22,6 @@ impl Authenticator {
             || self.exchanges().any(|exchange| exchange.streams.contains(&stream))
             || self.sessions.awaits(stream)
             || self.bearers.awaits(stream)
+            || self.awaiting_list.iter().any(|(attempt, _)| attempt.stream == stream)
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct PresentedSession<'c> {
 impl PresentedSession<'_> {
     /// The person, with the tokens that go upstream. The token cookies are only decrypted if there are such tokens.
     pub(super) fn person(self, ctx: &RequestContext<'_>) -> Arc<Person> {
-        let Self { cached: CachedSession { session, person }, cookies } = self;
+        let Self { cached: CachedSession { session, person, .. }, cookies } = self;
         if !ctx.config.headers.forwards_tokens() {
             return person;
         }

@@ -17,6 +17,7 @@ use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
 use crate::worker::callouts::{CalloutPurpose, Callouts};
 use crate::worker::session_cache::CachedSession;
+use crate::worker::denials::Denials;
 use crate::worker::sessions::backoff::Backoff;
 use crate::worker::sessions::presented::PresentedSession;
 
@@ -68,9 +69,9 @@ impl Refreshes {
         self.leases.find(id.session, id.of, now, shared)
     }
 
-    /// Records a sign-out. `false` if it was already recorded.
-    pub(super) fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) -> bool {
-        self.leases.end(session, now, shared)
+    /// Keeps refreshes from restoring a session that was signed out.
+    pub(super) fn end(&self, session: SessionId, now: UnixTime, shared: &dyn SharedData) {
+        self.leases.end(session, now, shared);
     }
 
     /// Decides whether to refresh the tokens of a session now, and starts the refresh. `known` is the state from
@@ -126,13 +127,14 @@ impl Refreshes {
     /// Time has passed: verifies new tokens that wait for keys.
     pub(super) fn handle_timeout(
         &mut self,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         verify: &mut VerifyContext<'_, '_>,
     ) {
         for refresh in std::mem::take(&mut self.awaiting_keys) {
             let step = Box::new(refresh).verify(verify);
-            self.advance(step, calls, telemetry, verify.env);
+            self.advance(step, denials, calls, telemetry, verify.env);
         }
     }
 
@@ -140,6 +142,7 @@ impl Refreshes {
     pub(super) fn advance(
         &mut self,
         step: RefreshStep,
+        denials: &Denials,
         calls: &mut Callouts,
         telemetry: &mut Telemetry,
         env: &mut HostEnv<'_>,
@@ -152,9 +155,14 @@ impl Refreshes {
             RefreshStep::Ended(pool, session, outcome) => (pool, session, outcome),
         };
         telemetry.emit(outcome.event(&session.identity.subject).of_pool(&pool.name));
-        let result = self.shared_result(&pool, &outcome, env);
-        let signed_out = self.leases.settle(session.id, session.renewed_at, &result, env.now, env.shared);
-        if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (signed_out, outcome) {
+        let mut result = self.shared_result(&pool, &outcome, env);
+        // A sign-out after the lease has marked the refresh; one just before it is in the list.
+        let listed = denials.is_signed_out(session.id, env.now);
+        if listed {
+            result = RefreshResult::Ended;
+        }
+        let marked = self.leases.settle(session.id, session.renewed_at, &result, env.now, env.shared);
+        if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (listed || marked, outcome) {
             // The person has signed out meanwhile, so nobody may use the new token.
             let cognito = &pool.cognito;
             let caller = cognito.caller(cognito.timeouts.revoke);
