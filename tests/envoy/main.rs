@@ -68,8 +68,8 @@ mod sds;
 mod sealed;
 mod sign_in;
 mod sign_out;
-mod step_up;
 mod signed_out;
+mod step_up;
 mod traps;
 mod world;
 

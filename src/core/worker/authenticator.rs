@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
-use crate::cognito::user_pool::UserPool;
 use crate::config::Config;
 use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};

@@ -39,7 +39,7 @@ pub enum BearerVerdict {
 }
 
 /// The verdict about a token that the deny list names.
-const REVOKED: BearerVerdict = BearerVerdict::Bad(JwtError::Revoked.bearer_reason());
+const REVOKED: BearerVerdict = BearerVerdict::Bad(JwtError::Revoked);
 
 /// A verified token.
 #[derive(Clone)]

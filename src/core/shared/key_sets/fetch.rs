@@ -4,8 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cognito::user_pool::UserPool;
-use crate::crypto::secret::Secret;
-use crate::http::{Callout, CalloutResult};
+use crate::http::{Callout, CalloutResult, MAX_CALLOUT_BODY};
 use crate::oidc::call::CallError;
 use crate::oidc::jwks::{KeySet, NoUsableKey};
 use crate::telemetry::counter::Counter;
@@ -26,15 +25,7 @@ pub fn fetch_keys(pool: &UserPool, at: KeysAt) -> Option<Callout> {
         KeysAt::First => (&pool.clusters.idp, &pool.endpoints.jwks),
         KeysAt::Second => (&pool.clusters.api, pool.endpoints.second_jwks.as_ref()?),
     };
-    let header = |value: &str| Secret::new(value.to_owned());
-    Some(Callout {
-        cluster: cluster.clone(),
-        method: "GET",
-        endpoint: endpoint.clone(),
-        headers: vec![("accept", header("application/json")), ("accept-encoding", header("identity"))],
-        body: Secret::new(Vec::new()),
-        timeout: pool.timeouts.jwks,
-    })
+    Some(Callout::get_json(cluster, endpoint.clone(), pool.timeouts.jwks, MAX_CALLOUT_BODY))
 }
 
 /// How long a fetch may take: it may need two calls.

@@ -16,8 +16,8 @@ use crate::shared::store::SharedData;
 use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
 use crate::worker::callouts::{CalloutPurpose, Callouts};
-use crate::worker::session_cache::CachedSession;
 use crate::worker::denials::Denials;
+use crate::worker::session_cache::CachedSession;
 use crate::worker::sessions::backoff::Backoff;
 use crate::worker::sessions::presented::PresentedSession;
 
