@@ -1,6 +1,6 @@
-//! Two host calls that bypass the SDK, because every request makes them. For headers, the SDK allocates two buffers
-//! per header, although the host's bytes can be used as they are. For a property, it copies the path, and panics if
-//! the host refuses.
+//! Host calls that bypass the SDK. Every request makes the first two: for headers, the SDK allocates two buffers per
+//! header, although the host's bytes can be used as they are; for a property, it copies the path. And for properties and
+//! for closing a stream, it panics if the host refuses.
 
 // The only unsafe code of the filter; `tests/layers.rs` checks that.
 #![allow(unsafe_code)]
@@ -13,6 +13,7 @@ use proxy_wasm::types::MapType;
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map_type: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_close_stream(stream_type: u32) -> u32;
 }
 
 const OK: u32 = 0;
@@ -39,4 +40,11 @@ pub(crate) fn header_pairs(map: MapType) -> Option<Vec<u8>> {
 pub(crate) fn set_property(path: &str, value: &str) {
     // SAFETY: the host only reads both during the call, within their sizes, and keeps no pointer to them.
     let _ = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
+}
+
+/// Ends the current context's stream, on both sides. Envoy does it when this call into the filter has returned.
+pub(crate) fn close_stream() {
+    const HTTP_REQUEST: u32 = 0;
+    // SAFETY: it takes a number, and touches no memory of the filter.
+    let _ = unsafe { proxy_close_stream(HTTP_REQUEST) };
 }

@@ -63,6 +63,7 @@ mod sealed;
 mod sign_in;
 mod sign_out;
 mod signed_out;
+mod streams;
 mod traps;
 mod world;
 

@@ -1,5 +1,6 @@
 //! Cases of `docs/security-cases.md`: the structure and signature of tokens.
 
+use envoy_cognito_core::http::MAX_CALLOUT_BODY;
 use serde_json::{Value, json};
 
 use crate::bent_signatures;

@@ -27,8 +27,14 @@ pub enum Denial {
 pub struct Denials {
     signed_out: SignedOutSessions,
     revocations: Option<Revocations>,
+    /// The number of sign-outs at this worker.
+    signed_out_here: u64,
     age_noted_at: UnixTime,
 }
+
+/// Differs after each change of what is denied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenialsVersion([u64; 3]);
 
 impl Denials {
     /// What the workers of this Envoy know already.
@@ -37,8 +43,15 @@ impl Denials {
         Self {
             signed_out: SignedOutSessions::new(now, shared),
             revocations: revocations.map(|settings| Revocations::new(settings, now, shared)),
+            signed_out_here: 0,
             age_noted_at: UnixTime::default(),
         }
+    }
+
+    /// The version of what is denied.
+    pub fn version(&self) -> DenialsVersion {
+        let list = self.revocations.as_ref().map_or(0, Revocations::version);
+        DenialsVersion([self.signed_out_here, self.signed_out.version(), list])
     }
 
     /// Time has passed: reads what other workers have learned.
@@ -160,7 +173,9 @@ impl Denials {
                 "the host has stored no shared data, so other workers still accept the cookies",
             )),
         }
-        recorded != Recorded::Before
+        let is_new = recorded != Recorded::Before;
+        self.signed_out_here += u64::from(is_new);
+        is_new
     }
 }
 

@@ -9,13 +9,13 @@ use crate::flow::context::{Person, RequestContext, reference};
 use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
 use crate::flow::{forward, sign_in};
-use crate::http::client::{Client, is_preflight};
+use crate::http::client::{Client, is_preflight, may_last};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::http::{OwnedRequest, Request};
 use crate::rules::{Allow, Rule, Target, Verdict};
-use crate::session::cookies_of;
+use crate::session::{SessionId, cookies_of};
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::worker::authenticator::Authenticator;
@@ -152,7 +152,21 @@ impl Authenticator {
         self.telemetry.count(Counter::AuthzAllowed);
         let access =
             if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
-        Outcome::new(Decision::Forward(forward::edits(ctx, person), response), access)
+        let may_be_closed = self.keep_track(ctx, person);
+        let decision = Decision::Forward(forward::edits(ctx, person), response);
+        Outcome { may_be_closed, ..Outcome::new(decision, access) }
+    }
+
+    /// Keeps track of a stream that may last longer than the session or token of its person. Returns whether it is one.
+    fn keep_track(&mut self, ctx: &RequestContext<'_>, person: Option<&Person>) -> bool {
+        let Some(person) = person.filter(|_| may_last(ctx.request)) else { return false };
+        let until = match person.session {
+            // Only with its refresh token can a session outlive its tokens.
+            Some(session) if !can_refresh(ctx, person, session.id) => person.until.min(session.expires_at),
+            _ => person.until,
+        };
+        self.streams.open(ctx.attempt.stream, person, until, ctx.config, ctx.now, &mut self.telemetry);
+        true
     }
 
     fn log_denial(&mut self, counter: Counter, rule: &str, ctx: &RequestContext<'_>, subject: Option<&str>) {
@@ -217,7 +231,14 @@ impl Authenticator {
         let need = if allow == Allow::Everyone { RefreshPolicy::Never } else { RefreshPolicy::Allowed };
         let Self { sessions, denials, calls, telemetry, .. } = self;
         match sessions.resolve(ctx, need, denials, calls, telemetry, env) {
-            SessionResolution::Go(person, response) => Ok((person, response)),
+            SessionResolution::Go(person, response) => {
+                if let Some(session) = person.as_ref().and_then(|person| person.session)
+                    && !response.cookies.is_empty()
+                {
+                    self.streams.seen(session.id, ctx.config, ctx.now);
+                }
+                Ok((person, response))
+            }
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
                 Err(Box::new(Outcome::park()))
@@ -227,6 +248,12 @@ impl Authenticator {
             }
         }
     }
+}
+
+/// Whether the request's cookies hold a refresh token of the person's session.
+fn can_refresh(ctx: &RequestContext<'_>, person: &Person, session: SessionId) -> bool {
+    let tokens = ctx.store(&person.pool).session_tokens(&ctx.cookies, Some(session));
+    tokens.is_some_and(|tokens| tokens.refresh.is_some())
 }
 
 /// Whether a request has a credential that the deny list could name.
