@@ -227,7 +227,9 @@ impl Driver {
     /// Answers or resumes waiting requests that have been decided.
     fn settle_waiting(&mut self, host: &mut impl Host) {
         for _ in 0..ANSWERS_AT_ONCE {
-            let Some((stream, Outcome { decision, access, may_be_closed })) = self.authenticator.poll_decision() else {
+            let Some((stream, Outcome { decision, access, may_be_closed })) =
+                self.authenticator.poll_decision()
+            else {
                 break;
             };
             let Some(gate) = self.waiting.take(stream) else { continue };

@@ -112,6 +112,44 @@ fn a_stream_of_a_session_without_its_refresh_token_ends_with_its_tokens() {
 }
 
 #[test]
+fn a_refused_refresh_closes_streams_when_the_tokens_expire() {
+    let mut harness = Harness::of_workers(2, json!({}));
+    harness.signed_in();
+    let streams = [0, 1].map(|worker| {
+        harness.worker = worker;
+        open(&mut harness)
+    });
+    harness.advance(58 * MINUTE);
+    harness.cognito.refreshing = Refreshing::Refused;
+    assert!(harness.get("/").is_forwarded());
+    assert!(harness.log().contains("event=refresh.failed reason=invalid_grant"));
+    harness.advance(2 * MINUTE - SECOND);
+    assert!(streams.iter().all(|stream| harness.lasts(*stream)), "the session lasts as long as its tokens");
+    harness.advance(SECOND);
+    harness.advance(SECOND);
+    assert!(streams.iter().all(|stream| !harness.lasts(*stream)));
+    let log = harness.log();
+    assert_eq!(log.matches("event=streams.closed reason=refused ").count(), 2, "{log}");
+    harness.signed_in();
+    let again = open(&mut harness);
+    harness.advance(MINUTE);
+    assert!(harness.lasts(again));
+}
+
+#[test]
+fn an_outage_of_cognito_closes_no_stream() {
+    let mut harness = Harness::new();
+    harness.signed_in();
+    let stream = open(&mut harness);
+    harness.cognito.token = Answer::says(500, "");
+    harness.advance(HOUR);
+    assert!(harness.get("/").is_forwarded(), "as long as `stale_if_error`");
+    harness.advance(2 * HOUR);
+    assert_eq!(harness.get("/").answered().status, 503);
+    assert!(harness.lasts(stream));
+}
+
+#[test]
 fn a_stream_is_not_longer_than_its_limit() {
     let mut harness = Harness::with(json!({"session": {"max_stream": "10m"}}));
     harness.signed_in();

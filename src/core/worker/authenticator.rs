@@ -226,6 +226,9 @@ impl Authenticator {
             VerifyContext { config: &config, keys: &mut self.keys, is_revoked: &is_revoked, env };
         self.sessions.handle_timeout(&self.denials, &mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
+        while let Some(session) = self.sessions.poll_refused(env.now) {
+            self.denials.end_streams(session, env.now, env.shared, &mut self.telemetry);
+        }
         self.streams.check(&self.denials, env.now, &mut self.telemetry);
     }
 

@@ -1,5 +1,7 @@
 //! What is denied although it is valid: sessions that people have signed out of, and what the deny list names.
 
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::crypto::secret::hex;
 use crate::http::{Callout, CalloutResult};
@@ -13,6 +15,9 @@ use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::{Metric, REVOCATIONS_AGE_S, Telemetry};
 use crate::time::UnixTime;
+
+/// After this time, all workers have read what one has added to the list of sign-outs.
+const ALL_HAVE_READ: Duration = Duration::from_secs(10);
 
 /// Why something valid is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +164,36 @@ impl Denials {
         shared: &dyn SharedData,
         telemetry: &mut Telemetry,
     ) -> bool {
-        let recorded = self.signed_out.add(id, signed_in_at.plus(config.lifetime), now, shared);
+        self.record(id, signed_in_at.plus(config.lifetime), now, shared, telemetry)
+    }
+
+    /// Closes the streams of a session at all workers: Cognito has refused to refresh it, and its tokens have expired. Its
+    /// cookies aren't denied: another Envoy may have refreshed it before.
+    pub fn end_streams(
+        &mut self,
+        session: SessionId,
+        now: UnixTime,
+        shared: &dyn SharedData,
+        telemetry: &mut Telemetry,
+    ) {
+        self.record(streams_of(session), now.plus(ALL_HAVE_READ), now, shared, telemetry);
+    }
+
+    /// Whether [`Self::end_streams`] has just ended the streams of a session.
+    pub fn are_streams_over(&self, session: SessionId, now: UnixTime) -> bool {
+        self.signed_out.contains(streams_of(session), now)
+    }
+
+    /// Adds an id to the list of sign-outs. `false` if it was there.
+    fn record(
+        &mut self,
+        id: Id,
+        until: UnixTime,
+        now: UnixTime,
+        shared: &dyn SharedData,
+        telemetry: &mut Telemetry,
+    ) -> bool {
+        let recorded = self.signed_out.add(id, until, now, shared);
         match recorded {
             Recorded::Before | Recorded::Shared { dropped: 0 } => {}
             Recorded::Shared { dropped } => telemetry.emit(
@@ -177,6 +211,11 @@ impl Denials {
         self.signed_out_here += u64::from(is_new);
         is_new
     }
+}
+
+/// The id that stands for the streams of a session in the list of sign-outs.
+fn streams_of(session: SessionId) -> Id {
+    session.map(|byte| !byte)
 }
 
 fn id_of(kind: Kind, name: Option<&str>) -> Id {

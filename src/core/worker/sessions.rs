@@ -244,6 +244,11 @@ impl Sessions {
         self.refreshes.handle_timeout(denials, calls, telemetry, verify);
     }
 
+    /// The next session that Cognito has refused to refresh, and whose tokens have expired.
+    pub fn poll_refused(&mut self, now: UnixTime) -> Option<SessionId> {
+        self.refreshes.poll_refused(now)
+    }
+
     /// Keeps refreshes from restoring a session that was signed out.
     pub fn end(&self, id: SessionId, now: UnixTime, shared: &dyn SharedData) {
         self.refreshes.end(id, now, shared);

@@ -65,6 +65,8 @@ impl OpenStream {
             Some("signed_out")
         } else if denials.is_listed(&self.revocable) {
             Some("revoked")
+        } else if self.session.is_some_and(|id| denials.are_streams_over(id, now)) {
+            Some("refused")
         } else if now < self.until() {
             None
         } else if now >= self.ends_at {
