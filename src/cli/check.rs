@@ -1,8 +1,10 @@
 //! `envoy-cognito check`: reports every error in configurations, and what valid ones need at Cognito and in Envoy.
 
 pub mod checked;
+mod claims;
 pub mod clusters;
 pub mod files;
+pub mod issuers;
 pub mod locating;
 pub mod machine;
 pub mod masks;

@@ -2,5 +2,7 @@
 
 pub mod attributes;
 pub mod identity;
+pub mod issuer;
 pub mod pool;
+pub mod sign_in_params;
 pub mod user_pool;

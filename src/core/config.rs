@@ -6,14 +6,17 @@ pub mod document;
 mod endpoints;
 pub mod environment;
 mod headers;
+mod issuers;
 mod pages;
 mod paths;
 mod pool;
 pub mod reader;
 mod revocations;
+mod roles;
 mod rules;
 pub mod sds;
 mod session;
+mod sign_in_params;
 #[cfg(test)]
 mod tests;
 mod urls;
@@ -68,6 +71,8 @@ pub struct Config {
     pub preflights_pass: bool,
     /// The design of the pages.
     pub pages: Design,
+    /// Whether people can add a passkey to their account: their identity page links Cognito's page for that.
+    pub passkeys: bool,
 }
 
 impl Config {
@@ -123,7 +128,7 @@ impl Config {
         let revocations = revocations::read(root);
         let rules = rules::read(root, &pools);
         let preflights_pass = root.choice("cors_preflight", &[("deny", false), ("pass", true)], false);
-        let pages = pages::read(root);
+        let (pages, passkeys) = pages::read(root);
         root.finish();
         Self {
             pools,
@@ -141,6 +146,7 @@ impl Config {
             revocations,
             preflights_pass,
             pages,
+            passkeys,
         }
     }
 

@@ -4,6 +4,8 @@
 //! whatever the number of rules.
 
 mod automaton;
+mod conditions;
+pub mod glob;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,10 @@ use std::sync::Arc;
 use crate::http::host::HostPattern;
 use crate::http::path::{Pattern, Reading, RequestPath};
 use crate::rules::automaton::Automaton;
+pub use crate::rules::conditions::{
+    Condition, Facts, StepUp, UnknownClaim, Unmet, flag_value, number_value, text_value,
+};
+use crate::time::UnixTime;
 
 /// Who may pass, in order of strictness: a later variant is stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +80,10 @@ pub struct Rule {
     pub roles_all: Vec<String>,
     /// The account must be in one of these pools, unless the list is empty.
     pub pools: Vec<String>,
+    /// All of these are required of the person's claims.
+    pub claims: Vec<Condition>,
+    /// The sign-in that is required.
+    pub step_up: Option<StepUp>,
     /// The answer to a request without a session.
     pub unauthenticated: Unauthenticated,
 }
@@ -87,6 +97,8 @@ static DEFAULT: Rule = Rule {
     roles_any: Vec::new(),
     roles_all: Vec::new(),
     pools: Vec::new(),
+    claims: Vec::new(),
+    step_up: None,
     unauthenticated: Unauthenticated::Auto,
 };
 
@@ -96,8 +108,33 @@ impl Rule {
             (Allow::Everyone | Allow::Optional, _) => Verdict::Pass,
             (Allow::Nobody, _) => Verdict::Forbidden(self),
             (Allow::SignedIn, None) => Verdict::SignIn(self),
-            (Allow::SignedIn, Some(who)) if self.is_met_by(who) => Verdict::Pass,
-            (Allow::SignedIn, Some(_)) => Verdict::Forbidden(self),
+            (Allow::SignedIn, Some(who)) if !self.is_met_by(who) => Verdict::Forbidden(self),
+            (Allow::SignedIn, Some(who)) if self.asks_for_claims() => self.verdict_by_claims(who),
+            (Allow::SignedIn, Some(_)) => Verdict::Pass,
+        }
+    }
+
+    /// Whether it depends on claims beyond roles.
+    const fn asks_for_claims(&self) -> bool {
+        !self.claims.is_empty() || self.step_up.is_some()
+    }
+
+    fn verdict_by_claims(&self, who: Who<'_>) -> Verdict<'_> {
+        let mut is_known = true;
+        for condition in &self.claims {
+            match condition.is_met_by(who.facts) {
+                Some(true) => {}
+                // Another sign-in wouldn't change it.
+                Some(false) => return Verdict::Forbidden(self),
+                None => is_known = false,
+            }
+        }
+        let unmet = self.step_up.as_ref().map_or(Ok(None), |step_up| step_up.unmet(who.facts, who.now));
+        match (is_known, unmet) {
+            (true, Ok(None)) => Verdict::Pass,
+            (true, Ok(Some(_))) => Verdict::StepUp(self),
+            // What isn't known is known after another sign-in.
+            _ => Verdict::SignIn(self),
         }
     }
 
@@ -147,6 +184,10 @@ pub struct Who<'a> {
     pub roles: &'a [String],
     /// The name of the person's pool.
     pub pool: &'a str,
+    /// The person's claims.
+    pub facts: &'a Facts,
+    /// The time.
+    pub now: UnixTime,
 }
 
 /// The parts of a request that rules look at.
@@ -165,8 +206,10 @@ pub struct Target<'a> {
 pub enum Verdict<'r> {
     /// It may pass.
     Pass,
-    /// This rule requires a sign-in.
+    /// This rule requires a sign-in. If somebody is signed in, it requires claims that the session doesn't know.
     SignIn(&'r Rule),
+    /// This rule requires another sign-in of the person: a later or a stronger one.
+    StepUp(&'r Rule),
     /// This rule refuses the person.
     Forbidden(&'r Rule),
 }
@@ -180,6 +223,8 @@ pub struct Rules {
     enforced: Automaton,
     /// Finds the first rule as if rules in shadow mode decided too; `None` if there are no such rules.
     all: Option<Automaton>,
+    /// The claims that they ask for.
+    claims: Vec<String>,
 }
 
 impl Rules {
@@ -203,7 +248,34 @@ impl Rules {
             }
             rules.push((rule, shadow));
         }
-        (Self { list: rules, enforced, all }, never)
+        (Self { list: rules, enforced, all, claims: Vec::new() }, never)
+    }
+
+    /// The same rules, whose conditions name their claims by their index in this list.
+    #[must_use]
+    pub fn asking_for(self, claims: Vec<String>) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// All rules, in order.
+    pub fn all(&self) -> impl Iterator<Item = &Rule> {
+        self.list.iter().map(|(rule, _)| rule)
+    }
+
+    /// The names of the claims that rules ask for, apart from roles.
+    pub fn claims(&self) -> &[String] {
+        &self.claims
+    }
+
+    /// What the rules with this [`StepUp::id`] ask for.
+    pub fn step_up(&self, id: u32) -> Option<&StepUp> {
+        self.all().filter_map(|rule| rule.step_up.as_ref()).find(|step_up| step_up.id == id)
+    }
+
+    /// The scopes that rules ask for, as roles.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let roles = self.list.iter().flat_map(|(rule, _)| rule.roles_any.iter().chain(&rule.roles_all));
+        roles.filter_map(|role| role.strip_prefix("scope:"))
     }
 
     /// Finds the rules for a request. If the client's spelling of the path isn't the canonical one, each
@@ -257,6 +329,11 @@ impl<'r> Ruling<'r> {
         self.canonical
     }
 
+    /// Whether the decision depends on claims beyond roles.
+    pub fn asks_for_claims(&self) -> bool {
+        self.canonical.asks_for_claims() || self.others.iter().any(|rule| rule.asks_for_claims())
+    }
+
     /// Whether the request may pass. Every rule that it matches must allow it.
     pub fn verdict(&self, who: Option<Who<'_>>) -> Verdict<'r> {
         let mut verdict = self.canonical.verdict(who);
@@ -265,14 +342,20 @@ impl<'r> Ruling<'r> {
                 (Verdict::Forbidden(_), _) => break,
                 (_, forbidden @ Verdict::Forbidden(_)) => verdict = forbidden,
                 (Verdict::Pass, sign_in) => verdict = sign_in,
-                (Verdict::SignIn(_), _) => {}
+                (Verdict::SignIn(_) | Verdict::StepUp(_), _) => {}
             }
         }
         verdict
     }
 
-    /// The first rule in shadow mode that would refuse the request if it were enforced.
+    /// The first rule in shadow mode that would refuse the request if it were enforced. A rule doesn't count if the
+    /// session doesn't know the claims that it asks for: nothing waits for a rule that isn't enforced.
     pub fn shadow(&self, who: Option<Who<'_>>) -> Option<&'r Rule> {
-        self.shadow.iter().copied().find(|rule| !matches!(rule.verdict(who), Verdict::Pass))
+        let passes = |rule: &Rule| match rule.verdict(who) {
+            Verdict::Pass => true,
+            Verdict::SignIn(_) => who.is_some(),
+            Verdict::StepUp(_) | Verdict::Forbidden(_) => false,
+        };
+        self.shadow.iter().copied().find(|rule| !passes(rule))
     }
 }

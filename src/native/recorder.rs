@@ -9,7 +9,6 @@ use envoy_cognito_core::driver::{CallHandle, Host, Refused, ResponseHeaderEdits}
 use envoy_cognito_core::http::{Callout, RequestEdits, Response};
 use envoy_cognito_core::telemetry::event::Event;
 use envoy_cognito_core::telemetry::metrics::Metric;
-use envoy_cognito_core::time::UnixTime;
 use smallvec::SmallVec;
 
 use crate::platform::{NativeRs256, ProcessMemory, SystemEntropy, now};
@@ -54,7 +53,6 @@ pub(crate) struct Effects {
 /// The host of one call of the driver.
 pub(crate) struct Recorder {
     pub(crate) effects: Effects,
-    now: UnixTime,
     entropy: SystemEntropy,
     /// The `set-cookie` lines of the app's response, read before.
     app_cookies: Vec<Vec<u8>>,
@@ -67,7 +65,7 @@ impl Recorder {
 
     /// The host of [`Driver::response_headers`](envoy_cognito_core::driver::Driver::response_headers).
     pub(crate) fn for_response(app_cookies: Vec<Vec<u8>>) -> Self {
-        Self { effects: Effects::default(), now: now(), entropy: SystemEntropy, app_cookies }
+        Self { effects: Effects::default(), entropy: SystemEntropy, app_cookies }
     }
 
     /// The driver has panicked. What it has wanted for a stream is complete if it has said how it ends; other streams
@@ -95,7 +93,7 @@ impl Recorder {
 
 impl Host for Recorder {
     fn env(&mut self) -> HostEnv<'_> {
-        HostEnv { now: self.now, entropy: &mut self.entropy, rs256: &NativeRs256, shared: &ProcessMemory }
+        HostEnv { now: now(), entropy: &mut self.entropy, rs256: &NativeRs256, shared: &ProcessMemory }
     }
 
     fn log(&mut self, event: Event) {

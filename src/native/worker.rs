@@ -87,7 +87,10 @@ impl Worker {
 
     /// As [`Driver::stream_ended`].
     pub(crate) fn stream_ended(&mut self, stream: &Stream) {
-        self.parked.remove(&stream.id());
+        // Most of the time, nobody waits, and no id needs to be hashed.
+        if !self.parked.is_empty() {
+            self.parked.remove(&stream.id());
+        }
         if let Some(driver) = &mut self.driver {
             driver.stream_ended(stream);
         }

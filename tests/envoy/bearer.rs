@@ -40,7 +40,7 @@ pub fn sites() -> Vec<(&'static str, Plan)> {
 
 /// A second app client without a secret, for tokens that tests get without the filter; and groups, one of which has a
 /// name like a scope.
-fn with_api(pool: &mut Pool) {
+pub fn with_api(pool: &mut Pool) {
     let first = &pool.clients[0];
     let api =
         Client { callback_urls: first.callback_urls.clone(), ..Client::new(format!("{}-api", first.id)) };
@@ -50,17 +50,25 @@ fn with_api(pool: &mut Pool) {
 
 /// John Smith's tokens from an app client, as a program gets them: the whole response of the token endpoint.
 pub fn tokens(cognito: &StandIn, client: &str, secret: Option<&str>, site: &str, scope: &str) -> Value {
+    tokens_for(cognito, client, secret, site, &[("scope", scope)])
+}
+
+/// The same with any parameters of the authorization request.
+pub fn tokens_for(
+    cognito: &StandIn,
+    client: &str,
+    secret: Option<&str>,
+    site: &str,
+    params: &[(&str, &str)],
+) -> Value {
     let callback = format!("https://{site}.example.test/.auth/callback");
     let query = |pairs: &[(&str, &str)]| {
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     };
-    let authorize = query(&[
-        ("response_type", "code"),
-        ("client_id", client),
-        ("redirect_uri", &callback),
-        ("scope", scope),
-        ("state", "x"),
-    ]);
+    let mut authorize =
+        vec![("response_type", "code"), ("client_id", client), ("redirect_uri", &callback), ("state", "x")];
+    authorize.extend(params);
+    let authorize = query(&authorize);
     let landed = callback_of(&format!("{}/oauth2/authorize?{authorize}", cognito.domain_url()));
     let code = parameter(&landed, "code").unwrap_or_else(|| panic!("no code: {landed}"));
     let mut form = vec![

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub enum Mood {
     /// Every name is 127.0.0.1, for a second.
     Answers,
+    /// Every name is 127.0.0.2, for a second.
+    Moved,
     /// The server reports a failure.
     Fails,
     /// No response until its mood changes.
@@ -36,7 +38,7 @@ impl NameServer {
                 while mood() == Mood::Waits {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                let _ = socket.send_to(&reply(&query[..length], mood() == Mood::Fails), from);
+                let _ = socket.send_to(&reply(&query[..length], mood()), from);
             }
         });
         Self { addr, mood }
@@ -48,16 +50,17 @@ impl NameServer {
 }
 
 /// RFC 1035, section 4: the header, the question as it came, and one address.
-fn reply(query: &[u8], fails: bool) -> Vec<u8> {
+fn reply(query: &[u8], mood: Mood) -> Vec<u8> {
     let name = query[12..].iter().position(|byte| *byte == 0).expect("the end of a name");
     let question = &query[12..12 + name + 5];
     let wants_address = question[name + 1..name + 3] == [0, 1];
-    let (status, answers) = if fails { (2, 0) } else { (0, u8::from(wants_address)) };
+    let (status, answers) = if mood == Mood::Fails { (2, 0) } else { (0, u8::from(wants_address)) };
     let mut reply = query[..2].to_vec();
     reply.extend([0x81, 0x80 | status, 0, 1, 0, answers, 0, 0, 0, 0]);
     reply.extend(question);
     if answers == 1 {
-        reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+        let last = if mood == Mood::Moved { 2 } else { 1 };
+        reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, last]);
     }
     reply
 }

@@ -25,8 +25,8 @@ use envoy_cognito_core::time::UnixTime;
 use serde_json::{Value, json};
 
 pub use cognito::{
-    Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, b64, fields, hmac_sha256, public_modulus,
-    sign, signing_key,
+    Answer, CLIENT_SECRET, Cognito, Endpoint, Refreshing, Token, Visit, b64, fields, hmac_sha256,
+    public_modulus, sign, signing_key,
 };
 pub use deny_list::DenyList;
 pub use host::{Counter, Counting, Deed, FakeHost, Memory, Notes, Told};

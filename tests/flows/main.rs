@@ -26,9 +26,13 @@ mod revocations;
 
 mod embedding;
 
+mod claim_rules;
+mod role_map;
 mod rules;
+mod step_up;
 
 mod first_keys;
+mod issuers;
 mod key_races;
 mod keys;
 
@@ -48,6 +52,8 @@ mod claims;
 mod empty;
 
 mod bearer;
+mod links;
+mod resources;
 
 mod pools;
 

@@ -272,6 +272,27 @@ fn a_key_that_comes_with_the_token_is_not_used() {
 }
 
 #[test]
+fn a_header_parameter_that_comes_twice_is_refused() {
+    // RFC 7515, section 4: two readers could take different ones.
+    let check = |header: &'static str, reason: &str| {
+        let header = b64(header);
+        refuse_shape(
+            move |token| {
+                let signed = token.signed();
+                format!("{header}.{}", signed.split_once('.').unwrap().1)
+            },
+            reason,
+        );
+    };
+    check(r#"{"x":1,"alg":"RS256","kid":"first+key/of=the pool"}"#, "id_token_signature");
+    check(r#"{"alg":"RS256","alg":"RS256","kid":"first+key/of=the pool"}"#, "id_token_malformed");
+    check(
+        r#"{"alg":"RS256","kid":"first+key/of=the pool","kid":"first+key/of=the pool"}"#,
+        "id_token_malformed",
+    );
+}
+
+#[test]
 fn a_critical_extension_that_nobody_here_knows_is_refused() {
     // RFC 7515, section 4.1.11.
     let mut harness = Harness::new();

@@ -17,4 +17,5 @@ mod links;
 mod manifests;
 mod native;
 mod settings;
+mod terraform;
 mod workflows;

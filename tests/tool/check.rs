@@ -56,6 +56,40 @@ fn people_see_the_line_and_no_secret_in_it() {
 }
 
 #[test]
+fn what_depends_on_an_address_or_on_the_pools_plan_is_pointed_out() {
+    let with = |more: &str| check(&format!("{}{more}", good())).arguments(&["--json"]).outcome();
+    let outcome = with(
+        r#"roles: { map: [ { claim: email, from: "*@ops.example.com", to: operators }, { claim: "custom:unit", from: hr, to: payroll } ] }
+rules:
+  - { path: "/a/**", claims: { email: "*@acme.example" } }
+  - { path: "/b/**", claims: { email: "*@acme.example", email_verified: true } }
+  - { path: "/c/**", acr_any: ["urn:cognito:loa:4"], max_age: 15m }
+  - { path: "/d/**", amr_any: [mfa, totp] }
+"#,
+    )
+    .expect(0);
+    let has = |kind: &str, parts: [&str; 2]| {
+        let findings = outcome.findings(kind);
+        assert!(
+            findings.iter().any(|finding| parts.iter().all(|part| finding.contains(part))),
+            "{parts:?}: {findings:?}"
+        );
+    };
+    has("notes", ["roles.map[0].claim", "unverified"]);
+    has("warnings", ["rules[0].claims.email", "email_verified: true"]);
+    has("notes", ["rules[2].acr_any", "Lite plan"]);
+    has("notes", ["rules[2].acr_any", "replica"]);
+    has("notes", ["rules[3].amr_any", "Lite plan"]);
+    has("warnings", ["rules[3].amr_any[1]", "never writes `totp`"]);
+    assert_eq!(outcome.findings("warnings").len(), 2);
+    let registration = &outcome.json()["configurations"][0]["registrations"][0];
+    let read = registration["read_attributes"].to_string();
+    assert!(read.contains("email_verified") && read.contains("custom:unit"), "{read}");
+    let kept = registration["not_writable"].to_string();
+    assert!(kept.contains("custom:unit") && !kept.contains("email"), "{kept}");
+}
+
+#[test]
 fn a_secret_is_hidden_wherever_it_was_put() {
     let texts = [
         format!("{}client_secrett: {CLIENT_SECRET}\n", good()),

@@ -116,3 +116,83 @@ session: { keys: [ \"${SESSION_KEY}\" ] }
     let faults = outcome.faults();
     assert!(faults[0].ends_with("connects to cognito-idp.us-east-1.amazonaws.com, but the filter needs cognito-idp.eu-west-1.amazonaws.com"), "{faults:?}");
 }
+
+/// Two clusters in place of `cognito_idp`: `cognito_issuer` for the updated issuer's host, and `cognito_idp` for the API.
+fn with_issuer_cluster() -> String {
+    let (before, idp) = CLUSTERS.split_once("    - name: cognito_idp").unwrap();
+    let idp = format!("    - name: cognito_idp{idp}");
+    let issuer =
+        idp.replace("cognito_idp", "cognito_issuer").replace("cognito-idp.us", "issuer-cognito-idp.us");
+    format!("{before}{idp}{issuer}")
+}
+
+const UPDATED: &str = "https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe";
+
+fn checked(more: &str, clusters: &str) -> [Vec<String>; 3] {
+    let text = envoy(&(settings() + more), clusters);
+    let outcome = check(&text).arguments(&["--json"]).outcome();
+    // The tests set no variables.
+    let about_client = |finding: &String| !finding.contains("the value of CLIENT_ID couldn't be checked");
+    ["faults", "warnings", "notes"]
+        .map(|kind| outcome.findings(kind).into_iter().filter(about_client).collect())
+}
+
+#[test]
+fn key_set_and_api_of_an_updated_issuer_need_two_clusters() {
+    let get_user = "scopes: [openid, aws.cognito.signin.user.admin]\nroles: { attributes_from: get_user }\n";
+    let jwks = format!("endpoints: {{ jwks: \"{UPDATED}/.well-known/jwks.json\" }}\n");
+    // Both issuers are accepted, and the original host has key set and API.
+    let [faults, warnings, notes] = checked(get_user, CLUSTERS);
+    assert_eq!((faults.len(), warnings.len(), notes.len()), (0, 0, 0), "{faults:?} {warnings:?} {notes:?}");
+    // One cluster can't connect to both hosts, whichever it connects to.
+    let issuer_only = CLUSTERS.replace("cognito-idp.us", "issuer-cognito-idp.us");
+    for clusters in [CLUSTERS, &issuer_only] {
+        let [faults, ..] = checked(&format!("{get_user}{jwks}"), clusters);
+        let two = "the cluster `cognito_idp` can't connect to two hosts: to issuer-cognito-idp.us-east-1.amazonaws.com for the \
+                   key set, and to cognito-idp.us-east-1.amazonaws.com for the GetUser";
+        assert!(faults.iter().any(|fault| fault.contains(two)), "{faults:?}");
+    }
+    let own = format!("{get_user}{jwks}clusters: {{ idp: cognito_issuer, api: cognito_idp }}\n");
+    let [faults, warnings, notes] = checked(&own, &with_issuer_cluster());
+    assert_eq!((faults.len(), warnings.len(), notes.len()), (0, 0, 0), "{faults:?} {warnings:?} {notes:?}");
+    // The wrong way round.
+    let swapped = format!("{get_user}{jwks}clusters: {{ idp: cognito_idp, api: cognito_issuer }}\n");
+    let [faults, ..] = checked(&swapped, &with_issuer_cluster());
+    for part in [
+        "`cognito_idp` connects to cognito-idp.us-east-1.amazonaws.com, but the filter needs issuer-cognito-idp",
+        "`cognito_issuer` connects to issuer-cognito-idp.us-east-1.amazonaws.com, but the filter needs cognito-idp",
+    ] {
+        assert!(faults.iter().any(|fault| fault.contains(part)), "{part}: {faults:?}");
+    }
+    let missing = format!("{get_user}{jwks}clusters: {{ api: cognito_api }}\n");
+    let [faults, ..] = checked(&missing, CLUSTERS);
+    assert!(faults.iter().any(|fault| fault.contains("the cluster `cognito_api` is missing")), "{faults:?}");
+}
+
+#[test]
+fn a_pool_that_may_not_have_switched_needs_the_original_host() {
+    let jwks = format!("endpoints: {{ jwks: \"{UPDATED}/.well-known/jwks.json\" }}\n");
+    let issuer_only = CLUSTERS.replace("cognito-idp.us", "issuer-cognito-idp.us");
+    let [faults, _, notes] = checked(&jwks, &issuer_only);
+    assert_eq!(faults.len(), 0, "{faults:?}");
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("clusters.api: isn't set: the host of the updated issuer has no key set"),
+        "{notes:?}"
+    );
+    let [faults, _, notes] = checked(
+        &format!("{jwks}clusters: {{ idp: cognito_issuer, api: cognito_idp }}\n"),
+        &with_issuer_cluster(),
+    );
+    assert_eq!((faults.len(), notes.len()), (0, 0), "{faults:?} {notes:?}");
+}
+
+#[test]
+fn an_issuer_that_would_be_accepted_anyway_is_noted() {
+    let [faults, _, notes] = checked(
+        "endpoints: { issuer: https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe }\n",
+        CLUSTERS,
+    );
+    assert_eq!(faults.len(), 0, "{faults:?}");
+    assert!(notes[0].contains("endpoints.issuer: accepts only https://cognito-idp.us-east-1"), "{notes:?}");
+}

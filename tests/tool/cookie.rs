@@ -34,6 +34,7 @@ fn session(id: u8) -> Session {
         name: Some("John\u{7} Smith".into()),
         roles: vec!["authp/admin".into(), "authp/user".into()],
         claims: vec![("custom:zone".into(), "Europe/Berlin".into())],
+        ..Identity::default()
     };
     Session {
         id: [id; 16],
@@ -64,6 +65,7 @@ fn sealed(host: &str, session: &Session) -> Vec<String> {
         return_to: "/reports?code=secret".into(),
         started_at: now(),
         is_shortened: false,
+        asked: Vec::new(),
     };
     let name = config.pools[0].cookies.flow_name(&FlowId::parse("0123456789abcdef").unwrap());
     pairs.push(format!("{name}={}", store.seal(&name, &flow, &mut Counter(9)).unwrap()));

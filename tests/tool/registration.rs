@@ -125,3 +125,14 @@ fn jq(filter: &str, document: &Value) -> Option<Value> {
     assert!(output.status.success(), "{filter}");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
+
+#[test]
+fn metadata_without_an_accepted_resource_is_pointed_out() {
+    let remarks = |more: &str| {
+        registration(&format!("bearer: {{ enabled: true, metadata: true }}\n{more}"))["remarks"].clone()
+    };
+    let said = remarks("");
+    assert!(said[0].as_str().unwrap().contains("bearer.resources"), "{said}");
+    assert_eq!(remarks("public_url: https://app.example.com\n"), json!([]));
+    assert_eq!(remarks("authorize_params: { resource: urn:x }\n"), json!([]));
+}

@@ -139,3 +139,13 @@ fn the_wasm_filter_cannot_get_secrets_by_sds() {
             .replace("${COGNITO_US_EAST_1_CLIENT_SECRET}", "${sds:client}");
     check(&native).outcome().expect(0);
 }
+
+#[test]
+fn which_values_a_link_may_have_can_be_a_variable() {
+    let text = good() + "sign_in_params: { login_hint: \"${HINT}\", lang: [de, \"${LANG_2}\"] }\n";
+    check(&text).arguments(&["--allow-unset"]).outcome().expect(0);
+    let known = |hint: &str| check(&text).env("HINT", hint).env("LANG_2", "en");
+    known("any").outcome().expect(0);
+    let outcome = known("some").arguments(&["--json"]).outcome().expect(1);
+    assert_eq!(outcome.faults(), ["5:31 sign_in_params.login_hint: text where `any` or a list is needed"]);
+}

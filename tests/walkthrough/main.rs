@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use rig::{Browser, Visit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stand_in::{Config, StandIn};
 
 use page::{Block, Page};
@@ -73,6 +73,7 @@ fn the_walk_through_ends_with_the_roles_and_the_time_zone() {
     after["LastModifiedDate"] = expected["LastModifiedDate"].clone();
     assert_eq!(after, expected, "nothing was lost");
 
+    with_passkeys_and_triggers(&page, &mut shell);
     with_another_pool(&page, &mut shell);
     run(&page, &mut shell, "clean up");
     let pool = shell.variable("COGNITO_US_EAST_1_POOL_ID");
@@ -114,6 +115,34 @@ fn the_pitfalls_are_real() {
     let names: Vec<_> = user["UserAttributes"].as_array().unwrap().iter().map(|one| &one["Name"]).collect();
     assert_eq!(names, ["sub", "custom:timezone"], "of several lists the last counts");
     assert_eq!(user["UserStatus"], "FORCE_CHANGE_PASSWORD");
+}
+
+/// What the page says about passkeys and triggers: each step keeps what those before have set.
+fn with_passkeys_and_triggers(page: &Page, shell: &mut Shell) {
+    let pool = |shell: &mut Shell| -> Value {
+        let pool = shell.run(
+            "aws cognito-idp describe-user-pool --user-pool-id $COGNITO_US_EAST_1_POOL_ID --query UserPool",
+        );
+        serde_json::from_str(&pool).unwrap()
+    };
+    let before = pool(shell);
+    run(page, shell, "passkeys");
+    let mut expected = before;
+    expected["Policies"]["SignInPolicy"]["AllowedFirstAuthFactors"] = json!(["PASSWORD", "WEB_AUTHN"]);
+    assert_eq!(pool(shell), expected);
+    let host = shell.variable("COGNITO_US_EAST_1_DOMAIN");
+    let set: Value = serde_json::from_str(&shell.run("cat .run/passkeys.json")).unwrap();
+    assert_eq!(
+        set["WebAuthnConfiguration"],
+        json!({ "RelyingPartyId": host, "UserVerification": "preferred" })
+    );
+    run(page, shell, "triggers");
+    let function = |name: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{name}");
+    expected["LambdaConfig"] = json!({
+        "InboundFederation": { "LambdaVersion": "V1_0", "LambdaArn": function("inbound-federation") },
+        "PreTokenGenerationConfig": { "LambdaVersion": "V2_0", "LambdaArn": function("pre-token-generation") },
+    });
+    assert_eq!(pool(shell), expected);
 }
 
 /// What the page says about a pool that already exists.

@@ -24,6 +24,14 @@ pub fn check(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, need) in needs.iter().enumerate() {
+        let is_earlier = |earlier: &&Need| earlier.cluster == need.cluster && earlier.host != need.host;
+        let get_user = |need: &Need| need.uses.contains(&"GetUser");
+        if let Some(earlier) = needs.iter().take(number).find(is_earlier)
+            && get_user(earlier) != get_user(need)
+        {
+            findings.push(two_hosts(earlier, need, at, place));
+            continue;
+        }
         match clusters.iter().find(|cluster| cluster.name == need.cluster) {
             Some(_) if need.is_free => {}
             Some(cluster) => Judge { need, cluster, findings: &mut findings }.judge(),
@@ -47,6 +55,20 @@ pub fn check(
         }
     }
     findings
+}
+
+/// The error that a cluster can't connect to two hosts: with an updated issuer, key set and API have different ones.
+fn two_hosts(one: &Need, other: &Need, at: &Range<usize>, place: &str) -> Finding {
+    let message = format!(
+        "the cluster `{}` can't connect to two hosts: to {} for the {}, and to {} for the {}",
+        one.cluster,
+        one.host,
+        one.uses.join(" and "),
+        other.host,
+        other.uses.join(" and "),
+    );
+    let help = "name a cluster of its own for the user pools API in `clusters.api`";
+    Finding::new(Severity::Fault, place, at.clone(), message).help(help)
 }
 
 /// A need, and the cluster that should meet it.

@@ -62,7 +62,7 @@ pub fn names(root: &Node) -> Vec<String> {
     let deny_list = root.at(&["revocations", "cluster"]).and_then(Node::text);
     for pool in pools.unwrap_or(std::slice::from_ref(root)) {
         for (key, default) in clusters() {
-            let name = pool.at(&["clusters", key]).map_or(Some(default), Node::text);
+            let name = pool.at(&["clusters", key]).map_or(default, Node::text);
             // A name that isn't text is already an error. Names in variables aren't looked for.
             if let Some(name) =
                 name.filter(|name| !name.contains("${") && !names.iter().any(|known| known == name))
@@ -75,13 +75,14 @@ pub fn names(root: &Node) -> Vec<String> {
     names
 }
 
-/// The settings that name clusters, each with its default.
-fn clusters() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// The settings that name clusters, each with its default. `clusters.api` has none of its own.
+fn clusters() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     settings::POOL.iter().filter_map(|setting| {
-        match (setting.path.strip_prefix("clusters."), setting.default) {
-            (Some(key), Some(Literal::Text(default))) => Some((key, default)),
+        let default = match setting.default {
+            Some(Literal::Text(default)) => Some(default),
             _ => None,
-        }
+        };
+        Some((setting.path.strip_prefix("clusters.")?, default))
     })
 }
 
@@ -93,10 +94,15 @@ fn calls(pool: &Pool) -> Vec<(&String, &Endpoint, &'static str)> {
         (&clusters.domain, &endpoints.revoke, "revocation"),
         (&clusters.idp, &endpoints.jwks, "key set"),
     ];
+    if let Some(second) = &endpoints.second_jwks
+        && clusters.api != clusters.idp
+    {
+        calls.push((&clusters.api, second, "key set until the pool's issuer is updated"));
+    }
     match pool.cognito.attributes_from {
         AttributesFrom::IdToken => {}
         AttributesFrom::UserInfo => calls.push((&clusters.domain, &endpoints.userinfo, "userInfo")),
-        AttributesFrom::GetUser => calls.push((&clusters.idp, &endpoints.api, "GetUser")),
+        AttributesFrom::GetUser => calls.push((&clusters.api, &endpoints.api, "GetUser")),
     }
     calls
 }

@@ -7,6 +7,8 @@ use envoy_cognito_core::config::reader::{ConfigError, ConfigErrors, path_of};
 use envoy_cognito_core::config::{Config, document, environment};
 use envoy_cognito_core::http::cookie::SameSite;
 
+use crate::check::claims;
+use crate::check::issuers;
 use crate::check::locating::Index;
 use crate::check::masks::without_secrets;
 use crate::check::stand_ins::StandIns;
@@ -49,8 +51,7 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             reading.user_pool_ids = user_pool_ids(&json, &lookup);
             let several = config.pools.iter().any(|pool| !pool.name.is_empty());
             for (number, (pool, id)) in config.pools.iter().zip(&reading.user_pool_ids).enumerate() {
-                if let Some(message) = plain_issuer(&pool.cognito.issuer) {
-                    let own = "endpoints.issuer";
+                for (own, message) in issuers::notes(&pool.cognito, id) {
                     let path = if several { format!("pools[{number}].{own}") } else { own.to_owned() };
                     let span = index.find(&path, false);
                     reading.findings.push(Finding::new(Severity::Note, path, span, message));
@@ -67,6 +68,10 @@ pub fn read(plugin: &Plugin, known: &Environment, allow_unset: bool) -> Reading 
             {
                 let span = index.find(&path, false);
                 reading.findings.push(Finding::new(Severity::Note, path, span, message.to_owned()));
+            }
+            for (path, severity, message) in claims::remarks(&config) {
+                let span = index.find(&path, false);
+                reading.findings.push(Finding::new(severity, path, span, message));
             }
             reading.config = Some(config);
         }
@@ -138,14 +143,6 @@ fn open_to_other_sites(config: &Config) -> Option<&'static str> {
         "browsers send the session cookie with requests from other sites: the app itself must reject forged requests (CSRF); and \
          in a frame on another site, browsers that block third-party cookies send it only after the person has allowed that"
     })
-}
-
-/// The warning about an `http` issuer. Cognito's own issuer never uses http.
-fn plain_issuer(issuer: &str) -> Option<String> {
-    let rest = issuer.strip_prefix("http://")?;
-    let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local));
-    (!is_local)
-        .then(|| "is http, which is safe only for an emulator: the filter trusts the keys that it fetches from there".to_owned())
 }
 
 /// The path in the document of a setting's path in the configuration.

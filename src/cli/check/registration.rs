@@ -26,7 +26,7 @@ pub struct Registration {
     pub scopes: Vec<String>,
     /// Attributes that it must be allowed to read.
     pub read_attributes: Vec<String>,
-    /// Attributes that no client of the pool may be allowed to write, because roles come from them.
+    /// Attributes that no client of the pool may be allowed to write, because roles come from them or rules ask for them.
     pub not_writable: Vec<String>,
     /// Claims that aren't attributes: a Lambda trigger must add them to the token.
     pub other_claims: Vec<String>,
@@ -115,7 +115,14 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
         })
         .cloned()
         .collect();
-    let not_writable = pool.roles.claims.iter().filter(is_attribute).cloned().collect();
+    let mut not_writable: Vec<String> = Vec::new();
+    // Whoever changes an address must verify it again.
+    let is_verified = |claim: &str| matches!(claim, "email" | "phone_number");
+    for claim in deciding(config, pool).filter(is_attribute) {
+        if !is_verified(claim) && !claim.ends_with("_verified") && !not_writable.contains(claim) {
+            not_writable.push(claim.clone());
+        }
+    }
     let region = user_pool_id.split('_').next().unwrap_or_default().to_owned();
     let mut registration = Registration {
         pool: pool.name.clone(),
@@ -126,7 +133,7 @@ fn of_pool(config: &Config, pool: &Pool, user_pool_id: &str, hosts: &[String]) -
         callback_urls: urls(&config.paths.callback),
         sign_out_urls: urls(&config.paths.after_sign_out),
         scopes: pool.cognito.scopes.clone(),
-        remarks: remarks(pool, &read_attributes),
+        remarks: remarks(config, pool, &read_attributes),
         read_attributes,
         not_writable,
         other_claims,
@@ -170,11 +177,25 @@ fn claims(config: &Config, pool: &Pool) -> Vec<String> {
         add("cognito:username");
     }
     pool.roles.claims.iter().for_each(|claim| add(claim));
+    pool.roles.map.iter().for_each(|entry| add(&entry.claim));
+    config.rules.claims().iter().for_each(|claim| add(claim));
     config.headers.claims().iter().for_each(|claim| add(claim));
+    // An address becomes a role only if it is verified.
+    for (claim, verified) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
+        if deciding(config, pool).any(|deciding| deciding == claim) {
+            add(verified);
+        }
+    }
     claims
 }
 
-fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
+/// The claims that decide what a person may do.
+fn deciding<'a>(config: &'a Config, pool: &'a Pool) -> impl Iterator<Item = &'a String> {
+    let mapped = pool.roles.map.iter().map(|entry| &entry.claim);
+    pool.roles.claims.iter().chain(mapped).chain(config.rules.claims())
+}
+
+fn remarks(config: &Config, pool: &Pool, read: &[String]) -> Vec<String> {
     let scopes: Vec<&str> = pool.cognito.scopes.iter().map(String::as_str).collect();
     let has = |scope: &str| scopes.contains(&scope);
     let mut remarks = Vec::new();
@@ -201,6 +222,11 @@ fn remarks(pool: &Pool, read: &[String]) -> Vec<String> {
         && read.iter().any(|name| name == "email")
     {
         remarks.push("with these scopes, Cognito may leave email out of the ID token: request only openid, or also email".to_owned());
+    }
+    if let Some(bearer) = config.bearer.as_ref().filter(|bearer| bearer.metadata)
+        && bearer.resources_of(&pool.cognito, config.public_url.as_ref()).is_empty()
+    {
+        remarks.push("clients ask for tokens for the resource that the metadata names, and these are refused: set bearer.resources or public_url".to_owned());
     }
     remarks
 }

@@ -123,7 +123,7 @@ fn write_registration(registration: &Registration, out: &mut dyn Write) -> io::R
         let names = registration.not_writable.join(", ");
         writeln!(
             out,
-            "  {:<20} {names}: roles come from here, so no app client of the pool may have write access",
+            "  {:<20} {names}: access depends on it, so no app client of the pool may have write access",
             "not writable"
         )?;
     }

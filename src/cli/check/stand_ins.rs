@@ -46,6 +46,7 @@ impl StandIns {
             Shape::List { item: Item { shape: ItemShape::Pattern(pattern), .. }, .. } => {
                 stand_in_text(pattern.stand_in, name, number, root)
             }
+            Shape::AnyOrList(_) if !path.ends_with(']') => "any".to_owned(),
             _ => word,
         }
     }

@@ -38,6 +38,27 @@ pub fn shape_of(setting: &Setting) -> Value {
             }
             shape
         }
+        Shape::AnyOrList(item) => {
+            let mut values = list("The allowed values.", shape_of_item(&item));
+            at_least(&mut values, "minItems", 1);
+            let variable = json!({ "type": "string", "pattern": VARIABLE });
+            json!({ "description": description, "anyOf": [{ "const": "any" }, variable, values] })
+        }
+        Shape::TextOrList(item) => {
+            let one = shape_of_item(&item);
+            let several = list(item.description, one.clone());
+            json!({ "description": description, "anyOf": [one, several] })
+        }
+        Shape::ValueMap(item) => {
+            let one = json!({ "type": ["string", "number", "boolean"], "pattern": r"\S" });
+            let several = json!({ "type": "array", "minItems": 1, "items": one.clone() });
+            json!({
+                "description": description,
+                "type": ["object", "null"],
+                "minProperties": 1,
+                "additionalProperties": { "description": item.description, "anyOf": [one, several] },
+            })
+        }
         Shape::TextMap { names, value } => json!({
             "description": description,
             "type": ["object", "null"],

@@ -1,7 +1,7 @@
 //! The settings of a user pool.
 
 use crate::settings::setting::{Mark, Setting};
-use crate::settings::shape::{HOST, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
+use crate::settings::shape::{HOST, Item, ItemShape, Literal, Pattern, SOME_TEXT, Shape, StandIn, URL};
 
 /// A URL that no browser is sent to; it is only compared.
 const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").stand_in(StandIn::Url);
@@ -10,7 +10,7 @@ const COMPARED: Pattern = Pattern::new(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?").sta
 pub const POOL: &[Setting] = &[
     Setting::new(
         "user_pool_id",
-        "The user pool's id. It determines the region, the issuer and the API.",
+        "The user pool's id. It determines the region, the issuers and the API.",
         Shape::Pattern(Pattern::new("[a-z0-9-]+_[A-Za-z0-9]+").stand_in(StandIn::PoolId)),
     )
     .example("us-east-1_UFeMzbuJe")
@@ -39,6 +39,12 @@ pub const POOL: &[Setting] = &[
     .example("myapp.auth.us-east-1.amazoncognito.com")
     .mark(Mark::Likely),
     Setting::new(
+        "replica_regions",
+        "Regions with replicas of the pool, whose tokens may name them in the claim `iss`.",
+        Shape::list("A Region.", Pattern::new("[a-z0-9-]+-[a-z0-9-]*[0-9]").stand_in(StandIn::Fixed("eu-west-1"))),
+    )
+    .default(Literal::Texts(&[])),
+    Setting::new(
         "scopes",
         "The scopes to request at sign-in, which must include openid. With only openid, Cognito returns every attribute that the client may read.",
         Shape::list("A scope.", Pattern::new(r"[!#-\[\]-~]+")).with("openid"),
@@ -52,16 +58,21 @@ pub const POOL: &[Setting] = &[
         Shape::Pattern(SOME_TEXT),
     )
     .default(Literal::Text("cognito_domain")),
-    Setting::new("clusters.idp", "The cluster that connects to the issuer's host: key set, GetUser.", Shape::Pattern(SOME_TEXT))
+    Setting::new("clusters.idp", "The cluster that connects to the host of the key set.", Shape::Pattern(SOME_TEXT))
         .default(Literal::Text("cognito_idp")),
     Setting::new(
+        "clusters.api",
+        "The cluster that connects to the user pools API: GetUser. By default, clusters.idp.",
+        Shape::Pattern(SOME_TEXT),
+    ),
+    Setting::new(
         "endpoints",
-        "URLs that replace those derived from the pool and the domain: for an updated issuer, a proxy or an emulator.",
+        "URLs that replace those derived from the pool and the domain: for the key set of an updated issuer, a proxy or an emulator.",
         Shape::Section,
     ),
     Setting::new(
         "endpoints.issuer",
-        "Must equal the claim `iss` exactly. http is only for an emulator.",
+        "The only accepted value of the claim `iss`. By default, both issuers of the pool are accepted, and those of replica_regions. http is only for an emulator.",
         Shape::Pattern(COMPARED),
     )
     .binds_cookie(),
@@ -76,12 +87,12 @@ pub const POOL: &[Setting] = &[
     Setting::new("endpoints.logout", "Where browsers sign out; gets client_id and logout_uri.", Shape::Pattern(URL)),
     Setting::new(
         "endpoints.jwks",
-        "Called through clusters.idp. By default, below the issuer.",
+        "Called through clusters.idp. By default, below the issuer; the original one if both are accepted.",
         Shape::Pattern(URL),
     ),
     Setting::new(
         "endpoints.api",
-        "Called through clusters.idp, only with attributes_from: get_user.",
+        "Called through clusters.api, only with attributes_from: get_user.",
         Shape::Pattern(URL),
     ),
     Setting::new(
@@ -97,6 +108,40 @@ pub const POOL: &[Setting] = &[
         ]),
     )
     .mark(Mark::Likely),
+    Setting::new(
+        "sign_in_params",
+        "Parameters of links to the sign-in path that are passed on to the authorization request, each with its allowed values. All others are dropped.",
+        Shape::Section,
+    )
+    .mark(Mark::Likely),
+    Setting::new(
+        "sign_in_params.from_links",
+        "Whether links into the app pass these parameters on as well, if they lead to a sign-in.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
+    Setting::new(
+        "sign_in_params.identity_provider",
+        "Which identity providers a link may choose.",
+        Shape::any_or_list(),
+    ),
+    Setting::new(
+        "sign_in_params.idp_identifier",
+        "Which identifiers of identity providers a link may choose.",
+        Shape::any_or_list(),
+    ),
+    Setting::new("sign_in_params.lang", "Which languages of the hosted UI a link may choose.", Shape::any_or_list()),
+    Setting::new(
+        "sign_in_params.login_hint",
+        "Which user names a link may enter into the sign-in form.",
+        Shape::any_or_list(),
+    ),
+    Setting::new("sign_in_params.prompt", "Which prompts a link may ask for.", Shape::any_or_list()),
+    Setting::new(
+        "sign_in_params.resource",
+        "Which resources the access token may be for.",
+        Shape::list("A resource.", SOME_TEXT).some(),
+    ),
     Setting::new("roles", "Where roles and attributes come from.", Shape::Section).mark(Mark::Likely),
     Setting::new(
         "roles.claims",
@@ -112,6 +157,36 @@ pub const POOL: &[Setting] = &[
         Shape::Choice(&["id_token", "userinfo", "get_user"]),
     )
     .default(Literal::Text("id_token")),
+    Setting::new(
+        "roles.map",
+        "Renames, drops and derives roles. The first entry that matches a value of its claim counts.",
+        Shape::Sections { description: "What becomes of some values of a claim.", min_items: 0, min_properties: 1 },
+    )
+    .default(Literal::Texts(&[])),
+    Setting::new("roles.map[].claim", "The claim.", Shape::Pattern(SOME_TEXT))
+        .example("cognito:groups")
+        .required(),
+    Setting::new(
+        "roles.map[].from",
+        "Which of its values. * is any number of characters.",
+        Shape::Pattern(SOME_TEXT),
+    )
+    .example("eks-*")
+    .required(),
+    Setting::new(
+        "roles.map[].to",
+        "The role or roles that they become. * is what the * of from stands for. Without it, they are no roles.",
+        Shape::TextOrList(Item {
+            description: "A role.",
+            shape: ItemShape::Pattern(Pattern::new(r"(?!scope:)(?:\S(?:[\s\S]*\S)?)?")),
+        }),
+    ),
+    Setting::new(
+        "roles.keep_unmapped",
+        "Whether values of roles.claims that no entry of the map matches are roles.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(true)),
 ];
 
 /// The additional settings of each pool if there are several.

@@ -33,6 +33,12 @@ pub enum Shape {
         /// A text that the list must contain.
         must_have: Option<&'static str>,
     },
+    /// The word `any`, or a list of texts with at least one.
+    AnyOrList(Item),
+    /// A text that matches a pattern, or a list of such texts.
+    TextOrList(Item),
+    /// An object of values: text, a number, `true` or `false`, or a list of them. The operator chooses the names.
+    ValueMap(Item),
     /// An object of texts. The operator chooses the names.
     TextMap {
         /// A regular expression for the names.
@@ -141,6 +147,11 @@ impl Shape {
             min_items: 0,
             must_have: None,
         }
+    }
+
+    /// The word `any`, or a list of values.
+    pub const fn any_or_list() -> Self {
+        Self::AnyOrList(Item { description: "An allowed value.", shape: ItemShape::Pattern(SOME_TEXT) })
     }
 
     /// Requires this text among the items.

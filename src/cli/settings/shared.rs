@@ -7,6 +7,8 @@ const PATH: Pattern = Pattern::new(r"/[!->@-~]*").stand_in(StandIn::Path);
 const HEADER: &str = r"[A-Za-z0-9._-]+";
 
 const NAME: Pattern = Pattern::new(r"\S(?:[\s\S]*\S)?");
+/// A text that stands in a list with spaces, and between quotes.
+const WORD: Pattern = Pattern::new(r"[!#-\[\]-~]{1,255}");
 const ROLES: Shape = Shape::list("A role.", NAME).some();
 const POOLS: Shape = Shape::list("The name of a pool.", NAME).some();
 
@@ -177,6 +179,22 @@ pub const SHARED: &[Setting] = &[
     Setting::new("rules[].roles_all", "All of these roles are required.", ROLES),
     Setting::new("rules[].pools", "The account must be in one of these pools.", POOLS),
     Setting::new(
+        "rules[].claims",
+        "Claims that are required, each with the value or the values that it may have. In texts, * is any number of characters.",
+        Shape::ValueMap(Item { description: "A value.", shape: ItemShape::Pattern(SOME_TEXT) }),
+    ),
+    Setting::new("rules[].max_age", "How long ago the person may have signed in.", Shape::Duration),
+    Setting::new(
+        "rules[].acr_any",
+        "At least one of these levels of authentication (the claim acr) is required.",
+        Shape::list("A level, for example urn:cognito:loa:4.", WORD).some(),
+    ),
+    Setting::new(
+        "rules[].amr_any",
+        "At least one of these methods of authentication (the claim amr) is required.",
+        Shape::list("A method, for example mfa.", WORD).some(),
+    ),
+    Setting::new(
         "rules[].unauthenticated",
         "The response to a request without a session.",
         Shape::Choice(&["auto", "redirect", "reject"]),
@@ -208,6 +226,21 @@ pub const SHARED: &[Setting] = &[
         },
     )
     .default(Literal::Texts(&["access"])),
+    Setting::new(
+        "bearer.resources",
+        "The resources (RFC 8707) whose access tokens are accepted: values of `aud`. If empty, authorize_params.resource and public_url. Tokens without `aud` are accepted too.",
+        Shape::list(
+            "A resource, such as https://api.example.com/orders.",
+            Pattern::new(r"[!$-\[\]-~]+").stand_in(StandIn::Url),
+        ),
+    )
+    .default(Literal::Texts(&[])),
+    Setting::new(
+        "bearer.metadata",
+        "Whether to serve the protected resource metadata (RFC 9728), and to name it in the response to a missing or bad token. Needs enabled.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
     Setting::new(
         "revocations",
         "A deny list that all Envoys share: a JSON document that ends sessions and bearer tokens.",
@@ -260,6 +293,12 @@ pub const SHARED: &[Setting] = &[
         "The colour of buttons.",
         Shape::Pattern(Pattern::new("#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})").stand_in(StandIn::Fixed("#000"))),
     ),
+    Setting::new(
+        "pages.passkeys",
+        "Whether the identity page links Cognito's page for adding a passkey. Needs managed login.",
+        Shape::Flag,
+    )
+    .default(Literal::Flag(false)),
     Setting::new(
         "sds",
         "Where Envoy finds the secrets that are written as ${sds:NAME}: for each name, Envoy's ConfigSource. A static secret needs no entry. Native module only.",

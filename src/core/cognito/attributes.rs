@@ -85,7 +85,7 @@ impl UserAttributes {
                 headers.push(("content-type", text("application/x-amz-json-1.1")));
                 headers.push(("x-amz-target", text("AWSCognitoIdentityProviderService.GetUser")));
                 let body = json::object_of("AccessToken", token.0.expose());
-                (&pool.clusters.idp, "POST", &pool.endpoints.api, body.into_bytes())
+                (&pool.clusters.api, "POST", &pool.endpoints.api, body.into_bytes())
             }
         };
         Some(Callout {

@@ -1,17 +1,26 @@
 //! A person's identity, taken from verified claims, and the request headers that tell the app about it.
 
+pub mod asked;
 mod claim;
 mod encoding;
+mod facts;
 pub mod headers;
+mod roles;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cognito::attributes::UserAttributes;
+use crate::cognito::identity::asked::AskedFor;
 pub use crate::cognito::identity::claim::Shown;
-use crate::cognito::identity::claim::{List, kept, single};
+use crate::cognito::identity::claim::{kept, single};
 pub use crate::cognito::identity::encoding::join_roles;
+pub use crate::cognito::identity::facts::{AUTH_TIME, is_flag, is_text};
+use crate::cognito::identity::roles::{GROUPS, Roles, SCOPE};
+pub use crate::cognito::identity::roles::{Mapping, RoleSettings, is_scope};
 use crate::json::Json;
 use crate::oidc::jwt::Claims;
+use crate::rules::Facts;
+use crate::time::UnixTime;
 
 /// A signed-in person: everything that the identity cookie keeps from the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,55 +38,82 @@ pub struct Identity {
     /// Claims that `headers.claims` configures and the token has, by claim name: texts as they are, everything else
     /// as JSON. See [`Shown`].
     pub claims: Vec<(String, String)>,
+    /// Claims that rules ask for, by name, as compact JSON; empty if the token doesn't have the claim. They are stored
+    /// behind the session, so that sessions without them are the same as before.
+    #[serde(skip)]
+    pub facts: Vec<(String, String)>,
+    /// What the person's sign-ins have asked for lately, the latest last. Stored behind the facts.
+    #[serde(skip)]
+    pub asked: Vec<AskedFor>,
 }
 
-/// Where roles come from.
-#[derive(Clone, Debug)]
-pub struct RoleSettings {
-    /// Claims that are lists of roles, or texts that are split.
-    pub claims: Vec<String>,
-    /// The separator for splitting a text.
-    pub separator: String,
+/// The names of the claims that an identity keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptClaims<'a> {
+    /// Those that headers contain.
+    pub for_headers: &'a [String],
+    /// Those that rules ask for.
+    pub for_rules: &'a [String],
 }
-
-/// The prefix of roles that represent an access token's scopes.
-const SCOPE: &str = "scope:";
 
 impl Identity {
+    /// The name by which pages call the person.
+    pub fn shown_name(&self) -> &str {
+        self.username.as_deref().or(self.email.as_deref()).unwrap_or(&self.subject)
+    }
+
+    /// What is known of the claims that rules ask for. `names` are all such claims.
+    pub fn facts(&self, names: &[String]) -> Facts {
+        facts::as_facts(&self.facts, names)
+    }
+
+    /// When the person entered credentials, if rules ask for it and the token says so.
+    pub fn authenticated_at(&self) -> Option<UnixTime> {
+        Some(UnixTime::from_secs(facts::find(&self.facts, AUTH_TIME)?.parse().ok()?))
+    }
+
+    /// After a refresh: what is known of the sign-in stays as it was before.
+    pub fn keep_sign_in_of(&mut self, before: &Self) {
+        self.asked.clone_from(&before.asked);
+        facts::keep_sign_in(&mut self.facts, &before.facts);
+    }
+
     /// The identity from an ID token and the attributes that it lacks.
     pub fn of_id_token(
         claims: &Claims,
         attributes: Option<&UserAttributes>,
         settings: &RoleSettings,
-        wanted: &[String],
+        wanted: KeptClaims<'_>,
     ) -> Self {
         // An empty claim counts as absent, so the attribute is used.
         let full = |claim: &Json<'_>| !claim.is_empty();
         let claim = |name: &str| claims.get(name).filter(full).or_else(|| attributes?.get(name));
-        let mut roles = Roles::default();
-        for value in settings.claims.iter().filter_map(|name| claim(name)) {
-            roles.add_claim(value, &settings.separator);
-        }
+        let mut roles = Roles::new(settings);
+        roles.add_claims(&claim);
         let username = claim("cognito:username").and_then(single);
-        Self::told(claims.subject(), username, roles, wanted, &claim)
+        let told = Self::told(claims.subject(), username, roles, wanted.for_headers, &claim);
+        Self { facts: facts::of_token(claims, attributes, wanted.for_rules), ..told }
     }
 
-    /// The identity from an API client's access token. Its roles are its groups, and its scopes with a prefix.
-    pub fn of_access_token(claims: &Claims, wanted: &[String]) -> Self {
+    /// The identity from an API client's access token. Its roles are its groups, renamed as in an ID token, and its
+    /// scopes with a prefix.
+    pub fn of_access_token(claims: &Claims, settings: &RoleSettings, wanted: KeptClaims<'_>) -> Self {
         let claim = |name: &str| claims.get(name);
-        let mut roles = Roles::default();
-        if let Some(groups) = claim("cognito:groups").and_then(listed) {
-            roles.add_list(&groups);
+        let mut roles = Roles::new(settings);
+        if let Some(groups) = claim(GROUPS) {
+            roles.add_groups(groups);
         }
         let scopes = claims.text("scope").unwrap_or_default();
         scopes.split_ascii_whitespace().for_each(|scope| roles.add(format!("{SCOPE}{scope}")));
-        Self::told(claims.subject(), claim("username").and_then(single), roles, wanted, &claim)
+        let username = claim("username").and_then(single);
+        let told = Self::told(claims.subject(), username, roles, wanted.for_headers, &claim);
+        Self { facts: facts::of_token(claims, None, wanted.for_rules), ..told }
     }
 
     fn told<'c>(
         subject: &str,
         username: Option<String>,
-        roles: Roles,
+        roles: Roles<'_>,
         wanted: &[String],
         claim: &dyn Fn(&str) -> Option<Json<'c>>,
     ) -> Self {
@@ -87,47 +123,10 @@ impl Identity {
             username,
             email: claim("email").and_then(single),
             name: claim("name").and_then(single),
-            roles: roles.0,
+            roles: roles.found,
             claims: wanted.iter().filter_map(kept).collect(),
-        }
-    }
-}
-
-/// The list in a claim: a JSON list, or a list written as text.
-fn listed(claim: Json<'_>) -> Option<List> {
-    claim.text().map_or_else(|| List::of(claim), |text| List::in_text(&text))
-}
-
-/// Collects roles in order, without duplicates.
-#[derive(Default)]
-struct Roles(Vec<String>);
-
-impl Roles {
-    fn add(&mut self, role: String) {
-        if !self.0.contains(&role) {
-            self.0.push(role);
-        }
-    }
-
-    /// Adds the roles in a claim: a list, or a text that is split.
-    fn add_claim(&mut self, claim: Json<'_>, separator: &str) {
-        match (listed(claim), claim.text().or_else(|| claim.scalar().map(str::to_owned))) {
-            (Some(list), _) => self.add_list(&list),
-            (None, Some(text)) => text.split(separator).for_each(|role| self.add_found(role.trim())),
-            // An object holds no roles.
-            (None, None) => {}
-        }
-    }
-
-    fn add_list(&mut self, list: &List) {
-        list.items.iter().for_each(|role| self.add_found(role));
-    }
-
-    /// Adds a role from a claim. A name that looks like a scope is left out: a group or an attribute of that name
-    /// would grant what only an access token's scope may grant.
-    fn add_found(&mut self, role: &str) {
-        if !role.is_empty() && !role.starts_with(SCOPE) {
-            self.add(role.to_owned());
+            facts: Vec::new(),
+            asked: Vec::new(),
         }
     }
 }

@@ -61,15 +61,34 @@ impl Pool {
     /// The part of the binding that all sealed cookies of this pool share: cookies of another pool, client or format
     /// can't be decrypted.
     pub fn binding(&self) -> Binding {
-        let (issuer, client_id) = (self.cognito.issuer.as_bytes(), self.cognito.client_id.as_bytes());
-        Binding::new(&[b"envoy-cognito/2", self.name.as_bytes(), issuer, client_id])
+        self.bound_to(&self.cognito.issuer)
     }
 
-    /// The prefix that separates the shared data of different pools and configurations in one Envoy.
+    /// The binding of earlier versions with an updated issuer in the configuration.
+    pub fn former_binding(&self) -> Option<Binding> {
+        self.cognito.former_issuer.as_deref().map(|issuer| self.bound_to(issuer))
+    }
+
+    fn bound_to(&self, issuer: &str) -> Binding {
+        let client_id = self.cognito.client_id.as_bytes();
+        Binding::new(&[b"envoy-cognito/2", self.name.as_bytes(), issuer.as_bytes(), client_id])
+    }
+
+    /// The prefix that separates the shared data about sessions of different pools and configurations in one Envoy. It
+    /// stays the same while the form of the issuer or the place of the key set changes, as the sessions do.
     pub fn scope(&self, keyring: [u8; 8]) -> String {
+        self.scope_with(keyring, "")
+    }
+
+    /// The same for its key set: keys from different places are never shared.
+    pub fn keys_scope(&self, keyring: [u8; 8]) -> String {
+        self.scope_with(keyring, &self.cognito.endpoints.jwks.url)
+    }
+
+    fn scope_with(&self, keyring: [u8; 8], jwks: &str) -> String {
         let mut hash = Sha256::new();
         let Self { cognito, cookies, .. } = self;
-        for part in [&cognito.issuer, &cognito.client_id, &cognito.endpoints.jwks.url, &cookies.identity] {
+        for part in [cognito.issuer.as_str(), &cognito.client_id, jwks, &cookies.identity] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

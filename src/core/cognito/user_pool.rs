@@ -1,8 +1,9 @@
-//! A Cognito user pool: its issuer and its endpoints. They are on two unrelated hosts: OAuth and the sign-in pages on
-//! the pool's *domain*, the issuer and the key set on `cognito-idp.<region>`.
+//! A Cognito user pool: its issuers and its endpoints. They are on unrelated hosts: OAuth and the sign-in pages on the
+//! pool's *domain*, the key set on an issuer's host, the API on `cognito-idp.<region>`.
 
 use std::time::Duration;
 
+use crate::cognito::sign_in_params::SignInParams;
 use crate::http::{Endpoint, format_query};
 use crate::oidc::ClientSecret;
 use crate::oidc::token::TokenClient;
@@ -10,8 +11,13 @@ use crate::oidc::token::TokenClient;
 /// A user pool with the app client for signing in.
 #[derive(Clone, Debug)]
 pub struct UserPool {
-    /// The `iss` of its tokens, byte for byte.
+    /// The pool's name in seals and in shared data: its issuer in the original form, whichever form its tokens have
+    /// now. If `endpoints.issuer` is no issuer of this pool id, for example an emulator's, it is that one.
     pub issuer: String,
+    /// The accepted values of `iss`, byte for byte.
+    pub issuers: Vec<String>,
+    /// The name in seals of earlier versions, which was the issuer as configured, if that may be another one.
+    pub former_issuer: Option<String>,
     /// The app client's id.
     pub client_id: String,
     /// The app client's secret; a public client has none.
@@ -20,6 +26,8 @@ pub struct UserPool {
     pub scopes: Vec<String>,
     /// Parameters that the operator adds to the authorization request.
     pub authorize_params: Vec<(String, String)>,
+    /// Parameters of the authorization request that a visitor's link may set.
+    pub sign_in_params: SignInParams,
     /// The URLs of its endpoints.
     pub endpoints: Endpoints,
     /// The Envoy clusters to call it through.
@@ -57,6 +65,8 @@ pub struct Endpoints {
     pub logout: Endpoint,
     /// The key set.
     pub jwks: Endpoint,
+    /// Where to ask for the key set if `jwks` refuses.
+    pub second_jwks: Option<Endpoint>,
     /// The user pools API, for `GetUser`.
     pub api: Endpoint,
 }
@@ -66,8 +76,10 @@ pub struct Endpoints {
 pub struct Clusters {
     /// Connects to the pool's domain.
     pub domain: String,
-    /// Connects to `cognito-idp.<region>.amazonaws.com`.
+    /// Connects to the host of the key set.
     pub idp: String,
+    /// Connects to the user pools API, `cognito-idp.<region>.amazonaws.com`.
+    pub api: String,
 }
 
 /// How long calls may take.
@@ -84,22 +96,6 @@ pub struct Timeouts {
 }
 
 impl UserPool {
-    /// The issuer of a pool by its id, in Cognito's original and still usual form. `None` if the id isn't valid. The
-    /// region is the part before the underscore.
-    pub fn issuer_of(user_pool_id: &str) -> Option<String> {
-        Some(format!("{}/{user_pool_id}", Self::api_of(user_pool_id)?))
-    }
-
-    /// The origin of the user pools API in the pool's region.
-    pub fn api_of(user_pool_id: &str) -> Option<String> {
-        let (region, name) = user_pool_id.split_once('_')?;
-        let region_ok = !region.is_empty()
-            && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        let name_ok = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        (region_ok && name_ok && user_pool_id.len() <= 55)
-            .then(|| format!("https://cognito-idp.{region}.amazonaws.com"))
-    }
-
     /// The client for the token and revocation endpoints, with a timeout.
     pub fn caller(&self, timeout: Duration) -> TokenClient<'_> {
         TokenClient {
@@ -110,27 +106,19 @@ impl UserPool {
         }
     }
 
+    /// The URL of managed login's page on which people add a passkey to their account, and which then redirects to
+    /// `redirect_uri`: one of the client's callback URLs.
+    pub fn passkeys_url(&self, redirect_uri: &str) -> String {
+        let Endpoint { scheme, authority, .. } = &self.endpoints.authorize;
+        let query = format_query([("client_id", self.client_id.as_str()), ("redirect_uri", redirect_uri)]);
+        format!("{scheme}://{authority}/passkeys/add?{query}")
+    }
+
     /// The URL that ends the browser's session at Cognito and then redirects to `logout_uri`, which must be one of
     /// the client's sign-out URLs.
     pub fn logout_url(&self, logout_uri: &str) -> String {
         let query = format_query([("client_id", self.client_id.as_str()), ("logout_uri", logout_uri)]);
         let separator = if self.endpoints.logout.url.contains('?') { '&' } else { '?' };
         format!("{}{separator}{query}", self.endpoints.logout.url)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_issuer_follows_from_the_pool() {
-        assert_eq!(
-            UserPool::issuer_of("us-east-1_UFeMzbuJe").as_deref(),
-            Some("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe")
-        );
-        for bad in ["", "us-east-1", "us-east-1_", "_x", "us east_x", "us-east-1_a/b", "evil.com/us_x"] {
-            assert_eq!(UserPool::issuer_of(bad), None, "{bad}");
-        }
     }
 }

@@ -3,14 +3,15 @@
 
 use url::Url;
 
-use crate::cognito::user_pool::{Endpoints, UserPool};
+use crate::cognito::user_pool::Endpoints;
+use crate::config::issuers::{Issuers, second_jwks};
 use crate::config::reader::Section;
 use crate::config::urls::{parse_any_url, parse_url};
 use crate::http::Endpoint;
 
-/// Reads `endpoints` and `domain` of a pool. Returns the issuer, and all endpoints that the filter calls or
-/// sends browsers to. `api` is the user pools API in the pool's Region.
-pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, Endpoints) {
+/// Reads `endpoints`, `domain` and `replica_regions` of a pool. Returns the issuers, and all endpoints that the filter
+/// calls or sends browsers to. `api` is the user pools API in the pool's Region.
+pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (Issuers, Endpoints) {
     let section = root.section("endpoints");
     let given = |key: &'static str| {
         let text = section.text(key)?;
@@ -25,24 +26,20 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, End
         }
     };
     // The issuer is compared byte for byte, so it isn't changed.
-    let issuer = given("issuer").map_or_else(
-        || UserPool::issuer_of(pool_id).unwrap_or_else(|| api.to_owned()),
-        |(url, text)| {
-            if url.query().is_some() {
-                section.fault("issuer", "must have no query");
-            }
-            text
-        },
-    );
-    let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url)).or_else(|| {
-        let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
-        Url::parse(&url).ok().map(|url| Endpoint::new(&url))
+    let issuer = given("issuer").map(|(url, text)| {
+        if url.query().is_some() {
+            section.fault("issuer", "must have no query");
+        }
+        text
     });
+    let issuers = Issuers::read(root, pool_id, issuer);
+    let jwks = given("jwks").map(|(url, _)| Endpoint::new(&url));
+    let jwks = jwks.or_else(|| issuers.jwks()).unwrap_or_else(nowhere);
     let overridden = ["authorize", "token", "userinfo", "revoke", "logout"].map(|key| {
         let url = given(key).map(|(url, _)| url);
         if key == "authorize"
             && let Some(url) = &url
-            && url.query_pairs().any(|(name, _)| is_own_parameter(&name))
+            && url.query_pairs().any(|(name, _)| OWN_PARAMETERS.contains(&&*name))
         {
             section.fault(key, "has a parameter that the filter sets itself");
         }
@@ -64,24 +61,21 @@ pub(crate) fn read(root: &Section<'_>, pool_id: &str, api: &str) -> (String, End
         })
     });
     section.finish();
-    let jwks = jwks.unwrap_or_else(nowhere);
-    (issuer, Endpoints { authorize, token, userinfo, revoke, logout, jwks, api })
+    let second_jwks = second_jwks(&jwks, pool_id);
+    (issuers, Endpoints { authorize, token, userinfo, revoke, logout, jwks, second_jwks, api })
 }
 
-/// Whether the filter itself sets this parameter of the authorization request.
-fn is_own_parameter(name: &str) -> bool {
-    [
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "scope",
-        "state",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-    ]
-    .contains(&name)
-}
+/// The parameters of the authorization request that only the filter sets.
+pub(crate) const OWN_PARAMETERS: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+];
 
 /// A placeholder after an error, so that reading continues and finds further errors.
 fn nowhere() -> Endpoint {

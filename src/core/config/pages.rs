@@ -4,8 +4,8 @@ use crate::config::reader::Section;
 use crate::config::urls::parse_url;
 use crate::pages::page::{Accent, Design};
 
-/// Reads the section `pages` at the root of the document.
-pub(crate) fn read(root: &Section<'_>) -> Design {
+/// Reads the section `pages` at the root of the document: the design, and whether people can add passkeys.
+pub(crate) fn read(root: &Section<'_>) -> (Design, bool) {
     let section = root.section("pages");
     let title = section.text("title");
     if title.as_ref().is_some_and(|title| title.trim().is_empty() || title.chars().count() > 80) {
@@ -27,6 +27,7 @@ pub(crate) fn read(root: &Section<'_>) -> Design {
         }
         accent
     });
+    let passkeys = section.flag("passkeys", false);
     section.finish();
-    Design::new(title, logo, accent)
+    (Design::new(title, logo, accent), passkeys)
 }

@@ -3,35 +3,33 @@
 use std::time::Duration;
 
 use crate::cognito::identity::RoleSettings;
+use crate::cognito::issuer::{IssuerForm, region_of};
 use crate::cognito::pool::{Pool, Pools};
 use crate::cognito::user_pool::{AttributesFrom, Clusters, Timeouts, UserPool};
 use crate::config::endpoints;
+use crate::config::issuers::Issuers;
 use crate::config::reader::Section;
+use crate::config::roles;
 use crate::config::session::CookieNames;
+use crate::config::sign_in_params::{self, AUTHORIZE_PARAMS};
 use crate::crypto::secret::Secret;
 use crate::http::host::HostPattern;
 use crate::oidc::ClientSecret;
 
-/// The parameters that may be added to the authorization request. Anything else would be a typing error, or
-/// would break what the filter does.
-const AUTHORIZE_PARAMS: [&str; 6] =
-    ["identity_provider", "idp_identifier", "lang", "login_hint", "prompt", "resource"];
-
 /// The settings that belong to a single pool.
-const OWN_SETTINGS: [&str; 9] = [
+const OWN_SETTINGS: [&str; 11] = [
     "user_pool_id",
     "client_id",
     "client_secret",
     "domain",
+    "replica_regions",
     "scopes",
     "clusters",
     "endpoints",
     "authorize_params",
+    "sign_in_params",
     "roles",
 ];
-
-/// Cognito's name for the scope that the user pools API requires in an access token.
-const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// Reads the pools from the root of the document.
 pub(crate) fn read(root: &Section<'_>, cookies: &CookieNames) -> Pools {
@@ -111,69 +109,56 @@ fn read_hosts(section: &Section<'_>, before: &[Pool]) -> Vec<HostPattern> {
 /// Reads the settings that every pool has: the pool at Cognito, and the source of its roles.
 fn read_pool(root: &Section<'_>, timeouts: Timeouts) -> (UserPool, RoleSettings) {
     let pool_id = root.required_text("user_pool_id", "us-east-1_UFeMzbuJe");
-    let api = UserPool::api_of(&pool_id).unwrap_or_else(|| {
-        if !pool_id.is_empty() {
-            root.fault(
-                "user_pool_id",
-                format!("`{pool_id}` is not a valid pool id (for example us-east-1_UFeMzbuJe)"),
-            );
-        }
-        "https://invalid.invalid".to_owned()
-    });
-    let (issuer, endpoints) = endpoints::read(root, &pool_id, &api);
-    let clusters = root.section("clusters");
-    let cluster = |key, default: &str| {
-        let name = clusters.text(key).unwrap_or_else(|| default.to_owned());
-        if name.trim().is_empty() {
-            clusters.fault(key, "is empty");
-        }
-        name
-    };
-    let clusters_read =
-        Clusters { domain: cluster("domain", "cognito_domain"), idp: cluster("idp", "cognito_idp") };
-    clusters.finish();
+    let api = region_of(&pool_id).map_or_else(
+        || {
+            if !pool_id.is_empty() {
+                root.fault(
+                    "user_pool_id",
+                    format!("`{pool_id}` is not a valid pool id (for example us-east-1_UFeMzbuJe)"),
+                );
+            }
+            "https://invalid.invalid".to_owned()
+        },
+        |region| IssuerForm::Original.origin(region),
+    );
+    let (Issuers { issuer, issuers, former_issuer }, endpoints) = endpoints::read(root, &pool_id, &api);
+    let clusters = read_clusters(root);
     let scopes = read_scopes(root);
-    let (roles, attributes_from) = read_roles(root, &scopes);
+    let (roles, attributes_from) = roles::read(root, &scopes);
     if attributes_from == AttributesFrom::UserInfo && endpoints.userinfo.url.is_empty() && !root.has("domain")
     {
         root.fault("endpoints.userinfo", "is missing, and so is `domain`; one of them is needed");
     }
     let cognito = UserPool {
         issuer,
+        issuers,
+        former_issuer,
         client_id: read_client_id(root),
         client_secret: read_client_secret(root),
         scopes,
         authorize_params: read_authorize_params(root),
+        sign_in_params: sign_in_params::read(root),
         endpoints,
-        clusters: clusters_read,
+        clusters,
         timeouts,
         attributes_from,
     };
     (cognito, roles)
 }
 
-fn read_roles(root: &Section<'_>, scopes: &[String]) -> (RoleSettings, AttributesFrom) {
-    let section = root.section("roles");
-    let default = || vec!["cognito:groups".to_owned(), "custom:roles".to_owned()];
-    let claims = section.plain_texts("claims").unwrap_or_else(default);
-    let separator = section.text("separator").unwrap_or_else(|| "|".to_owned());
-    if separator.is_empty() {
-        section.fault("separator", "is empty");
-    }
-    if claims.iter().any(|claim| claim.trim().is_empty()) {
-        section.fault("claims", "contains an empty name");
-    }
-    let choices = [
-        ("id_token", AttributesFrom::IdToken),
-        ("userinfo", AttributesFrom::UserInfo),
-        ("get_user", AttributesFrom::GetUser),
-    ];
-    let attributes_from = section.choice("attributes_from", &choices, AttributesFrom::IdToken);
-    if attributes_from == AttributesFrom::GetUser && !scopes.iter().any(|scope| scope == ADMIN_SCOPE) {
-        section.fault("attributes_from", format!("GetUser needs `{ADMIN_SCOPE}` in `scopes`"));
-    }
+fn read_clusters(root: &Section<'_>) -> Clusters {
+    let section = root.section("clusters");
+    let cluster = |key, default: &str| {
+        let name = section.text(key).unwrap_or_else(|| default.to_owned());
+        if name.trim().is_empty() {
+            section.fault(key, "is empty");
+        }
+        name
+    };
+    let (domain, idp) = (cluster("domain", "cognito_domain"), cluster("idp", "cognito_idp"));
+    let api = cluster("api", &idp);
     section.finish();
-    (RoleSettings { claims, separator }, attributes_from)
+    Clusters { domain, idp, api }
 }
 
 fn read_client_id(root: &Section<'_>) -> String {

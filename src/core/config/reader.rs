@@ -188,7 +188,11 @@ impl<'n> Section<'n> {
     /// A list of texts, each with its index in the list; `None` if there is no list. An invalid item is left
     /// out, and is an error.
     pub fn texts(&self, key: &'static str) -> Option<Vec<(usize, String)>> {
-        let list = self.read(key, "a list", |node| match node {
+        self.read_texts(key, "a list")
+    }
+
+    fn read_texts(&self, key: &'static str, needed: &str) -> Option<Vec<(usize, String)>> {
+        let list = self.read(key, needed, |node| match node {
             Node::List(list) => Some(list.clone()),
             _ => None,
         })?;
@@ -203,9 +207,45 @@ impl<'n> Section<'n> {
         Some(list.into_iter().enumerate().filter_map(text).collect())
     }
 
+    /// A text, which has no index, or a list of texts; empty if it is absent.
+    pub fn text_or_texts(&self, key: &'static str) -> Vec<(Option<usize>, String)> {
+        match self.node(key) {
+            Some(Node::List(_)) => {
+                let texts = self.texts(key).unwrap_or_default();
+                texts.into_iter().map(|(index, text)| (Some(index), text)).collect()
+            }
+            _ => self.text(key).into_iter().map(|text| (None, text)).collect(),
+        }
+    }
+
+    /// The members of an object with names that the operator chooses, each as it was written; `None` if it is absent.
+    pub fn members(&self, key: &'static str) -> Option<Vec<(&'n str, &'n Node)>> {
+        match self.node(key)? {
+            Node::Map(members) => Some(members.iter().map(|(name, node)| (name.as_str(), node)).collect()),
+            Node::Unresolved => Some(Vec::new()),
+            other => {
+                self.fault(key, format!("{} where an object is needed", other.kind()));
+                None
+            }
+        }
+    }
+
     /// The same without the indexes, if no single item can be invalid.
     pub fn plain_texts(&self, key: &'static str) -> Option<Vec<String>> {
         Some(self.texts(key)?.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// A list as in [`Section::texts`] with at least one item, or the word `any`, which gives an empty list.
+    pub fn any_or_texts(&self, key: &'static str) -> Option<Vec<(usize, String)>> {
+        if matches!(self.node(key), Some(Node::Text(text)) if text == "any") {
+            return Some(Vec::new());
+        }
+        let texts = self.read_texts(key, "`any` or a list")?;
+        if texts.is_empty() && !self.has_items(key) {
+            self.fault(key, "is empty; write `any` if every value may pass");
+            return None;
+        }
+        Some(texts)
     }
 
     /// One of a few words.

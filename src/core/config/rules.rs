@@ -1,6 +1,11 @@
 //! The settings of the rules.
 
-use crate::cognito::pool::Pools;
+mod conditions;
+
+use std::sync::Arc;
+
+use crate::cognito::identity::is_scope;
+use crate::cognito::pool::{Pool, Pools};
 use crate::config::reader::Section;
 use crate::http::host::HostPattern;
 use crate::http::path::Pattern;
@@ -13,8 +18,9 @@ const MAX_PATTERNS: usize = 50_000;
 /// Reads the list `rules` at the root of the document.
 pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
     let sections = root.sections("rules");
-    let drafts: Vec<Draft> =
-        sections.iter().enumerate().map(|(number, section)| read_rule(section, number, pools)).collect();
+    let mut claims = Vec::new();
+    let read = |(number, section)| read_rule(section, number, pools, &mut claims);
+    let drafts: Vec<Draft> = sections.iter().enumerate().map(read).collect();
     check_names(&sections, &drafts);
     let patterns = |Matches { hosts, methods, .. }: &Matches| hosts.len().max(1) * methods.len().max(1);
     if drafts.iter().map(|draft| patterns(&draft.matches)).sum::<usize>() > MAX_PATTERNS {
@@ -34,7 +40,7 @@ pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> Rules {
             section.fault_here(format!("can never match: {by} comes first and matches all of it"));
         }
     }
-    rules
+    rules.asking_for(claims)
 }
 
 /// Whether all conditions of a rule could be read. A rule without its path would match everything, and all
@@ -55,7 +61,7 @@ fn describe(draft: &Draft) -> String {
     }
 }
 
-fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
+fn read_rule(section: &Section<'_>, number: usize, pools: &Pools, claims: &mut Vec<String>) -> Draft {
     if section.is_empty() {
         section.fault_here("is empty: set `path` or `allow`");
     }
@@ -67,19 +73,23 @@ fn read_rule(section: &Section<'_>, number: usize, pools: &Pools) -> Draft {
     ];
     let allow = section.choice("allow", &choices, Allow::SignedIn);
     let name = section.text("name");
+    let wanted_pools = read_pools(section, pools);
+    let possible = |pool: &&Arc<Pool>| wanted_pools.is_empty() || wanted_pools.contains(&pool.name);
+    let possible: Vec<&Arc<Pool>> = pools.iter().filter(possible).collect();
     let rule = Rule {
         label: Label::new(name.as_deref(), number),
         name,
         number,
         allow,
-        roles_any: read_roles(section, "roles_any"),
-        roles_all: read_roles(section, "roles_all"),
-        pools: read_pools(section, pools),
+        roles_any: read_roles(section, "roles_any", &possible),
+        roles_all: read_roles(section, "roles_all", &possible),
+        claims: conditions::read_claims(section, claims),
+        step_up: conditions::read_step_up(section, claims),
+        pools: wanted_pools,
         unauthenticated: read_unauthenticated(section, allow),
     };
-    let asks = [("roles_any", &rule.roles_any), ("roles_all", &rule.roles_all), ("pools", &rule.pools)];
-    for (key, wanted) in asks {
-        if allow != Allow::SignedIn && !wanted.is_empty() {
+    for key in ["roles_any", "roles_all", "pools", "claims", "max_age", "acr_any", "amr_any"] {
+        if allow != Allow::SignedIn && section.has_items(key) {
             section.fault(key, "requires `allow: signed_in`, which is the default");
         }
     }
@@ -99,14 +109,15 @@ fn read_list(section: &Section<'_>, key: &'static str) -> Vec<(usize, String)> {
     list
 }
 
-fn read_roles(section: &Section<'_>, key: &'static str) -> Vec<String> {
+fn read_roles(section: &Section<'_>, key: &'static str, pools: &[&Arc<Pool>]) -> Vec<String> {
     let list = read_list(section, key);
     for (index, role) in &list {
+        let at = format!("{key}[{index}]");
         if role.trim() != role || role.is_empty() {
-            section.fault(
-                &format!("{key}[{index}]"),
-                format!("`{role}` is not a valid role: nobody could have it"),
-            );
+            section.fault(&at, format!("`{role}` is not a valid role: nobody could have it"));
+        } else if !is_scope(role) && !pools.is_empty() && !pools.iter().any(|pool| pool.roles.can_grant(role))
+        {
+            section.fault(&at, format!("nobody can have `{role}`: `roles.map` renames it or drops it"));
         }
     }
     list.into_iter().map(|(_, role)| role).collect()

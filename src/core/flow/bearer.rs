@@ -1,8 +1,10 @@
 //! API clients: the token in `Authorization` (RFC 6750, section 2.1), and the response to a bad token.
 
 use crate::flow::context::RequestContext;
+use crate::flow::resource_metadata::challenge;
 use crate::http::{Request, Response};
 use crate::json;
+use crate::oidc::jwt::JwtError;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
@@ -48,11 +50,16 @@ fn is_b64token(token: &str) -> bool {
 
 /// `401` for a rejected token (RFC 6750, section 3.1). It is always JSON and never a redirect, because an API client
 /// can't sign in. Only the log says which check failed.
-pub fn invalid_token(ctx: &RequestContext<'_>, reason: &'static str) -> (Response, Event) {
+pub fn invalid_token(ctx: &RequestContext<'_>, error: JwtError) -> (Response, Event) {
     let response = Response::json(401, json::object_of("error", "invalid_token"))
-        .with("www-authenticate", "Bearer error=\"invalid_token\"".to_owned());
-    let event = Event::counted(Level::Info, Counter::BearerRejected(reason));
-    (response, event.with("request_id", ctx.reference()))
+        .with("www-authenticate", challenge(ctx, "error=\"invalid_token\""));
+    let event = Event::counted(Level::Info, Counter::BearerRejected(error.bearer_reason()))
+        .with("request_id", ctx.reference());
+    let event = match error.bearer_hint() {
+        Some(hint) => event.with("hint", hint),
+        None => event,
+    };
+    (response, event)
 }
 
 #[cfg(test)]

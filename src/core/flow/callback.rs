@@ -14,6 +14,7 @@ use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK};
 use crate::flow::failure::SignInFailure;
 use crate::flow::new_tokens::{NewTokens, Verdict, VerifiedTokens, VerifyContext};
+use crate::flow::step_up;
 use crate::http::cookie::SameSite;
 use crate::http::{Callout, CalloutResult, Response, parse_query};
 use crate::oidc::authorization::{AuthorizationOutcome, AuthorizationResponse, NoAuthorizationResponse};
@@ -70,10 +71,14 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
     };
     let response = match AuthorizationResponse::parse(ctx.request.query()) {
         Ok(response) => response,
+        // Cognito's page for passkeys redirects here too, and it knows no state.
+        Err(NoAuthorizationResponse::StateMissing) if ctx.config.passkeys && ctx.session().is_some() => {
+            return CallbackStart::Done(Response::redirect(ctx.config.paths.me.clone()), None);
+        }
         Err(error) => return refuse(SignInFailure::BadCallback(error)),
     };
     let other_issuer = || SignInFailure::BadCallback(NoAuthorizationResponse::OtherIssuer);
-    if !ctx.pools.iter().any(|pool| response.may_be_from(&pool.cognito.issuer)) {
+    if !ctx.pools.iter().any(|pool| may_be_from(&response, pool)) {
         return refuse(other_issuer());
     }
     let Some((pool, id, flow)) = find_flow(ctx, &response.state) else {
@@ -83,7 +88,7 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
             None => refuse(SignInFailure::FlowUnknown),
         };
     };
-    if !response.may_be_from(&pool.cognito.issuer) {
+    if !may_be_from(&response, pool) {
         return refuse(other_issuer());
     }
     match response.outcome {
@@ -109,6 +114,11 @@ pub fn arrive(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy) -> CallbackSt
             CallbackStart::Redeem(Box::new(exchange), callout)
         }
     }
+}
+
+/// Whether a response may come from this pool.
+fn may_be_from(response: &AuthorizationResponse, pool: &Pool) -> bool {
+    pool.cognito.issuers.iter().any(|issuer| response.may_be_from(issuer))
 }
 
 /// A callback whose code is already redeemed: people who are signed in continue to the app.
@@ -235,10 +245,14 @@ impl CodeExchange {
 
     fn open_session(
         &self,
-        verified: VerifiedTokens,
+        mut verified: VerifiedTokens,
         verify: &mut VerifyContext<'_, '_>,
     ) -> Result<Response, StoreError> {
         let VerifyContext { config, env, .. } = verify;
+        // It is new, so nobody shares it.
+        if let Some(identity) = Arc::get_mut(&mut verified.identity) {
+            identity.asked = step_up::asked_by(&self.flow, identity, env.now);
+        }
         let store = CookieStore::new(config, &self.pool, &self.visitor.host);
         let session = Session {
             id: random_bytes(env.entropy)?,

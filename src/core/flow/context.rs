@@ -12,7 +12,7 @@ use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
 use crate::http::{Request, SharedHeaders};
 use crate::oidc::SessionTokens;
-use crate::rules::Who;
+use crate::rules::{Facts, Who};
 use crate::session::{CookieStore, Session, SessionId};
 use crate::shared::revocations::Revocable;
 use crate::time::UnixTime;
@@ -104,6 +104,8 @@ pub struct Person {
     pub session: Option<PersonsSession>,
     /// Whether a bearer token identifies them, rather than a session.
     pub by_bearer_token: bool,
+    /// Their claims, as far as rules ask for them.
+    pub facts: Facts,
 }
 
 /// The session of a person who is signed in.
@@ -133,6 +135,7 @@ impl Person {
         };
         let headers = config.headers.render(&identity).map(owned).collect();
         let person = Self {
+            facts: identity.facts(config.rules.claims()),
             pool: Arc::clone(pool),
             headers: Arc::new(headers),
             names: Arc::new(names),
@@ -158,13 +161,14 @@ impl Person {
     /// Roughly how much memory the value uses, in bytes.
     pub fn size(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64);
-        // The identity contains the same texts as the headers.
-        headers.sum::<usize>() * 2 + 256
+        let facts = self.identity.facts.iter().map(|(name, value)| name.len() + value.len() + 64);
+        // The identity contains the same texts as the headers, and the facts again.
+        (headers.sum::<usize>() + facts.sum::<usize>()) * 2 + 256
     }
 
     /// The properties that rules check.
-    pub fn as_seen_by_rules(&self) -> Who<'_> {
-        Who { roles: &self.identity.roles, pool: &self.pool.name }
+    pub fn as_seen_by_rules(&self, now: UnixTime) -> Who<'_> {
+        Who { roles: &self.identity.roles, pool: &self.pool.name, facts: &self.facts, now }
     }
 }
 

@@ -39,11 +39,13 @@ pub struct Destination {
     pub is_shortened: bool,
     /// The pending sign-in behind a page's link, if that sign-in stores the address.
     pub offered: Option<FlowId>,
+    /// The [`StepUp::id`](crate::rules::StepUp::id) of what the sign-in must ask for.
+    pub step_up: Option<u32>,
 }
 
 impl From<ReturnTo> for Destination {
     fn from(target: ReturnTo) -> Self {
-        Self { target, is_shortened: false, offered: None }
+        Self { target, is_shortened: false, offered: None, step_up: None }
     }
 }
 
@@ -58,14 +60,16 @@ impl Destination {
     pub fn of_flow(flow: &PendingSignIn, config: &Config) -> Self {
         let target = ReturnTo::parse(flow.return_to.as_bytes(), &config.paths);
         let is_shortened = flow.is_shortened;
-        Self { is_shortened, ..target.unwrap_or_else(ReturnTo::start_page).into() }
+        let step_up = flow.asked.last().map(|asked| asked.step_up);
+        Self { is_shortened, step_up, ..target.unwrap_or_else(ReturnTo::start_page).into() }
     }
 
     /// The same address, shortened to [`MAX_LINK`] bytes.
     #[must_use]
     pub fn shortened(&self) -> Self {
         let target = self.target.no_longer_than(MAX_LINK);
-        Self { is_shortened: self.is_shortened || target != self.target, target, offered: None }
+        let is_shortened = self.is_shortened || target != self.target;
+        Self { is_shortened, target, offered: None, step_up: self.step_up }
     }
 
     fn fits_in_link(&self, max: usize) -> bool {
@@ -219,14 +223,21 @@ pub struct Link {
 impl Link {
     /// A link that contains the whole destination.
     pub fn to(destination: &Destination) -> Self {
-        let query = format_query([("return", destination.target.as_str())]);
-        Self { query, ..Self::default() }
+        Self::of_query(destination, &[("return", destination.target.as_str())])
     }
 
     /// A link with the first `max` bytes of the destination, and the id of the pending sign-in that stores all of it.
     fn offering(destination: &Destination, max: usize, id: &str) -> Self {
         let short = destination.target.no_longer_than(max);
-        let query = format_query([("return", short.as_str()), ("flow", id)]);
+        Self::of_query(destination, &[("return", short.as_str()), ("flow", id)])
+    }
+
+    fn of_query(destination: &Destination, pairs: &[(&str, &str)]) -> Self {
+        let mut query = format_query(pairs.iter().copied());
+        if let Some(step_up) = destination.step_up {
+            query.push_str("&step_up=");
+            query.push_str(&step_up.to_string());
+        }
         Self { query, ..Self::default() }
     }
 

@@ -205,7 +205,7 @@ impl SignInFailure {
                 "the deny list of `revocations` names the person or the token"
             }
             Self::IdToken(JwtError::Issuer) => {
-                "does `user_pool_id` fit the domain? With an updated issuer, set `endpoints.issuer`"
+                "does `user_pool_id` fit the domain? A replica's Region belongs in `replica_regions`; with `endpoints.issuer` only that one is accepted"
             }
             Self::IdToken(JwtError::Audience) => "the tokens are for another app client than `client_id`",
             Self::IdToken(JwtError::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
@@ -234,7 +234,7 @@ impl SignInFailure {
                 "Cognito doesn't take the access token; for `attributes_from: get_user` the app client must allow the scope aws.cognito.signin.user.admin"
             }
             Self::Attributes(AttributesError::Call(CallError::NotDispatched)) => {
-                "userInfo is called through the cluster in `clusters.domain`, GetUser through that in `clusters.idp`; one is missing, has no hosts, or its circuit breaker is open"
+                "userInfo is called through the cluster in `clusters.domain`, GetUser through that in `clusters.api`; one is missing, has no hosts, or its circuit breaker is open"
             }
             Self::Attributes(AttributesError::Call(CallError::InvalidResponse(_))) => {
                 "does the cluster that attributes are asked through lead to Cognito?"

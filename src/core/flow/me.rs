@@ -34,10 +34,16 @@ pub fn me(ctx: &RequestContext<'_>, person: &Person) -> Response {
     let label = &person.pool.label;
     fact(messages::SIGNED_IN_WITH, (!label.is_empty()).then(|| label.clone()).into_iter().collect());
     fact(messages::SIGNED_IN_UNTIL, vec![format_utc(person.until.secs())]);
-    Page::new(&ctx.config.pages, 200, messages::MY_IDENTITY)
+    let page = Page::new(&ctx.config.pages, 200, messages::MY_IDENTITY)
         .facts(facts)
-        .action(messages::SIGN_OUT, &ctx.config.paths.sign_out)
-        .into_response()
+        .action(messages::SIGN_OUT, &ctx.config.paths.sign_out);
+    let page = if ctx.config.passkeys {
+        let callback = ctx.origin.url() + &ctx.config.paths.callback;
+        page.link(messages::ADD_PASSKEY, &person.pool.cognito.passkeys_url(&callback))
+    } else {
+        page
+    };
+    page.into_response()
 }
 
 fn as_json(person: &Person) -> String {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::attributes::{AttributesError, UserAttributes};
-use crate::cognito::identity::Identity;
 use crate::cognito::identity::headers::Source;
+use crate::cognito::identity::{Identity, KeptClaims};
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::decision::HostEnv;
@@ -99,7 +99,7 @@ impl NewTokens {
         keys.adopt(env.shared);
         let (out_of_patience, generation) = (env.now >= *deadline, keys.generation());
         let expected = Expected {
-            issuer: &pool.cognito.issuer,
+            issuers: &pool.cognito.issuers,
             client_id: &pool.cognito.client_id,
             whose,
             access_token: &self.tokens.access_token,
@@ -160,9 +160,10 @@ impl NewTokens {
         pool: &Pool,
         verify: &VerifyContext<'_, '_>,
     ) -> VerifiedTokens {
-        let headers = &verify.config.headers;
+        let Config { headers, rules, .. } = verify.config;
+        let wanted = KeptClaims { for_headers: &headers.claims(), for_rules: rules.claims() };
         VerifiedTokens {
-            identity: Arc::new(Identity::of_id_token(claims, attributes, &pool.roles, &headers.claims())),
+            identity: Arc::new(Identity::of_id_token(claims, attributes, &pool.roles, wanted)),
             expires_at: self.expires_at(claims, verify.env.now),
             tokens: self.kept(verify.config),
         }

@@ -1,6 +1,7 @@
 //! The paths that the filter answers itself, and their methods.
 
 use crate::flow::context::RequestContext;
+use crate::flow::resource_metadata;
 use crate::http::{Response, has_parameter};
 use crate::json;
 
@@ -17,6 +18,8 @@ pub enum OwnPath {
     Me,
     /// The page after sign-out.
     SignedOut,
+    /// The protected resource metadata (RFC 9728).
+    ResourceMetadata,
 }
 
 impl OwnPath {
@@ -28,6 +31,9 @@ impl OwnPath {
         }
         if ctx.path.other_spelling().is_some() {
             return None;
+        }
+        if resource_metadata::is_wanted(ctx) {
+            return Some(Self::ResourceMetadata);
         }
         let (path, paths) = (ctx.path.canonical(), &ctx.config.paths);
         let all = [
@@ -45,6 +51,7 @@ impl OwnPath {
             // A `HEAD` from a link checker must not redeem the code.
             Self::Callback => &["GET"],
             Self::SignOut => &["GET", "POST"],
+            Self::ResourceMetadata => &["GET", "HEAD", "OPTIONS"],
             Self::SignIn | Self::Me | Self::SignedOut => &["GET", "HEAD"],
         }
     }

@@ -197,6 +197,10 @@ impl Refresh {
     ) -> RefreshOutcome {
         let env = &mut *verify.env;
         let store = CookieStore::new(verify.config, &self.pool, &self.host);
+        // If it is shared, it is the session's own.
+        if let Some(identity) = Arc::get_mut(&mut verified.identity) {
+            identity.keep_sign_in_of(&self.session.identity);
+        }
         let session = Session {
             id: self.session.id,
             signed_in_at: self.session.signed_in_at,

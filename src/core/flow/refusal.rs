@@ -2,6 +2,7 @@
 
 use crate::flow::context::{Person, RequestContext};
 use crate::flow::destination::MAX_LINK;
+use crate::flow::resource_metadata::challenge;
 use crate::http::Response;
 use crate::http::client::Client;
 use crate::json;
@@ -17,7 +18,7 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
         return match person {
             // Required by RFC 6750, section 3.1.
             Some(person) if person.by_bearer_token => {
-                response.with("www-authenticate", "Bearer error=\"insufficient_scope\"".to_owned())
+                response.with("www-authenticate", challenge(ctx, "error=\"insufficient_scope\""))
             }
             _ => response,
         };
@@ -25,12 +26,10 @@ pub fn forbidden(ctx: &RequestContext<'_>, person: Option<&Person>) -> Response 
     let words = if person.is_some() { messages::FORBIDDEN } else { messages::CLOSED };
     let page = Page::saying(&ctx.config.pages, 403, words);
     let page = match person {
-        Some(Person { identity, .. }) => {
-            let name = identity.username.as_deref().or(identity.email.as_deref());
-            page.text(&messages::signed_in_as(name.unwrap_or(&identity.subject)))
-                .action(messages::WHO_AM_I, &ctx.config.paths.me)
-                .link(messages::SIGN_OUT, &ctx.config.paths.sign_out)
-        }
+        Some(Person { identity, .. }) => page
+            .text(&messages::signed_in_as(identity.shown_name()))
+            .action(messages::WHO_AM_I, &ctx.config.paths.me)
+            .link(messages::SIGN_OUT, &ctx.config.paths.sign_out),
         None => page,
     };
     page.reference(&ctx.reference()).into_response()

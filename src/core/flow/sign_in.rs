@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use crate::cognito::pool::Pool;
+use crate::cognito::sign_in_params::over;
 use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, random_bytes};
 use crate::decision::HostEnv;
 use crate::flow::context::RequestContext;
 use crate::flow::destination::{Destination, FlowCookies, Link, MAX_LINK, evict_flows};
 use crate::flow::failure::SignInFailure;
+use crate::flow::link_params;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::refusal::forbidden;
+use crate::flow::resource_metadata;
+use crate::flow::step_up::{self, Asking};
 use crate::http::client::{Client, is_cross_site, is_prefetch};
 use crate::http::{Response, parse_query};
 use crate::json;
 use crate::oidc::authorization::AuthorizationRequest;
 use crate::oidc::{CodeVerifier, Nonce};
-use crate::pages::messages;
+use crate::pages::messages::{self, Words};
 use crate::pages::page::Page;
 use crate::rules::Unauthenticated;
 use crate::session::return_to::ReturnTo;
@@ -24,25 +28,42 @@ use crate::session::{FlowId, PendingSignIn};
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 
-/// Answers a request that needs a session and has none, and adds events to `log`. The session must be of one of the
-/// pools in `wanted`, or of any pool if `wanted` is empty.
+/// The sign-in that a request needs.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedSignIn<'a> {
+    /// How to answer.
+    pub how: Unauthenticated,
+    /// The session must be of one of these pools, or of any pool if there are none.
+    pub pools: &'a [String],
+    /// What the sign-in must ask for.
+    pub step_up: Option<u32>,
+    /// What a page says about a form, which can't be accepted.
+    pub form: Words,
+}
+
+impl WantedSignIn<'_> {
+    /// Any sign-in.
+    pub const ANY: Self =
+        Self { how: Unauthenticated::Auto, pools: &[], step_up: None, form: messages::FORM };
+}
+
+/// Answers a request that needs a session and has none, or not one that is good enough, and adds events to `log`.
 pub fn challenge(
     ctx: &RequestContext<'_>,
-    how: Unauthenticated,
-    wanted: &[String],
+    wanted: &WantedSignIn<'_>,
     env: &mut HostEnv<'_>,
     log: &mut Vec<Event>,
 ) -> Response {
-    match client_kind(ctx, how) {
+    match client_kind(ctx, wanted.how) {
         Client::Navigation => {}
-        Client::FormNavigation => return form_page(ctx, env.entropy, log),
+        Client::FormNavigation => return form_page(ctx, wanted, env.entropy, log),
         Client::Grpc | Client::Other => return unauthenticated(ctx),
     }
     if let Some(redirect) = to_public_url(ctx, env, log) {
         return redirect;
     }
-    let here = Destination::of_request(ctx);
-    let wanted_here = |pool: &&Arc<Pool>| wanted.is_empty() || wanted.contains(&pool.name);
+    let here = Destination { step_up: wanted.step_up, ..Destination::of_request(ctx) };
+    let wanted_here = |pool: &&Arc<Pool>| wanted.pools.is_empty() || wanted.pools.contains(&pool.name);
     let pools: Vec<&Arc<Pool>> = ctx.pools.iter().filter(wanted_here).collect();
     let Some(pool) = pools.first() else {
         // No pool of this host can satisfy the rule, so a sign-in can't help.
@@ -58,7 +79,7 @@ pub fn challenge(
 
 /// The kind of client, adjusted by the rule: `reject` redirects nobody, `redirect` also redirects scripts whose
 /// request a redirect doesn't harm.
-fn client_kind(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {
+pub fn client_kind(ctx: &RequestContext<'_>, how: Unauthenticated) -> Client {
     let harmless = matches!(ctx.request.method(), "GET" | "HEAD")
         && !ctx.request.has("upgrade")
         && !is_prefetch(ctx.request);
@@ -85,8 +106,10 @@ pub fn start(ctx: &RequestContext<'_>, env: &mut HostEnv<'_>, log: &mut Vec<Even
     let mut destination: Destination = return_to.unwrap_or_else(ReturnTo::start_page).into();
     let chosen: Vec<&Arc<Pool>> =
         ctx.pools.iter().filter(|pool| one("pool").is_some_and(|name| *name == pool.name)).collect();
+    let step_up = one("step_up").and_then(|id| step_up::read(id, ctx));
     if let Some(id) = one("flow") {
         let Some((flow, id)) = find_offered(ctx, id) else {
+            destination.step_up = step_up;
             let incomplete = destination.mark_incomplete(&ctx.reference(), log);
             return begin(ctx, &chosen, &incomplete, env.entropy, log);
         };
@@ -101,6 +124,7 @@ pub fn start(ctx: &RequestContext<'_>, env: &mut HostEnv<'_>, log: &mut Vec<Even
         }
         destination.offered = Some(id);
     }
+    destination.step_up = step_up;
     begin(ctx, &chosen, &destination, env.entropy, log)
 }
 
@@ -121,13 +145,18 @@ fn delete_offered(ctx: &RequestContext<'_>, id: &FlowId, gone: &mut Vec<String>)
 pub fn unauthenticated(ctx: &RequestContext<'_>) -> Response {
     let sign_in = json::text(&ctx.config.paths.sign_in);
     let body = json::object(&[("error", json::text("unauthenticated")), ("sign_in", sign_in)]);
-    Response::json(401, body).with("www-authenticate", "Bearer".to_owned())
+    Response::json(401, body).with("www-authenticate", resource_metadata::challenge(ctx, ""))
 }
 
 /// `401` for a form: a redirect would lose the contents of the form, but the back button keeps them.
-fn form_page(ctx: &RequestContext<'_>, entropy: &mut dyn Entropy, log: &mut Vec<Event>) -> Response {
-    let here = Destination::of_request(ctx);
-    let mut page = Page::saying(&ctx.config.pages, 401, messages::FORM).text(messages::FORM_HELP);
+fn form_page(
+    ctx: &RequestContext<'_>,
+    wanted: &WantedSignIn<'_>,
+    entropy: &mut dyn Entropy,
+    log: &mut Vec<Event>,
+) -> Response {
+    let here = Destination { step_up: wanted.step_up, ..Destination::of_request(ctx) };
+    let mut page = Page::saying(&ctx.config.pages, 401, wanted.form).text(messages::FORM_HELP);
     let sign_in = &ctx.config.paths.sign_in;
     let (address, cookies) = match ctx.pools.first() {
         Some(pool) if !is_other_host(ctx) => {
@@ -165,7 +194,10 @@ fn chooser(
     let Some(first) = pools.first() else { return unauthenticated(ctx) };
     let link = link(ctx, first, destination, MAX_LINK / pools.len().max(1), entropy, log);
     let sign_in = &ctx.config.paths.sign_in;
-    let choices = pools.iter().map(|pool| (pool.label.as_str(), link.url_for_pool(sign_in, pool)));
+    let choices = pools.iter().map(|pool| {
+        let url = link.url_for_pool(sign_in, pool);
+        (pool.label.as_str(), url + &link_params::to_add(ctx, pool, MAX_LINK / pools.len().max(1)))
+    });
     Page::saying(&ctx.config.pages, 200, messages::CHOOSE)
         .choices(messages::CHOOSE_WITH, choices)
         .into_response()
@@ -173,7 +205,7 @@ fn chooser(
 }
 
 /// A link for a page that answers this request, with the cookies that it needs.
-fn link(
+pub fn link(
     ctx: &RequestContext<'_>,
     pool: &Pool,
     destination: &Destination,
@@ -253,6 +285,13 @@ fn redirect_to_cognito(
         redirect_uri: format!("{}{}", ctx.origin.url(), ctx.config.paths.callback),
         ..PendingSignIn::offered(ctx.now)
     };
+    let params = over(&cognito.authorize_params, link_params::of_visit(ctx, pool, destination));
+    let asking = destination.step_up.and_then(|id| step_up::asking(ctx, pool, &params, id));
+    let mut extra = &params;
+    if let Some(Asking { parameters, asked }) = &asking {
+        extra = parameters;
+        flow.asked.clone_from(asked);
+    }
     let state = flow.state(&id);
     let url = AuthorizationRequest {
         endpoint: &cognito.endpoints.authorize.url,
@@ -262,7 +301,7 @@ fn redirect_to_cognito(
         state: state.expose(),
         nonce: &nonce,
         code_verifier: &code_verifier,
-        extra: &cognito.authorize_params,
+        extra,
     }
     .to_url();
     let (mut cookies, freed) = evict_flows(ctx);

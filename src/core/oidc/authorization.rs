@@ -24,8 +24,7 @@ pub struct AuthorizationRequest<'a> {
     pub nonce: &'a Nonce,
     /// Sent when the code is redeemed; this request only contains its challenge.
     pub code_verifier: &'a CodeVerifier,
-    /// Parameters that the operator adds (`identity_provider`, `lang`, …). Nothing from the original request is
-    /// added.
+    /// Parameters that the operator adds (`identity_provider`, `lang`, …), or lets visitors' links add.
     pub extra: &'a [(String, String)],
 }
 

@@ -1,6 +1,7 @@
 //! Verification of tokens: the only place where claims become trusted (OIDC Core, section 3.1.3.7; RFC 8725; RFC 9068
 //! as far as Cognito follows it; Cognito: "Verifying JSON web tokens").
 
+mod audience;
 mod error;
 mod signed;
 
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, Members};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::jwt::audience::{is_for, only_audience};
 use crate::oidc::jwt::signed::{Unverified, unverified_claims};
 use crate::oidc::{AccessToken, IdToken, Nonce};
 use crate::time::UnixTime;
@@ -28,8 +30,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The required claims of an ID token from a sign-in or refresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// `iss`, byte for byte.
-    pub issuer: &'a str,
+    /// The accepted values of `iss`, byte for byte.
+    pub issuers: &'a [String],
     /// `aud`.
     pub client_id: &'a str,
     /// The connection to the sign-in or the session.
@@ -50,13 +52,15 @@ pub enum ExpectedHolder<'a> {
 /// The required claims of a bearer token.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted<'a> {
-    /// `iss`, byte for byte.
-    pub issuer: &'a str,
+    /// The accepted values of `iss`, byte for byte.
+    pub issuers: &'a [String],
     /// The app clients whose tokens are accepted: compared with `client_id` of an access token, or `aud` of an ID
     /// token.
     pub client_ids: &'a [String],
     /// The accepted kinds of token.
     pub uses: &'a [TokenUse],
+    /// The resources that an access token may be bound to (RFC 8707).
+    pub resources: &'a [String],
 }
 
 /// `token_use`: Cognito's name for the kind of a token.
@@ -147,7 +151,7 @@ pub fn verify_id_token(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
-    let claims = verify(token.0.expose(), keys, expected.issuer, now, rs256)?;
+    let claims = verify(token.0.expose(), keys, expected.issuers, now, rs256)?;
     if only_audience(claims.get("aud")).as_deref() != Some(expected.client_id) {
         return Err(JwtError::Audience);
     }
@@ -170,8 +174,8 @@ pub fn verify_id_token(
     Ok(claims)
 }
 
-/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id` and have no
-/// `aud`; its ID tokens have `aud` and no `client_id`.
+/// Verifies a token that an API client sent. Cognito's access tokens name their client in `client_id`, and have `aud`
+/// only if they are bound to a resource; its ID tokens have `aud` and no `client_id`.
 ///
 /// # Errors
 /// The first check that fails.
@@ -182,7 +186,7 @@ pub fn verify_bearer_token(
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), JwtError> {
-    let claims = verify(token, keys, accepted.issuer, now, rs256)?;
+    let claims = verify(token, keys, accepted.issuers, now, rs256)?;
     let token_use = claims.token_use()?;
     if !accepted.uses.contains(&token_use) {
         return Err(JwtError::TokenUse);
@@ -191,11 +195,11 @@ pub fn verify_bearer_token(
         TokenUse::Access => claims.text("client_id"),
         TokenUse::Id => only_audience(claims.get("aud")),
     };
-    if client.is_some_and(|client| accepted.client_ids.contains(&client)) {
-        Ok((token_use, claims))
-    } else {
-        Err(JwtError::Audience)
+    let client = client.filter(|client| accepted.client_ids.contains(client)).ok_or(JwtError::Audience)?;
+    if token_use == TokenUse::Access && !is_for(claims.get("aud"), &client, accepted.resources) {
+        return Err(JwtError::Resource);
     }
+    Ok((token_use, claims))
 }
 
 /// Unverified claims of a token. They only select the keys to verify it with.
@@ -229,13 +233,13 @@ pub fn claimed_expiry(token: &AccessToken) -> Option<UnixTime> {
 fn verify(
     token: &str,
     keys: &KeySet,
-    issuer: &str,
+    issuers: &[String],
     now: UnixTime,
     rs256: &dyn VerifyRs256,
 ) -> Result<Claims, JwtError> {
     let claims = Unverified::parse(token)?.verify(keys, rs256)?.into_claims();
     let date = |name: &str| claims.get(name).and_then(numeric_date);
-    if claims.text("iss").as_deref() != Some(issuer) {
+    if !claims.text("iss").is_some_and(|issuer| issuers.contains(&issuer)) {
         return Err(JwtError::Issuer);
     }
     let (expires_at, issued_at) = (date("exp").ok_or(JwtError::Expired)?, date("iat"));
@@ -253,17 +257,6 @@ fn verify(
     }
     let subject = claims.text("sub").filter(|subject| is_subject(subject)).ok_or(JwtError::Subject)?;
     Ok(Claims { subject, expires_at, claims })
-}
-
-/// Cognito's ID tokens have one audience, a string. A list with one item means the same. A token with more audiences
-/// is also meant for others, and is rejected.
-fn only_audience(aud: Option<Json<'_>>) -> Option<String> {
-    let aud = aud?;
-    match aud.items().as_deref() {
-        Some([only]) => only.text(),
-        Some(_) => None,
-        None => aud.text(),
-    }
 }
 
 /// A `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.

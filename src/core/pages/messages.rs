@@ -1,6 +1,8 @@
 //! All texts that people read on the filter's pages. To translate the pages, change only this file. Texts for
 //! operators are in the log, in English.
 
+use std::time::Duration;
+
 /// The language of these texts (BCP 47), for `<html lang>`.
 pub const LANGUAGE: &str = "en";
 
@@ -30,6 +32,8 @@ pub const TRY_AGAIN: &str = "Try again";
 pub const CONTINUE: &str = "Continue";
 /// Opens the page [`MY_IDENTITY`].
 pub const WHO_AM_I: &str = "Who am I?";
+/// Opens Cognito's page for adding a passkey.
+pub const ADD_PASSKEY: &str = "Add a passkey";
 /// In front of a request's id.
 pub const REFERENCE: &str = "Reference:";
 
@@ -90,6 +94,30 @@ pub const SIGNED_IN_UNTIL: &str = "Signed in until";
 pub const FORBIDDEN: Words = words("No access", "This page needs a role that you don't have.");
 /// Under a rule that allows nobody, or at a host where nobody who may pass can sign in.
 pub const CLOSED: Words = words("No access", "Nobody has access to this page.");
+
+/// For a person who is signed in, but not lately enough or not strongly enough, although the sign-in just asked for it.
+pub const STEP_UP: Words = words(
+    "Another sign-in is needed",
+    "This page needs a later or a stronger sign-in than yours. The sign-in service did not provide it.",
+);
+/// The label of how long ago the person may have signed in.
+pub const SIGN_IN_AGE: &str = "Signed in within";
+/// The label of the levels of which one is needed.
+pub const SIGN_IN_LEVEL: &str = "Level of the sign-in";
+/// The label of the methods of which one is needed.
+pub const SIGN_IN_METHOD: &str = "Method of the sign-in";
+
+/// A duration, in minutes if it is long.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+}
+
+/// For a form of a person who must sign in again. [`FORM_HELP`] follows.
+pub const FORM_STEP_UP: Words = words(
+    "Please sign in again first",
+    "This form needs a later or a stronger sign-in than yours, so it was not accepted. Nothing that you entered has been stored.",
+);
 
 /// Names the person who has no access.
 pub fn signed_in_as(name: &str) -> String {

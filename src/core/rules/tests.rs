@@ -46,11 +46,14 @@ fn rules(drafts: Vec<Draft>) -> Rules {
 fn outcome(rules: &Rules, method: &str, host: &str, path: &str, who: Option<&[&str]>) -> &'static str {
     let path = RequestPath::parse(path.as_bytes()).unwrap();
     let roles: Option<Vec<String>> = who.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect());
-    let who = roles.as_ref().map(|roles| Who { roles, pool: "us" });
+    let facts = Facts::default();
+    let now = UnixTime::default();
+    let who = roles.as_ref().map(|roles| Who { roles, pool: "us", facts: &facts, now });
     let host = crate::http::host::of_authority(host).unwrap_or_default();
     match rules.find(&Target { path: &path, method, host: &host }).verdict(who) {
         Verdict::Pass => "pass",
         Verdict::SignIn(_) => "sign in",
+        Verdict::StepUp(_) => "step up",
         Verdict::Forbidden(_) => "forbidden",
     }
 }

@@ -18,17 +18,16 @@ impl CookieStore<'_> {
 
     /// The binding of a cookie of this name and kind.
     pub(super) fn binding_of(&self, name: &str, partitioned: bool) -> Binding {
-        if partitioned {
-            self.binding.and(&[name.as_bytes(), b"partitioned"])
-        } else {
-            self.binding.and(&[name.as_bytes()])
-        }
+        of_cookie(&self.binding, name, partitioned)
     }
 
     /// Decrypts a value of that kind.
     #[inline(never)]
     pub(super) fn unseal(&self, partitioned: bool, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.config.keyring.open(&self.binding_of(name, partitioned), sealed)
+        [Some(&self.binding), self.former_binding.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|pool| self.config.keyring.open(&of_cookie(pool, name, partitioned), sealed))
     }
 
     /// The tokens in a request's cookies. Those of the configured kind come first, because they are newer. Stops at
@@ -72,6 +71,11 @@ impl CookieStore<'_> {
     fn is_other_kind(&self, name: &str, sealed: &[u8]) -> bool {
         self.unseal(!self.own_kind(), name, sealed).is_some()
     }
+}
+
+/// The binding of a pool's cookie of this name and kind.
+fn of_cookie(pool: &Binding, name: &str, partitioned: bool) -> Binding {
+    if partitioned { pool.and(&[name.as_bytes(), b"partitioned"]) } else { pool.and(&[name.as_bytes()]) }
 }
 
 /// The values of all cookies of this name, with parts joined.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::cognito::identity::asked::{self, AskedFor};
 use crate::crypto::seal::SealError;
 use crate::crypto::secret::{Entropy, NoEntropy, Secret, hex, random_bytes};
 use crate::http::cookie::Cookies;
@@ -58,6 +59,9 @@ pub struct PendingSignIn {
     /// Whether `return_to` is shorter than the address that was requested.
     #[serde(skip)]
     pub is_shortened: bool,
+    /// What the person was asked for lately, and at the end what this sign-in asks for. Empty if it asks for nothing.
+    #[serde(skip)]
+    pub asked: Vec<AskedFor>,
 }
 
 impl PendingSignIn {
@@ -71,6 +75,7 @@ impl PendingSignIn {
             return_to: String::new(),
             started_at: now,
             is_shortened: false,
+            asked: Vec::new(),
         }
     }
 
@@ -94,9 +99,11 @@ impl PendingSignIn {
     }
 }
 
-/// The last byte of a pending sign-in whose address was shortened. Earlier versions wrote no such byte, and it is
-/// still left out if the address is complete.
+/// The byte behind a pending sign-in whose address was shortened, or [`COMPLETE`] if it asks for something. Behind
+/// this byte is what it asks for. Earlier versions wrote no such byte, and it is still left out if the address is
+/// complete and nothing is asked for.
 const SHORTENED: u8 = 1;
+const COMPLETE: u8 = 0;
 
 impl CookieStore<'_> {
     /// The sign-in of this id, if its cookies are complete. It may have expired.
@@ -110,7 +117,9 @@ impl CookieStore<'_> {
         let (flow, behind) = postcard::take_from_bytes::<PendingSignIn>(&bytes).ok()?;
         match behind {
             [] => Some(flow),
-            [SHORTENED] => Some(PendingSignIn { is_shortened: true, ..flow }),
+            [mark @ (SHORTENED | COMPLETE), behind @ ..] => {
+                Some(PendingSignIn { is_shortened: *mark == SHORTENED, asked: asked::read(behind)?, ..flow })
+            }
             _ => None,
         }
     }
@@ -128,8 +137,9 @@ impl CookieStore<'_> {
         let cookies = &self.pool.cookies;
         let name = cookies.flow_name(id);
         let mut bytes = postcard::to_allocvec(flow).map_err(|_| SealError::Encoding)?;
-        if flow.is_shortened {
-            bytes.push(SHORTENED);
+        if flow.is_shortened || !flow.asked.is_empty() {
+            bytes.push(if flow.is_shortened { SHORTENED } else { COMPLETE });
+            asked::write(&flow.asked, &mut bytes);
         }
         let sealed = self.seal_bytes(&name, &bytes, entropy)?;
         let max_age = PendingSignIn::LIFETIME.as_secs();

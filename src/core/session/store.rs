@@ -1,8 +1,11 @@
 //! Reads and writes the cookies of sessions.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cognito::identity::asked;
 use crate::cognito::pool::{CookieSettings, Pool};
 use crate::config::Config;
 use crate::crypto::seal::{Binding, SealError};
@@ -45,6 +48,7 @@ pub struct CookieStore<'c> {
     pub(super) config: &'c Config,
     pub(super) pool: &'c Pool,
     pub(super) binding: Binding,
+    pub(super) former_binding: Option<Binding>,
 }
 
 impl<'c> CookieStore<'c> {
@@ -52,7 +56,9 @@ impl<'c> CookieStore<'c> {
     /// it share the cookie.
     pub fn new(config: &'c Config, pool: &'c Pool, host: &str) -> Self {
         let owner = pool.cookies.owner(host);
-        Self { config, pool, binding: pool.binding().and(&[owner.as_bytes()]) }
+        let at_owner = |binding: Binding| binding.and(&[owner.as_bytes()]);
+        let (binding, former) = (at_owner(pool.binding()), pool.former_binding().map(at_owner));
+        Self { config, pool, binding, former_binding: former }
     }
 
     /// Seals a value for a cookie of that name.
@@ -111,14 +117,14 @@ impl<'c> CookieStore<'c> {
 
     /// The session in an identity cookie, even if it has ended.
     pub fn open_session(&self, sealed: &[u8]) -> Option<Session> {
-        self.open(&self.pool.cookies.identity, sealed)
+        decode_session(&self.open_bytes(&self.pool.cookies.identity, sealed)?)
     }
 
     /// The session in a `Set-Cookie` value that another worker sealed.
     pub fn session_in(&self, set_cookie: &str, now: UnixTime) -> Option<Session> {
         let (name, rest) = set_cookie.split_once('=')?;
         let (value, _) = rest.split_once(';')?;
-        let session = self.open::<Session>(name, value.as_bytes())?;
+        let session = decode_session(&self.open_bytes(name, value.as_bytes())?)?;
         (name == self.pool.cookies.identity && session.lasts(self.config, now)).then_some(session)
     }
 
@@ -136,7 +142,8 @@ impl<'c> CookieStore<'c> {
     ) -> Result<String, SealError> {
         let CookieSettings { identity, attributes, same_site, .. } = &self.pool.cookies;
         let max_age = session.ends_at(self.config).since(now).as_secs();
-        Ok(attributes.set(identity, &self.seal(identity, session, entropy)?, max_age, *same_site))
+        let sealed = self.seal_bytes(identity, &encode_session(session)?, entropy)?;
+        Ok(attributes.set(identity, &sealed, max_age, *same_site))
     }
 
     /// The tokens of `session`, or of any session if `None`.
@@ -216,6 +223,29 @@ impl<'c> CookieStore<'c> {
         }
         Ok(cookies)
     }
+}
+
+/// A session without claims for rules is the same as in earlier versions; otherwise they follow, and then what its
+/// sign-ins have asked for.
+fn encode_session(session: &Session) -> Result<Vec<u8>, SealError> {
+    let mut bytes = postcard::to_allocvec(session).map_err(|_| SealError::Encoding)?;
+    if !session.identity.facts.is_empty() || !session.identity.asked.is_empty() {
+        let facts = postcard::to_allocvec(&session.identity.facts).map_err(|_| SealError::Encoding)?;
+        bytes.extend_from_slice(&facts);
+        asked::write(&session.identity.asked, &mut bytes);
+    }
+    Ok(bytes)
+}
+
+fn decode_session(bytes: &[u8]) -> Option<Session> {
+    let (mut session, behind) = postcard::take_from_bytes::<Session>(bytes).ok()?;
+    if !behind.is_empty() {
+        let (facts, behind) = postcard::take_from_bytes(behind).ok()?;
+        let identity = Arc::get_mut(&mut session.identity)?;
+        identity.facts = facts;
+        identity.asked = asked::read(behind)?;
+    }
+    Some(session)
 }
 
 /// Decodes a value that was sealed. `None` if it is incomplete.

@@ -16,7 +16,7 @@ use crate::shared::key_sets::lease::{FetchLease, has_passed};
 use crate::shared::store::{SharedData, Version, prepare, read, update};
 use crate::time::UnixTime;
 
-pub use fetch::{FetchError, fetch_event};
+pub use fetch::{FetchError, KeysAt, fetch_event, fetch_keys, is_refusal, refusal_event};
 
 /// The set is fetched again after this time, even if no token needs it.
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
@@ -30,8 +30,9 @@ pub struct KeySetCaches(Vec<KeySetCache>);
 impl KeySetCaches {
     /// An empty cache for each pool. `keyring` separates the shared data of different configurations.
     pub fn new(pools: &[Arc<Pool>], keyring: [u8; 8], shared: &dyn SharedData) -> Self {
-        let cache =
-            |pool: &Arc<Pool>| KeySetCache::new(&pool.scope(keyring), pool.cognito.timeouts.jwks, shared);
+        let cache = |pool: &Arc<Pool>| {
+            KeySetCache::new(&pool.keys_scope(keyring), fetch::longest_fetch(&pool.cognito), shared)
+        };
         Self(pools.iter().map(cache).collect())
     }
 
@@ -90,7 +91,8 @@ pub enum Newer {
 }
 
 impl KeySetCache {
-    /// An empty cache. `scope` separates the shared data of different pools. `timeout` is the timeout of a fetch.
+    /// An empty cache. `scope` separates the shared data of different pools. `timeout` is how long a
+    /// fetch may take.
     pub fn new(scope: &str, timeout: Duration, shared: &dyn SharedData) -> Self {
         let (set_key, lease_key) = (format!("{scope}.jwks"), format!("{scope}.jwks_lease"));
         prepare(shared, &set_key);

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cognito::pool::Pool;
-use crate::cognito::user_pool::UserPool;
 use crate::config::Config;
 use crate::decision::{Attempt, Decision, HostEnv, Outcome, RefreshId, ResponseEdits, Retry, StreamId};
 use crate::flow::callback::{CodeExchange, ExchangeStep};
 use crate::flow::forward;
 use crate::flow::new_tokens::VerifyContext;
-use crate::http::{Callout, CalloutResult, MAX_CALLOUT_BODY, Request};
+use crate::http::{Callout, CalloutResult, Request};
 use crate::oidc::jwt::Claims;
-use crate::shared::key_sets::{KeySetCaches, fetch_event};
+use crate::shared::key_sets::{KeySetCaches, KeysAt, fetch_event, fetch_keys, is_refusal, refusal_event};
 use crate::shared::replay_guard::ReplayGuard;
 use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::{JWKS_AGE_S, Metric, TOKEN_EXCHANGE_MS, Telemetry};
@@ -150,7 +149,8 @@ impl Authenticator {
             let keys = self.keys.of(pool);
             keys.is_some_and(|keys| keys.poll_fetch(awaited, env.now, env.shared))
         })?;
-        Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due)), env.now), fetch_keys(due)))
+        let callout = fetch_keys(&due.cognito, KeysAt::First)?;
+        Some((self.calls.begin(CalloutPurpose::FetchKeys(Arc::clone(due), KeysAt::First), env.now), callout))
     }
 
     /// Handles the response to a call.
@@ -182,13 +182,7 @@ impl Authenticator {
                 let ready = self.sessions.unpark(Some(watch), env);
                 self.settle(ready, env);
             }
-            CalloutPurpose::FetchKeys(pool) => {
-                if let Some(keys) = self.keys.of(&pool) {
-                    let outcome = keys.handle_response(result, env.now, env.shared);
-                    self.emit(fetch_event(outcome, &pool.name));
-                }
-                self.handle_timeout(env);
-            }
+            CalloutPurpose::FetchKeys(pool, at) => self.take_keys(pool, at, result, env),
             CalloutPurpose::FetchRevocations => {
                 self.denials.handle_response(result, env.now, env.shared, &mut self.telemetry);
                 self.handle_timeout(env);
@@ -202,6 +196,22 @@ impl Authenticator {
                 }
             }
         }
+    }
+
+    /// Takes over a key set, or asks for it at the second place.
+    fn take_keys(&mut self, pool: Arc<Pool>, at: KeysAt, result: &CalloutResult, env: &mut HostEnv<'_>) {
+        if at == KeysAt::First
+            && is_refusal(result)
+            && let Some(callout) = fetch_keys(&pool.cognito, KeysAt::Second)
+        {
+            self.emit(refusal_event(result, &pool.name));
+            return self.calls.push_follow_up(CalloutPurpose::FetchKeys(pool, KeysAt::Second), callout);
+        }
+        if let Some(keys) = self.keys.of(&pool) {
+            let outcome = keys.handle_response(result, env.now, env.shared);
+            self.emit(fetch_event(outcome, &pool.name));
+        }
+        self.handle_timeout(env);
     }
 
     /// Time has passed: checks whether waits are over, or have lasted too long.
@@ -336,9 +346,4 @@ impl Authenticator {
 /// at once: the browser would be redirected in a loop.
 fn is_revoked(denials: &Denials, claims: &Claims, now: UnixTime) -> bool {
     denials.is_listed(&denials.names_of_token(claims, claims.issued_at().min(now)))
-}
-
-fn fetch_keys(pool: &Pool) -> Callout {
-    let UserPool { clusters, endpoints, timeouts, .. } = &pool.cognito;
-    Callout::get_json(&clusters.idp, endpoints.jwks.clone(), timeouts.jwks, MAX_CALLOUT_BODY)
 }

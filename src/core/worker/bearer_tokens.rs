@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::cognito::identity::Identity;
 use crate::cognito::identity::headers::Source;
+use crate::cognito::identity::{Identity, KeptClaims};
 use crate::cognito::pool::Pool;
 use crate::config::{BearerSettings, Config};
 use crate::crypto::secret::Secret;
@@ -30,7 +30,7 @@ pub enum BearerVerdict {
     /// The token is valid and identifies this person.
     Good(Arc<Person>),
     /// The token is rejected, for this reason.
-    Bad(&'static str),
+    Bad(JwtError),
     /// The request waits for keys of this pool.
     Wait(Arc<Pool>),
     /// There are no keys to verify the token with, and waiting doesn't help.
@@ -38,7 +38,7 @@ pub enum BearerVerdict {
 }
 
 /// The verdict about a token that the deny list names.
-const REVOKED: BearerVerdict = BearerVerdict::Bad(JwtError::Revoked.bearer_reason());
+const REVOKED: BearerVerdict = BearerVerdict::Bad(JwtError::Revoked);
 
 /// A verified token.
 #[derive(Clone)]
@@ -90,18 +90,19 @@ impl BearerTokens {
             return if denials.is_listed(&person.revocable) { REVOKED } else { BearerVerdict::Good(person) };
         }
         let Some(claimed) = Claimed::by(token) else {
-            return BearerVerdict::Bad(JwtError::Malformed.bearer_reason());
+            return BearerVerdict::Bad(JwtError::Malformed);
         };
         let Some(pool) = verifying_pool(ctx, &claimed) else {
-            return BearerVerdict::Bad(JwtError::Issuer.bearer_reason());
+            return BearerVerdict::Bad(JwtError::Issuer);
         };
         let Some(cache) = keys.of(pool) else { return BearerVerdict::KeysMissing };
         cache.adopt(env.shared);
         let generation = cache.generation();
         let accepted = Accepted {
-            issuer: &pool.cognito.issuer,
+            issuers: &pool.cognito.issuers,
             client_ids: accepted_clients(pool, settings),
             uses: &settings.uses,
+            resources: &settings.resources_of(&pool.cognito, ctx.config.public_url.as_ref()),
         };
         let verdict =
             cache.keys().map(|keys| verify_bearer_token(token, keys, &accepted, env.now, env.rs256));
@@ -111,10 +112,10 @@ impl BearerTokens {
             Some(Err(JwtError::UnknownKey)) if !ctx.attempt.impatient => {
                 match cache.ask_for_newer(env.now, env.shared) {
                     Newer::Coming => self.wait(pool),
-                    Newer::Throttled => BearerVerdict::Bad(JwtError::UnknownKey.bearer_reason()),
+                    Newer::Throttled => BearerVerdict::Bad(JwtError::UnknownKey),
                 }
             }
-            Some(Err(fault)) => BearerVerdict::Bad(fault.bearer_reason()),
+            Some(Err(fault)) => BearerVerdict::Bad(fault),
             Some(Ok((token_use, claims))) => {
                 let mut person = person_of_token(token, token_use, &claims, pool, ctx);
                 person.revocable = denials.names_of_token(&claims, claims.signed_in_at());
@@ -224,10 +225,11 @@ fn person_of_token(
     pool: &Arc<Pool>,
     ctx: &RequestContext<'_>,
 ) -> Person {
-    let wanted = ctx.config.headers.claims();
+    let Config { headers, rules, .. } = ctx.config;
+    let wanted = KeptClaims { for_headers: &headers.claims(), for_rules: rules.claims() };
     let identity = match token_use {
-        TokenUse::Access => Identity::of_access_token(claims, &wanted),
-        TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, &wanted),
+        TokenUse::Access => Identity::of_access_token(claims, &pool.roles, wanted),
+        TokenUse::Id => Identity::of_id_token(claims, None, &pool.roles, wanted),
     };
     let tokens = forwarded_token(token_use, token, ctx.config);
     let until = claims.good_until(ctx.now);
@@ -243,10 +245,10 @@ fn accepted_clients<'a>(pool: &'a Pool, settings: &'a BearerSettings) -> &'a [St
     }
 }
 
-/// The pool that verifies a token. Among the pools of its issuer, this is the one whose client the token was issued
-/// to, or else the first: `bearer.client_ids` may name the client.
+/// The pool that verifies a token. Among the pools that accept its issuer, this is the one whose client the token was
+/// issued to, or else the first: `bearer.client_ids` may name the client.
 fn verifying_pool<'a>(ctx: &RequestContext<'a>, claimed: &Claimed) -> Option<&'a Arc<Pool>> {
-    let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuer == claimed.issuer);
+    let mut of_issuer = ctx.pools.iter().filter(|pool| pool.cognito.issuers.contains(&claimed.issuer));
     let own = |pool: &&Arc<Pool>| claimed.client.as_ref() == Some(&pool.cognito.client_id);
     of_issuer.clone().find(own).or_else(|| of_issuer.next())
 }

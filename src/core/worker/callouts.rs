@@ -7,6 +7,7 @@ use crate::cognito::pool::Pool;
 use crate::flow::callback::CodeExchange;
 use crate::flow::refresh::Refresh;
 use crate::http::Callout;
+use crate::shared::key_sets::KeysAt;
 use crate::time::UnixTime;
 
 /// How many calls one worker may have in progress. By default Envoy's circuit breakers allow 1,024 calls per cluster
@@ -31,8 +32,8 @@ pub enum CalloutPurpose {
     SignIn(Box<CodeExchange>),
     /// A refresh: redeems a refresh token (RFC 6749, section 6), or asks for attributes.
     Refresh(Box<Refresh>),
-    /// Fetches a pool's key set (RFC 7517).
-    FetchKeys(Arc<Pool>),
+    /// Fetches a pool's key set (RFC 7517) from this place.
+    FetchKeys(Arc<Pool>, KeysAt),
     /// Fetches the deny list.
     FetchRevocations,
     /// Revokes a refresh token (RFC 7009).
@@ -45,7 +46,7 @@ impl CalloutPurpose {
         match self {
             Self::SignIn(exchange) => exchange.asks_for_tokens(),
             Self::Refresh(refresh) => refresh.asks_for_tokens(),
-            Self::FetchKeys(_) | Self::FetchRevocations | Self::Revoke => false,
+            Self::FetchKeys(..) | Self::FetchRevocations | Self::Revoke => false,
         }
     }
 }

@@ -79,7 +79,8 @@ impl Sessions {
     ) -> SessionResolution {
         let mut found = self.cache.find(ctx, denials);
         if let SessionLookup::Found(cached) = &found
-            && cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+            && (cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+                || policy.lacks_claims(cached))
         {
             // No refresh of a session begins that was signed out at another worker a moment ago.
             denials.read_new(ctx.now, env.shared);
@@ -103,10 +104,8 @@ impl Sessions {
             }
         };
         let resolution = match cached.session.freshness(ctx.config, ctx.now) {
-            Freshness::Fresh => use_fresh(ctx, cached, env),
-            Freshness::Due | Freshness::Expired => {
-                self.resolve_due(ctx, cached, policy, denials, (calls, telemetry), env)
-            }
+            Freshness::Fresh if !policy.lacks_claims(&cached) => use_fresh(ctx, cached, env),
+            _ => self.resolve_due(ctx, cached, policy, denials, (calls, telemetry), env),
         };
         match &resolution {
             SessionResolution::Go(Some(_), _) => telemetry.count(Counter::SessionAccepted),
@@ -170,21 +169,23 @@ impl Sessions {
         let state = self.refreshes.refresh_if_due(ctx, &presented, known, policy, calls, env);
         let session = &presented.cached.session;
         let unavailable = || SessionResolution::Unavailable(Vec::new());
+        let (may_wait, lacks_claims) =
+            (policy != RefreshPolicy::Never, policy.lacks_claims(&presented.cached));
         match (session.freshness(ctx.config, ctx.now), state) {
-            (Freshness::Fresh | Freshness::Due, RefreshState::UnderWay) => {
+            // Without Cognito, it isn't known whether the person may pass.
+            (_, RefreshState::Paused) if lacks_claims => unavailable(),
+            (Freshness::Fresh | Freshness::Due, RefreshState::UnderWay) if !lacks_claims => {
                 let watch = Some(RefreshId::of(session));
                 presented.go(ctx, ResponseEdits { cookies: Vec::new(), watch })
             }
-            (Freshness::Fresh | Freshness::Due, _) => presented.go(ctx, ResponseEdits::default()),
-            (Freshness::Expired, RefreshState::UnderWay) if policy == RefreshPolicy::Allowed => {
+            (_, RefreshState::UnderWay) if lacks_claims || may_wait => {
                 if !self.parked.has_room() {
                     return unavailable();
                 }
                 SessionResolution::Wait(Arc::clone(&presented.cached.person.pool), RefreshId::of(session))
             }
-            (Freshness::Expired, RefreshState::Paused | RefreshState::Done { .. })
-                if policy == RefreshPolicy::Allowed =>
-            {
+            (Freshness::Fresh | Freshness::Due, _) => presented.go(ctx, ResponseEdits::default()),
+            (Freshness::Expired, RefreshState::Paused | RefreshState::Done { .. }) if may_wait => {
                 if ctx.now >= session.expires_at.plus(ctx.config.stale_if_error) {
                     return unavailable();
                 }

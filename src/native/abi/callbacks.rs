@@ -167,8 +167,6 @@ callbacks! {
     required http_get_headers_size(Ptr, u32) -> usize;
     /// `(stream, map, headers out)`. They stay Envoy's, and valid until the map changes or the hook ends.
     required http_get_headers(Ptr, u32, *mut Pair) -> bool;
-    /// `(stream, map, name, value out, index, number of values out)`.
-    required http_get_header(Ptr, u32, Buffer, *mut Buffer, usize, *mut usize) -> bool;
     /// `(stream, map, name, value)`. A null value removes all copies of a header. So does an empty one.
     required http_set_header(Ptr, u32, Buffer, Buffer) -> bool;
     /// `(stream, map, name, value)`. `false` for an empty value.

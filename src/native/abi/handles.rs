@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::null;
 
-use envoy_cognito_core::http::Header;
+use envoy_cognito_core::http::{Header, Request};
 use smallvec::SmallVec;
 
 use crate::abi::callbacks::{
@@ -227,33 +227,27 @@ impl StreamHandle<'_> {
     /// them. `None` if the stream has no such map.
     pub(crate) fn headers<R>(&self, map: HeaderMap, read: impl FnOnce(&[Header<'_>]) -> R) -> Option<R> {
         let size = call!(http_get_headers_size(self.stream, map as u32))?;
-        let mut pairs: SmallVec<[Pair; HEADERS]> = SmallVec::from_elem(pair(&[], &[]), size);
-        if size > 0 && call!(http_get_headers(self.stream, map as u32, pairs.as_mut_ptr())) != Some(true) {
-            return None;
+        let mut pairs: SmallVec<[Pair; HEADERS]> = SmallVec::with_capacity(size);
+        if size > 0 {
+            if call!(http_get_headers(self.stream, map as u32, pairs.as_mut_ptr())) != Some(true) {
+                return None;
+            }
+            // SAFETY: there is room for so many, and Envoy has filled in all of them.
+            unsafe { pairs.set_len(size) };
         }
-        // SAFETY: Envoy has filled in all pairs. Its map doesn't change while `read` runs: changing it takes this
-        // handle for itself.
+        // SAFETY: Envoy's map doesn't change while `read` runs: changing it takes this handle for itself.
         let header = |pair: &Pair| unsafe { Header { name: pair.key.bytes(), value: pair.value.bytes() } };
         let headers: SmallVec<[Header<'_>; HEADERS]> = pairs.iter().map(header).collect();
         Some(read(&headers))
     }
 
-    /// All values of a header, in order.
+    /// All values of a header, in order. This reads all headers: when Envoy looks for one by its name, it first makes
+    /// an index of all of them.
     pub(crate) fn values(&self, map: HeaderMap, name: &str) -> Vec<Vec<u8>> {
-        let (mut value, mut count) = (Buffer::NONE, 0);
-        let mut values = Vec::new();
-        let mut index = 0;
-        loop {
-            let name = Buffer::of(name.as_bytes());
-            let found =
-                call!(http_get_header(self.stream, map as u32, name, &raw mut value, index, &raw mut count));
-            if found != Some(true) || index >= count {
-                return values;
-            }
-            // SAFETY: Envoy's map doesn't change before the bytes are copied.
-            values.push(unsafe { value.bytes() }.to_vec());
-            index += 1;
-        }
+        let values = self.headers(map, |headers| {
+            Request::new(headers).values(name).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        });
+        values.unwrap_or_default()
     }
 
     /// Removes all copies of a header.

@@ -16,8 +16,10 @@ pub struct Cases {
 }
 
 impl Cases {
-    pub const fn new(requests: usize) -> Self {
-        Self { list: Vec::new(), requests }
+    /// Cases with so many requests per round, or with `BENCH_REQUESTS`.
+    pub fn new(requests: usize) -> Self {
+        let wanted = std::env::var("BENCH_REQUESTS").ok().and_then(|wanted| wanted.parse().ok());
+        Self { list: Vec::new(), requests: wanted.unwrap_or(requests) }
     }
 
     /// Adds a case. Returns its index, to use it as a baseline.
@@ -63,12 +65,12 @@ pub struct Measured {
 impl Measured {
     /// What the case of that name adds to its baseline.
     pub fn added(&self, name: &str) -> Option<Summary> {
-        self.added_by(self.cases.iter().position(|case| case.name == name)?)
+        self.added_by(self.number(name)?)
     }
 
     /// The minimum that a case adds: its best round less the best round of its baseline.
     pub fn least_added(&self, name: &str) -> Option<f64> {
-        let number = self.cases.iter().position(|case| case.name == name)?;
+        let number = self.number(name)?;
         let least = |number: usize| Summary::of(&self.costs[number].cpu).min;
         Some(least(number) - least(self.cases[number].baseline?))
     }
@@ -102,6 +104,23 @@ impl Measured {
         }
         table.print();
         Value::Array(rows)
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.cases.iter().position(|case| case.name == name)
+    }
+
+    /// How much more a case costs than another one: the median of the differences in each round.
+    pub fn median_between(&self, less: &str, more: &str) -> Option<f64> {
+        let (less, more) = (&self.costs[self.number(less)?].cpu, &self.costs[self.number(more)?].cpu);
+        let differences: Vec<f64> = more.iter().zip(less).map(|(more, less)| more - less).collect();
+        Some(Summary::of(&differences).median)
+    }
+
+    /// The same for the best round of each.
+    pub fn least_between(&self, less: &str, more: &str) -> Option<f64> {
+        let least = |name: &str| Some(Summary::of(&self.costs[self.number(name)?].cpu).min);
+        Some(least(more)? - least(less)?)
     }
 
     fn added_by(&self, number: usize) -> Option<Summary> {

@@ -5,15 +5,42 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::cases::{Cases, Measured};
+use crate::goals::{self, Ratio};
 use crate::lab::{Chain, Lab, Site};
 use crate::load::one;
-use crate::report::Table;
+use crate::prices;
 use crate::request::{navigation, program};
 use crate::tokens;
 
 /// Requests per round; fewer for bearer tokens, which each must be signed.
 const REQUESTS: usize = 1_500;
 const NEW_TOKENS: usize = 150;
+
+pub const NOTHING: &str = "does nothing";
+pub const CALLS: &str = "makes the same calls";
+pub const SIGNED_IN: &str = "signed in";
+pub const NATIVE_NOTHING: &str = "native, does nothing";
+pub const NATIVE_CALLS: &str = "native, makes the same calls";
+pub const NATIVE_SIGNED_IN: &str = "native, signed in";
+pub const OAUTH2: &str = "oauth2";
+pub const OAUTH2_AND_JWT: &str = "oauth2 + jwt_authn, token cache";
+const OAUTH2_AND_JWT_UNCACHED: &str = "oauth2 + jwt_authn";
+
+/// What is compared with what.
+const RATIOS: [(&str, &str); 12] = [
+    (SIGNED_IN, OAUTH2_AND_JWT),
+    (SIGNED_IN, OAUTH2),
+    (SIGNED_IN, OAUTH2_AND_JWT_UNCACHED),
+    (SIGNED_IN, NOTHING),
+    (SIGNED_IN, CALLS),
+    (CALLS, OAUTH2_AND_JWT),
+    (NATIVE_SIGNED_IN, OAUTH2_AND_JWT),
+    (NATIVE_SIGNED_IN, OAUTH2),
+    (NATIVE_SIGNED_IN, NATIVE_NOTHING),
+    (NATIVE_SIGNED_IN, NATIVE_CALLS),
+    (NATIVE_CALLS, OAUTH2_AND_JWT),
+    (NATIVE_SIGNED_IN, SIGNED_IN),
+];
 
 /// Measures them. Returns the section for the report.
 ///
@@ -35,11 +62,11 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     lab.expect(&ours, &cookies, "x-auth-user: jsmith")?;
     let page = one(navigation("/page", &cookies));
     let base = cases.add("no filter, the session's cookies", &none, page.clone(), 200, None);
-    cases.add("does nothing", &nothing, page.clone(), 200, Some(base));
-    cases.add("signed in", &ours, page.clone(), 200, Some(base));
+    cases.add(NOTHING, &nothing, page.clone(), 200, Some(base));
+    cases.add(SIGNED_IN, &ours, page.clone(), 200, Some(base));
     lab.expect(&native, &cookies, "x-auth-user: jsmith")?;
-    cases.add("native, does nothing", &nothing_native, page.clone(), 200, Some(base));
-    cases.add("native, signed in", &native, page, 200, Some(base));
+    cases.add(NATIVE_NOTHING, &nothing_native, page.clone(), 200, Some(base));
+    cases.add(NATIVE_SIGNED_IN, &native, page, 200, Some(base));
     let admin = one(navigation("/admin/page", &cookies));
     cases.add("signed in, role asked for", &ours, admin, 200, Some(base));
     let public = one(navigation("/public/page", &cookies));
@@ -61,15 +88,15 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let new = Rc::new(new.iter().map(|token| program("/api/thing", Some(token))).collect());
     cases.add("bearer token, new", &ours, new, 200, Some(base));
     cases.send(NEW_TOKENS);
-    report(cases, rounds)
+    Ok(summary(&cases.measure(rounds)?))
 }
 
 /// Adds Envoy's own filters for the same job, each signed in. Returns their Envoys.
 fn add_envoys_own(lab: &Lab, none: &Site, cases: &mut Cases, all: bool) -> Result<Vec<Site>, String> {
     let chains = [
-        ("oauth2", Chain::OAuth2, "authorization: Bearer"),
-        ("oauth2 + jwt_authn, token cache", Chain::OAuth2AndJwt { cache: true }, "x-auth-user: jsmith"),
-        ("oauth2 + jwt_authn", Chain::OAuth2AndJwt { cache: false }, "x-auth-user: jsmith"),
+        (OAUTH2, Chain::OAuth2, "authorization: Bearer"),
+        (OAUTH2_AND_JWT, Chain::OAuth2AndJwt { cache: true }, "x-auth-user: jsmith"),
+        (OAUTH2_AND_JWT_UNCACHED, Chain::OAuth2AndJwt { cache: false }, "x-auth-user: jsmith"),
     ];
     let mut sites = Vec::new();
     let mut base = None;
@@ -86,29 +113,40 @@ fn add_envoys_own(lab: &Lab, none: &Site, cases: &mut Cases, all: bool) -> Resul
     Ok(sites)
 }
 
-/// Only the signed-in request, to optimise it. `BENCH_BUILDS` names other builds of the filter to compare with,
-/// separated by spaces.
+/// Only the signed-in request, to optimise it.
 ///
 /// # Errors
 /// As [`run`].
 pub fn signed_in(lab: &Lab, rounds: usize) -> Result<Value, String> {
+    let measured = measure_signed_in(lab, rounds)?;
+    Ok(summary(&measured))
+}
+
+/// Measures the signed-in request. `BENCH_BUILDS` names other builds of the filter to compare with, separated by
+/// spaces.
+///
+/// # Errors
+/// As [`run`].
+pub fn measure_signed_in(lab: &Lab, rounds: usize) -> Result<Measured, String> {
     println!(
         "\nSigned in: CPU time of Envoy for one request, one worker, {rounds} rounds of {REQUESTS} requests\n"
     );
     let mut cases = Cases::new(REQUESTS);
     let none = lab.site(&Chain::None, 1)?;
     let chains = [
-        ("does nothing", Chain::Nothing),
-        ("signed in", Chain::Cognito(json!({}))),
-        ("native, does nothing", Chain::NothingNative),
-        ("native, signed in", Chain::CognitoNative(json!({}))),
+        (NOTHING, Chain::Nothing),
+        (SIGNED_IN, Chain::Cognito(json!({}))),
+        (CALLS, Chain::Calls(prices::WASM)),
+        (NATIVE_NOTHING, Chain::NothingNative),
+        (NATIVE_SIGNED_IN, Chain::CognitoNative(json!({}))),
+        (NATIVE_CALLS, Chain::CallsNative(prices::NATIVE)),
     ];
     let mut sites = Vec::new();
     for (_, chain) in &chains {
         sites.push(lab.site(chain, 1)?);
     }
     let cookies = lab.sign_in(&sites[1])?;
-    for site in [&sites[1], &sites[3]] {
+    for site in [&sites[1], &sites[4]] {
         lab.expect(site, &cookies, "x-auth-user: jsmith")?;
     }
     let page = one(navigation("/page", &cookies));
@@ -123,46 +161,12 @@ pub fn signed_in(lab: &Lab, rounds: usize) -> Result<Value, String> {
         cases.add(file, &site, page.clone(), 200, Some(base));
         sites.push(site);
     }
-    report(cases, rounds)
+    cases.measure(rounds)
 }
 
-/// Prints the results and compares them with the goals.
-fn report(cases: Cases, rounds: usize) -> Result<Value, String> {
-    let measured = cases.measure(rounds)?;
+/// Prints the results and compares them.
+fn summary(measured: &Measured) -> Value {
     let rows = measured.print("chain");
-    Ok(json!({ "rows": rows, "ratios": ratios(&measured) }))
-}
-
-/// The goals: the ratio of what the filter adds to what others add.
-fn ratios(measured: &Measured) -> Value {
-    let of = |name: &str| Some((measured.added(name)?.median, measured.least_added(name)?));
-    let cached = "oauth2 + jwt_authn, token cache";
-    let goals = [
-        ("signed in", cached, Some(0.5)),
-        ("signed in", "oauth2", None),
-        ("signed in", "oauth2 + jwt_authn", None),
-        ("signed in", "does nothing", None),
-        ("native, signed in", cached, Some(0.2)),
-        ("native, signed in", "oauth2", Some(0.25)),
-        ("native, signed in", "native, does nothing", Some(2.0)),
-        ("native, signed in", "signed in", None),
-    ];
-    let mut table = Table::new(&["added by", "as against", "ratio", "by the least", "goal"]);
-    let mut rows = Vec::new();
-    for (case, other, goal) in goals {
-        let (Some(ours), Some(theirs)) = (of(case), of(other)) else { continue };
-        let (ratio, by_the_least) = (ours.0 / theirs.0, ours.1 / theirs.1);
-        table.row(&[
-            case.to_owned(),
-            other.to_owned(),
-            format!("{ratio:.2}"),
-            format!("{by_the_least:.2}"),
-            goal.map_or_else(String::new, |goal| format!("{goal}")),
-        ]);
-        rows.push(json!({
-            "case": case, "against": other, "ratio": ratio, "by_the_least": by_the_least, "goal": goal,
-        }));
-    }
-    table.print();
-    Value::Array(rows)
+    let ratios = RATIOS.iter().filter_map(|(case, other)| Ratio::of(measured, case, other, None));
+    json!({ "rows": rows, "ratios": goals::print(&ratios.collect::<Vec<_>>()) })
 }

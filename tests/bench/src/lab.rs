@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports};
 use serde_json::{Value, json};
@@ -30,6 +31,10 @@ pub enum Chain {
     Nothing,
     /// A dynamic module that does nothing.
     NothingNative,
+    /// A filter in wasm that makes these calls and computes nothing.
+    Calls(&'static str),
+    /// The same as a dynamic module.
+    CallsNative(&'static str),
     /// Envoy's own `oauth2`.
     OAuth2,
     /// `oauth2` with `jwt_authn` behind it, which makes the headers; with or without its cache of tokens.
@@ -86,6 +91,14 @@ impl Lab {
                 let is_native = matches!(chain, Chain::NothingNative);
                 listener.module = Some(if is_native { native("nothing_native")? } else { wasm("nothing")? });
             }
+            Chain::Calls(calls) => {
+                listener.filter = Filter::Json(json!({ "calls": calls }));
+                listener.module = Some(wasm("calls")?);
+            }
+            Chain::CallsNative(calls) => {
+                listener.filter = Filter::Json(json!({ "calls": calls }));
+                listener.module = Some(native("calls_native")?);
+            }
             Chain::OAuth2 | Chain::OAuth2AndJwt { .. } => {
                 bootstrap = bootstrap.with(native::secrets(SECRET));
                 listener.filters_before = native::filters(chain, &domain, &idp);
@@ -103,8 +116,13 @@ impl Lab {
                 listener.deny_foreign_functions = matches!(chain, Chain::CognitoAlone(_));
             }
         }
-        let options =
-            Options { concurrency: workers, component_log_level: String::new(), ..Options::default() };
+        let options = Options {
+            concurrency: workers,
+            component_log_level: String::new(),
+            // Valgrind needs minutes for the start of a wasm filter.
+            ready_within: Duration::from_secs(300),
+            ..Options::default()
+        };
         let envoy = Envoy::try_start(&bootstrap.listener(listener).to_string(), &options)?;
         Ok(Site { envoy, address: ([127, 0, 0, 1], port).into() })
     }

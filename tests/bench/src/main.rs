@@ -2,15 +2,18 @@
 //! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
-//! Arguments name the parts to run: `chains`, `scaling`, `sign-in`, `denials`.
+//! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, `denials`, which run without arguments; `signed-in`
+//! and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
 
 mod cases;
 mod chains;
 mod denials;
+mod goals;
 mod lab;
 mod load;
 mod mint;
 mod native;
+mod prices;
 mod process;
 mod report;
 mod request;
@@ -41,10 +44,13 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they run by default.
-const PARTS: [(&str, Part, bool); 5] = [
+const PARTS: [(&str, Part, bool); 8] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),
+    ("goals", goals::run, false),
+    ("prices", prices::run, false),
     ("scaling", scaling::run, true),
+    ("conditions", scaling::conditions, true),
     ("sign-in", sign_in::run, true),
     ("denials", denials::run, true),
 ];

@@ -47,6 +47,14 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     Ok(Value::Object(report))
 }
 
+/// Only what rules with claims and step-up cost, which is part of the report as `conditions`.
+///
+/// # Errors
+/// If it can't be measured.
+pub fn conditions(lab: &Lab, rounds: usize) -> Result<Value, String> {
+    requests::conditions(lab, rounds)
+}
+
 /// The chains for comparisons in which requests don't grow.
 fn chains() -> [(&'static str, Chain); 3] {
     [("no filter", Chain::None), ("does nothing", Chain::Nothing), ("ours", Chain::Cognito(json!({})))]

@@ -25,9 +25,11 @@ const SIGNED: usize = 32;
 /// More rounds would take longer than the lifetime of codes.
 const MOST_ROUNDS: usize = 200;
 
-const REDIRECT: &str = "302 to Cognito";
-const CALLBACK: &str = "callback";
-const REFRESH: &str = "tokens expired: refresh";
+pub const REDIRECT: &str = "302 to Cognito";
+pub const CALLBACK: &str = "callback";
+pub const REFRESH: &str = "tokens expired: refresh";
+/// Envoy's own filter, which redeems the code and verifies no token.
+pub const OAUTH2_CALLBACK: &str = "oauth2, callback";
 const BEARER: &str = "bearer token, new";
 
 /// Measures it. Returns the section for the report.
@@ -35,6 +37,17 @@ const BEARER: &str = "bearer token, new";
 /// # Errors
 /// If something can't be measured.
 pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
+    let measured = measure(lab, rounds)?;
+    let rows = measured.print("step");
+    let whole = whole(&measured);
+    Ok(json!({ "rows": rows, "whole_sign_in_us": whole, "rs256": rs256(&measured) }))
+}
+
+/// Measures all steps. `BENCH_BEFORE` names an earlier build of the wasm filter, which is measured as well.
+///
+/// # Errors
+/// As [`run`].
+pub fn measure(lab: &Lab, rounds: usize) -> Result<Measured, String> {
     let rounds = rounds.min(MOST_ROUNDS);
     println!(
         "\nSign-in: CPU time of Envoy for one request, one worker, {rounds} rounds of {REQUESTS} requests, or of \
@@ -43,46 +56,83 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let bearer = json!({ "bearer": { "enabled": true } });
     let none = lab.site(&Chain::None, 1)?;
     let ours = lab.site(&Chain::Cognito(bearer.clone()), 1)?;
-    let alone = lab.site(&Chain::CognitoAlone(bearer), 1)?;
+    let alone = lab.site(&Chain::CognitoAlone(bearer.clone()), 1)?;
+    let native = lab.site(&Chain::CognitoNative(bearer), 1)?;
+    let before = match std::env::var_os("BENCH_BEFORE") {
+        Some(file) => Some(lab.site(&Chain::Build(file.into()), 1)?),
+        None => None,
+    };
+    let oauth2 = lab.site(&Chain::OAuth2, 1)?;
     let count = SIGNED * (rounds + 1);
     let mut cases = Cases::new(REQUESTS);
 
     let page = one(navigation("/page", ""));
     let base = cases.add("no filter, no cookies", &none, page.clone(), 200, None);
-    cases.add(REDIRECT, &ours, page, 302, Some(base));
+    cases.add(REDIRECT, &ours, page.clone(), 302, Some(base));
+    cases.add(&native_name(REDIRECT), &native, page.clone(), 302, Some(base));
+    if let Some(before) = &before {
+        cases.add(&before_name(REDIRECT), before, page, 302, Some(base));
+    }
 
     let cookies = lab.sign_in(&ours)?;
     let new = tokens::access_tokens(lab, &cookies, count)?;
     let new = Rc::new(new.iter().map(|token| program("/api/thing", Some(token))).collect());
-    let expired = Rc::new(Mint::new(lab, &cookies)?.navigations(count, Mint::expired_session)?);
+    let mint = Mint::new(lab, &cookies)?;
+    let expired = || mint.navigations(count, Mint::expired_session).map(Rc::new);
     // Codes expire soon, so these come last.
     let (by_host, in_wasm) = (callbacks(lab, &ours, count)?, callbacks(lab, &alone, count)?);
+    let natively = callbacks(lab, &native, count)?;
+    let by_oauth2 = callbacks(lab, &oauth2, count)?;
     let signed = [
-        (CALLBACK, by_host, 302, Some(in_wasm)),
-        (REFRESH, expired, 200, None),
-        (BEARER, Rc::clone(&new), 200, Some(new)),
+        (CALLBACK, by_host, 302, natively, Some(in_wasm)),
+        (REFRESH, expired()?, 200, expired()?, None),
+        (BEARER, Rc::clone(&new), 200, Rc::clone(&new), Some(new)),
     ];
-    for (name, requests, status, in_wasm) in signed {
+    if let Some(before) = &before {
+        let again = [(CALLBACK, callbacks(lab, before, count)?, 302), (REFRESH, expired()?, 200)];
+        add_before(&mut cases, &none, before, again);
+    }
+    for (name, requests, status, natively, in_wasm) in signed {
         let base = cases.add(&format!("no filter, {name}"), &none, Rc::clone(&requests), 200, None);
         cases.add(name, &ours, requests, status, Some(base));
         cases.send(SIGNED);
+        cases.add(&native_name(name), &native, natively, status, Some(base));
+        cases.send(SIGNED);
+        if name == CALLBACK {
+            cases.add(OAUTH2_CALLBACK, &oauth2, Rc::clone(&by_oauth2), 302, Some(base));
+            cases.send(SIGNED);
+        }
         if let Some(requests) = in_wasm {
             cases.add(&alone_name(name), &alone, requests, status, Some(base));
             cases.send(SIGNED);
         }
     }
-    report(cases, rounds)
+    cases.measure(rounds)
+}
+
+/// Adds an earlier build, which needs codes and sessions of its own.
+fn add_before(cases: &mut Cases, none: &Site, before: &Site, steps: [(&str, Rc<Vec<Vec<u8>>>, u16); 2]) {
+    for (name, requests, status) in steps {
+        let base = cases.add(&format!("no filter, {name}, before"), none, Rc::clone(&requests), 200, None);
+        cases.add(&before_name(name), before, requests, status, Some(base));
+        cases.send(SIGNED);
+    }
+}
+
+fn native_name(name: &str) -> String {
+    format!("native, {name}")
+}
+
+pub fn native_callback() -> String {
+    native_name(CALLBACK)
+}
+
+pub fn before_name(name: &str) -> String {
+    format!("before, {name}")
 }
 
 fn alone_name(name: &str) -> String {
     format!("{name}, no foreign functions")
-}
-
-fn report(cases: Cases, rounds: usize) -> Result<Value, String> {
-    let measured = cases.measure(rounds)?;
-    let rows = measured.print("step");
-    let whole = whole(&measured);
-    Ok(json!({ "rows": rows, "whole_sign_in_us": whole, "rs256": rs256(&measured) }))
 }
 
 /// What one sign-in adds, from the requested page to the session.

@@ -109,6 +109,8 @@ pub fn sign(signing_input: &str) -> String {
 pub enum Endpoint {
     Token,
     Keys,
+    /// The key set's second place.
+    SecondKeys,
     Revoke,
     /// `userInfo` or `GetUser`.
     Attributes,
@@ -151,6 +153,25 @@ pub enum Refreshing {
     Rotated,
 }
 
+/// The browser's own session at Cognito's pages.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// When credentials were entered.
+    pub auth_time: u64,
+    /// The level from 1 to 4.
+    pub level: u8,
+}
+
+impl Visit {
+    const LEVEL: &str = "urn:cognito:loa:";
+
+    /// As in a token.
+    pub fn claims(&self) -> Value {
+        let amr = if self.level >= 3 { json!(["pwd", "otp", "mfa"]) } else { json!(["pwd"]) };
+        json!({"auth_time": self.auth_time, "acr": format!("{}{}", Self::LEVEL, self.level), "amr": amr})
+    }
+}
+
 type Tamper = Box<dyn Fn(&mut Token)>;
 type Mangle = Box<dyn Fn(&Token) -> String>;
 
@@ -160,6 +181,8 @@ pub struct Cognito {
     pub time: UnixTime,
     /// The claims of the person who signs in next.
     pub user: Value,
+    /// The `iss` of all tokens; by default the first that the filter accepts.
+    pub issuer: Option<String>,
     /// The lifetime of ID tokens, in seconds.
     pub token_seconds: u64,
     /// The ids of the keys in the key set.
@@ -168,6 +191,7 @@ pub struct Cognito {
     pub signs_with: String,
     pub token: Answer,
     pub keys: Answer,
+    pub second_keys: Answer,
     pub revoke: Answer,
     pub attributes: Answer,
     /// Attributes that ID tokens lack, in addition to their own.
@@ -188,6 +212,14 @@ pub struct Cognito {
     pub tamper: Option<Tamper>,
     /// Signs each ID token differently.
     pub mangle: Option<Mangle>,
+    /// Whether the pool has the Lite plan, which ignores `acr_values` and `max_age` and writes no `acr` and `amr`.
+    pub is_lite: bool,
+    /// The level that the person can reach.
+    pub reaches: u8,
+    /// Who is signed in at Cognito's pages.
+    pub visit: Option<Visit>,
+    /// How often the person had to enter credentials.
+    pub prompts: u32,
     /// Every refresh token that was issued and not revoked.
     pub refresh_tokens: Vec<String>,
     grants: BTreeMap<String, Grant>,
@@ -210,11 +242,13 @@ impl Cognito {
                 "custom:roles": "authp/admin|authp/user",
                 "custom:timezone": "America/New_York",
             }),
+            issuer: None,
             token_seconds: 3600,
             published: vec!["first+key/of=the pool".to_owned()],
             signs_with: "first+key/of=the pool".to_owned(),
             token: Answer::Good,
             keys: Answer::Good,
+            second_keys: Answer::Good,
             revoke: Answer::Good,
             attributes: Answer::Good,
             hidden: json!({}),
@@ -228,6 +262,10 @@ impl Cognito {
             token_members: json!({}),
             tamper: None,
             mangle: None,
+            is_lite: false,
+            reaches: 4,
+            visit: None,
+            prompts: 0,
             refresh_tokens: Vec::new(),
             grants: BTreeMap::new(),
             calls: Vec::new(),
@@ -275,6 +313,7 @@ impl Cognito {
         assert_eq!(query["response_type"], "code");
         assert_eq!(query["code_challenge_method"], "S256");
         let redirect_uri = Url::parse(&query["redirect_uri"]).unwrap();
+        self.visit_pages(&query);
         let code = self.secret("code");
         let grant = Grant {
             nonce: query["nonce"].clone(),
@@ -283,6 +322,29 @@ impl Cognito {
         };
         self.grants.insert(code.clone(), grant);
         format!("{}?code={code}&state={}", redirect_uri.path(), query["state"])
+    }
+
+    /// What the person does at the pages: nothing if the session there is good enough.
+    fn visit_pages(&mut self, query: &BTreeMap<String, String>) {
+        let now = self.time.secs();
+        let max_age = query.get("max_age").filter(|_| !self.is_lite).map(|age| age.parse::<u64>().unwrap());
+        let is_good = |visit: &Visit| max_age.is_none_or(|age| now - visit.auth_time <= age);
+        let is_prompted =
+            query.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"));
+        if is_prompted || !self.visit.as_ref().is_some_and(is_good) {
+            self.prompts += 1;
+            self.visit = Some(Visit { auth_time: now, level: 1 });
+        }
+        let levels = query
+            .get("acr_values")
+            .filter(|_| !self.is_lite)
+            .into_iter()
+            .flat_map(|values| values.split(' '));
+        let levels = levels.filter_map(|value| value.strip_prefix(Visit::LEVEL)?.parse::<u8>().ok());
+        if let Some(level) = levels.filter(|level| *level <= self.reaches).max() {
+            let visit = self.visit.as_mut().unwrap();
+            visit.level = visit.level.max(level);
+        }
     }
 
     /// Answers a call, or holds it back.
@@ -295,6 +357,7 @@ impl Cognito {
         let answer = match endpoint {
             Endpoint::Token => &self.token,
             Endpoint::Keys => &self.keys,
+            Endpoint::SecondKeys => &self.second_keys,
             Endpoint::Revoke => &self.revoke,
             Endpoint::Attributes => &self.attributes,
         };
@@ -322,14 +385,18 @@ impl Cognito {
         let url = &callout.endpoint.url;
         let found = config.pools.all().iter().find_map(|pool| {
             let UserPool { endpoints, clusters, timeouts, .. } = &pool.cognito;
+            let second = endpoints
+                .second_jwks
+                .as_ref()
+                .map(|second| (second, Endpoint::SecondKeys, &clusters.api, "GET", timeouts.jwks));
             let known = [
                 (&endpoints.token, Endpoint::Token, &clusters.domain, "POST", timeouts.token),
                 (&endpoints.jwks, Endpoint::Keys, &clusters.idp, "GET", timeouts.jwks),
                 (&endpoints.revoke, Endpoint::Revoke, &clusters.domain, "POST", timeouts.revoke),
                 (&endpoints.userinfo, Endpoint::Attributes, &clusters.domain, "GET", timeouts.userinfo),
-                (&endpoints.api, Endpoint::Attributes, &clusters.idp, "POST", timeouts.userinfo),
+                (&endpoints.api, Endpoint::Attributes, &clusters.api, "POST", timeouts.userinfo),
             ];
-            let known = known.into_iter().find(|(endpoint, ..)| endpoint.url == *url)?;
+            let known = known.into_iter().chain(second).find(|(endpoint, ..)| endpoint.url == *url)?;
             Some((Arc::clone(pool), known))
         });
         let Some((pool, (_, endpoint, cluster, method, timeout))) = found else {
@@ -386,7 +453,7 @@ impl Cognito {
         match endpoint {
             Endpoint::Token if form["grant_type"] == "refresh_token" => self.refresh(&form, pool),
             Endpoint::Token => self.redeem(&form, pool),
-            Endpoint::Keys => respond(200, &self.key_set()),
+            Endpoint::Keys | Endpoint::SecondKeys => respond(200, &self.key_set()),
             Endpoint::Revoke => {
                 let before = self.refresh_tokens.len();
                 self.refresh_tokens.retain(|token| *token != form["token"]);
@@ -465,7 +532,7 @@ impl Cognito {
         let now = self.time.secs();
         let mut all = json!({
             "sub": "55ddc31e-b818-4136-8fb8-84cfb31af537", "token_use": "access", "username": "jsmith",
-            "iss": pool.cognito.issuer, "client_id": pool.cognito.client_id, "scope": "openid orders/read",
+            "iss": self.iss(pool), "client_id": pool.cognito.client_id, "scope": "openid orders/read",
             "cognito:groups": ["staff"], "iat": now, "exp": now + 3600, "version": 2,
         });
         let all = all.as_object_mut().unwrap();
@@ -479,6 +546,10 @@ impl Cognito {
         token
     }
 
+    fn iss(&self, pool: &Pool) -> String {
+        self.issuer.clone().unwrap_or_else(|| pool.cognito.issuers[0].clone())
+    }
+
     fn id_token(&self, nonce: Option<&str>, access_token: &str, pool: &Pool) -> String {
         let (Value::Object(header), Value::Object(mut claims)) =
             (json!({"alg": "RS256", "kid": self.signs_with}), self.user.clone())
@@ -487,9 +558,16 @@ impl Cognito {
         };
         let now = self.time.secs();
         let mut own = json!({
-            "iss": pool.cognito.issuer, "aud": pool.cognito.client_id, "token_use": "id",
+            "iss": self.iss(pool), "aud": pool.cognito.client_id, "token_use": "id",
             "iat": now, "auth_time": now, "exp": now + self.token_seconds,
         });
+        if let Some(visit) = &self.visit {
+            let mut visit = visit.claims();
+            if self.is_lite {
+                visit = json!({"auth_time": visit["auth_time"]});
+            }
+            own.as_object_mut().unwrap().extend(visit.as_object().unwrap().clone());
+        }
         if let Some(nonce) = nonce {
             own["nonce"] = json!(nonce);
         }

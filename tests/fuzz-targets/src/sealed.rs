@@ -55,6 +55,7 @@ impl Good {
             return_to: "/".to_owned(),
             started_at: NOW,
             is_shortened: false,
+            asked: Vec::new(),
         };
         let flow = store(&config).seal(&name, &flow, &mut entropy).expect("randomness");
         let sealed = [value(&kept[0]), value(&kept[1]), (name, flow)];

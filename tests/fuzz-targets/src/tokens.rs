@@ -54,7 +54,8 @@ fn id_token(text: &str, rs256: &dyn VerifyRs256) -> Result<Claims, JwtError> {
     let nonce = Nonce(Secret::new("nonce".to_owned()));
     let access_token = AccessToken(Secret::new(ACCESS_TOKEN.trim_end().to_owned()));
     let whose = ExpectedHolder::Nonce(&nonce);
-    let expected = Expected { issuer: ISSUER, client_id: CLIENT, whose, access_token: &access_token };
+    let expected =
+        Expected { issuers: &[ISSUER.to_owned()], client_id: CLIENT, whose, access_token: &access_token };
     KEY_SET.with(|keys| verify_id_token(&IdToken(Secret::new(text.to_owned())), keys, &expected, NOW, rs256))
 }
 
@@ -87,7 +88,8 @@ fn bearer_token(
     uses: &[TokenUse],
     rs256: &dyn VerifyRs256,
 ) -> Result<(TokenUse, Claims), JwtError> {
-    let accepted = Accepted { issuer: ISSUER, client_ids: &[CLIENT.to_owned()], uses };
+    let accepted =
+        Accepted { issuers: &[ISSUER.to_owned()], client_ids: &[CLIENT.to_owned()], uses, resources: &[] };
     KEY_SET.with(|keys| verify_bearer_token(text, keys, &accepted, NOW, rs256))
 }
 

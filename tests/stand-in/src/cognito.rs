@@ -7,6 +7,7 @@ use crate::{Client, Config, Pool, User, call::Journal, fault::Faults};
 
 pub mod attributes;
 pub mod grants;
+pub mod issuer;
 pub mod keys;
 pub mod passwords;
 pub mod schema;
@@ -16,6 +17,7 @@ mod tampering;
 pub mod tokens;
 
 use grants::Grants;
+use issuer::Issuer;
 use keys::{KeyRing, PoolKeys};
 use sessions::Sessions;
 use set_up::SetUp;
@@ -36,10 +38,11 @@ pub struct Cognito {
 
 pub struct UserPool {
     pub id: String,
-    pub issuer: String,
+    pub issuer: Issuer,
     pub keys: PoolKeys,
     pub users: Vec<User>,
     pub suppressed_claims: Vec<String>,
+    pub lite: bool,
     /// What an administrator has set up through the API; a pool of the configuration has none of it.
     pub set_up: Option<SetUp>,
     clients: Vec<Arc<Client>>,
@@ -115,14 +118,20 @@ impl Cognito {
 impl UserPool {
     fn new(pool: Pool, idp_url: &str, key_ring: &mut KeyRing) -> Self {
         Self {
-            issuer: format!("{idp_url}/{}", pool.id),
+            issuer: Issuer::at(idp_url),
             keys: PoolKeys::new(key_ring),
             users: pool.users,
             suppressed_claims: pool.suppressed_claims,
+            lite: pool.lite,
             set_up: None,
             clients: pool.clients.into_iter().map(Arc::new).collect(),
             id: pool.id,
         }
+    }
+
+    /// The `iss` of its next tokens.
+    pub fn issuer(&self) -> String {
+        self.issuer.of(&self.id)
     }
 
     pub fn user(&self, username: &str) -> Option<&User> {

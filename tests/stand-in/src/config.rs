@@ -74,6 +74,8 @@ pub struct Pool {
     /// Claims that a pre token generation trigger takes out of ID tokens (`claimsToSuppress`). `userInfo` and
     /// `GetUser` know nothing of it.
     pub suppressed_claims: Vec<String>,
+    /// Whether it has the Lite plan, which ignores `acr_values` and `max_age`, and writes neither `acr` nor `amr`.
+    pub lite: bool,
 }
 
 impl Pool {
@@ -92,6 +94,10 @@ pub struct Client {
     pub id: String,
     /// `None` makes it a public client.
     pub secret: Option<String>,
+    /// Another secret that is valid at the same time.
+    pub second_secret: Option<String>,
+    /// Whether it is a program's: its only flow is `ALLOW_CLIENT_TOKEN_AUTH`, and its scopes are custom ones.
+    pub machine: bool,
     pub callback_urls: Vec<String>,
     pub logout_urls: Vec<String>,
     pub scopes: Vec<String>,
@@ -116,6 +122,11 @@ impl Client {
         Self { id: id.into(), ..Self::default() }
     }
 
+    /// Whether this secret, or none, is right.
+    pub(crate) fn has_secret(&self, secret: Option<&str>) -> bool {
+        self.secret.as_deref() == secret || secret.is_some() && self.second_secret.as_deref() == secret
+    }
+
     pub(crate) fn may_return_to(&self, url: &str) -> bool {
         self.callback_urls.iter().any(|registered| same_url(registered, url))
     }
@@ -131,6 +142,8 @@ impl Default for Client {
         Self {
             id: String::new(),
             secret: None,
+            second_secret: None,
+            machine: false,
             callback_urls: Vec::new(),
             logout_urls: Vec::new(),
             scopes: scopes.map(String::from).to_vec(),
@@ -170,6 +183,9 @@ pub struct User {
     /// `FORCE_CHANGE_PASSWORD`: the password only lets its owner choose another one.
     #[serde(default)]
     pub temporary_password: bool,
+    /// Whether the person has an app for one-time codes. The sign-in page takes the code for entered.
+    #[serde(default)]
+    pub totp: bool,
 }
 
 impl User {
@@ -181,6 +197,7 @@ impl User {
             groups: Vec::new(),
             attributes: BTreeMap::new(),
             temporary_password: false,
+            totp: false,
         }
     }
 

@@ -12,6 +12,7 @@ mod code_request;
 mod login;
 mod logout;
 mod page;
+mod passkeys;
 mod revoke;
 mod token;
 mod user_info;
@@ -47,6 +48,7 @@ fn answer_of(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) ->
         ("POST", "/login") => login::submit(cognito, request),
         ("GET", "/error") => page::error(400, request.query.get("error").unwrap_or_default()),
         ("GET", "/logout") => logout::answer(cognito, request),
+        ("GET", "/passkeys/add") => passkeys::answer(cognito, request),
         ("POST", "/oauth2/token") => token::answer(cognito, request, fault).for_clients(),
         ("GET", "/oauth2/userInfo") => user_info::answer(cognito, request).for_clients(),
         ("POST", "/oauth2/revoke") => revoke::answer(cognito, request).for_clients(),

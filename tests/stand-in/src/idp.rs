@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Endpoint, Fault,
-    cognito::{Cognito, UserPool},
+    cognito::{Cognito, UserPool, issuer::UPDATED_HOST},
     http::{Origin, answer::Answer, request::Request},
 };
 
@@ -29,11 +29,15 @@ fn answer(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> An
     if path.starts_with(control::PREFIX) {
         return control::answer(cognito, request);
     }
-    if request.is("POST", "/") {
+    let host = request.header("host").unwrap_or_default();
+    if request.is("POST", "/") && !host.starts_with(UPDATED_HOST) {
         return api::answer(cognito, request);
     }
     let pool = |suffix| cognito.pool(path.strip_suffix(suffix)?.strip_prefix('/')?);
     let found = if let Some(pool) = pool(KEY_SET) {
+        if !pool.issuer.is_served_at(host) {
+            return Answer::json(403, &json!({ "message": "Forbidden" }));
+        }
         Answer::json(200, &key_set(pool, fault))
     } else if let Some(pool) = pool(DISCOVERY) {
         Answer::json(200, &discovery(pool, &cognito.domain_url_of(pool)))
@@ -68,8 +72,8 @@ fn discovery(pool: &UserPool, domain: &str) -> Value {
         "authorization_endpoint": format!("{domain}/oauth2/authorize"),
         "end_session_endpoint": format!("{domain}/logout"),
         "id_token_signing_alg_values_supported": ["RS256"],
-        "issuer": pool.issuer,
-        "jwks_uri": format!("{}{KEY_SET}", pool.issuer),
+        "issuer": pool.issuer(),
+        "jwks_uri": format!("{}{KEY_SET}", pool.issuer()),
         "response_types_supported": ["code", "token"],
         "revocation_endpoint": format!("{domain}/oauth2/revoke"),
         "scopes_supported": ["openid", "email", "phone", "profile"],

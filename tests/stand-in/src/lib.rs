@@ -8,7 +8,8 @@
 //! Two origins, as in the real service:
 //!
 //! - the *domain* (`domain`) has the pages and `/oauth2/…`,
-//! - the *idp* (`idp`) is the issuer: key sets, discovery and the JSON API.
+//! - the *idp* (`idp`) is the issuer: key sets, discovery and the JSON API. Called by a name that begins with
+//!   `issuer-cognito-idp.`, it is the host of updated issuers, which has the key sets of pools that have switched.
 //!
 //! All user pools of a [`Config`] share the two; the client id picks the pool. The JSON API makes more pools, with a
 //! schema, a domain, clients, people and groups, and the pages and tokens use them. What Cognito itself remembers
@@ -30,6 +31,7 @@ mod record;
 mod stand_in;
 
 pub use call::Call;
+pub use cognito::issuer::IssuerType;
 pub use config::{Client, Config, Pool, Rotation, User};
 pub use fault::{Endpoint, Fault, Times};
 pub use stand_in::StandIn;

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
-    Call, Config, Endpoint, Fault, Times,
+    Call, Client, Config, Endpoint, Fault, IssuerType, Times,
     cognito::Cognito,
     domain,
     http::{self, Shared},
@@ -95,6 +95,24 @@ impl StandIn {
     /// Gives a pool two new keys and removes the old ones from the key set.
     pub fn rotate_keys(&self, pool_id: &str) {
         assert!(self.lock().rotate_keys(pool_id), "no pool {pool_id}");
+    }
+
+    /// Gives a pool an issuer as real pools have: from now on, its tokens name that one. `replica` is the Region in
+    /// which a replica of the pool issues them.
+    pub fn switch_issuer(&self, pool_id: &str, kind: IssuerType, replica: Option<&str>) {
+        let mut cognito = self.lock();
+        let pool = cognito.pool_mut(pool_id).unwrap_or_else(|| panic!("no pool {pool_id}"));
+        pool.issuer.switch(kind, replica);
+    }
+
+    /// Replaces the secrets of a client, which may have two at a time.
+    pub fn set_secrets(&self, client_id: &str, secret: &str, second: Option<&str>) {
+        let mut cognito = self.lock();
+        let found = cognito.client(client_id).map(|(pool, client)| (pool.id.clone(), (*client).clone()));
+        let (pool, client) = found.unwrap_or_else(|| panic!("no client {client_id}"));
+        let client =
+            Client { secret: Some(secret.into()), second_secret: second.map(String::from), ..client };
+        cognito.pool_mut(&pool).expect("found before").put_client(client);
     }
 
     /// The recorded calls of a client (of a pool, at `Jwks`), oldest first.

@@ -113,7 +113,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn is_single(name: &str) -> bool {
+/// Whether a claim is always one text, whatever it looks like.
+pub(super) fn is_single(name: &str) -> bool {
     SINGLE.contains(&name)
 }
 

@@ -39,6 +39,8 @@ fn every_rule_of_the_contract_is_accepted() {
         {"path": "/api/**", "unauthenticated": "reject"},
         {"path": "/hello", "allow": "optional"},
         {"path": "/eu/**", "pools": ["eu"]},
+        {"path": "/payroll/**", "roles_any": ["hr"], "max_age": "15m", "acr_any": ["urn:cognito:loa:4"], "amr_any": ["mfa"]},
+        {"path": "/acme/**", "claims": {"custom:tenant": "acme", "email": "*@acme.example", "email_verified": true}},
         {"name": "beta", "hosts": ["beta.example.com"], "roles_any": ["beta"], "mode": "shadow"},
     ]);
     assert!(parse(rules).is_ok());
@@ -138,5 +140,81 @@ fn words_that_are_no_choice_are_refused() {
             "unauthenticated: `page` is not one of auto, redirect, reject",
             "mode: `dry` is not one of enforce, shadow",
         ],
+    );
+}
+
+#[test]
+fn a_condition_that_can_never_be_met_is_refused() {
+    let claims = |claims: Value, expected: &[&str]| {
+        let whole: Vec<String> = expected.iter().map(|fault| format!("claims{fault}")).collect();
+        check(json!({"path": "/a", "claims": claims}), &whole.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    claims(json!({}), &[": is empty; remove it if it doesn't matter"]);
+    claims(json!([]), &[": a list where an object is needed"]);
+    claims(json!({"c": []}), &[".c: is empty; remove it if it doesn't matter"]);
+    claims(json!({"": "x"}), &[".\"\": is not the name of a claim"]);
+    claims(json!({" c": "x"}), &[". c: is not the name of a claim"]);
+    claims(json!({"c": ["x", ""]}), &[".c[1]: is empty; a claim that is empty counts as absent"]);
+    claims(json!({"c": null}), &[".c: null where text, a number, true or false is needed"]);
+    claims(json!({"c": [{}]}), &[".c[0]: an object where text, a number, true or false is needed"]);
+    let quotes = "can never match: Cognito sends this claim as text; write the value in quotes";
+    for claim in ["custom:beta", "email", "cognito:groups", "acr"] {
+        claims(json!({claim: true}), &[&format!(".{claim}: {quotes}")]);
+        claims(json!({claim: ["a", 5]}), &[&format!(".{claim}[1]: {quotes}")]);
+    }
+    let flag = ".email_verified: can never match: this claim is true or false";
+    claims(json!({"email_verified": "true"}), &[&format!("{flag}, without quotes")]);
+    claims(json!({"email_verified": 1}), &[flag]);
+}
+
+#[test]
+fn a_sign_in_that_nobody_can_ask_for_is_refused() {
+    let rule = |key: &str, value: Value| json!({"path": "/a", key: value});
+    for age in ["0s", "500ms", "1500ms"] {
+        check(rule("max_age", json!(age)), &["max_age: must be at least 1s, in whole seconds"]);
+    }
+    check(
+        rule("max_age", json!("soon")),
+        &["max_age: `soon` is not a valid duration; write 30s, 5m, 12h or 1h30m"],
+    );
+    check(rule("max_age", json!(900)), &["max_age: a number where text is needed"]);
+    for key in ["acr_any", "amr_any"] {
+        check(rule(key, json!([])), &[&format!("{key}: is empty; remove it if it doesn't matter")]);
+        check(rule(key, json!("x")), &[&format!("{key}: text where a list is needed")]);
+        for bad in ["", "a b", "a\"", "\\", "é"] {
+            let fault = "is not a valid value: it can't contain spaces, quotes or other special characters";
+            check(rule(key, json!(["ok", bad])), &[&format!("{key}[1]: `{bad}` {fault}")]);
+        }
+    }
+}
+
+#[test]
+fn only_who_is_signed_in_can_be_asked_for_more() {
+    let asks = [
+        ("claims", json!({"c": "x"})),
+        ("max_age", json!("15m")),
+        ("acr_any", json!(["urn:cognito:loa:4"])),
+        ("amr_any", json!(["mfa"])),
+    ];
+    for allow in ["everyone", "optional", "nobody"] {
+        for (key, value) in &asks {
+            check(
+                json!({"path": "/a", "allow": allow, *key: value}),
+                &[&format!("{key}: requires `allow: signed_in`, which is the default")],
+            );
+        }
+    }
+}
+
+#[test]
+fn claims_that_rules_ask_for_are_named_once() {
+    let config = parse(json!([
+        {"path": "/a", "claims": {"custom:tenant": "acme", "email_verified": true}},
+        {"path": "/b", "claims": {"custom:tenant": "globex"}, "max_age": "15m"},
+        {"path": "/c", "acr_any": ["x"], "amr_any": ["y"]},
+    ]));
+    assert_eq!(
+        config.unwrap().rules.claims(),
+        ["custom:tenant", "email_verified", "auth_time", "acr", "amr"]
     );
 }

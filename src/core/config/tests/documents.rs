@@ -69,7 +69,7 @@ fn what_the_operator_writes_is_what_is_meant() {
         "client_secret": "s",
         "scopes": ["openid", "email"],
         "clusters": {"domain": "outbound|443||x", "idp": "y"},
-        "endpoints": {"issuer": "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/"},
+        "endpoints": {"issuer": "https://cognito.example.com/us-east-1_UFeMzbuJe/"},
         "authorize_params": {"lang": "fr"},
         "public_url": "https://App.Example.com",
         "paths": {"prefix": "/oauth", "callback": "/done", "after_sign_out": "/"},
@@ -83,11 +83,8 @@ fn what_the_operator_writes_is_what_is_meant() {
         "timeouts": {"token": "500ms", "jwks": "60s"},
     }));
     assert_eq!(config.pools[0].cognito.clusters.domain, "outbound|443||x");
-    assert_eq!(
-        config.pools[0].cognito.issuer,
-        "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/"
-    );
-    let jwks = "https://issuer.cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe/.well-known/jwks.json";
+    assert_eq!(config.pools[0].cognito.issuer, "https://cognito.example.com/us-east-1_UFeMzbuJe/");
+    let jwks = "https://cognito.example.com/us-east-1_UFeMzbuJe/.well-known/jwks.json";
     assert_eq!(config.pools[0].cognito.endpoints.jwks.url, jwks);
     assert_eq!(config.public_url.as_ref().map(Origin::url).as_deref(), Some("https://app.example.com"));
     assert_eq!(config.paths.sign_in, "/oauth/sign-in");

@@ -60,7 +60,7 @@ fn every_preset_has_its_names() {
             email: Some("email".to_owned()),
             name: Some("name".to_owned()),
             roles: vec!["a b".to_owned(), "c,d".to_owned()],
-            claims: Vec::new(),
+            ..Identity::default()
         };
         let pairs = config.headers.render(&identity);
         let text = |(name, value): (&str, Vec<u8>)| format!("{name}: {}", String::from_utf8(value).unwrap());

@@ -145,6 +145,69 @@ fn an_emulator_in_a_container_may_be_the_issuer() {
 }
 
 #[test]
+fn the_issuers_and_the_key_set_follow_from_the_pool() {
+    let id = "us-east-1_UFeMzbuJe";
+    let original = format!("https://cognito-idp.us-east-1.amazonaws.com/{id}");
+    let updated = format!("https://issuer-cognito-idp.us-east-1.amazonaws.com/{id}");
+    let jwks = |issuer: &str| format!("{issuer}/.well-known/jwks.json");
+    let pool = |patch| accepted(patch).pools[0].cognito.clone();
+    let by_default = pool(json!({}));
+    assert_eq!(by_default.issuers, [original.clone(), updated.clone()]);
+    assert_eq!(by_default.endpoints.jwks.url, jwks(&original));
+    assert!(by_default.endpoints.second_jwks.is_none());
+    let one = pool(json!({"endpoints": {"issuer": updated}}));
+    assert_eq!(one.issuers, std::slice::from_ref(&updated));
+    assert_eq!(one.issuer, original, "the sessions of a pool are its own, whichever form its tokens have");
+    assert_eq!(one.endpoints.jwks.url, jwks(&updated));
+    assert_eq!(one.endpoints.second_jwks.unwrap().url, jwks(&original));
+    assert_eq!(one.endpoints.api.url, "https://cognito-idp.us-east-1.amazonaws.com/");
+    let replicas = pool(json!({"replica_regions": ["eu-west-1", "us-gov-west-1"]}));
+    assert_eq!(replicas.issuers.len(), 6);
+    for host in ["cognito-idp.eu-west-1", "issuer-cognito-idp.eu-west-1", "cognito-idp.us-gov-west-1"] {
+        assert!(replicas.issuers.contains(&format!("https://{host}.amazonaws.com/{id}")), "{host}");
+    }
+    assert_eq!(pool(json!({"replica_regions": []})).issuers.len(), 2);
+}
+
+#[test]
+fn a_replica_is_in_another_region() {
+    for bad in ["", "EU-WEST-1", "eu_west_1", "eu-west", "euwest1", "eu-west-1.evil.example/", " eu-west-1"] {
+        check(
+            json!({"replica_regions": [bad]}),
+            &[format!("replica_regions[0]: `{bad}` is not the name of a Region, such as eu-west-1").as_str()],
+        );
+    }
+    check(
+        json!({"replica_regions": ["us-east-1", "eu-west-1", "eu-west-1"]}),
+        &[
+            "replica_regions[0]: `us-east-1` is the pool's own Region",
+            "replica_regions[2]: `eu-west-1` is listed twice",
+        ],
+    );
+    let issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UFeMzbuJe";
+    check(
+        json!({"replica_regions": ["eu-west-1"], "endpoints": {"issuer": issuer}}),
+        &[
+            "replica_regions: has no effect beside `endpoints.issuer`, which accepts only itself; remove one of them",
+        ],
+    );
+    // One error for each mistake.
+    check(
+        json!({"replica_regions": ["eu-west-1"], "user_pool_id": "x"}),
+        &["user_pool_id: `x` is not a valid pool id (for example us-east-1_UFeMzbuJe)"],
+    );
+}
+
+#[test]
+fn the_api_has_the_key_sets_cluster_unless_it_has_its_own() {
+    let clusters = |patch| accepted(json!({"clusters": patch})).pools[0].cognito.clusters.clone();
+    assert_eq!(clusters(json!({})).api, "cognito_idp");
+    assert_eq!(clusters(json!({"idp": "keys"})).api, "keys");
+    assert_eq!(clusters(json!({"idp": "keys", "api": "api"})).api, "api");
+    check(json!({"clusters": {"api": " "}}), &["clusters.api: is empty"]);
+}
+
+#[test]
 fn with_every_endpoint_spelt_out_no_domain_is_needed() {
     let url = "https://x.example.com/y";
     let all = json!({"authorize": url, "token": url, "revoke": url, "logout": url});

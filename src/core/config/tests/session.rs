@@ -1,5 +1,7 @@
 //! Keys, lifetimes and cookies.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]

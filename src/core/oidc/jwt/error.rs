@@ -19,6 +19,8 @@ pub enum JwtError {
     Issuer,
     /// `aud` is another client, or there are several audiences.
     Audience,
+    /// `aud` of an access token is another resource (RFC 8707).
+    Resource,
     /// Expired, issued longer ago than tokens are valid, or without `exp`.
     Expired,
     /// Issued in the future, not valid yet, or without `iat`: a clock is wrong.
@@ -49,7 +51,7 @@ impl JwtError {
             Self::KeyIdMissing => "id_token_kid_missing",
             Self::Signature => "id_token_signature",
             Self::Issuer => "id_token_issuer",
-            Self::Audience => "id_token_audience",
+            Self::Audience | Self::Resource => "id_token_audience",
             Self::Expired => "id_token_expired",
             Self::NotYetValid => "id_token_not_yet_valid",
             Self::Nonce | Self::NonceMissing => "id_token_nonce",
@@ -69,12 +71,24 @@ impl JwtError {
             Self::KeyIdMissing => "kid_missing",
             Self::Signature => "signature",
             Self::Issuer => "issuer",
-            Self::Audience => "audience",
+            Self::Audience | Self::Resource => "audience",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::TokenUse | Self::TokenUseMissing => "token_use",
             Self::Subject => "subject",
             Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl JwtError {
+    /// What the operator can do about a bearer token that this error rejects, if that isn't obvious.
+    pub const fn bearer_hint(self) -> Option<&'static str> {
+        match self {
+            Self::Resource => Some(
+                "the token's `aud` names another resource: add it to `bearer.resources` if its tokens are meant for this API",
+            ),
+            _ => None,
         }
     }
 }
@@ -88,6 +102,7 @@ impl fmt::Display for JwtError {
             Self::KeyIdMissing => "no `kid`",
             Self::Signature => "the signature does not verify",
             Self::Issuer => "`iss` is another issuer",
+            Self::Resource => "`aud` is another resource",
             Self::Audience => "`aud` or `client_id` is another client",
             Self::Expired => "expired, or no `exp`",
             Self::NotYetValid => "not valid yet, or no `iat`",

@@ -97,7 +97,8 @@ fn a_shadow_rule_tells_and_decides_nothing() {
         let path = RequestPath::parse(path.as_bytes()).unwrap();
         let roles: Vec<String> = who.iter().map(|role| (*role).to_owned()).collect();
         let ruling = rules.find(&Target { path: &path, method: "GET", host: "" });
-        ruling.shadow(Some(Who { roles: &roles, pool: "" })).map(|rule| rule.number)
+        let who = Who { roles: &roles, pool: "", facts: &Facts::default(), now: UnixTime::default() };
+        ruling.shadow(Some(who)).map(|rule| rule.number)
     };
     assert_eq!(get(&rules, "/admin/x", Some(&["user"])), "pass");
     assert_eq!(shadow("/admin/x", &["user"]), Some(0));

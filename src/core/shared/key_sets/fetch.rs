@@ -1,12 +1,55 @@
-//! The result of fetching a key set, and its log line.
+//! The calls that fetch a key set, their result, and its log line.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::http::CalloutResult;
+use crate::cognito::user_pool::UserPool;
+use crate::http::{Callout, CalloutResult, MAX_CALLOUT_BODY};
 use crate::oidc::call::CallError;
 use crate::oidc::jwks::{KeySet, NoUsableKey};
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
+
+/// The place that is asked for a key set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysAt {
+    /// `endpoints.jwks`, through `clusters.idp`.
+    First,
+    /// Where a pool has its keys whose issuer isn't updated: the API's host, through `clusters.api`.
+    Second,
+}
+
+/// The call that fetches the key set of a pool. `None` if the pool has no second place.
+pub fn fetch_keys(pool: &UserPool, at: KeysAt) -> Option<Callout> {
+    let (cluster, endpoint) = match at {
+        KeysAt::First => (&pool.clusters.idp, &pool.endpoints.jwks),
+        KeysAt::Second => (&pool.clusters.api, pool.endpoints.second_jwks.as_ref()?),
+    };
+    Some(Callout::get_json(cluster, endpoint.clone(), pool.timeouts.jwks, MAX_CALLOUT_BODY))
+}
+
+/// How long a fetch may take: it may need two calls.
+pub(super) fn longest_fetch(pool: &UserPool) -> Duration {
+    pool.timeouts.jwks * if pool.endpoints.second_jwks.is_some() { 2 } else { 1 }
+}
+
+/// Whether that host has no key set of the pool, so that the second place is asked. An outage is none: then the
+/// current set stays in use.
+pub fn is_refusal(result: &CalloutResult) -> bool {
+    result.as_ref().is_ok_and(|response| (400..500).contains(&response.status) && response.status != 429)
+}
+
+/// The log line for a key set that is fetched from the second place.
+pub fn refusal_event(result: &CalloutResult, pool: &str) -> Event {
+    let status = result.as_ref().map_or(0, |response| response.status);
+    Event::new(Level::Info, "jwks.second_place")
+        .with("status", status.to_string())
+        .with(
+            "hint",
+            "the host of the updated issuer has no key set of this pool, so the original issuer's is asked through `clusters.api`",
+        )
+        .of_pool(pool)
+}
 
 /// Why a fetch returned no keys. The current set stays in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,14 +6,18 @@ use crate::cognito::pool::Pool;
 use crate::decision::{AccessDecision, Attempt, Decision, HostEnv, Outcome, ResponseEdits};
 use crate::flow::bearer::{Bearer, bearer_of, invalid_token};
 use crate::flow::context::{Person, RequestContext, reference};
+use crate::flow::destination::{Destination, MAX_LINK};
 use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
-use crate::flow::{forward, sign_in};
+use crate::flow::sign_in::WantedSignIn;
+use crate::flow::{forward, sign_in, step_up};
 use crate::http::client::{Client, is_preflight, may_last};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
-use crate::http::{OwnedRequest, Request};
+use crate::http::{OwnedRequest, Request, Response};
+use crate::oidc::jwt::JwtError;
+use crate::pages::messages;
 use crate::rules::{Allow, Rule, Target, Verdict};
 use crate::session::{SessionId, cookies_of};
 use crate::telemetry::counter::Counter;
@@ -24,6 +28,8 @@ use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
 /// How many requests one worker parks for the first deny list. Further requests are told to try again.
 const MAX_PARKED: usize = 1024;
+/// The hint for the operator if a sign-in didn't bring what it asked for.
+const UNMET: &str = "Cognito didn't provide the sign-in that the rule asks for: its Lite plan ignores acr_values, and the account may lack the factor";
 
 /// The person who sends a request, if anybody is signed in; or the outcome, if the person can't be determined yet.
 pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
@@ -75,18 +81,24 @@ impl Authenticator {
         if allow != Allow::Nobody && ctx.config.preflights_pass && is_preflight(ctx.request) {
             return self.forward(ctx, allow, None, ResponseEdits::default()).by_rule(label);
         }
+        let policy = match allow {
+            Allow::Everyone => RefreshPolicy::Never,
+            _ if ruling.asks_for_claims() => RefreshPolicy::ForClaims,
+            _ => RefreshPolicy::Allowed,
+        };
         let found = match allow {
             Allow::Nobody => Ok((None, ResponseEdits::default())),
-            _ => self.find_person(allow, ctx, env),
+            _ => self.find_person(policy, allow, ctx, env),
         };
         let (person, response) = match found {
             Ok(found) => found,
             Err(outcome) => return outcome.by_rule(label),
         };
         let person = person.as_deref();
-        let verdict = ruling.verdict(person.map(Person::as_seen_by_rules));
+        let who = person.map(|person| person.as_seen_by_rules(ctx.now));
+        let verdict = ruling.verdict(who);
         if matches!(verdict, Verdict::Pass)
-            && let Some(rule) = ruling.shadow(person.map(Person::as_seen_by_rules))
+            && let Some(rule) = ruling.shadow(who)
         {
             let subject = person.map(|person| person.identity.subject.as_str());
             self.log_denial(Counter::AuthzShadowDenied, &rule.label, ctx, subject);
@@ -99,6 +111,7 @@ impl Authenticator {
             }
             Verdict::Pass => self.forward(ctx, allow, person, response).by_rule(label),
             Verdict::SignIn(rule) => self.send_to_sign_in(rule, response, ctx, env),
+            Verdict::StepUp(rule) => self.step_up(rule, (person, response), ctx, env),
             Verdict::Forbidden(rule) => self.forbid(rule, allow, (person, response), ctx, env),
         };
         outcome.for_person(person.map(|person| Arc::clone(&person.names)))
@@ -130,16 +143,56 @@ impl Authenticator {
         ctx: &RequestContext<'_>,
         env: &mut HostEnv<'_>,
     ) -> Outcome {
-        let mut log = Vec::new();
-        let response = sign_in::challenge(ctx, rule.unauthenticated, &rule.pools, env, &mut log);
-        let response = response.with_cookies(edits.cookies);
-        self.emit_all(log);
-        let access = match response.status {
-            401 => AccessDecision::Unauthenticated,
-            403 => AccessDecision::Forbidden,
-            _ => AccessDecision::SignIn,
+        let wanted = WantedSignIn {
+            how: rule.unauthenticated,
+            pools: &rule.pools,
+            step_up: rule.step_up.as_ref().map(|step_up| step_up.id),
+            ..WantedSignIn::ANY
         };
-        Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
+        let mut log = Vec::new();
+        let response = sign_in::challenge(ctx, &wanted, env, &mut log);
+        self.emit_all(log);
+        challenged(response.with_cookies(edits.cookies), rule)
+    }
+
+    /// Asks the person for the sign-in that the rule needs, unless that has just been tried.
+    fn step_up(
+        &mut self,
+        rule: &Rule,
+        (person, response): (Option<&Person>, ResponseEdits),
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> Outcome {
+        let (Some(person), Some(wanted)) = (person, &rule.step_up) else {
+            return self.send_to_sign_in(rule, response, ctx, env);
+        };
+        let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
+        let is_fruitless = step_up::is_fruitless(wanted, person, ctx.now);
+        let kind = if is_fruitless { ctx.client() } else { sign_in::client_kind(ctx, rule.unauthenticated) };
+        if person.by_bearer_token || !kind.shows_pages() {
+            return challenged(step_up::insufficient(ctx, wanted, person).with_cookies(cookies), rule);
+        }
+        let mut log = Vec::new();
+        let response = if is_fruitless {
+            let event = Event::counted(Level::Info, Counter::AuthzDenied)
+                .with("rule", &*rule.label)
+                .with("request_id", ctx.reference())
+                .with("subject", person.identity.subject.as_str());
+            log.push(event.with("hint", UNMET));
+            let here = Destination { step_up: Some(wanted.id), ..Destination::of_request(ctx) };
+            let again = sign_in::link(ctx, &person.pool, &here, MAX_LINK, env.entropy, &mut log);
+            step_up::refused(ctx, wanted, person, again)
+        } else {
+            let wanted = WantedSignIn {
+                how: rule.unauthenticated,
+                pools: std::slice::from_ref(&person.pool.name),
+                step_up: Some(wanted.id),
+                form: messages::FORM_STEP_UP,
+            };
+            sign_in::challenge(ctx, &wanted, env, &mut log)
+        };
+        self.emit_all(log);
+        challenged(response.with_cookies(cookies), rule)
     }
 
     fn forward(
@@ -182,6 +235,7 @@ impl Authenticator {
     /// counts; otherwise the session does.
     pub(super) fn find_person(
         &mut self,
+        policy: RefreshPolicy,
         allow: Allow,
         ctx: &RequestContext<'_>,
         env: &mut HostEnv<'_>,
@@ -195,12 +249,12 @@ impl Authenticator {
             return Err(Box::new(Outcome::park()));
         }
         let Some(settings) = &ctx.config.bearer else {
-            return self.find_session(allow, ctx, env);
+            return self.find_session(policy, ctx, env);
         };
         let token = match bearer_of(ctx.request) {
-            Bearer::Absent => return self.find_session(allow, ctx, env),
+            Bearer::Absent => return self.find_session(policy, ctx, env),
             Bearer::Malformed if allow <= Allow::Optional => return nobody(),
-            Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, "malformed"))),
+            Bearer::Malformed => return Err(Box::new(self.refuse_token(ctx, JwtError::Malformed))),
             Bearer::Token(token) => token,
         };
         let Self { bearers, keys, denials, .. } = self;
@@ -214,23 +268,27 @@ impl Authenticator {
                 Err(Box::new(Outcome::park()))
             }
             _ if allow <= Allow::Optional => nobody(),
-            BearerVerdict::Bad(reason) => Err(Box::new(self.refuse_token(ctx, reason))),
+            BearerVerdict::Bad(error) => Err(Box::new(self.refuse_token(ctx, error))),
             BearerVerdict::Wait(_) | BearerVerdict::KeysMissing => {
                 Err(Box::new(Outcome::refused(unavailable(ctx))))
             }
         }
     }
 
-    fn refuse_token(&mut self, ctx: &RequestContext<'_>, reason: &'static str) -> Outcome {
-        let (response, event) = invalid_token(ctx, reason);
+    fn refuse_token(&mut self, ctx: &RequestContext<'_>, error: JwtError) -> Outcome {
+        let (response, event) = invalid_token(ctx, error);
         self.emit(event);
         Outcome::new(Decision::Respond(response), AccessDecision::Unauthenticated)
     }
 
-    fn find_session(&mut self, allow: Allow, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> FoundPerson {
-        let need = if allow == Allow::Everyone { RefreshPolicy::Never } else { RefreshPolicy::Allowed };
+    fn find_session(
+        &mut self,
+        policy: RefreshPolicy,
+        ctx: &RequestContext<'_>,
+        env: &mut HostEnv<'_>,
+    ) -> FoundPerson {
         let Self { sessions, denials, calls, telemetry, .. } = self;
-        match sessions.resolve(ctx, need, denials, calls, telemetry, env) {
+        match sessions.resolve(ctx, policy, denials, calls, telemetry, env) {
             SessionResolution::Go(person, response) => {
                 if let Some(session) = person.as_ref().and_then(|person| person.session)
                     && !response.cookies.is_empty()
@@ -260,4 +318,14 @@ fn can_refresh(ctx: &RequestContext<'_>, person: &Person, session: SessionId) ->
 fn has_identity(ctx: &RequestContext<'_>) -> bool {
     let has_cookie = |pool: &Arc<Pool>| ctx.cookies.values(&pool.cookies.identity).next().is_some();
     ctx.pools.iter().any(has_cookie) || (ctx.config.bearer.is_some() && ctx.request.has("authorization"))
+}
+
+/// A response that asks for a sign-in.
+fn challenged(response: Response, rule: &Rule) -> Outcome {
+    let access = match response.status {
+        401 => AccessDecision::Unauthenticated,
+        403 => AccessDecision::Forbidden,
+        _ => AccessDecision::SignIn,
+    };
+    Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
 }

@@ -10,14 +10,16 @@ use crate::flow::context::RequestContext;
 use crate::flow::failure::SignInFailure;
 use crate::flow::other_host::{is_other_host, to_public_url};
 use crate::flow::own_path::{OwnPath, method_not_allowed};
+use crate::flow::sign_in::WantedSignIn;
 use crate::flow::sign_out::SignOut;
-use crate::flow::{me, sign_in, sign_out};
+use crate::flow::{me, resource_metadata, sign_in, sign_out};
 use crate::http::Response;
 use crate::http::client::wants_json;
-use crate::rules::{Allow, Unauthenticated};
+use crate::rules::Allow;
 use crate::telemetry::event::Event;
 use crate::worker::authenticator::Authenticator;
 use crate::worker::callouts::CalloutPurpose;
+use crate::worker::sessions::RefreshPolicy;
 
 /// How many sign-ins one worker redeems at a time. Further people are asked to try again, so that a token endpoint
 /// that hangs can't fill the memory.
@@ -41,6 +43,7 @@ impl Authenticator {
                 let response = sign_in::start(ctx, env, &mut log);
                 self.respond(response, log)
             }
+            OwnPath::ResourceMetadata => Outcome::own_path(resource_metadata::answer(ctx)),
             OwnPath::SignedOut => Outcome::own_path(sign_out::signed_out(ctx)),
             OwnPath::SignOut => self.sign_out(ctx, env),
             OwnPath::Me => self.me(ctx, env),
@@ -54,7 +57,7 @@ impl Authenticator {
     }
 
     fn me(&mut self, ctx: &RequestContext<'_>, env: &mut HostEnv<'_>) -> Outcome {
-        match self.find_person(Allow::SignedIn, ctx, env) {
+        match self.find_person(RefreshPolicy::Allowed, Allow::SignedIn, ctx, env) {
             Ok((Some(person), response)) => {
                 let cookies = self.sessions.response_cookies(response, ctx.now, env.shared);
                 let response = me::me(ctx, &person).with_cookies(cookies);
@@ -65,7 +68,7 @@ impl Authenticator {
                 let response = if wants_json(ctx.request) {
                     sign_in::unauthenticated(ctx)
                 } else {
-                    sign_in::challenge(ctx, Unauthenticated::Auto, &[], env, &mut log)
+                    sign_in::challenge(ctx, &WantedSignIn::ANY, env, &mut log)
                 };
                 self.respond(response.with_cookies(edits.cookies), log)
             }

@@ -17,6 +17,7 @@ use crate::telemetry::metrics::Telemetry;
 use crate::time::UnixTime;
 use crate::worker::callouts::{CalloutPurpose, Callouts};
 use crate::worker::denials::Denials;
+use crate::worker::session_cache::CachedSession;
 use crate::worker::sessions::backoff::Backoff;
 use crate::worker::sessions::presented::PresentedSession;
 
@@ -27,6 +28,16 @@ pub enum RefreshPolicy {
     Never,
     /// Yes. If the tokens have expired, the request waits.
     Allowed,
+    /// Yes. The request also waits if the session is older than the configuration, and doesn't know the claims that
+    /// rules ask for.
+    ForClaims,
+}
+
+impl RefreshPolicy {
+    /// Whether a request must wait for a refresh although the session's tokens are valid.
+    pub(super) fn lacks_claims(self, cached: &CachedSession) -> bool {
+        self == Self::ForClaims && !cached.person.facts.are_complete()
+    }
 }
 
 /// How many sessions one worker remembers that can't be refreshed, until their tokens expire. Streams of further ones
@@ -81,7 +92,8 @@ impl Refreshes {
         calls: &mut Callouts,
         env: &HostEnv<'_>,
     ) -> RefreshState {
-        let is_fresh = presented.cached.session.freshness(ctx.config, ctx.now) == Freshness::Fresh;
+        let is_fresh = presented.cached.session.freshness(ctx.config, ctx.now) == Freshness::Fresh
+            && !policy.lacks_claims(&presented.cached);
         match known {
             RefreshState::None if is_fresh => RefreshState::Paused,
             RefreshState::None if policy == RefreshPolicy::Never || is_prefetch(ctx.request) => {

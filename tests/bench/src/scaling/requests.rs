@@ -48,6 +48,37 @@ fn rules_of(count: usize) -> Vec<Value> {
     (LAST + 1 - count..=LAST).map(rule).collect()
 }
 
+/// The request meets the last of many rules that ask for claims and for a recent, strong sign-in, compared with one rule
+/// that asks for roles alone.
+pub fn conditions(lab: &Lab, rounds: usize) -> Result<Value, String> {
+    heading("Rules with claims, max_age and acr_any, beside one with roles alone", rounds);
+    let with_conditions = |count: usize| {
+        let rules = rules_of(count).into_iter().map(|mut rule| {
+            rule["claims"] = json!({ "email": ["*@example.com", "*@example.org"], "email_verified": true });
+            rule["max_age"] = json!("12h");
+            rule["acr_any"] = json!(["urn:cognito:loa:1", "urn:cognito:loa:4"]);
+            rule
+        });
+        Chain::Cognito(json!({ "rules": rules.collect::<Vec<_>>() }))
+    };
+    let none = lab.site(&Chain::None, 1)?;
+    let roles = lab.site(&Chain::Cognito(json!({ "rules": rules_of(1) })), 1)?;
+    let mut sites = vec![lab.site(&with_conditions(1), 1)?];
+    // A session that knows the claims; the others can open it too.
+    let cookies = lab.sign_in(&sites[0])?;
+    let page = one(navigation(&format!("/app-{LAST}/page"), &cookies));
+    let mut cases = Cases::new(REQUESTS);
+    let base = cases.add("no filter", &none, page.clone(), 200, None);
+    cases.add("roles alone", &roles, page.clone(), 200, Some(base));
+    cases.add("1 with conditions", &sites[0], page.clone(), 200, Some(base));
+    for count in [10, 1_000] {
+        let site = lab.site(&with_conditions(count), 1)?;
+        cases.add(&format!("{count} with conditions"), &site, page.clone(), 200, Some(base));
+        sites.push(site);
+    }
+    Ok(cases.measure(rounds)?.print_growth("rules"))
+}
+
 /// The app has cookies of its own.
 pub fn foreign_cookies(lab: &Lab, visitor: &Visitor, rounds: usize) -> Result<Value, String> {
     heading("Foreign cookies beside ours", rounds);

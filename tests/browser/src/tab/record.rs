@@ -15,13 +15,15 @@ impl Tab {
     }
 
     /// Errors and warnings of the console, violated policies and refused cookies, as text. The error status of a page
-    /// itself isn't one of them: that is what the page is about.
+    /// itself isn't one of them: that is what the page is about. Nor is the icon that Chromium asks for by itself, when
+    /// it likes to: after a sign-out the filter answers 401, as to any request without a session.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let trail = self.trail();
         let logged = self.events("Log.entryAdded").map(|params| &params["entry"]).filter(|entry| {
             let own_status = entry["source"] == "network" && trail.contains(&text(&entry["url"]));
-            (entry["level"] == "error" || entry["level"] == "warning") && !own_status
+            let icon = text(&entry["url"]).ends_with("/favicon.ico");
+            (entry["level"] == "error" || entry["level"] == "warning") && !own_status && !icon
         });
         let logged = logged.map(|entry| format!("{} {}", text(&entry["text"]), text(&entry["url"])));
         let thrown =

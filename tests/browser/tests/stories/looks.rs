@@ -24,6 +24,7 @@ const LOOKS: &[Look] = &[
     ("my-identity-long", 200, long_identity),
     ("no-access", 403, |profile| visit(profile, &PAGES.url("/internal/x"))),
     ("no-role", 403, |profile| PAGES.signed_in(profile, "/finance/x")),
+    ("stronger-sign-in", 403, |profile| PAGES.signed_in(profile, "/payroll/x")),
     ("chooser", 200, |profile| visit(profile, &Site("chooser").url("/"))),
     ("branded-signed-out", 200, |profile| visit(profile, &Site("branded").url("/.auth/signed-out"))),
     ("branded-my-identity", 200, |profile| Site("branded").signed_in(profile, "/.auth/me")),
@@ -84,7 +85,7 @@ fn look(name: &str, status: u64, way: fn(&Profile) -> Tab) {
         }
         tab.screenshot(&folder.join(format!("{name}-focus.png")));
     }
-    assert_eq!(complaints(&tab), [""; 0], "{name}");
+    assert_eq!(tab.complaints(), [""; 0], "{name}");
 }
 
 fn reads_well(measured: &Value, screen: Screen, what: &str) {
@@ -99,11 +100,6 @@ fn reads_well(measured: &Value, screen: Screen, what: &str) {
     for text in texts {
         assert!(text["contrast"].as_f64() >= Some(4.5), "{what}: {text} is hard to read");
     }
-}
-
-/// The browser's complaints on the way, except for the icon that it requests from the app without a session.
-fn complaints(tab: &Tab) -> Vec<String> {
-    tab.complaints().into_iter().filter(|complaint| !complaint.contains("favicon.ico")).collect()
 }
 
 fn visit(profile: &Profile, url: &str) -> Tab {

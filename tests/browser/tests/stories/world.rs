@@ -210,7 +210,7 @@ fn rewriting() -> Value {
 fn branded() -> Value {
     let logo = "/public/logo.svg";
     json!({
-        "pages": { "title": "Example Reports", "logo": logo, "accent": "#7b1e3b" },
+        "pages": { "title": "Example Reports", "logo": logo, "accent": "#7b1e3b", "passkeys": true },
         "headers": { "claims": { "x-auth-timezone": "custom:timezone" } },
     })
 }
@@ -270,6 +270,7 @@ fn config(plan: &Plan, cognito: &StandIn) -> Value {
             { "path": "/public/**", "allow": "everyone" },
             { "path": "/internal/**", "allow": "nobody" },
             { "path": "/finance/**", "roles_any": ["finance"] },
+            { "path": "/payroll/**", "acr_any": ["urn:cognito:loa:4"] },
         ],
     });
     if plan.framable {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::now;
+use super::{now, sessions::Strength};
 use crate::{Client, random};
 
 /// The lifetime of a code.
@@ -29,6 +29,9 @@ pub struct SignIn {
     pub username: String,
     pub scopes: Vec<String>,
     pub auth_time: u64,
+    /// What the access tokens are bound to, as long as they are refreshed.
+    pub resource: Option<String>,
+    pub strength: Strength,
 }
 
 pub struct Code {

@@ -18,6 +18,34 @@ pub struct Session {
     pub username: String,
     /// When the password was typed.
     pub auth_time: u64,
+    pub strength: Strength,
+}
+
+/// How somebody signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    #[default]
+    Password,
+    /// With a one-time code besides.
+    Totp,
+}
+
+impl Strength {
+    /// The claim `acr`.
+    pub fn acr(self) -> &'static str {
+        match self {
+            Self::Password => "urn:cognito:loa:1",
+            Self::Totp => "urn:cognito:loa:4",
+        }
+    }
+
+    /// The claim `amr`.
+    pub fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
+            Self::Totp => &["pwd", "otp", "mfa"],
+        }
+    }
 }
 
 impl Sessions {

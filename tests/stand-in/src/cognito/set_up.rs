@@ -11,6 +11,12 @@ pub struct SetUp {
     pub region: String,
     pub schema: Schema,
     pub passwords: PasswordPolicy,
+    /// `AllowedFirstAuthFactors`. The stand-in's pages only ask for a password.
+    pub first_factors: Vec<String>,
+    /// `WebAuthnConfiguration`.
+    pub passkeys: Value,
+    /// `LambdaConfig`.
+    pub triggers: Value,
     /// `AllowAdminCreateUserOnly`. The stand-in's pages let nobody sign up in any case.
     pub admin_creates_users: bool,
     pub domain: Option<PoolDomain>,

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Cognito, attributes, grants::Family, keys::Key, now, tampering};
+use super::{Cognito, UserPool, attributes, grants::Family, keys::Key, now, tampering};
 use crate::{Client, Fault, User, random};
 
 /// The members of a response of the token endpoint, except the refresh token.
@@ -31,7 +31,7 @@ impl Cognito {
         let (sign_in, now) = (&family.sign_in, now());
         let pool = self.pool(&sign_in.pool_id)?;
         let user = pool.user(&sign_in.username)?;
-        let common = common_claims(&pool.issuer, family, client, user, now);
+        let common = common_claims(&pool.issuer(), family, client, user, pool.lite, now);
 
         let expires = now + client.access_token_seconds;
         let access_token = signed(&pool.keys.access, &access_claims(&common, family, user, expires));
@@ -54,6 +54,24 @@ impl Cognito {
     }
 }
 
+/// An access token of an app client that acts for nobody, by `GetClientToken` or the client credentials grant.
+pub fn machine_token(pool: &UserPool, client: &Client, scopes: &[String]) -> String {
+    let now = now();
+    let claims = members(json!({
+        "iss": pool.issuer(),
+        "sub": client.id,
+        "client_id": client.id,
+        "token_use": "access",
+        "scope": scopes.join(" "),
+        "auth_time": now,
+        "iat": now,
+        "exp": now + client.access_token_seconds,
+        "version": 2,
+        "jti": random::uuid(),
+    }));
+    signed(&pool.keys.access, &claims)
+}
+
 /// RS256, with the two members of the header that Cognito writes.
 pub fn signed(key: &Key, claims: &Map<String, Value>) -> String {
     let message = unsigned(&json!({ "kid": key.kid, "alg": "RS256" }), claims);
@@ -72,6 +90,7 @@ fn common_claims(
     family: &Family,
     client: &Client,
     user: &User,
+    lite: bool,
     now: u64,
 ) -> Map<String, Value> {
     let mut claims = members(json!({
@@ -81,6 +100,10 @@ fn common_claims(
         "auth_time": family.sign_in.auth_time,
         "event_id": family.event_id,
     }));
+    if !lite {
+        let strength = family.sign_in.strength;
+        claims.extend(members(json!({ "acr": strength.acr(), "amr": strength.amr() })));
+    }
     if client.revocation || client.rotation.is_some() {
         claims.insert("origin_jti".into(), family.origin_jti.as_str().into());
     }
@@ -101,6 +124,7 @@ fn access_claims(common: &Map<String, Value>, family: &Family, user: &User, exp:
         "exp": exp,
         "jti": random::uuid(),
     })));
+    claims.extend(family.sign_in.resource.as_deref().map(|resource| ("aud".into(), resource.into())));
     claims
 }
 

@@ -13,8 +13,10 @@ pub fn answer(cognito: &mut Cognito, request: &Request) -> Answer {
     };
     let session = login::session(cognito, request, &asked.pool_id);
     match session {
-        Some(session) if !asked.prompts("login") => asked.granted(cognito, session),
-        None if asked.prompts("none") => asked.refused("login_required"),
+        Some(session) if !asked.prompts("login") && asked.is_met_by(cognito, &session) => {
+            asked.granted(cognito, session)
+        }
+        _ if asked.prompts("none") => asked.refused("login_required"),
         _ => Answer::redirect(login::url(cognito, request)),
     }
 }

@@ -29,7 +29,7 @@ pub fn authenticate(cognito: &Cognito, request: &Request, form: &Form) -> Result
         },
     };
     let (_, client) = cognito.client(&id).ok_or("invalid_client")?;
-    if client.secret == secret { Ok(client) } else { Err("invalid_client") }
+    if client.has_secret(secret.as_deref()) { Ok(client) } else { Err("invalid_client") }
 }
 
 /// Plain base64 of `id:secret`: Cognito doesn't form-encode the two first, so a `+` stays a `+`.

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use form_urlencoded::Serializer;
 
 use crate::{
-    Client,
-    cognito::{Cognito, UserPool, grants::SignIn, sessions::Session},
+    Client, User,
+    cognito::{
+        Cognito, UserPool,
+        grants::SignIn,
+        now,
+        sessions::{Session, Strength},
+    },
     http::{answer::Answer, request::Request},
 };
 
@@ -18,8 +23,13 @@ pub struct CodeRequest {
     state: Option<String>,
     challenge: Option<String>,
     nonce: Option<String>,
+    /// What the access token is to be bound to (RFC 8707).
+    resource: Option<String>,
     /// The words of `prompt`.
     prompt: Vec<String>,
+    /// The words of `acr_values`, and `max_age`; none at a pool of the Lite plan, which ignores them.
+    acr_values: Vec<String>,
+    max_age: Option<u64>,
 }
 
 impl CodeRequest {
@@ -56,6 +66,10 @@ impl CodeRequest {
         if query.get("code_challenge_method") != challenge.map(|_| "S256") {
             return refuse("invalid_request");
         }
+        let resource = query.get("resource");
+        if resource.is_some_and(|resource| !may_be_resource(resource)) {
+            return refuse("invalid_target");
+        }
         let scopes = match scopes(query.get("scope"), pool, &client) {
             Ok(scopes) => scopes,
             Err(ScopeError::Unknown) => return refuse("invalid_scope"),
@@ -74,13 +88,29 @@ impl CodeRequest {
             state: state.map(String::from),
             challenge: challenge.map(String::from),
             nonce: query.get("nonce").map(String::from),
+            resource: resource.map(String::from),
             prompt: query.get("prompt").unwrap_or_default().split(' ').map(String::from).collect(),
+            acr_values: words(query.get("acr_values").filter(|_| !pool.lite)),
+            max_age: query.get("max_age").filter(|_| !pool.lite).and_then(|age| age.parse().ok()),
             client,
         })
     }
 
     pub fn prompts(&self, prompt: &str) -> bool {
         self.prompt.iter().any(|asked| asked == prompt)
+    }
+
+    /// The strongest way to sign in that is asked for and that the person has.
+    pub fn strength(&self, user: &User) -> Strength {
+        let asks = |strength: Strength| self.acr_values.iter().any(|acr| acr == strength.acr());
+        if user.totp && asks(Strength::Totp) { Strength::Totp } else { Strength::Password }
+    }
+
+    /// Whether the session of the pages is recent and strong enough.
+    pub fn is_met_by(&self, cognito: &Cognito, session: &Session) -> bool {
+        let user = cognito.pool(&session.pool_id).and_then(|pool| pool.user(&session.username));
+        let is_recent = self.max_age.is_none_or(|age| now() <= session.auth_time + age);
+        is_recent && user.is_some_and(|user| session.strength >= self.strength(user))
     }
 
     pub fn refused(&self, error: &str) -> Answer {
@@ -95,6 +125,8 @@ impl CodeRequest {
             username: session.username,
             scopes: self.scopes.clone(),
             auth_time: session.auth_time,
+            resource: self.resource.clone(),
+            strength: session.strength,
         };
         let (challenge, nonce) = (self.challenge.as_deref(), self.nonce.as_deref());
         let code = cognito.grants.add_code(sign_in, &self.redirect_uri, challenge, nonce);
@@ -102,11 +134,22 @@ impl CodeRequest {
     }
 }
 
+fn words(text: Option<&str>) -> Vec<String> {
+    text.unwrap_or_default().split_ascii_whitespace().map(String::from).collect()
+}
+
 enum ScopeError {
     /// Exists nowhere, or needs `openid`.
     Unknown,
     /// Exists, but not for this client.
     Forbidden,
+}
+
+/// Cognito takes one URL: https, http for localhost, or of a scheme of an app's own.
+fn may_be_resource(resource: &str) -> bool {
+    let Some((scheme, rest)) = resource.split_once("://") else { return false };
+    let is_local = rest.split(['/', ':', '?']).next() == Some("localhost");
+    !rest.is_empty() && !rest.contains(['#', ' ']) && (scheme != "http" || is_local)
 }
 
 fn scopes(asked: Option<&str>, pool: &UserPool, client: &Client) -> Result<Vec<String>, ScopeError> {

@@ -58,13 +58,15 @@ pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
     let Some(user) = user.filter(|user| user.password == password) else {
         return form(cognito, request, &asked, "Incorrect username or password.");
     };
+    let strength = asked.strength(user);
     if user.temporary_password
         && let Err(refusal) = change_password(cognito, request, &asked, &fields)
     {
         return refusal;
     }
 
-    let session = Session { pool_id: asked.pool_id.clone(), username: username.into(), auth_time: now() };
+    let session =
+        Session { pool_id: asked.pool_id.clone(), username: username.into(), auth_time: now(), strength };
     let cookie = cognito.sessions.open(session.clone());
     let seconds = sessions::SECONDS;
     asked.granted(cognito, session).with(

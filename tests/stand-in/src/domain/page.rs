@@ -27,6 +27,16 @@ pub fn sign_in(query: &str, csrf: &str, username: &str, problem: &str, hint: &[U
     )
 }
 
+/// Says whose passkey it would be, and leads back.
+pub fn add_passkey(username: &str, next: &str) -> Answer {
+    let [username, next] = [username, next].map(escape);
+    let words = "The stand-in has no passkeys.";
+    let body = format!(
+        "<h1>Add a passkey</h1>\n<p>{username}</p>\n<p>{words}</p>\n<p><a href=\"{next}\">Continue</a></p>"
+    );
+    page(200, "Add a passkey", &body)
+}
+
 /// Asks for the temporary password again, and for a new one.
 pub fn new_password(query: &str, csrf: &str, username: &str, problem: &str) -> Answer {
     let [query, csrf, username] = [query, csrf, username].map(escape);

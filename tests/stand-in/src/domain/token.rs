@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::client_auth::authenticate;
 use crate::{
     Client, Fault,
-    cognito::{Cognito, attributes, grants::Family, grants::SignIn},
+    cognito::{Cognito, attributes, grants::Family, grants::SignIn, tokens::machine_token},
     http::{
         answer::Answer,
         request::{Form, Request},
@@ -43,7 +43,7 @@ fn exchange(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> 
     let granted = match form.get("grant_type").ok_or("invalid_request")? {
         "authorization_code" => redeem(cognito, &client, &form)?,
         "refresh_token" => refresh(cognito, &client, &form)?,
-        "client_credentials" => return Err("unauthorized_client".into()),
+        "client_credentials" => return client_credentials(cognito, &client, &form),
         _ => return Err("unsupported_grant_type".into()),
     };
 
@@ -91,6 +91,23 @@ fn refresh(cognito: &mut Cognito, client: &Client, form: &Form) -> Result<Grante
     let (family, refresh_token) = cognito.grants.refresh(token, client).ok_or("invalid_grant")?;
     check_attributes(client, &family.sign_in)?;
     Ok(Granted { family, refresh_token, nonce: None })
+}
+
+fn client_credentials(cognito: &Cognito, client: &Client, form: &Form) -> Result<Answer, Refusal> {
+    let (pool, _) = cognito.client(&client.id).filter(|_| client.machine).ok_or("unauthorized_client")?;
+    let asked = form.get("scope").map(|scope| scope.split(' ').map(String::from).collect());
+    let scopes: Vec<String> = asked.unwrap_or_else(|| client.scopes.clone());
+    if !scopes.iter().all(|scope| client.scopes.contains(scope)) {
+        return Err("invalid_grant".into());
+    }
+    Ok(Answer::json(
+        200,
+        &json!({
+            "access_token": machine_token(pool, client, &scopes),
+            "token_type": "Bearer",
+            "expires_in": client.access_token_seconds,
+        }),
+    ))
 }
 
 fn check_attributes(client: &Client, sign_in: &SignIn) -> Result<(), Refusal> {

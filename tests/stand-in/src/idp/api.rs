@@ -13,6 +13,7 @@ use crate::{
     random,
 };
 
+mod client_tokens;
 mod clients;
 mod groups;
 mod own_user;
@@ -45,13 +46,14 @@ impl Problem {
 
 /// Only `GetUser`, which clients call, is recorded; the calls of administrators aren't.
 pub fn endpoint(cognito: &Cognito, request: &Request) -> Option<(Endpoint, String)> {
-    let own = administrators(operation(request)).is_none();
+    let own = administrators(operation(request)).is_none() && operation(request) != "GetClientToken";
     own.then(|| (Endpoint::GetUser, own_user::holder(cognito, request)))
 }
 
 pub fn answer(cognito: &mut Cognito, request: &Request) -> Answer {
     let outcome = match (operation(request), administrators(operation(request))) {
         ("GetUser", _) => own_user::describe(cognito, &request.json()),
+        ("GetClientToken", _) => client_tokens::get(cognito, &request.json()),
         ("UpdateUserAttributes", _) => own_user::update(cognito, &request.json()),
         (_, Some(operation)) => match region(request) {
             Some(region) => operation(Call { cognito, body: request.json(), region }),
@@ -76,6 +78,8 @@ fn administrators(operation: &str) -> Option<fn(Call<'_>) -> Outcome> {
     Some(match operation {
         "CreateUserPool" => pools::create,
         "DescribeUserPool" => pools::describe,
+        "UpdateUserPool" => pools::update,
+        "SetUserPoolMfaConfig" => pools::set_passkeys,
         "DeleteUserPool" => pools::delete,
         "AddCustomAttributes" => pools::add_attributes,
         "CreateUserPoolDomain" => pools::create_domain,

@@ -4,13 +4,15 @@
 //!   `times` may be `"always"`
 //! - `POST clear {"who":"<client>"}`
 //! - `POST rotate {"pool":"<pool>"}`
+//! - `POST issuer {"pool":"<pool>","type":"UPDATED","replica":"eu-west-1"}`: tokens name the issuer of a real pool, of this
+//!   type (or `ORIGINAL`), as a replica in that Region issues them; without `replica`, as the pool's first Region does
 //! - `GET calls?endpoint=token&who=<client>`
 
 use serde::{Deserialize, de::DeserializeOwned, de::IntoDeserializer};
 use serde_json::{Value, json};
 
 use crate::{
-    Endpoint, Fault, Times,
+    Endpoint, Fault, IssuerType, Times,
     cognito::Cognito,
     http::{answer::Answer, request::Request},
 };
@@ -50,6 +52,14 @@ struct Rotate {
     pool: String,
 }
 
+#[derive(Deserialize)]
+struct Switch {
+    pool: String,
+    #[serde(rename = "type")]
+    kind: IssuerType,
+    replica: Option<String>,
+}
+
 impl Default for Often {
     fn default() -> Self {
         Self::Next(1)
@@ -66,6 +76,11 @@ pub fn answer(cognito: &mut Cognito, request: &Request) -> Answer {
         }),
         ("POST", "rotate") => body(request).and_then(|Rotate { pool }| {
             if cognito.rotate_keys(&pool) { Ok(json!({})) } else { Err(format!("no pool {pool}")) }
+        }),
+        ("POST", "issuer") => body(request).and_then(|Switch { pool, kind, replica }| {
+            let found = cognito.pool_mut(&pool).ok_or_else(|| format!("no pool {pool}"))?;
+            found.issuer.switch(kind, replica.as_deref());
+            Ok(json!({}))
         }),
         ("GET", "calls") => calls(cognito, request),
         _ => return Answer::json(404, &json!({ "problem": "no such control" })),

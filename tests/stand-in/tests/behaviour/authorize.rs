@@ -45,3 +45,36 @@ fn the_error_page_escapes_what_it_shows() {
     let page = Bench::new().browse("/error?error=%3Cscript%3E", None);
     assert!(page.body.contains("&lt;script&gt;") && !page.body.contains("<script"));
 }
+
+#[test]
+fn a_resource_is_one_url_and_binds_the_access_token_for_good() {
+    let bench = Bench::new();
+    let aud = |tokens: &serde_json::Value, name: &str| {
+        let claims = claims(&tokens[name]);
+        claims.get("aud").and_then(|aud| aud.as_str().map(str::to_owned))
+    };
+    for resource in ["https://api.example.com/orders", "http://localhost:8080", "myapp://x"] {
+        let tokens = bench.tokens(&[("resource", resource)]);
+        assert_eq!(aud(&tokens, "access_token").as_deref(), Some(resource));
+        assert_eq!(aud(&tokens, "id_token").as_deref(), Some(CLIENT));
+        let refreshed = bench.refresh(tokens["refresh_token"].as_str().unwrap()).json();
+        assert_eq!(aud(&refreshed, "access_token").as_deref(), Some(resource));
+    }
+    for bad in ["orders", "http://api.example.com", "https://a/#b", "https://"] {
+        assert_eq!(refused(&[("resource", bad)]), "CALLBACK?error=invalid_target&state=a+state", "{bad}");
+    }
+}
+
+#[test]
+fn the_page_for_passkeys_is_for_people_who_are_signed_in() {
+    let bench = Bench::new();
+    let page = |callback: &str| {
+        bench.browse(&format!("/passkeys/add?client_id={CLIENT}&redirect_uri={callback}"), None)
+    };
+    assert_eq!(page(CALLBACK).status, 401);
+    bench.code(&[]);
+    let shown = page(CALLBACK);
+    assert_eq!(shown.status, 200);
+    assert!(shown.body.contains("alice") && shown.body.contains(CALLBACK));
+    assert_eq!(page("https://evil.example").status, 400);
+}

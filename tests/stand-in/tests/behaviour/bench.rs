@@ -61,10 +61,12 @@ impl Bench {
         Self::of(Pool { clients: vec![client], ..Pool::new(POOL) })
     }
 
-    /// The same people in another pool.
-    pub fn of(pool: Pool) -> Self {
-        let users = vec![alice(), User::new("bob", "Another@Password")];
-        let config = Config::new(vec![Pool { users, ..pool }]);
+    /// The same people in another pool, if it has none of its own.
+    pub fn of(mut pool: Pool) -> Self {
+        if pool.users.is_empty() {
+            pool.users = vec![alice(), User::new("bob", "Another@Password")];
+        }
+        let config = Config::new(vec![pool]);
         let agent = Agent::config_builder().max_redirects(0).max_redirects_will_error(false);
         Self {
             stand_in: StandIn::start(config).unwrap(),

@@ -6,6 +6,7 @@ mod authorize;
 mod bench;
 mod control;
 mod faults;
+mod issuers;
 mod keys;
 mod logout;
 mod refresh;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Call, Outcome, Problem};
 use crate::{
@@ -33,6 +33,36 @@ struct CreateUserPool {
 struct Policies {
     #[serde(default)]
     password_policy: PasswordPolicy,
+    #[serde(default)]
+    sign_in_policy: SignInPolicy,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SignInPolicy {
+    #[serde(default)]
+    allowed_first_auth_factors: Vec<String>,
+}
+
+/// Passkeys alone; the stand-in's pages ask for no second factor.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SetPasskeys {
+    user_pool_id: String,
+    web_authn_configuration: Value,
+}
+
+/// Triggers are kept and described, but never called.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct UpdateUserPool {
+    user_pool_id: String,
+    #[serde(default)]
+    policies: Policies,
+    #[serde(default)]
+    admin_create_user_config: AdminCreateUserConfig,
+    #[serde(default)]
+    lambda_config: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,6 +100,9 @@ pub fn create(call: Call<'_>) -> Outcome {
         region: call.region.clone(),
         schema: Schema::new(asked.schema).map_err(Problem::invalid)?,
         passwords: asked.policies.password_policy,
+        first_factors: first_factors(asked.policies.sign_in_policy)?,
+        passkeys: Value::Null,
+        triggers: Value::Null,
         admin_creates_users: asked.admin_create_user_config.allow_admin_create_user_only,
         domain: None,
         clients: BTreeMap::new(),
@@ -81,6 +114,44 @@ pub fn create(call: Call<'_>) -> Outcome {
     let id = format!("{}_{}", call.region, random::letters_and_digits(9));
     call.cognito.add_pool(&id, set_up);
     described(call.cognito.pool(&id))
+}
+
+/// Which ways to sign in people can choose first.
+fn first_factors(policy: SignInPolicy) -> Result<Vec<String>, Problem> {
+    let known = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"];
+    match policy.allowed_first_auth_factors {
+        none if none.is_empty() => Ok(vec!["PASSWORD".into()]),
+        some if some.iter().any(|factor| !known.contains(&factor.as_str())) => {
+            Err(Problem::invalid("AllowedFirstAuthFactors: an unknown factor"))
+        }
+        some if !some.iter().any(|factor| factor == "PASSWORD") => {
+            Err(Problem::invalid("AllowedFirstAuthFactors: PASSWORD is required"))
+        }
+        some => Ok(some),
+    }
+}
+
+/// Sets what is passed, and resets the rest to its default, as Cognito does.
+pub fn update(mut call: Call<'_>) -> Outcome {
+    let asked: UpdateUserPool = call.read()?;
+    let first_factors = first_factors(asked.policies.sign_in_policy)?;
+    let set_up = call.set_up(&asked.user_pool_id)?;
+    set_up.passwords = asked.policies.password_policy;
+    set_up.first_factors = first_factors;
+    set_up.admin_creates_users = asked.admin_create_user_config.allow_admin_create_user_only;
+    set_up.triggers = asked.lambda_config;
+    Ok(json!({}))
+}
+
+pub fn set_passkeys(mut call: Call<'_>) -> Outcome {
+    let asked: SetPasskeys = call.read()?;
+    let set_up = call.set_up(&asked.user_pool_id)?;
+    let verification = asked.web_authn_configuration["UserVerification"].as_str().unwrap_or("preferred");
+    if !["required", "preferred"].contains(&verification) {
+        return Err(Problem::invalid("UserVerification: required or preferred"));
+    }
+    set_up.passkeys = asked.web_authn_configuration;
+    Ok(json!({ "MfaConfiguration": "OFF", "WebAuthnConfiguration": set_up.passkeys }))
 }
 
 pub fn describe(mut call: Call<'_>) -> Outcome {
@@ -95,7 +166,10 @@ fn described(pool: Option<&UserPool>) -> Outcome {
         "Id": pool.id,
         "Name": set_up.name,
         "Arn": format!("arn:aws:cognito-idp:{}:123456789012:userpool/{}", set_up.region, pool.id),
-        "Policies": { "PasswordPolicy": set_up.passwords },
+        "Policies": {
+            "PasswordPolicy": set_up.passwords,
+            "SignInPolicy": { "AllowedFirstAuthFactors": set_up.first_factors },
+        },
         "SchemaAttributes": set_up.schema,
         "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": set_up.admin_creates_users },
         "EstimatedNumberOfUsers": pool.users.len(),
@@ -103,6 +177,9 @@ fn described(pool: Option<&UserPool>) -> Outcome {
         "CreationDate": set_up.created,
         "LastModifiedDate": set_up.created,
     });
+    if !set_up.triggers.is_null() {
+        described["LambdaConfig"] = set_up.triggers.clone();
+    }
     if let Some(domain) = &set_up.domain {
         described["Domain"] = domain.prefix.as_str().into();
     }
