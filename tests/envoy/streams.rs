@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rig::{Browser, Envoy, Options, PATIENCE, RawRequest, eventually};
 use serde_json::{Value, json};
+use stand_in::Client;
 
 use crate::aged::OVER;
 use crate::deny_list::Server;
-use crate::own::{Own, Wish, wait};
-use crate::world::pass_on_metrics;
+use crate::own::{NAME, Own, Wish, wait};
+use crate::world::{PASSWORD, USER, pass_on_metrics, pool_id};
 
 /// A stream is closed at the latest so long after its session is over.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -95,8 +96,12 @@ struct Site {
 
 impl Site {
     fn start(config: &Value, list: Option<SocketAddr>) -> Self {
+        Self::with(config, list, |_| {})
+    }
+
+    fn with(config: &Value, list: Option<SocketAddr>, client: fn(&mut Client)) -> Self {
         let app = App::start();
-        let mut own = Own::new(Wish { upstream: Some(app.addr), envoys: 1, ..Wish::default() });
+        let mut own = Own::new(Wish { upstream: Some(app.addr), envoys: 1, client, ..Wish::default() });
         own.envoys.clear();
         let bootstrap = own.bootstrap(0, config);
         let bootstrap = match list {
@@ -109,7 +114,7 @@ impl Site {
 
     fn signed_in(&self) -> (Browser, String) {
         let mut browser = self.own.browser();
-        let visit = browser.sign_in(&self.own.url("/"), crate::world::USER, crate::world::PASSWORD);
+        let visit = browser.sign_in(&self.own.url("/"), USER, PASSWORD);
         assert_eq!(visit.status(), 200, "{visit}\n{}", self.envoy.log());
         let cookies = browser.cookie_header(&self.own.url("/"));
         (browser, cookies)
@@ -298,6 +303,24 @@ fn a_stream_that_waited_for_a_refresh_is_closed_too() {
     let at = Instant::now();
     site.sign_out(&cookies);
     all_close(&site, &mut sockets, at);
+}
+
+#[test]
+fn a_refused_refresh_closes_streams() {
+    let site = Site::with(&json!({}), None, |client| {
+        (client.id_token_seconds, client.access_token_seconds) = (6, 6);
+    });
+    let (mut browser, cookies) = site.signed_in();
+    let at = Instant::now();
+    let mut sockets = [site.websocket(&cookies), site.events(&cookies)];
+    wait(Duration::from_secs(8).saturating_sub(at.elapsed()));
+    assert!(sockets[0].echoes(), "its tokens have expired, but nobody has asked Cognito");
+    site.own.cognito().revoke_all(&pool_id(NAME), USER);
+    let at = Instant::now();
+    assert_eq!(browser.fetch(&site.own.url("/json")).status, 401);
+    all_close(&site, &mut sockets, at);
+    let line = site.envoy.log_line("event=streams.closed").expect("a line");
+    assert!(line.contains("reason=refused "), "{line}");
 }
 
 #[test]
