@@ -180,10 +180,15 @@ impl HttpFilter for HttpStream {
         });
         let done = done.flatten();
         if let Some(parked) = closable {
-            if let Some(scheduler) = envoy.scheduler() {
-                parked.reachable_by(scheduler);
+            put(&self.closable, Some(Arc::clone(&parked)));
+            match envoy.scheduler() {
+                Some(scheduler) => parked.reachable_by(scheduler),
+                // It could never be closed.
+                None => {
+                    self.refuse(envoy);
+                    return HeadersStatus::Stop;
+                }
             }
-            put(&self.closable, Some(parked));
         }
         let Some(parked) = waiting else {
             let goes_on = self.carry_out(envoy, done);

@@ -169,8 +169,11 @@ impl Refreshes {
             result = RefreshResult::Ended;
         }
         let marked = self.leases.settle(session.id, session.renewed_at, &result, env.now, env.shared);
-        let is_over = self.find(RefreshId::of(&session), env.now, env.shared) == RefreshState::Ended;
-        if is_over && self.refused.len() < MAX_REFUSED {
+        // Unless another worker has refreshed it.
+        if matches!(result, RefreshResult::Ended)
+            && self.find(RefreshId::of(&session), env.now, env.shared) == RefreshState::Ended
+            && self.refused.len() < MAX_REFUSED
+        {
             self.refused.push((session.id, session.expires_at));
         }
         if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (listed || marked, outcome) {
