@@ -181,14 +181,12 @@ impl HttpFilter for HttpStream {
         let done = done.flatten();
         if let Some(parked) = closable {
             put(&self.closable, Some(Arc::clone(&parked)));
-            match envoy.scheduler() {
-                Some(scheduler) => parked.reachable_by(scheduler),
+            let Some(scheduler) = envoy.scheduler() else {
                 // It could never be closed.
-                None => {
-                    self.refuse(envoy);
-                    return HeadersStatus::Stop;
-                }
-            }
+                self.refuse(envoy);
+                return HeadersStatus::Stop;
+            };
+            parked.reachable_by(scheduler);
         }
         let Some(parked) = waiting else {
             let goes_on = self.carry_out(envoy, done);
