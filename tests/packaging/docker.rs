@@ -86,7 +86,10 @@ fn what_is_fetched_is_fetched_before_the_sources_are_there() {
     let fetch = "RUN make .tools/target binaryen";
     assert!(at("RUN apt-get") < at("COPY Makefile .") && at("COPY Makefile .") < at(fetch), "{build:?}");
     assert!(at(fetch) < at("COPY . ."), "a change of the sources fetches nothing: {build:?}");
-    assert!(read("Makefile").contains("\nbuild: $(TOOLS)/target binaryen "), "that is what `make build` needs");
+    assert!(
+        read("Makefile").contains("\nbuild: $(TOOLS)/target binaryen "),
+        "that is what `make build` needs"
+    );
     let native = in_stage("build-native", "");
     let at = |start: &str| native.iter().position(|line| line.starts_with(start)).unwrap();
     assert!(at("RUN apt-get") < at("COPY Makefile .") && at("COPY Makefile .") < at("RUN make zig"));
