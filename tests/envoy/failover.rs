@@ -19,6 +19,7 @@ use crate::world::{PASSWORD, USER, header, merged, pool_id};
 /// Passes connections on to Cognito, as the address of one Region.
 struct Region {
     connections: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
     is_down: Arc<AtomicBool>,
 }
 
@@ -26,15 +27,16 @@ impl Region {
     /// Its threads end with the process.
     fn at(addr: SocketAddr, cognito: SocketAddr) -> Self {
         let listener = TcpListener::bind(addr).expect("an address of this machine");
-        let region = Self { connections: Arc::default(), is_down: Arc::default() };
-        let (connections, is_down) = (Arc::clone(&region.connections), Arc::clone(&region.is_down));
+        let region = Self { connections: Arc::default(), open: Arc::default(), is_down: Arc::default() };
+        let (connections, open) = (Arc::clone(&region.connections), Arc::clone(&region.open));
+        let is_down = Arc::clone(&region.is_down);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 connections.fetch_add(1, Ordering::SeqCst);
                 if !is_down.load(Ordering::SeqCst)
                     && let Ok(onward) = TcpStream::connect(cognito)
                 {
-                    pass_on(&stream, &onward, &is_down);
+                    pass_on(&stream, &onward, (&is_down, &open));
                 }
             }
         });
@@ -45,14 +47,17 @@ impl Region {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Closes every connection from now on.
+    /// Closes every connection from now on. Returns when those that are open are closed.
     fn fail(&self) {
         self.is_down.store(true, Ordering::SeqCst);
+        let closed = eventually(rig::PATIENCE, || (self.open.load(Ordering::SeqCst) == 0).then_some(()));
+        assert!(closed.is_some(), "connections of a Region that is down");
     }
 }
 
 /// Copies in both directions, until one side closes or the Region is down.
-fn pass_on(one: &TcpStream, other: &TcpStream, is_down: &Arc<AtomicBool>) {
+fn pass_on(one: &TcpStream, other: &TcpStream, (is_down, open): (&Arc<AtomicBool>, &Arc<AtomicUsize>)) {
+    open.fetch_add(1, Ordering::SeqCst);
     for (from, to) in [(one, other), (other, one)] {
         let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) else { return };
         std::thread::spawn(move || {
@@ -60,12 +65,13 @@ fn pass_on(one: &TcpStream, other: &TcpStream, is_down: &Arc<AtomicBool>) {
             let _ = (from.shutdown(std::net::Shutdown::Both), to.shutdown(std::net::Shutdown::Both));
         });
     }
-    let (is_down, one) = (Arc::clone(is_down), one.try_clone());
+    let (is_down, open, one) = (Arc::clone(is_down), Arc::clone(open), one.try_clone());
     std::thread::spawn(move || {
         while !is_down.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = one.map(|one| one.shutdown(std::net::Shutdown::Both));
+        open.fetch_sub(1, Ordering::SeqCst);
     });
 }
 
@@ -132,7 +138,8 @@ fn a_region_fails(kind: &str) {
     lab.assert_signed_in(&mut browser);
     assert!(
         lab.own.envoys[0].log_line("event=refresh.failed").is_some(),
-        "{kind}: served with the old identity"
+        "{kind}: served with the old identity\n{}",
+        lab.own.envoys[0].log()
     );
     lab.fail_over();
     let before = lab.token_calls();

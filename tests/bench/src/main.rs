@@ -2,8 +2,8 @@
 //! Everything is measured in one run on one machine, and only ratios are meaningful on other machines. Tables are
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
-//! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, `denials`, which run without arguments; `signed-in`
-//! and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
+//! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, `denials`, which run without arguments;
+//! `signed-in` and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
 
 mod cases;
 mod chains;

@@ -20,6 +20,9 @@ pub const WASM: &str = "+time +read +state +remove +add +lookup";
 /// A call, the calls that are made with it, and those that are made without it.
 type Price = (&'static str, &'static str, &'static str);
 
+/// A kind of module, its calls, the chain with some of them, and all calls for a signed-in request.
+type Kind = (&'static str, &'static [Price], fn(&'static str) -> Chain, &'static str);
+
 const NATIVE_PRICES: [Price; 10] = [
     ("the worker's number", "+worker", ""),
     ("all request headers", "+read", ""),
@@ -60,7 +63,7 @@ pub fn run(lab: &Lab, rounds: usize) -> Result<Value, String> {
     let none = lab.site(&Chain::None, 1)?;
     let base = cases.add("no filter", &none, page.clone(), 200, None);
     let mut sites = Vec::new();
-    let kinds: [(&str, &[Price], fn(&'static str) -> Chain, &'static str); 2] =
+    let kinds: [Kind; 2] =
         [("native", &NATIVE_PRICES, Chain::CallsNative, NATIVE), ("wasm", &WASM_PRICES, Chain::Calls, WASM)];
     for (kind, prices, chain, all) in kinds {
         let mut sets = vec!["", all];

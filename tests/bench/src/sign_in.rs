@@ -110,8 +110,11 @@ pub fn measure(lab: &Lab, rounds: usize) -> Result<Measured, String> {
     cases.measure(rounds)
 }
 
+/// A step, its requests, and the status of their answers.
+type Step = (&'static str, Rc<Vec<Vec<u8>>>, u16);
+
 /// Adds an earlier build, which needs codes and sessions of its own.
-fn add_before(cases: &mut Cases, none: &Site, before: &Site, steps: [(&str, Rc<Vec<Vec<u8>>>, u16); 2]) {
+fn add_before(cases: &mut Cases, none: &Site, before: &Site, steps: [Step; 2]) {
     for (name, requests, status) in steps {
         let base = cases.add(&format!("no filter, {name}, before"), none, Rc::clone(&requests), 200, None);
         cases.add(&before_name(name), before, requests, status, Some(base));
