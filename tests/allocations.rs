@@ -87,6 +87,14 @@ impl Host for Keeper<'_, '_> {
     fn resume(&mut self, stream: StreamId) {
         panic!("{stream:?} didn't wait");
     }
+
+    fn may_close(&mut self, stream: StreamId) {
+        panic!("{stream:?} is an ordinary request");
+    }
+
+    fn close(&mut self, stream: StreamId) {
+        panic!("{stream:?} is an ordinary request");
+    }
 }
 
 /// Sends what a browser sends with a click on a link, twice, and looks at the second request.

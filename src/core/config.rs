@@ -60,6 +60,8 @@ pub struct Config {
     pub recheck: Option<Duration>,
     /// How long a session remains valid after its tokens expire while Cognito is down.
     pub stale_if_error: Duration,
+    /// The maximum length of a WebSocket, a stream of server-sent events or a gRPC stream of a signed-in person.
+    pub max_stream: Option<Duration>,
     /// The headers that the app gets.
     pub headers: IdentityHeaders,
     /// Who may access what.
@@ -143,6 +145,7 @@ impl Config {
             refresh_early: session.refresh_early,
             recheck: session.recheck,
             stale_if_error: session.stale_if_error,
+            max_stream: session.max_stream,
             headers,
             rules,
             bearer,

@@ -40,12 +40,14 @@ pub struct Outcome {
     pub decision: Decision,
     /// The entry for the access log. It has no meaning while the request waits.
     pub access: AccessRecord,
+    /// Whether the stream may have to be closed later, because it can last longer than the session behind it.
+    pub may_be_closed: bool,
 }
 
 impl Outcome {
     /// A decision that depended on no rule and no identity.
     pub const fn new(decision: Decision, access: AccessDecision) -> Self {
-        Self { decision, access: AccessRecord::of(access) }
+        Self { decision, access: AccessRecord::of(access), may_be_closed: false }
     }
 
     /// The request waits.

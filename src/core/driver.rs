@@ -41,7 +41,7 @@ pub use crate::driver::host::{CallHandle, Host, Refused};
 pub use crate::driver::response::ResponseHeaderEdits;
 pub use crate::driver::stream::{Next, Stream};
 
-/// The maximum number of waiting requests that are answered or resumed in one go. Envoy does this within the call that
+/// The maximum number of waiting requests that are answered or resumed in one go, and of streams that are closed. Envoy does this within the call that
 /// asks for it, so the calls are nested; about three hundred would exhaust the stack of a virtual machine.
 const ANSWERS_AT_ONCE: usize = 16;
 
@@ -93,7 +93,7 @@ impl Driver {
         host: &mut impl Host,
     ) -> Next {
         let Some(request) = request else { return stream.refuse(host) };
-        let Outcome { decision, access } =
+        let Outcome { decision, access, may_be_closed } =
             self.authenticator.handle_request(stream.id(), request, &mut host.env());
         self.write_log(host);
         // Calls for this request are made when the host wakes the driver: calls that are made there outlive the stream.
@@ -122,6 +122,9 @@ impl Driver {
                     return stream.refuse(host);
                 }
                 self.expect_response(stream.id(), response);
+                if may_be_closed {
+                    host.may_close(stream.id());
+                }
                 stream.passage = Passage::Open;
                 Next::Continue
             }
@@ -218,6 +221,7 @@ impl Driver {
         if stream.is_reading() {
             self.bodies.remove(stream.id());
         }
+        self.authenticator.handle_stream_ended(stream.id());
         if self.waiting.take(stream.id()).is_some() {
             self.authenticator.handle_stream_gone(stream.id());
         }
@@ -251,6 +255,7 @@ impl Driver {
     fn poll(&mut self, host: &mut impl Host) {
         self.calls.make(&mut self.authenticator, host);
         self.write_log(host);
+        self.close_streams(host);
         self.settle_waiting(host);
         host.record(self.authenticator.take_metrics());
         self.ask_to_wake(self.next_timeout(), host);
@@ -261,10 +266,20 @@ impl Driver {
         if self.bodies.are_being_read() { next.min(bodies::CHECKED_AFTER) } else { next }
     }
 
+    /// Closes streams whose sessions are over.
+    fn close_streams(&mut self, host: &mut impl Host) {
+        for _ in 0..ANSWERS_AT_ONCE {
+            let Some(stream) = self.authenticator.poll_close() else { return };
+            host.close(stream);
+        }
+    }
+
     /// Answers or resumes waiting requests that have been decided.
     fn settle_waiting(&mut self, host: &mut impl Host) {
         for _ in 0..ANSWERS_AT_ONCE {
-            let Some((stream, Outcome { decision, access })) = self.authenticator.poll_decision() else {
+            let Some((stream, Outcome { decision, access, may_be_closed })) =
+                self.authenticator.poll_decision()
+            else {
                 break;
             };
             let Some(gate) = self.waiting.take(stream) else { continue };
@@ -274,6 +289,9 @@ impl Driver {
                 Decision::Forward(edits, response) => {
                     if host.edit_request(stream, edits).is_ok() {
                         self.expect_response(stream, response);
+                        if may_be_closed {
+                            host.may_close(stream);
+                        }
                         gate.open();
                         host.resume(stream);
                     } else {

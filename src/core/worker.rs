@@ -7,3 +7,4 @@ pub mod callouts;
 pub mod denials;
 pub mod session_cache;
 pub mod sessions;
+pub mod streams;

@@ -177,7 +177,12 @@ impl Filter {
                 recorder.finish_streams();
             }
             for (stream, effects) in std::mem::take(&mut recorder.effects.streams) {
-                decided.extend(worker.parked.remove(&stream).map(|parked| (parked, effects)));
+                let parked = if effects.may_be_closed {
+                    worker.parked.get(&stream).map(Arc::clone)
+                } else {
+                    worker.parked.remove(&stream)
+                };
+                decided.extend(parked.map(|parked| (parked, effects)));
             }
         }
         let Effects { events, calls, metrics, wake_after, .. } = recorder.effects;
@@ -305,7 +310,7 @@ mod tests {
     fn status(parked: &Parked) -> Option<u16> {
         match parked.take()?.end? {
             End::Respond(response) => Some(response.status),
-            End::Resume => None,
+            End::Resume | End::Close => None,
         }
     }
 

@@ -1,11 +1,12 @@
-//! A request that waits. The main thread leaves here what is decided, and the stream's worker takes it.
+//! A request that waits, or a stream that may have to be closed. The main thread leaves here what is decided, and the
+//! stream's worker takes it.
 
 use parking_lot::Mutex;
 
 use crate::abi::StreamScheduler;
 use crate::recorder::StreamEffects;
 
-/// One waiting request, shared by its worker and the main thread.
+/// One such request or stream, shared by its worker and the main thread.
 ///
 /// Its lock is held while the stream's scheduler is used, and while it is deleted because the stream ends. So no
 /// scheduler is used while its stream ends; Envoy 1.38 could touch freed memory then. Using a scheduler calls nothing

@@ -25,6 +25,8 @@ pub(crate) struct StreamEffects {
     pub(crate) edits: Option<RequestEdits>,
     pub(crate) removed_trailers: Vec<Cow<'static, str>>,
     pub(crate) response_edits: Option<ResponseHeaderEdits>,
+    /// Whether the driver may close the stream later.
+    pub(crate) may_be_closed: bool,
     pub(crate) end: Option<End>,
 }
 
@@ -34,6 +36,8 @@ pub(crate) enum End {
     Respond(Response),
     /// The request goes on.
     Resume,
+    /// The stream ends.
+    Close,
 }
 
 /// What the driver wants.
@@ -146,5 +150,13 @@ impl Host for Recorder {
 
     fn resume(&mut self, stream: StreamId) {
         self.stream(stream).end = Some(End::Resume);
+    }
+
+    fn may_close(&mut self, stream: StreamId) {
+        self.stream(stream).may_be_closed = true;
+    }
+
+    fn close(&mut self, stream: StreamId) {
+        self.stream(stream).end = Some(End::Close);
     }
 }

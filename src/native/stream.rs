@@ -22,6 +22,8 @@ pub(crate) struct HttpStream {
     stream: RefCell<Stream>,
     /// Set while the request waits.
     parked: RefCell<Option<Arc<Parked>>>,
+    /// Set while the driver may close the stream.
+    closable: RefCell<Option<Arc<Parked>>>,
     /// Whether Envoy has refused what the decision needs. The driver, which has decided before, doesn't know it.
     refused: Cell<bool>,
 }
@@ -33,6 +35,7 @@ impl HttpStream {
             worker,
             stream: RefCell::new(stream),
             parked: RefCell::new(None),
+            closable: RefCell::new(None),
             refused: Cell::new(false),
         }
     }
@@ -106,6 +109,7 @@ impl HttpStream {
         match effects.end {
             Some(End::Respond(response)) => respond(envoy, &response),
             Some(End::Resume) => envoy.resume(),
+            Some(End::Close) => envoy.close(),
             None => {}
         }
         next == Next::Continue
@@ -130,6 +134,17 @@ impl HttpStream {
     }
 }
 
+/// Empties a slot. No borrow lasts while Envoy is called.
+fn take(slot: &RefCell<Option<Arc<Parked>>>) -> Option<Arc<Parked>> {
+    slot.try_borrow_mut().ok().and_then(|mut slot| slot.take())
+}
+
+fn put(slot: &RefCell<Option<Arc<Parked>>>, parked: Option<Arc<Parked>>) {
+    if let Ok(mut slot) = slot.try_borrow_mut() {
+        *slot = parked;
+    }
+}
+
 /// Responds, with a gRPC status if the client is gRPC's.
 fn respond(envoy: &mut StreamHandle<'_>, response: &Response) {
     let mut headers: Vec<_> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -150,23 +165,34 @@ fn read<'h>(headers: &'h [Header<'h>]) -> Option<Request<'h>> {
 impl HttpFilter for HttpStream {
     fn request_headers(&self, envoy: &mut StreamHandle<'_>) -> HeadersStatus {
         self.make_ready(envoy);
-        let mut waiting = None;
+        let (mut waiting, mut closable) = (None, None);
         let done = envoy.headers(HeaderMap::Request, |headers| {
             let request = read(headers);
             self.drive(Recorder::new(), |worker, stream, recorder| {
                 #[cfg(feature = "panic-for-tests")]
                 crate::panics_for_tests::obey(headers);
                 let next = worker.request_headers(stream, request, recorder);
-                let is_decided = recorder.effects.streams.iter().any(|(id, _)| *id == stream.id());
-                if next != Next::Continue && !is_decided {
-                    let parked = Arc::new(Parked::default());
-                    worker.parked.insert(stream.id(), Arc::clone(&parked));
-                    waiting = Some(parked);
-                }
+                let decided = recorder.effects.streams.iter().find(|(id, _)| *id == stream.id());
+                let slot = match decided {
+                    None if next != Next::Continue => &mut waiting,
+                    Some((_, effects)) if effects.may_be_closed => &mut closable,
+                    _ => return next,
+                };
+                let parked = slot.insert(Arc::new(Parked::default()));
+                worker.parked.insert(stream.id(), Arc::clone(parked));
                 next
             })
         });
         let done = done.flatten();
+        if let Some(parked) = closable {
+            put(&self.closable, Some(Arc::clone(&parked)));
+            let Some(scheduler) = envoy.scheduler() else {
+                // It could never be closed.
+                self.refuse(envoy);
+                return HeadersStatus::Stop;
+            };
+            parked.reachable_by(scheduler);
+        }
         let Some(parked) = waiting else {
             let goes_on = self.carry_out(envoy, done);
             return if goes_on { HeadersStatus::Continue } else { HeadersStatus::Stop };
@@ -174,9 +200,7 @@ impl HttpFilter for HttpStream {
         if let Some((_, effects)) = done {
             self.filter.metrics.record_on(envoy, effects.metrics);
         }
-        if let Ok(mut slot) = self.parked.try_borrow_mut() {
-            *slot = Some(Arc::clone(&parked));
-        }
+        put(&self.parked, Some(Arc::clone(&parked)));
         match envoy.scheduler() {
             Some(scheduler) => parked.reachable_by(scheduler),
             // It couldn't be told what is decided.
@@ -218,25 +242,29 @@ impl HttpFilter for HttpStream {
     }
 
     fn scheduled(&self, envoy: &mut StreamHandle<'_>) {
-        let parked = self.parked.try_borrow_mut().ok().and_then(|mut parked| parked.take());
-        let Some(parked) = parked else { return };
-        match parked.take() {
-            Some(effects) => {
-                self.carry_out(envoy, Some((Next::Stop, effects)));
-            }
-            // Not yet.
-            None => {
-                if let Ok(mut slot) = self.parked.try_borrow_mut() {
-                    *slot = Some(parked);
+        if let Some(parked) = take(&self.parked) {
+            match parked.take() {
+                Some(effects) => {
+                    let closable = effects.may_be_closed.then_some(parked);
+                    put(&self.closable, closable);
+                    self.carry_out(envoy, Some((Next::Stop, effects)));
                 }
+                // Not yet.
+                None => put(&self.parked, Some(parked)),
+            }
+        } else if let Some(parked) = take(&self.closable) {
+            match parked.take() {
+                Some(effects) => _ = self.carry_out(envoy, Some((Next::Stop, effects))),
+                None => put(&self.closable, Some(parked)),
             }
         }
     }
 
     fn ended(&self) {
-        let parked = self.parked.try_borrow_mut().ok().and_then(|mut parked| parked.take());
-        if let Some(parked) = parked {
-            parked.end();
+        for slot in [&self.parked, &self.closable] {
+            if let Some(parked) = take(slot) {
+                parked.end();
+            }
         }
         if let (Some(worker), Ok(stream)) = (self.filter.worker(self.worker), self.stream.try_borrow()) {
             let mut worker = worker.lock();

@@ -17,7 +17,7 @@ use crate::recorder::Recorder;
 pub(crate) struct Worker {
     /// Missing as long as a secret of the configuration is: then requests get 503.
     driver: Option<Driver>,
-    /// Requests that wait, by stream.
+    /// Requests that wait, and streams that may have to be closed, by stream.
     pub(crate) parked: HashMap<StreamId, Arc<Parked>>,
     /// Metrics that only a stream can pass on, before Envoy 1.39.
     pub(crate) metrics: Vec<Metric>,

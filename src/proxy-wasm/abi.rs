@@ -1,7 +1,7 @@
-//! Which bodies the filter reads, for the two functions that `xtask` puts around the SDK's callbacks; and two host calls
-//! that bypass the SDK, because every request makes them. For headers, the SDK allocates two buffers
-//! per header, although the host's bytes can be used as they are. For a property, it copies the path, and panics if
-//! the host refuses.
+//! Which bodies the filter reads, for the two functions that `xtask` puts around the SDK's callbacks; and host calls that
+//! bypass the SDK. Every request makes the first two: for headers, the SDK allocates two buffers per header, although the
+//! host's bytes can be used as they are; for a property, it copies the path. And for properties and for closing a stream,
+//! it panics if the host refuses.
 
 // The only unsafe code of the filter; `tests/layers.rs` checks that.
 #![allow(unsafe_code)]
@@ -15,6 +15,7 @@ use proxy_wasm::types::MapType;
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map_type: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_close_stream(stream_type: u32) -> u32;
 }
 
 const OK: u32 = 0;
@@ -76,4 +77,11 @@ extern "C" fn envoy_cognito_readers() -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn envoy_cognito_reads_body() -> u32 {
     u32::from(READS_BODY.swap(false, Ordering::Relaxed))
+}
+
+/// Ends the current context's stream, on both sides. Envoy does it when this call into the filter has returned.
+pub(crate) fn close_stream() {
+    const HTTP_REQUEST: u32 = 0;
+    // SAFETY: it takes a number, and touches no memory of the filter.
+    let _ = unsafe { proxy_close_stream(HTTP_REQUEST) };
 }

@@ -14,7 +14,7 @@ use envoy_cognito_core::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType, Status};
 
-use crate::abi::{header_pairs, set_property};
+use crate::abi::{close_stream, header_pairs, set_property};
 use crate::header_map;
 use crate::metrics::Metrics;
 use crate::signatures::HostRs256;
@@ -174,6 +174,12 @@ impl Host for EnvoyHost {
         if self.enter(stream).is_ok() {
             // A stream that has ended needn't be resumed.
             let _ = hostcalls::resume_http_request();
+        }
+    }
+
+    fn close(&mut self, stream: StreamId) {
+        if self.enter(stream).is_ok() {
+            close_stream();
         }
     }
 

@@ -216,6 +216,8 @@ const STORIES: &[(&str, Story)] = &[
     ("revocations_age_s", None),
     // 32,768 people must sign out. `tests/flows/signed_out.rs` has a full list.
     ("sign_out_list_full", None),
+    // 10,000 streams must be open at one worker. `tests/flows/streams.rs` has as many.
+    ("streams_displaced", None),
     (
         "session_rejected_not_opened",
         Some(|watched| {

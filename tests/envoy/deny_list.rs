@@ -43,7 +43,7 @@ impl Server {
         (server, address)
     }
 
-    fn serve(&self, status: u16, document: &str) {
+    pub fn serve(&self, status: u16, document: &str) {
         let mut served = self.0.lock().expect("no panic");
         served.status = status;
         document.clone_into(&mut served.document);

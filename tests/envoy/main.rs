@@ -70,6 +70,7 @@ mod sign_in;
 mod sign_out;
 mod signed_out;
 mod step_up;
+mod streams;
 mod traps;
 mod world;
 

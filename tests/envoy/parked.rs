@@ -73,9 +73,11 @@ fn check_forwarded(kind: Kind, seen: &[Seen]) {
         assert!(BODY.iter().all(|piece| request.contains(piece)), "{kind:?} {shape:?}: {lines:?}");
         let has_trailers = matches!(shape, Shape::Trailers | Shape::Http2Trailers);
         assert_eq!(count("x-kept: yes"), usize::from(has_trailers), "{kind:?} {shape:?}: {lines:?}");
-        for foreign in ["root", "__host-", "x_auth"] {
-            assert!(!request.to_ascii_lowercase().contains(foreign), "{kind:?} {shape:?}: {foreign}");
-        }
+        // A token is random: it may contain any short text.
+        let mut others = lines.iter().filter(|line| !line.starts_with("authorization:"));
+        let foreign =
+            others.find(|line| ["root", "__host-", "x_auth"].iter().any(|text| line.contains(text)));
+        assert_eq!(foreign, None, "{kind:?} {shape:?}");
     }
 }
 

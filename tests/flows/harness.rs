@@ -135,6 +135,10 @@ pub struct Harness {
     workers: Vec<Driver>,
     /// Every stream, with its worker.
     streams: BTreeMap<StreamId, (usize, Stream)>,
+    /// Streams that went upstream and last, each with its worker.
+    open: BTreeMap<StreamId, (usize, Stream)>,
+    /// Whether requests that go upstream last.
+    pub streaming: bool,
     /// Streams that wait, or have waited and are settled now.
     parked: Vec<StreamId>,
     time: UnixTime,
@@ -182,6 +186,8 @@ impl Harness {
             notes: Notes::default(),
             workers: Vec::new(),
             streams: BTreeMap::new(),
+            open: BTreeMap::new(),
+            streaming: false,
             parked: Vec::new(),
             time: START,
             held: Vec::new(),
@@ -447,7 +453,11 @@ impl Harness {
         let Told { edits, response, access, response_edits, .. } =
             self.notes.streams.remove(&stream).expect("its outcome");
         self.access = access;
-        self.on(worker, |driver, _| driver.stream_ended(&own));
+        if self.streaming && response.is_none() {
+            self.open.insert(stream, (worker, own));
+        } else {
+            self.on(worker, |driver, _| driver.stream_ended(&own));
+        }
         if let Some(response) = response {
             return Some(Outcome::Answered(self.receive(response)));
         }
@@ -468,6 +478,23 @@ impl Harness {
     /// The number of decisions about parked streams that nobody has read.
     pub fn decisions(&self) -> usize {
         self.parked.iter().filter(|stream| self.is_settled(**stream)).count()
+    }
+
+    /// Whether a stream that went upstream still lasts. If it was closed, the host reports its end, as Envoy does.
+    pub fn lasts(&mut self, stream: StreamId) -> bool {
+        if !self.notes.closed.contains(&stream) {
+            return self.open.contains_key(&stream);
+        }
+        if let Some((worker, own)) = self.open.remove(&stream) {
+            self.on(worker, |driver, _| driver.stream_ended(&own));
+        }
+        false
+    }
+
+    /// A stream that went upstream has ended by itself.
+    pub fn hung_up(&mut self, stream: StreamId) {
+        let (worker, own) = self.open.remove(&stream).expect("an open stream");
+        self.on(worker, |driver, _| driver.stream_ended(&own));
     }
 
     /// A stream of the current worker has ended.

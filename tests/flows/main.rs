@@ -21,6 +21,8 @@ mod session;
 mod sign_out;
 mod signed_out;
 
+mod streams;
+
 mod revocations;
 
 mod embedding;

@@ -108,6 +108,12 @@ pub const SHARED: &[Setting] = &[
         Shape::Duration,
     )
     .default(Literal::Text("10m")),
+    Setting::new(
+        "session.max_stream",
+        "After this time, WebSocket, SSE and gRPC streams of signed-in people are closed.",
+        Shape::Duration,
+    )
+    .default(Literal::Null),
     Setting::new("headers", "The headers that tell the app who is signed in.", Shape::Section),
     Setting::new(
         "headers.preset",

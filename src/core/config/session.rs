@@ -20,6 +20,7 @@ pub(crate) struct SessionSettings {
     pub refresh_early: Duration,
     pub recheck: Option<Duration>,
     pub stale_if_error: Duration,
+    pub max_stream: Option<Duration>,
 }
 
 /// What the cookies of all pools share.
@@ -69,8 +70,12 @@ pub(crate) fn read(root: &Section<'_>, public_url: Option<&Origin>) -> SessionSe
         section.fault("recheck", "must be at least 1s, and shorter than `session.lifetime`");
     }
     let stale_if_error = section.duration("stale_if_error", Duration::from_secs(10 * 60));
+    let max_stream = section.optional_duration("max_stream");
+    if max_stream.is_some_and(|longest| longest < Duration::from_secs(1)) {
+        section.fault("max_stream", "must be at least 1s");
+    }
     section.finish();
-    SessionSettings { cookies, keyring, lifetime, idle, refresh_early, recheck, stale_if_error }
+    SessionSettings { cookies, keyring, lifetime, idle, refresh_early, recheck, stale_if_error, max_stream }
 }
 
 fn read_keys(section: &Section<'_>) -> Keyring {

@@ -88,6 +88,12 @@ pub trait Host {
     /// Resumes a request that waited.
     fn resume(&mut self, stream: StreamId);
 
+    /// The driver may [`close`](Self::close) this stream later. Comes after the edits of its request.
+    fn may_close(&mut self, _: StreamId) {}
+
+    /// Ends a stream that went upstream, on both sides, wherever it is.
+    fn close(&mut self, stream: StreamId);
+
     /// All waiting requests that are decided so far have been answered or resumed.
     fn settled(&mut self) {}
 }

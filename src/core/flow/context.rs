@@ -13,7 +13,8 @@ use crate::http::path::RequestPath;
 use crate::http::{Request, SharedHeaders};
 use crate::oidc::SessionTokens;
 use crate::rules::{Facts, Who};
-use crate::session::{CookieStore, Session, cookies_of};
+use crate::session::{CookieStore, Session, SessionId, cookies_of};
+use crate::shared::revocations::Revocable;
 use crate::time::UnixTime;
 
 /// A request with everything that is known about it before a flow begins.
@@ -109,10 +110,23 @@ pub struct Person {
     pub names: Arc<AccessUser>,
     /// When they must sign in again, or send another token.
     pub until: UnixTime,
+    /// What the deny list could name of their session or token.
+    pub revocable: Revocable,
+    /// Their session; `None` for a bearer token.
+    pub session: Option<PersonsSession>,
     /// Whether a bearer token identifies them, rather than a session.
     pub by_bearer_token: bool,
     /// Their claims, as far as rules ask for them.
     pub facts: Facts,
+}
+
+/// The session of a person who is signed in.
+#[derive(Clone, Copy, Debug)]
+pub struct PersonsSession {
+    /// Its id.
+    pub id: SessionId,
+    /// When the first of its tokens expires.
+    pub expires_at: UnixTime,
 }
 
 impl Person {
@@ -139,6 +153,8 @@ impl Person {
             names: Arc::new(names),
             identity,
             until,
+            revocable: Revocable::default(),
+            session: None,
             by_bearer_token: false,
         };
         person.with_tokens(tokens, config)

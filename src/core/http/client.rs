@@ -102,11 +102,27 @@ pub fn wants_json(request: Request<'_>) -> bool {
     request.mentions("accept", b"application/json") && !request.mentions("accept", b"text/html")
 }
 
-/// Whether the request is gRPC. Media types are case-insensitive.
+/// Whether the request can begin a stream that lasts: a WebSocket or another upgrade (RFC 9110, section 7.8; RFC 8441),
+/// server-sent events, or gRPC. Every request of a signed-in person gets here, so this is one pass over the headers.
+pub fn may_last(request: Request<'_>) -> bool {
+    request.headers().any(|header| match header.name {
+        b"upgrade" | b":protocol" => true,
+        b"accept" => header.value.split(|byte| *byte == b',').any(|kind| is_kind(kind, b"text/event-stream")),
+        b"content-type" => is_kind(header.value, GRPC),
+        _ => false,
+    })
+}
+
+const GRPC: &[u8] = b"application/grpc";
+
+/// Whether a media type begins with `kind`. Media types are case-insensitive.
+fn is_kind(value: &[u8], kind: &[u8]) -> bool {
+    value.trim_ascii_start().get(..kind.len()).is_some_and(|found| found.eq_ignore_ascii_case(kind))
+}
+
+/// Whether the request is gRPC.
 fn is_grpc(request: Request<'_>) -> bool {
-    let grpc = b"application/grpc";
-    let kind = request.values("content-type").next().and_then(|kind| kind.get(..grpc.len()));
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(grpc))
+    request.values("content-type").next().is_some_and(|kind| is_kind(kind, GRPC))
 }
 
 #[cfg(test)]
@@ -201,6 +217,28 @@ mod tests {
         for kind in ["", "application/grp", "text/x, application/grpc"] {
             assert_eq!(client(&[(":method", "POST"), ("content-type", kind)]), Client::Other, "{kind}");
         }
+    }
+
+    #[test]
+    fn streams_are_recognised_by_their_requests() {
+        let check = |headers: &[(&str, &str)], expected: bool| {
+            let headers: Vec<_> =
+                headers.iter().map(|(name, value)| Header::new(name, value.as_bytes())).collect();
+            assert_eq!(may_last(Request::new(&headers)), expected, "{headers:?}");
+        };
+        let get = (":method", "GET");
+        check(&[get, ("upgrade", "websocket")], true);
+        check(&[(":method", "CONNECT"), (":protocol", "websocket")], true);
+        check(&[get, ("accept", "text/event-stream")], true);
+        check(&[get, ("accept", "application/json, Text/Event-Stream;q=0.9")], true);
+        check(&[get, ("accept", "*/*"), ("accept", "text/event-stream")], true);
+        check(&[get, ("content-type", "application/grpc+proto")], true);
+        check(&[get, ("content-type", "application/grpc-web-text")], true);
+        check(&[get, ("accept", "text/html,application/xhtml+xml,*/*;q=0.8")], false);
+        check(&[get, ("accept", "text/event")], false);
+        check(&[get, ("upgrade-insecure-requests", "1")], false);
+        check(&[get, ("content-type", "application/json")], false);
+        check(&[get], false);
     }
 
     #[test]

@@ -93,6 +93,11 @@ impl<'a> Request<'a> {
         self.values(name).next().is_some()
     }
 
+    /// All headers, in order.
+    pub fn headers(self) -> impl Iterator<Item = &'a Header<'a>> {
+        self.headers.iter()
+    }
+
     /// The names of all headers, in order, including repeated ones.
     pub fn names(self) -> impl Iterator<Item = &'a [u8]> {
         self.headers.iter().map(|header| header.name)

@@ -83,6 +83,11 @@ impl Revocations {
         format!("{}.{part}", self.scope)
     }
 
+    /// The number of the list in use, which differs from that of the list before.
+    pub const fn version(&self) -> u64 {
+        self.generation
+    }
+
     /// Whether a session or token is denied.
     pub fn contains(&self, whose: &Revocable) -> bool {
         let is_listed = |id: &Id| self.ids.get(*id).is_some_and(|before| whose.since < before);

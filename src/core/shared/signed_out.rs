@@ -71,6 +71,11 @@ impl SignedOutSessions {
         !self.ids.is_empty() && self.ids.get(id).is_some_and(|until| now < until)
     }
 
+    /// Increases when something is read that others have added. See [`Recorded`] for what this worker adds.
+    pub const fn version(&self) -> u64 {
+        self.seen
+    }
+
     /// Reads what other workers have added, and removes expired entries from memory.
     pub fn read_new(&mut self, now: UnixTime, shared: &dyn SharedData) {
         if now.since(self.purged_at) >= PURGE_EVERY {

@@ -51,6 +51,10 @@ pub enum Counter {
     RevocationsFetched,
     /// The deny list could not be fetched, or is malformed.
     RevocationsFailed,
+    /// A stream was closed because its session is over.
+    StreamClosed,
+    /// A stream was closed to make room: too many were open.
+    StreamDisplaced,
 }
 
 impl Counter {
@@ -75,10 +79,12 @@ impl Counter {
         Self::SessionRevoked,
         Self::RevocationsFetched,
         Self::RevocationsFailed,
+        Self::StreamClosed,
+        Self::StreamDisplaced,
     ];
 
     /// The number of counters without a reason.
-    pub(super) const SLOTS: usize = 19;
+    pub(super) const SLOTS: usize = 21;
 
     /// The counters with a reason that the alerts in `docs/operations.md` watch. They exist from the start, because
     /// Prometheus sees no increase in a series that begins at one.
@@ -129,6 +135,8 @@ impl Counter {
             Self::SessionRevoked => 16,
             Self::RevocationsFetched => 17,
             Self::RevocationsFailed => 18,
+            Self::StreamClosed => 19,
+            Self::StreamDisplaced => 20,
             Self::SignInFailed(_) | Self::RefreshFailed(_) | Self::BearerRejected(_) => return None,
         })
     }
@@ -158,6 +166,8 @@ impl Counter {
             Self::SessionRevoked => "session.rejected.revoked",
             Self::RevocationsFetched => "revocations.fetched",
             Self::RevocationsFailed => "revocations.failed",
+            Self::StreamClosed => "streams.closed",
+            Self::StreamDisplaced => "streams.displaced",
         }
     }
 

@@ -25,6 +25,7 @@ use crate::worker::bearer_tokens::BearerTokens;
 use crate::worker::callouts::{CalloutId, CalloutPurpose, Callouts};
 use crate::worker::denials::Denials;
 use crate::worker::sessions::Sessions;
+use crate::worker::streams::Streams;
 
 mod authorize;
 mod forms;
@@ -44,6 +45,7 @@ pub struct Authenticator {
     sessions: Sessions,
     bearers: BearerTokens,
     denials: Denials,
+    streams: Streams,
     calls: Callouts,
     /// The refresh, and the number of its pool, while the response to its call is handled. A panic leaves it here.
     answering: Option<(usize, RefreshId)>,
@@ -73,6 +75,7 @@ impl Authenticator {
             bearers: BearerTokens::default(),
             denials: Denials::new(&config, env.now, env.shared),
             config,
+            streams: Streams::default(),
             calls: Callouts::default(),
             answering: None,
             awaiting_keys: Vec::new(),
@@ -111,6 +114,11 @@ impl Authenticator {
     /// Logs an event, and counts it if it has a counter.
     fn emit(&mut self, event: Event) {
         self.telemetry.emit(event);
+    }
+
+    /// A stream has ended, whether it was parked or went upstream.
+    pub fn handle_stream_ended(&mut self, stream: StreamId) {
+        self.streams.end(stream);
     }
 
     /// A parked stream has ended; nobody waits for its decision any more. Calls in progress continue, because their
@@ -229,6 +237,10 @@ impl Authenticator {
             VerifyContext { config: &config, keys: &mut self.keys, is_revoked: &is_revoked, env };
         self.sessions.handle_timeout(&self.denials, &mut self.calls, &mut self.telemetry, &mut verify);
         self.settle_waiting(env);
+        while let Some(session) = self.sessions.poll_refused(env.now) {
+            self.denials.end_streams(session, env.now, env.shared, &mut self.telemetry);
+        }
+        self.streams.check(&self.denials, env.now, &mut self.telemetry);
     }
 
     /// Records the age of the keys, at most once a second: that is often enough for a graph.
@@ -291,6 +303,11 @@ impl Authenticator {
         self.decisions.pop_front()
     }
 
+    /// The next stream to close.
+    pub fn poll_close(&mut self) -> Option<StreamId> {
+        self.streams.poll_close()
+    }
+
     /// The next event for the log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.telemetry.poll_event()
@@ -303,7 +320,7 @@ impl Authenticator {
 
     /// How long the host may wait before it calls [`Authenticator::handle_timeout`] and polls again.
     pub fn next_timeout(&self) -> Duration {
-        if self.calls.is_waiting() || !self.decisions.is_empty() {
+        if self.calls.is_waiting() || !self.decisions.is_empty() || self.streams.are_due(&self.denials) {
             Duration::from_millis(1)
         } else if self.sessions.is_waiting() || self.bearers.is_waiting() || !self.awaiting_list.is_empty() {
             Duration::from_millis(10)

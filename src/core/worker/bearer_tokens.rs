@@ -15,7 +15,6 @@ use crate::http::OwnedRequest;
 use crate::oidc::jwt::{Accepted, Claimed, Claims, JwtError, TokenUse, verify_bearer_token};
 use crate::oidc::{AccessToken, IdToken, SessionTokens};
 use crate::shared::key_sets::{KeySetCaches, Newer};
-use crate::shared::revocations::Revocable;
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 use crate::worker::denials::Denials;
 
@@ -48,8 +47,6 @@ struct VerifiedToken {
     /// The key set that verified it. After the set is replaced, the token is verified again, in case its key was
     /// withdrawn.
     generation: u32,
-    /// What the deny list could name.
-    names: Revocable,
 }
 
 /// A parked request.
@@ -89,8 +86,8 @@ impl BearerTokens {
         denials: &Denials,
         env: &HostEnv<'_>,
     ) -> BearerVerdict {
-        if let Some(VerifiedToken { person, names, .. }) = self.find_verified(ctx, token, keys) {
-            return if denials.is_listed(&names) { REVOKED } else { BearerVerdict::Good(person) };
+        if let Some(VerifiedToken { person, .. }) = self.find_verified(ctx, token, keys) {
+            return if denials.is_listed(&person.revocable) { REVOKED } else { BearerVerdict::Good(person) };
         }
         let Some(claimed) = Claimed::by(token) else {
             return BearerVerdict::Bad(JwtError::Malformed);
@@ -120,13 +117,14 @@ impl BearerTokens {
             }
             Some(Err(fault)) => BearerVerdict::Bad(fault),
             Some(Ok((token_use, claims))) => {
-                let person = Arc::new(person_of_token(token, token_use, &claims, pool, ctx));
-                let names = denials.names_of_token(&claims, claims.signed_in_at());
+                let mut person = person_of_token(token, token_use, &claims, pool, ctx);
+                person.revocable = denials.names_of_token(&claims, claims.signed_in_at());
+                let person = Arc::new(person);
                 if token.len() <= MAX_CACHED {
-                    let verified = VerifiedToken { person: Arc::clone(&person), generation, names };
+                    let verified = VerifiedToken { person: Arc::clone(&person), generation };
                     self.verified.put(cache_key(token), verified, person.size(), claims.accepted_until());
                 }
-                if denials.is_listed(&names) { REVOKED } else { BearerVerdict::Good(person) }
+                if denials.is_listed(&person.revocable) { REVOKED } else { BearerVerdict::Good(person) }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What is denied although it is valid: sessions that people have signed out of, and what the deny list names.
 
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::crypto::secret::hex;
 use crate::http::{Callout, CalloutResult};
@@ -14,6 +16,9 @@ use crate::telemetry::event::{Event, Level};
 use crate::telemetry::metrics::{Metric, REVOCATIONS_AGE_S, Telemetry};
 use crate::time::UnixTime;
 
+/// After this time, all workers have read what one has added to the list of sign-outs.
+const ALL_HAVE_READ: Duration = Duration::from_secs(10);
+
 /// Why something valid is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -27,8 +32,14 @@ pub enum Denial {
 pub struct Denials {
     signed_out: SignedOutSessions,
     revocations: Option<Revocations>,
+    /// The number of sign-outs at this worker.
+    signed_out_here: u64,
     age_noted_at: UnixTime,
 }
+
+/// Differs after each change of what is denied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenialsVersion([u64; 3]);
 
 impl Denials {
     /// What the workers of this Envoy know already.
@@ -37,8 +48,15 @@ impl Denials {
         Self {
             signed_out: SignedOutSessions::new(now, shared),
             revocations: revocations.map(|settings| Revocations::new(settings, now, shared)),
+            signed_out_here: 0,
             age_noted_at: UnixTime::default(),
         }
+    }
+
+    /// The version of what is denied.
+    pub fn version(&self) -> DenialsVersion {
+        let list = self.revocations.as_ref().map_or(0, Revocations::version);
+        DenialsVersion([self.signed_out_here, self.signed_out.version(), list])
     }
 
     /// Time has passed: reads what other workers have learned.
@@ -146,7 +164,36 @@ impl Denials {
         shared: &dyn SharedData,
         telemetry: &mut Telemetry,
     ) -> bool {
-        let recorded = self.signed_out.add(id, signed_in_at.plus(config.lifetime), now, shared);
+        self.record(id, signed_in_at.plus(config.lifetime), now, shared, telemetry)
+    }
+
+    /// Closes the streams of a session at all workers: Cognito has refused to refresh it, and its tokens have expired. Its
+    /// cookies aren't denied: another Envoy may have refreshed it before.
+    pub fn end_streams(
+        &mut self,
+        session: SessionId,
+        now: UnixTime,
+        shared: &dyn SharedData,
+        telemetry: &mut Telemetry,
+    ) {
+        self.record(streams_of(session), now.plus(ALL_HAVE_READ), now, shared, telemetry);
+    }
+
+    /// Whether [`Self::end_streams`] has just ended the streams of a session.
+    pub fn are_streams_over(&self, session: SessionId, now: UnixTime) -> bool {
+        self.signed_out.contains(streams_of(session), now)
+    }
+
+    /// Adds an id to the list of sign-outs. `false` if it was there.
+    fn record(
+        &mut self,
+        id: Id,
+        until: UnixTime,
+        now: UnixTime,
+        shared: &dyn SharedData,
+        telemetry: &mut Telemetry,
+    ) -> bool {
+        let recorded = self.signed_out.add(id, until, now, shared);
         match recorded {
             Recorded::Before | Recorded::Shared { dropped: 0 } => {}
             Recorded::Shared { dropped } => telemetry.emit(
@@ -160,8 +207,15 @@ impl Denials {
                 "the host has stored no shared data, so other workers still accept the cookies",
             )),
         }
-        recorded != Recorded::Before
+        let is_new = recorded != Recorded::Before;
+        self.signed_out_here += u64::from(is_new);
+        is_new
     }
+}
+
+/// The id that stands for the streams of a session in the list of sign-outs.
+fn streams_of(session: SessionId) -> Id {
+    session.map(|byte| !byte)
 }
 
 fn id_of(kind: Kind, name: Option<&str>) -> Id {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use crate::cognito::pool::Pool;
 use crate::config::Config;
 use crate::crypto::secret::hex;
-use crate::flow::context::{Person, RequestContext};
+use crate::flow::context::{Person, PersonsSession, RequestContext};
 use crate::oidc::SessionTokens;
 use crate::session::{MAX_COPIES, Session};
-use crate::shared::revocations::Revocable;
 use crate::worker::cache::{Cache, CacheKey, CacheLimits};
 use crate::worker::denials::{Denial, Denials};
 
@@ -23,7 +22,6 @@ pub struct CachedSession {
     pub session: Session,
     /// The person, without the tokens that go upstream: those are in other cookies.
     pub person: Arc<Person>,
-    names: Revocable,
 }
 
 impl CachedSession {
@@ -32,8 +30,9 @@ impl CachedSession {
         let (identity, until) = (Arc::clone(&session.identity), session.ends_at(config));
         let mut person = Person::new(pool, identity, &SessionTokens::default(), until, config);
         Arc::make_mut(&mut person.names).session = hex(&session.id);
-        let names = denials.names_of(&session);
-        Self { session, person: Arc::new(person), names }
+        person.revocable = denials.names_of(&session);
+        person.session = Some(PersonsSession { id: session.id, expires_at: session.expires_at });
+        Self { session, person: Arc::new(person) }
     }
 }
 
@@ -110,7 +109,7 @@ impl SessionCache {
             });
             found = found.or(match session {
                 Some(cached) if cached.session.lasts(ctx.config, ctx.now) => {
-                    match denials.of_session(&cached.session, &cached.names, ctx.now) {
+                    match denials.of_session(&cached.session, &cached.person.revocable, ctx.now) {
                         None => SessionLookup::Found(cached),
                         Some(reason) => SessionLookup::Denied(Box::new(cached.session), reason),
                     }

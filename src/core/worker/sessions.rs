@@ -79,7 +79,8 @@ impl Sessions {
     ) -> SessionResolution {
         let mut found = self.cache.find(ctx, denials);
         if let SessionLookup::Found(cached) = &found
-            && cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+            && (cached.session.freshness(ctx.config, ctx.now) != Freshness::Fresh
+                || policy.lacks_claims(cached))
         {
             // No refresh of a session begins that was signed out at another worker a moment ago.
             denials.read_new(ctx.now, env.shared);
@@ -243,6 +244,11 @@ impl Sessions {
         verify: &mut VerifyContext<'_, '_>,
     ) {
         self.refreshes.handle_timeout(denials, calls, telemetry, verify);
+    }
+
+    /// The next session that Cognito has refused to refresh, and whose tokens have expired.
+    pub fn poll_refused(&mut self, now: UnixTime) -> Option<SessionId> {
+        self.refreshes.poll_refused(now)
     }
 
     /// Keeps refreshes from restoring a session that was signed out.

@@ -194,6 +194,8 @@ callbacks! {
     required http_filter_get_worker_index(Ptr) -> u32;
     /// The number of workers. Only on the main thread.
     required get_concurrency() -> u32;
+    /// `(stream, reason, details)`: ends the stream on both sides. Reason 0 is a local reset. Calls hooks of the stream.
+    required http_filter_reset_stream(Ptr, u32, Buffer);
     /// Whether this is `envoy --mode validate`. Only on the main thread.
     required is_validation_mode() -> bool;
 

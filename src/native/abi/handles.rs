@@ -199,8 +199,8 @@ impl Drop for StreamScheduler {
     }
 }
 
-/// A stream in Envoy (`DynamicModuleHttpFilter`), during a hook. The hook may call [`Self::respond`] and
-/// [`Self::resume`] last: the stream may end within them.
+/// A stream in Envoy (`DynamicModuleHttpFilter`), during a hook. The hook may call [`Self::respond`],
+/// [`Self::resume`] and [`Self::close`] last: the stream may end within them.
 pub(crate) struct StreamHandle<'h> {
     stream: Ptr,
     hook: PhantomData<&'h Ptr>,
@@ -332,6 +332,11 @@ impl StreamHandle<'_> {
     /// Lets a stopped request go on.
     pub(crate) fn resume(&mut self) {
         call!(http_filter_continue_decoding(self.stream));
+    }
+
+    /// Ends the stream, on both sides.
+    pub(crate) fn close(&mut self) {
+        call!(http_filter_reset_stream(self.stream, 0, Buffer::of(b"envoy_cognito")));
     }
 
     /// A scheduler for the stream.

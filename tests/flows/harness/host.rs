@@ -121,6 +121,7 @@ pub struct Told {
     /// The app's `set-cookie` lines.
     pub app_cookies: Vec<Vec<u8>>,
     pub response_edits: Option<ResponseHeaderEdits>,
+    pub may_be_closed: bool,
 }
 
 /// What the hosts of all workers were told.
@@ -135,6 +136,8 @@ pub struct Notes {
     pub wake_after: BTreeMap<usize, Duration>,
     /// The actions that are refused.
     pub refused: Vec<Deed>,
+    /// The streams that were closed, each once.
+    pub closed: Vec<StreamId>,
     /// The actions in order: names of the methods whose effects are visible.
     pub order: Vec<&'static str>,
     last_call: u64,
@@ -231,5 +234,14 @@ impl Host for FakeHost<'_> {
     fn resume(&mut self, stream: StreamId) {
         self.notes.order.push("resume");
         self.told(stream).resumed = true;
+    }
+
+    fn may_close(&mut self, stream: StreamId) {
+        self.told(stream).may_be_closed = true;
+    }
+
+    fn close(&mut self, stream: StreamId) {
+        assert!(!self.notes.closed.contains(&stream), "{stream:?} is closed twice");
+        self.notes.closed.push(stream);
     }
 }

@@ -1,5 +1,7 @@
 //! Keys, lifetimes and cookies.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -163,4 +165,16 @@ impl Entropy for Zeros {
         out.fill(0);
         Ok(())
     }
+}
+
+#[test]
+fn streams_may_be_limited_in_seconds_or_more() {
+    assert_eq!(accepted(json!({})).max_stream, None);
+    let config = accepted(json!({"session": {"max_stream": "1h30m"}}));
+    assert_eq!(config.max_stream, Some(Duration::from_secs(5400)));
+    check(json!({"session": {"max_stream": "999ms"}}), &["session.max_stream: must be at least 1s"]);
+    check(
+        json!({"session": {"max_stream": "long"}}),
+        &["session.max_stream: `long` is not a valid duration; write 30s, 5m, 12h or 1h30m"],
+    );
 }

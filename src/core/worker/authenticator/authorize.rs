@@ -11,7 +11,7 @@ use crate::flow::own_path::OwnPath;
 use crate::flow::refusal::{forbidden, malformed, unavailable};
 use crate::flow::sign_in::WantedSignIn;
 use crate::flow::{forward, kept_form, sign_in, step_up};
-use crate::http::client::{Client, is_preflight};
+use crate::http::client::{Client, is_preflight, may_last};
 use crate::http::host::of_authority;
 use crate::http::origin::Origin;
 use crate::http::path::RequestPath;
@@ -19,17 +19,17 @@ use crate::http::{OwnedRequest, Request, Response};
 use crate::oidc::jwt::JwtError;
 use crate::pages::messages;
 use crate::rules::{Allow, Rule, Target, Verdict};
+use crate::session::SessionId;
 use crate::telemetry::counter::Counter;
 use crate::telemetry::event::{Event, Level};
 use crate::worker::authenticator::Authenticator;
 use crate::worker::bearer_tokens::BearerVerdict;
 use crate::worker::sessions::{RefreshPolicy, SessionResolution};
 
-/// The hint for the operator if a sign-in didn't bring what it asked for.
-const UNMET: &str = "Cognito didn't provide the sign-in that the rule asks for: its Lite plan ignores acr_values, and the account may lack the factor";
-
 /// How many requests one worker parks for the first deny list. Further requests are told to try again.
 const MAX_PARKED: usize = 1024;
+/// The hint for the operator if a sign-in didn't bring what it asked for.
+const UNMET: &str = "Cognito didn't provide the sign-in that the rule asks for: its Lite plan ignores acr_values, and the account may lack the factor";
 
 /// The person who sends a request, if anybody is signed in; or the outcome, if the person can't be determined yet.
 pub(super) type FoundPerson = Result<(Option<Arc<Person>>, ResponseEdits), Box<Outcome>>;
@@ -202,7 +202,21 @@ impl Authenticator {
         self.telemetry.count(Counter::AuthzAllowed);
         let access =
             if allow <= Allow::Optional { AccessDecision::Public } else { AccessDecision::Forwarded };
-        Outcome::new(Decision::Forward(forward::edits(ctx, person), response), access)
+        let may_be_closed = self.keep_track(ctx, person);
+        let decision = Decision::Forward(forward::edits(ctx, person), response);
+        Outcome { may_be_closed, ..Outcome::new(decision, access) }
+    }
+
+    /// Keeps track of a stream that may last longer than the session or token of its person. Returns whether it is one.
+    fn keep_track(&mut self, ctx: &RequestContext<'_>, person: Option<&Person>) -> bool {
+        let Some(person) = person.filter(|_| may_last(ctx.request)) else { return false };
+        let until = match person.session {
+            // Only with its refresh token can a session outlive its tokens.
+            Some(session) if !can_refresh(ctx, person, session.id) => person.until.min(session.expires_at),
+            _ => person.until,
+        };
+        self.streams.open(ctx.attempt.stream, person, until, ctx.config, ctx.now, &mut self.telemetry);
+        true
     }
 
     fn log_denial(&mut self, counter: Counter, rule: &str, ctx: &RequestContext<'_>, subject: Option<&str>) {
@@ -272,7 +286,14 @@ impl Authenticator {
     ) -> FoundPerson {
         let Self { sessions, denials, calls, telemetry, .. } = self;
         match sessions.resolve(ctx, policy, denials, calls, telemetry, env) {
-            SessionResolution::Go(person, response) => Ok((person, response)),
+            SessionResolution::Go(person, response) => {
+                if let Some(session) = person.as_ref().and_then(|person| person.session)
+                    && !response.cookies.is_empty()
+                {
+                    self.streams.seen(session.id, ctx.config, ctx.now);
+                }
+                Ok((person, response))
+            }
             SessionResolution::Wait(pool, session) => {
                 self.sessions.park(ctx, (pool, session));
                 Err(Box::new(Outcome::park()))
@@ -284,6 +305,18 @@ impl Authenticator {
     }
 }
 
+/// Whether the request's cookies hold a refresh token of the person's session.
+fn can_refresh(ctx: &RequestContext<'_>, person: &Person, session: SessionId) -> bool {
+    let tokens = ctx.store(&person.pool).session_tokens(&ctx.cookies, Some(session));
+    tokens.is_some_and(|tokens| tokens.refresh.is_some())
+}
+
+/// Whether a request has a credential that the deny list could name.
+fn has_identity(ctx: &RequestContext<'_>) -> bool {
+    let has_cookie = |pool: &Arc<Pool>| ctx.cookies.values(&pool.cookies.identity).next().is_some();
+    ctx.pools.iter().any(has_cookie) || (ctx.config.bearer.is_some() && ctx.request.has("authorization"))
+}
+
 /// A response that asks for a sign-in.
 fn challenged(response: Response, rule: &Rule) -> Outcome {
     let access = match response.status {
@@ -292,10 +325,4 @@ fn challenged(response: Response, rule: &Rule) -> Outcome {
         _ => AccessDecision::SignIn,
     };
     Outcome::new(Decision::Respond(response), access).by_rule(rule.label.clone())
-}
-
-/// Whether a request has a credential that the deny list could name.
-fn has_identity(ctx: &RequestContext<'_>) -> bool {
-    let has_cookie = |pool: &Arc<Pool>| ctx.cookies.values(&pool.cookies.identity).next().is_some();
-    ctx.pools.iter().any(has_cookie) || (ctx.config.bearer.is_some() && ctx.request.has("authorization"))
 }

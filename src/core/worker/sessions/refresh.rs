@@ -40,6 +40,10 @@ impl RefreshPolicy {
     }
 }
 
+/// How many sessions one worker remembers that can't be refreshed, until their tokens expire. Streams of further ones
+/// last as long as if nobody had tried to refresh them.
+const MAX_REFUSED: usize = 4096;
+
 /// The refreshes of one worker.
 pub(super) struct Refreshes {
     leases: RefreshLeases,
@@ -47,6 +51,8 @@ pub(super) struct Refreshes {
     backoffs: Vec<Backoff>,
     /// Refreshes whose new tokens can't be verified yet.
     awaiting_keys: Vec<Refresh>,
+    /// Sessions that Cognito has refused to refresh, with the time when their tokens expire.
+    refused: Vec<(SessionId, UnixTime)>,
 }
 
 impl Refreshes {
@@ -56,6 +62,7 @@ impl Refreshes {
             leases: RefreshLeases::new(scope, shared),
             backoffs: vec![Backoff::default(); pools],
             awaiting_keys: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -162,12 +169,25 @@ impl Refreshes {
             result = RefreshResult::Ended;
         }
         let marked = self.leases.settle(session.id, session.renewed_at, &result, env.now, env.shared);
+        // Unless another worker has refreshed it.
+        if matches!(result, RefreshResult::Ended)
+            && self.find(RefreshId::of(&session), env.now, env.shared) == RefreshState::Ended
+            && self.refused.len() < MAX_REFUSED
+        {
+            self.refused.push((session.id, session.expires_at));
+        }
         if let (true, RefreshOutcome::Renewed { refresh_token, .. }) = (listed || marked, outcome) {
             // The person has signed out meanwhile, so nobody may use the new token.
             let cognito = &pool.cognito;
             let caller = cognito.caller(cognito.timeouts.revoke);
             calls.push(CalloutPurpose::Revoke, caller.revoke(&cognito.endpoints.revoke, &refresh_token));
         }
+    }
+
+    /// The next session that Cognito has refused to refresh, and whose tokens have expired.
+    pub(super) fn poll_refused(&mut self, now: UnixTime) -> Option<SessionId> {
+        let at = self.refused.iter().position(|(_, expires_at)| now >= *expires_at)?;
+        Some(self.refused.swap_remove(at).0)
     }
 
     /// A refresh of this pool was lost in a panic: it has failed.
