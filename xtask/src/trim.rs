@@ -97,6 +97,7 @@ pub fn trim(file: &Path) -> Result<(), String> {
     let needless: Vec<_> = needless.map(Export::id).collect();
     needless.into_iter().for_each(|export| module.exports.delete(export));
     forget_conveniences(&mut module);
+    forget_floats(&mut module);
     walrus::passes::gc::run(&mut module);
     let wasm = fold::fold(module.emit_wasm(), &config).map_err(|error| failed(&error))?;
     // Writes a temporary file first and then renames it, so that nobody ever loads an incomplete module.
@@ -177,14 +178,32 @@ fn forget_conveniences(module: &mut Module) {
         let method = method.trim_start_matches(|c: char| c.is_ascii_digit());
         VERBS.iter().any(|verb| method.starts_with(verb)) && !method.starts_with("get_type")
     };
-    let named = module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(is_convenience));
-    let conveniences: Vec<_> = named.map(Function::id).collect();
     let mut nothing = FunctionBuilder::new(&mut module.types, &[], &[]);
     nothing.func_body().unreachable();
     let nothing = nothing.finish(Vec::new(), &mut module.funcs);
+    replace_in_tables(module, is_convenience, nothing);
+}
+
+/// Replaces the formatting of floating-point numbers, which is 17 KB, with a function that writes nothing and succeeds.
+/// Only `serde` refers to it, for its text about a number that it didn't expect; `serde_json` writes these texts
+/// itself, with a formatter of its own.
+fn forget_floats(module: &mut Module) {
+    // `<f64 as core::fmt::Display>::fmt`: the value and the formatter; 0 is `Ok`.
+    let is_format = |name: &str| name.contains("4core3fmt5floatd") && name.ends_with("7Display3fmt");
+    let arguments = [(); 2].map(|()| module.locals.add(ValType::I32));
+    let mut nothing = FunctionBuilder::new(&mut module.types, &[ValType::I32; 2], &[ValType::I32]);
+    nothing.func_body().i32_const(0);
+    let nothing = nothing.finish(arguments.to_vec(), &mut module.funcs);
+    replace_in_tables(module, is_format, nothing);
+}
+
+/// Replaces all functions of such names in the module's tables.
+fn replace_in_tables(module: &mut Module, is_meant: impl Fn(&str) -> bool, by: FunctionId) {
+    let named = module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(&is_meant));
+    let meant: Vec<_> = named.map(Function::id).collect();
     for element in module.elements.iter_mut() {
         if let ElementItems::Functions(functions) = &mut element.items {
-            functions.iter_mut().filter(|id| conveniences.contains(id)).for_each(|id| *id = nothing);
+            functions.iter_mut().filter(|id| meant.contains(id)).for_each(|id| *id = by);
         }
     }
 }
