@@ -25,6 +25,7 @@ mod cases_paths;
 mod cases_proxy;
 mod cases_wire;
 mod cases_workers;
+mod changes;
 mod check;
 mod claims;
 mod clients;

@@ -13,7 +13,7 @@ use crate::aged::{age, aged_header};
 use crate::world::{PASSWORD, SESSION_KEY, USER, config_at, filter, merged, pool};
 
 pub const NAME: &str = "own";
-const HOST: &str = "own.example.test";
+pub const HOST: &str = "own.example.test";
 pub const ORIGIN: &str = "https://own.example.test";
 
 /// The properties of a test's own Envoys.
