@@ -3,8 +3,9 @@
 //! printed; all figures go to `target/bench.json`. `BENCH_ROUNDS` sets the number of rounds.
 //!
 //! Arguments name the parts to run: `chains`, `scaling`, `conditions`, `sign-in`, `denials`, which run without arguments;
-//! `signed-in` and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
+//! `signed-in`, `bodies` and `prices`, to optimise the filter; `goals`, which prints all goals in one table.
 
+mod bodies;
 mod cases;
 mod chains;
 mod denials;
@@ -44,9 +45,10 @@ fn main() -> ExitCode {
 type Part = fn(&Lab, usize) -> Result<Value, String>;
 
 /// The parts, and whether they run by default.
-const PARTS: [(&str, Part, bool); 8] = [
+const PARTS: [(&str, Part, bool); 9] = [
     ("chains", chains::run, true),
     ("signed-in", chains::signed_in, false),
+    ("bodies", bodies::run, false),
     ("goals", goals::run, false),
     ("prices", prices::run, false),
     ("scaling", scaling::run, true),

@@ -10,6 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// How many entries the deny list has.
 const ENTRIES: usize = 10_000;
 
+/// The last bytes of the body of every `POST`.
+pub const END_OF_UPLOAD: &[u8] = b"end\r\n\r\n";
+
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
 /// It runs on its own thread, and ends with the process.
@@ -53,7 +56,9 @@ async fn serve(mut stream: TcpStream, checked: Arc<Mutex<String>>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        if !read.ends_with(b"\r\n\r\n") {
+        // An upload ends with [`END_OF_UPLOAD`].
+        let end = if read.starts_with(b"POST") { END_OF_UPLOAD } else { b"\r\n\r\n" };
+        if !read.ends_with(end) {
             continue;
         }
         if read.starts_with(b"GET /check") {
