@@ -14,6 +14,7 @@ use stand_in::Client;
 use crate::aged::OVER;
 use crate::deny_list::Server;
 use crate::own::{NAME, Own, Wish, wait};
+use crate::reload::Reloading;
 use crate::world::{PASSWORD, USER, pass_on_metrics, pool_id};
 
 /// A stream is closed at the latest so long after its session is over.
@@ -163,7 +164,11 @@ struct Socket {
 
 impl Socket {
     fn open(site: &Site, path: &str, headers: &str, cookies: &str) -> Self {
-        let mut stream = TcpStream::connect(site.own.addr(0)).expect("connected");
+        Self::open_at(site.own.addr(0), path, headers, cookies)
+    }
+
+    fn open_at(address: SocketAddr, path: &str, headers: &str, cookies: &str) -> Self {
+        let mut stream = TcpStream::connect(address).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: own.example.test\r\n{headers}cookie: {cookies}\r\n\r\n");
@@ -337,4 +342,31 @@ fn the_deny_list_closes_streams() {
     all_close(&site, &mut sockets, Instant::now() + Duration::from_secs(1));
     let line = site.envoy.log_line("event=streams.closed").expect("a line");
     assert!(line.contains("reason=revoked "), "{line}");
+}
+
+#[test]
+fn a_stream_from_before_a_change_of_the_configuration_is_closed_too() {
+    let app = App::start();
+    let mut own = Own::new(Wish { upstream: Some(app.addr), envoys: 1, ..Wish::default() });
+    own.envoys.clear();
+    let reloading = Reloading::start(&own.bootstrap(0, &Value::Null));
+    let mut browser = own.browser();
+    let visit = browser.sign_in(&own.url("/"), USER, PASSWORD);
+    assert_eq!(visit.status(), 200, "{visit}\n{}", reloading.envoy.log());
+    let cookies = browser.cookie_header(&own.url("/"));
+    let events = "accept: text/event-stream\r\n";
+    let mut stream = Socket::open_at(own.addr(0), "/events", events, &cookies);
+    assert!(stream.head.starts_with("HTTP/1.1 200 "), "{}", stream.head);
+    let open = json!({ "rules": [{ "path": "/public/**", "allow": "everyone" }] });
+    reloading.reload(&own.bootstrap(0, &open));
+    let status = |path: &str| own.send(0, RawRequest::get(path)).status;
+    let in_use = eventually(PATIENCE, || (status("/public/x") == 200).then_some(()));
+    assert!(in_use.is_some(), "{}", reloading.envoy.log());
+    assert_eq!(app.open(), 1, "the stream goes on");
+    let at = Instant::now();
+    let sign_out = RawRequest::get("/.auth/sign-out").header("cookie", &cookies);
+    assert_eq!(own.send(0, sign_out).status, 302);
+    assert!(!stream.drain().ends_with(b"0\r\n\r\n"));
+    assert!(at.elapsed() < WITHIN, "{:?}\n{}", at.elapsed(), reloading.envoy.log());
+    assert!(reloading.envoy.log().contains("event=streams.closed"));
 }
