@@ -142,6 +142,10 @@ impl UserPool {
         self.users.iter_mut().find(|user| user.username == username)
     }
 
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().map(Arc::as_ref)
+    }
+
     /// Adds a client, or replaces the client with its id.
     pub fn put_client(&mut self, client: Client) {
         self.clients.retain(|known| known.id != client.id);

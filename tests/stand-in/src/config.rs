@@ -51,6 +51,13 @@ impl Config {
             if pool.id.is_empty() || pool.id.contains('/') || !pools.insert(&pool.id) {
                 return Err(format!("pool id {:?} is empty, not a path segment or not unique", pool.id));
             }
+            let mut users = HashSet::new();
+            for user in &pool.users {
+                user.check()?;
+                if !users.insert(&user.username) {
+                    return Err(format!("pool {}: user {:?} is not unique", pool.id, user.username));
+                }
+            }
             for client in &pool.clients {
                 if client.id.is_empty() || !clients.insert(&client.id) {
                     return Err(format!("client id {:?} is empty or not unique", client.id));
@@ -186,6 +193,9 @@ pub struct User {
     /// Whether the person has an app for one-time codes. The sign-in page takes the code for entered.
     #[serde(default)]
     pub totp: bool,
+    /// Whether an administrator has disabled the person, who can't sign in or refresh then.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl User {
@@ -198,6 +208,19 @@ impl User {
             attributes: BTreeMap::new(),
             temporary_password: false,
             totp: false,
+            disabled: false,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let own = ["sub", "username", "cognito:username", "cognito:groups"];
+        match self.attributes.keys().find(|name| name.is_empty() || own.contains(&name.as_str())) {
+            _ if self.username.is_empty() || self.sub.is_empty() => {
+                Err("a user needs a name and a sub".into())
+            }
+            _ if self.password.is_empty() => Err(format!("user {}: a password is needed", self.username)),
+            Some(name) => Err(format!("user {}: {name:?} is no attribute", self.username)),
+            None => Ok(()),
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value, json};
 
 /// Where calls are recorded and faults apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     Authorize,
@@ -29,12 +29,12 @@ pub enum Times {
 }
 
 /// What goes wrong. One that makes no sense at an endpoint, such as a bad nonce at the key set, does nothing.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "fault", content = "value", rename_all = "snake_case")]
 pub enum Fault {
     // Faults of the HTTP response, at any endpoint. All but `Slow` and `Held` respond without executing the call.
     /// The call takes effect at once; its answer comes late. As JSON: milliseconds.
-    #[serde(deserialize_with = "milliseconds")]
+    #[serde(deserialize_with = "milliseconds", serialize_with = "as_milliseconds")]
     Slow(Duration),
     /// The call takes effect at once; its answer comes when the faults of its client are cleared.
     Held,
@@ -105,12 +105,18 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
+fn as_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The pending faults, oldest first.
 #[derive(Default)]
 pub struct Faults {
     planned: Vec<Planned>,
     /// How often the faults of each client were cleared.
     cleared: BTreeMap<String, u64>,
+    /// How often all of them were.
+    all_cleared: u64,
 }
 
 struct Planned {
@@ -134,9 +140,19 @@ impl Faults {
         self.planned.retain(|planned| planned.who != who);
     }
 
+    pub fn clear_all(&mut self) {
+        self.all_cleared += 1;
+        self.planned.clear();
+    }
+
+    /// As JSON plans them.
+    pub fn listed(&self) -> Vec<Value> {
+        self.planned.iter().map(Planned::listed).collect()
+    }
+
     /// Changes when the faults of a client are cleared.
     pub fn cleared(&self, who: &str) -> u64 {
-        self.cleared.get(who).copied().unwrap_or_default()
+        self.all_cleared + self.cleared.get(who).copied().unwrap_or_default()
     }
 
     pub fn strike(&mut self, endpoint: Endpoint, who: &str) -> Option<Fault> {
@@ -153,6 +169,17 @@ impl Faults {
 }
 
 impl Planned {
+    fn listed(&self) -> Value {
+        let mut listed = json!(self.fault);
+        listed["endpoint"] = json!(self.endpoint);
+        listed["who"] = self.who.as_str().into();
+        listed["times"] = match self.times {
+            Times::Next(times) => times.into(),
+            Times::Always => "always".into(),
+        };
+        listed
+    }
+
     fn concerns(&self, endpoint: Endpoint, who: &str) -> bool {
         self.endpoint == endpoint && self.who == who
     }

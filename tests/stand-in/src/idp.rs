@@ -1,4 +1,4 @@
-//! The issuer's host: key sets, discovery, the JSON API, and the controls of the stand-in.
+//! The issuer's host: key sets, discovery and the JSON API.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,6 @@ use crate::{
 };
 
 mod api;
-mod control;
 
 pub const ORIGIN: Origin = Origin { endpoint, answer };
 
@@ -26,9 +25,6 @@ fn endpoint(cognito: &Cognito, request: &Request) -> Option<(Endpoint, String)> 
 
 fn answer(cognito: &mut Cognito, request: &Request, fault: Option<&Fault>) -> Answer {
     let path = request.path.as_str();
-    if path.starts_with(control::PREFIX) {
-        return control::answer(cognito, request);
-    }
     let host = request.header("host").unwrap_or_default();
     if request.is("POST", "/") && !host.starts_with(UPDATED_HOST) {
         return api::answer(cognito, request);

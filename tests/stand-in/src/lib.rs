@@ -16,9 +16,13 @@
 //! (codes, sessions, refresh tokens) is in `cognito`. Everything below `http` is synchronous and answers
 //! a request as data, so that a [`Fault`] can replace or change any answer in one place.
 //!
+//! A third origin, the *admin* (`admin`), exists only where it is asked for: it shows and changes people and faults.
+//!
 //! One convenience differs from Cognito: a registered URL may have `*` for its port, because tests run on
 //! whatever port is free.
 
+mod admin;
+mod arguments;
 mod call;
 mod cognito;
 mod config;
@@ -26,10 +30,12 @@ mod domain;
 mod fault;
 mod http;
 mod idp;
+mod page;
 mod random;
 mod record;
 mod stand_in;
 
+pub use arguments::{Arguments, USAGE};
 pub use call::Call;
 pub use cognito::issuer::IssuerType;
 pub use config::{Client, Config, Pool, Rotation, User};

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
-    Call, Client, Config, Endpoint, Fault, IssuerType, Times,
+    Call, Client, Config, Endpoint, Fault, IssuerType, Times, admin,
     cognito::Cognito,
     domain,
     http::{self, Shared},
@@ -20,6 +20,7 @@ pub struct StandIn {
     cognito: Shared,
     domain: SocketAddr,
     idp: SocketAddr,
+    admin: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,23 +34,42 @@ impl StandIn {
 
     /// On given addresses, for instance to come up after a proxy that already names them.
     pub fn start_at(config: Config, domain: SocketAddr, idp: SocketAddr) -> io::Result<Self> {
+        Self::start_with(config, domain, idp, None)
+    }
+
+    /// With the admin page at `admin`, if there is to be one.
+    pub fn start_with(
+        config: Config,
+        domain: SocketAddr,
+        idp: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> io::Result<Self> {
         config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
         let (domain_listener, idp_listener) = (TcpListener::bind(domain)?, TcpListener::bind(idp)?);
+        let admin_listener = admin.map(TcpListener::bind).transpose()?;
         let (domain, idp) = (domain_listener.local_addr()?, idp_listener.local_addr()?);
+        let admin = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let seen_as = config.domain_url.clone().unwrap_or_else(|| url(domain));
         let issuers_at = config.idp_url.clone().unwrap_or_else(|| url(idp));
         let cognito = Cognito::new(config, seen_as, &issuers_at);
         let cognito = Arc::new(Mutex::new(cognito));
 
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let (domain_listener, idp_listener) = {
+        let (domain_listener, idp_listener, admin_listener) = {
             let _inside = runtime.enter();
-            (asynchronous(domain_listener)?, asynchronous(idp_listener)?)
+            (
+                asynchronous(domain_listener)?,
+                asynchronous(idp_listener)?,
+                admin_listener.map(asynchronous).transpose()?,
+            )
         };
         let (stop, stopped) = oneshot::channel();
         let shared = cognito.clone();
         let thread = thread::Builder::new().name("stand-in".into()).spawn(move || {
             runtime.block_on(async {
+                if let Some(listener) = admin_listener {
+                    tokio::spawn(http::serve(listener, admin::ORIGIN, shared.clone()));
+                }
                 tokio::select! {
                     _ = http::serve(domain_listener, domain::ORIGIN, shared.clone()) => {}
                     _ = http::serve(idp_listener, idp::ORIGIN, shared.clone()) => {}
@@ -57,7 +77,7 @@ impl StandIn {
                 }
             });
         })?;
-        Ok(Self { cognito, domain, idp, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cognito, domain, idp, admin, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn domain_addr(&self) -> SocketAddr {
@@ -71,6 +91,11 @@ impl StandIn {
     /// Where the user pool domain listens, without a trailing slash.
     pub fn domain_url(&self) -> String {
         url(self.domain)
+    }
+
+    /// The admin page, without a trailing slash, if there is one.
+    pub fn admin_url(&self) -> Option<String> {
+        self.admin.map(url)
     }
 
     /// The host of the issuers, without a trailing slash.
@@ -168,7 +193,11 @@ impl Drop for StandIn {
     }
 }
 
+/// Where a browser on this machine reaches an address: one that stands for all of the machine's has no URL.
 fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://localhost:{}", address.port());
+    }
     format!("http://{address}")
 }
 

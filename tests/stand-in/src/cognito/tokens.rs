@@ -20,7 +20,7 @@ pub struct Draft<'a> {
 }
 
 impl Cognito {
-    /// `None` if the pool or the user is gone.
+    /// `None` if the pool or the user is gone, or the user disabled.
     pub fn issue(
         &mut self,
         family: &Family,
@@ -30,7 +30,7 @@ impl Cognito {
     ) -> Option<Tokens> {
         let (sign_in, now) = (&family.sign_in, now());
         let pool = self.pool(&sign_in.pool_id)?;
-        let user = pool.user(&sign_in.username)?;
+        let user = pool.user(&sign_in.username).filter(|user| !user.disabled)?;
         let common = common_claims(&pool.issuer(), family, client, user, pool.lite, now);
 
         let expires = now + client.access_token_seconds;

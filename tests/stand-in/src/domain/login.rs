@@ -19,7 +19,8 @@ const CSRF_COOKIE: &str = "XSRF-TOKEN";
 /// Who is signed in to this pool by the cookie of the pages.
 pub fn session(cognito: &Cognito, request: &Request, pool_id: &str) -> Option<Session> {
     let session = cognito.sessions.get(request.cookie(SESSION_COOKIE)?)?;
-    (session.pool_id == pool_id).then(|| session.clone())
+    let user = cognito.pool(pool_id)?.user(&session.username)?;
+    (session.pool_id == pool_id && !user.disabled).then(|| session.clone())
 }
 
 /// Ends the session, here and in the browser.
@@ -58,6 +59,9 @@ pub fn submit(cognito: &mut Cognito, request: &Request) -> Answer {
     let Some(user) = user.filter(|user| user.password == password) else {
         return form(cognito, request, &asked, "Incorrect username or password.");
     };
+    if user.disabled {
+        return form(cognito, request, &asked, "User is disabled.");
+    }
     let strength = asked.strength(user);
     if user.temporary_password
         && let Err(refusal) = change_password(cognito, request, &asked, &fields)

@@ -1,6 +1,10 @@
 //! The pages that people see.
 
-use crate::{User, http::answer::Answer};
+use crate::{
+    User,
+    http::answer::Answer,
+    page::{document, escape},
+};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -75,29 +79,7 @@ fn alert(problem: &str) -> String {
 }
 
 fn page(status: u16, title: &str, content: &str) -> Answer {
-    let html = format!(
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – stand-in for Amazon Cognito</title>
-<style>
-{STYLE}</style>
-</head>
-<body>
-<main>
-{content}
-</main>
-<footer>This page stands in for Amazon Cognito on this machine.</footer>
-</body>
-</html>
-"#
-    );
-    Answer::html(status, html).with("cache-control", "no-store").with(
-        "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-    )
+    document(status, title, STYLE, content, "")
 }
 
 fn hint_of(users: &[User]) -> String {
@@ -109,19 +91,4 @@ fn hint_of(users: &[User]) -> String {
     };
     let rows: String = users.iter().map(row).collect();
     format!("<section aria-label=\"Demo accounts\">\n<p>To try it:</p>\n<ul>\n{rows}</ul>\n</section>")
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

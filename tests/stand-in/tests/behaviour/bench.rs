@@ -67,12 +67,17 @@ impl Bench {
             pool.users = vec![alice(), User::new("bob", "Another@Password")];
         }
         let config = Config::new(vec![pool]);
+        let anywhere = ([127, 0, 0, 1], 0).into();
         let agent = Agent::config_builder().max_redirects(0).max_redirects_will_error(false);
         Self {
-            stand_in: StandIn::start(config).unwrap(),
+            stand_in: StandIn::start_with(config, anywhere, anywhere, Some(anywhere)).unwrap(),
             agent: agent.http_status_as_error(false).build().into(),
             cookies: RefCell::default(),
         }
+    }
+
+    pub fn admin_url(&self) -> String {
+        self.stand_in.admin_url().unwrap()
     }
 
     /// A browser's request, with its cookies. A body makes it a POST.

@@ -1,4 +1,4 @@
-//! The controls over HTTP, and how a stand-in starts and stops.
+//! The controls of the admin page, and how a stand-in starts and stops.
 
 use serde_json::{Value, json};
 use stand_in::{Client, Config, Endpoint, Pool, StandIn};
@@ -6,7 +6,7 @@ use stand_in::{Client, Config, Endpoint, Pool, StandIn};
 use crate::bench::*;
 
 fn control(bench: &Bench, name: &str, body: &Value) -> Reply {
-    let url = format!("{}/_stand-in/{name}", bench.stand_in.idp_url());
+    let url = format!("{}/{name}", bench.admin_url());
     bench.call(&url, &[], Some(body.to_string())).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn keys_rotate_and_calls_are_listed() {
     assert_ne!(bench.jwks().body, before);
     assert_eq!(control(&bench, "rotate", &json!({ "pool": "none" })).status, 400);
 
-    let url = format!("{}/_stand-in/calls?endpoint=jwks&who={POOL}", bench.stand_in.idp_url());
+    let url = format!("{}/calls?endpoint=jwks&who={POOL}", bench.admin_url());
     let calls = bench.call(&url, &[], None).unwrap().json();
     assert_eq!(calls[1]["status"], 200);
     assert_eq!(bench.stand_in.calls(Endpoint::Jwks, POOL).len(), 2);

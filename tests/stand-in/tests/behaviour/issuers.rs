@@ -56,7 +56,7 @@ fn a_replica_names_its_region_only_in_the_original_form() {
     let replica = ORIGINAL.replacen("eu-central-1", "eu-west-1", 1);
     assert_eq!(issuer_of(&bench.tokens(&[])), [replica.clone(), replica]);
     let order = json!({ "pool": POOL, "type": "UPDATED", "replica": "eu-west-1" });
-    let url = format!("{}/_stand-in/issuer", bench.stand_in.idp_url());
+    let url = format!("{}/issuer", bench.admin_url());
     assert_eq!(bench.call(&url, &[], Some(order.to_string())).unwrap().status, 200);
     assert_eq!(issuer_of(&bench.tokens(&[])), [UPDATED, UPDATED]);
 }

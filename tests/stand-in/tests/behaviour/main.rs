@@ -1,5 +1,6 @@
 //! The stand-in behaves as Amazon Cognito is known to. One file per story.
 
+mod admin;
 mod api;
 mod attributes;
 mod authorize;

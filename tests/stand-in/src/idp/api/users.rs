@@ -144,7 +144,7 @@ fn described(user: &User, dates: Dates) -> (Value, Value) {
         "Username": user.username,
         "UserCreateDate": dates.created,
         "UserLastModifiedDate": dates.modified,
-        "Enabled": true,
+        "Enabled": !user.disabled,
         "UserStatus": if user.temporary_password { "FORCE_CHANGE_PASSWORD" } else { "CONFIRMED" },
     });
     (json!(attributes(user, |_| true)), rest)
