@@ -62,7 +62,7 @@ fn every_example_of_the_documentation_is_accepted() {
 fn every_configuration_for_envoy_is_accepted() {
     let mut files = files("envoy", "yaml");
     // Starts Envoy with one of the others.
-    files.retain(|file| !file.ends_with("/docker-compose.yaml"));
+    files.retain(|file| !file.contains("/docker-compose."));
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let mut found = Vec::new();

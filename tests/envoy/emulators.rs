@@ -1,5 +1,5 @@
 //! Emulators of Cognito in containers use a host name that is only known there, and their tokens may lack claims of
-//! Cognito's. docs/emulators.md describes how far they work.
+//! Cognito's. docs/local.md describes how far they work.
 
 use rig::{Bootstrap, Browser, Envoy, Filter, Listener, Options, RawRequest, free_ports, send};
 use sample_app::SampleApp;

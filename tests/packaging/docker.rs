@@ -1,7 +1,7 @@
 //! The images, and `docker compose up`. No container runs here. Instead, the commands of the compose file and its
 //! Envoy configuration run on this machine, with free ports instead of the containers' own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::files::{document, list, module, program, read, root, text, wasm};
 
 const COMPOSE: &str = "envoy/docker-compose.yaml";
+const RELEASED: &str = "envoy/docker-compose.released.yaml";
 const DOCKERFILE: &str = "envoy/Dockerfile";
 
 /// The services with Envoy, of which one runs.
@@ -119,9 +120,7 @@ fn secrets_get_into_no_image_and_no_commit() {
 #[test]
 fn docker_compose_is_told_to_build_what_it_runs() {
     let mut told = 0;
-    for page in
-        ["README.md", "docs/install.md", "docs/emulators.md", "envoy/README.md", COMPOSE, "CONTRIBUTING.md"]
-    {
+    for page in ["README.md", "docs/install.md", "docs/local.md", "envoy/README.md", COMPOSE, "CONTRIBUTING.md"] {
         let text = read(page);
         for command in text.split("docker compose -f envoy/docker-compose.yaml up").skip(1) {
             assert!(command.starts_with(" --build"), "{page}");
@@ -249,9 +248,8 @@ fn the_compose_file_has_its_form() {
         }
     }
     assert!(services["app"]["ports"].is_null(), "nobody goes around Envoy");
-    // These two services share one image, and Envoy has its own, with the right name.
-    assert_eq!(services["app"]["image"], services["cognito"]["image"]);
-    assert_ne!(services["app"]["image"], services["envoy"]["image"]);
+    let images: BTreeSet<&str> = services.values().map(|service| text(&service["image"])).collect();
+    assert_eq!(images.len(), services.len(), "no service runs another's image: {images:?}");
     // Settings that people change: the port, and a key that outlives the container.
     assert_eq!(services["envoy"]["ports"], serde_json::json!(["127.0.0.1:${DEMO_PORT:-8080}:8080"]));
     assert_eq!(services["envoy"]["environment"]["SESSION_KEY"], "${SESSION_KEY:-}");
@@ -276,8 +274,29 @@ fn the_compose_file_has_its_form() {
 }
 
 #[test]
+fn a_release_is_started_as_what_is_built_here() {
+    let (mut here, mut released) = (document(COMPOSE), document(RELEASED));
+    for service in here["services"].as_object_mut().unwrap().values_mut() {
+        service.as_object_mut().unwrap().retain(|name, _| !["image", "build"].contains(&name.as_str()));
+    }
+    for service in released["services"].as_object_mut().unwrap().values_mut() {
+        let image = service.as_object_mut().unwrap().remove("image").unwrap();
+        assert!(text(&image).starts_with("${IMAGES:?"), "{image}");
+    }
+    assert_eq!(here, released);
+    assert!(!read(RELEASED).contains("build:"), "nothing is built");
+    assert!(read("envoy/README.md").contains("docker-compose.released.yaml up\n"));
+}
+
+#[test]
 fn docker_takes_the_compose_file() {
-    let file = root().join(COMPOSE);
+    for file in [COMPOSE, RELEASED] {
+        assert_docker_takes(file);
+    }
+}
+
+fn assert_docker_takes(name: &str) {
+    let file = root().join(name);
     let clients = [("docker-compose", &[][..]), ("docker", &["compose"][..])];
     let client = clients.into_iter().find(|(client, arguments)| {
         let asked = Command::new(client).args(*arguments).arg("version").output();
@@ -290,7 +309,7 @@ fn docker_takes_the_compose_file() {
         // Printed past the test's output capture, for the summary of all tests.
         let _ = writeln!(
             std::io::stdout(),
-            "\nskipped: whether Docker takes {COMPOSE}, because there is no docker compose"
+            "\nskipped: whether Docker takes {name}, because there is no docker compose"
         );
         return;
     };
@@ -299,6 +318,7 @@ fn docker_takes_the_compose_file() {
         .arg("-f")
         .arg(file)
         .args(["config", "--quiet"])
+        .env("IMAGES", "registry.example.com/envoy-cognito")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -309,7 +329,7 @@ struct Ports(BTreeMap<u16, u16>);
 
 impl Ports {
     fn free() -> Self {
-        let containers = [8080, 9230, 9231, 9232];
+        let containers = [8080, 9230, 9231, 9232, 9233];
         Self(containers.into_iter().zip(free_ports(containers.len())).collect())
     }
 
@@ -334,8 +354,11 @@ fn start(service: &str, ports: &Ports, scratch: &Scratch) -> Supervised {
     let compose = document(COMPOSE);
     let command: Vec<String> =
         list(&compose["services"][service]["command"]).iter().map(|word| ports.here(text(word))).collect();
-    let arguments: Vec<_> = command[1..].iter().map(Into::into).collect();
-    Supervised::start(&program(&command[0]), &arguments, &[], scratch).unwrap()
+    let arguments: Vec<_> = command.iter().map(Into::into).collect();
+    // The image has the program that its stage is named after.
+    let stage = text(&compose["services"][service]["build"]["target"]);
+    assert_eq!(in_stage(stage, "ENTRYPOINT"), [format!("[\"{stage}\"]")]);
+    Supervised::start(&program(stage), &arguments, &[], scratch).unwrap()
 }
 
 #[test]
@@ -360,7 +383,7 @@ fn assert_signs_in(service: &str, configuration: &str, options: Options) {
     let mut cognito = start("cognito", &ports, &scratches[0]);
     let mut app = start("app", &ports, &scratches[1]);
     // The ports of the health checks.
-    for port in [9230, 9231, 9232] {
+    for port in [9230, 9231, 9232, 9233] {
         let address = ([127, 0, 0, 1], ports.0[&port]).into();
         let up = eventually(PATIENCE, || send(address, &RawRequest::get("/")).ok());
         assert!(
@@ -405,7 +428,9 @@ fn assert_signs_in(service: &str, configuration: &str, options: Options) {
 
 #[test]
 fn the_demo_stops_when_it_is_told_to() {
-    assert_eq!(in_stage("demo", "STOPSIGNAL"), ["SIGINT"]);
+    for stage in ["stand-in", "sample-app"] {
+        assert_eq!(in_stage(stage, "STOPSIGNAL"), ["SIGINT"]);
+    }
 }
 
 /// The words of an instruction in a stage of an Envoy image.

@@ -56,6 +56,9 @@ fn they_run_what_is_there() {
                     _ => {}
                 }
             }
+            for matrix in job["strategy"]["matrix"]["include"].as_array().into_iter().flatten() {
+                assert!(!text(&matrix["runner"]).ends_with("-latest"), "{file}: {name}");
+            }
             if let Some(needed) = job["needs"].as_str() {
                 assert!(workflow["jobs"][needed].is_object(), "{file}: {name} needs {needed}");
             }
@@ -65,7 +68,7 @@ fn they_run_what_is_there() {
     }
     assert_eq!(
         (tested, made),
-        (2, BTreeSet::from(["dist".to_owned()])),
+        (2, BTreeSet::from(["compose-check".to_owned(), "dist".to_owned()])),
         "CI tests, and nothing is released untested"
     );
 }
@@ -130,12 +133,29 @@ fn they_may_do_no_more_than_they_need() {
 fn the_release_publishes_what_is_made() {
     let release = document(".github/workflows/release.yaml");
     let publish = lines(&release["jobs"]["publish"]).join("\n");
-    assert_eq!(release["jobs"]["publish"]["needs"], "build");
+    assert_eq!(release["jobs"]["publish"]["needs"], "images");
+    assert_eq!(release["jobs"]["images"]["needs"], "build");
     // xtask defines the names and formats, and `dist.rs` tests them.
     assert!(publish.contains("oci-archive:dist/envoy-cognito-$version.oci.tar:$version"), "{publish}");
     let native = "skopeo copy --all --digestfile digest-native \"oci-archive:dist/envoy-cognito-native-$version.oci.tar:$version\"";
     assert!(publish.contains(native), "the images of all machines: {publish}");
     assert!(publish.contains("sha256sum --check --strict SHA256SUMS"), "{publish}");
+    // The images of the compose files, for both kinds of machines, from what was built and tried.
+    let images = &release["jobs"]["images"];
+    let machines = list(&images["strategy"]["matrix"]["include"]);
+    assert_eq!(machines.iter().map(|one| text(&one["machine"])).collect::<Vec<_>>(), ["amd64", "arm64"]);
+    let (saved, built) = (lines(images).join("\n"), document("envoy/docker-compose.yaml"));
+    let released = document("envoy/docker-compose.released.yaml");
+    for (service, own) in released["services"].as_object().unwrap() {
+        let (_, name) = text(&own["image"]).split_once("}-").unwrap();
+        let (image, version) = name.split_once(':').unwrap();
+        assert_eq!(version, format!("${{VERSION:-{}}}", env!("CARGO_PKG_VERSION")), "{service}");
+        let local = text(&built["services"][service]["image"]);
+        assert!(saved.contains(&format!("docker save --output images/{image}.tar {local}")), "{service}: {saved}");
+        let attested = format!("subject-name: ${{{{ steps.image.outputs.name }}}}-{image}\n");
+        assert!(read(".github/workflows/release.yaml").contains(&attested), "{image}");
+    }
+    assert!(publish.contains("for image in demo demo-native stand-in sample-app; do"), "{publish}");
     // The version has its own line, which is compared with the tag.
     let build = lines(&release["jobs"]["build"]).join("\n");
     assert!(build.contains(r#"grep -Fxq "version = \"${GITHUB_REF_NAME#v}\"" Cargo.toml"#), "{build}");

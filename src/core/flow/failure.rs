@@ -210,7 +210,7 @@ impl SignInFailure {
             Self::IdToken(JwtError::Audience) => "the tokens are for another app client than `client_id`",
             Self::IdToken(JwtError::UnknownKey) => "does `clusters.idp` lead to the issuer of this pool?",
             Self::IdToken(JwtError::NonceMissing) => {
-                "the ID token has no nonce: not Cognito's. For emulators see docs/emulators.md"
+                "the ID token has no nonce: not Cognito's. For emulators see docs/local.md"
             }
             Self::IdToken(JwtError::Nonce) => {
                 "the ID token is of another sign-in: its code wasn't meant for this browser"
