@@ -120,7 +120,9 @@ fn secrets_get_into_no_image_and_no_commit() {
 #[test]
 fn docker_compose_is_told_to_build_what_it_runs() {
     let mut told = 0;
-    for page in ["README.md", "docs/install.md", "docs/local.md", "envoy/README.md", COMPOSE, "CONTRIBUTING.md"] {
+    for page in
+        ["README.md", "docs/install.md", "docs/local.md", "envoy/README.md", COMPOSE, "CONTRIBUTING.md"]
+    {
         let text = read(page);
         for command in text.split("docker compose -f envoy/docker-compose.yaml up").skip(1) {
             assert!(command.starts_with(" --build"), "{page}");

@@ -26,7 +26,10 @@ fn every_link_of_the_instructions_leads_somewhere() {
         for link in links.filter(|link| !link.starts_with("https://")) {
             let (path, heading) =
                 link.split_once('#').map_or((link, None), |(path, heading)| (path, Some(heading)));
-            let target = root().join(page).parent().unwrap().join(path);
+            let target = match path {
+                "" => root().join(page),
+                path => root().join(page).parent().unwrap().join(path),
+            };
             assert!(target.exists(), "{page}: {link}");
             if let Some(heading) = heading {
                 let text = std::fs::read_to_string(&target).unwrap();

@@ -151,7 +151,10 @@ fn the_release_publishes_what_is_made() {
         let (image, version) = name.split_once(':').unwrap();
         assert_eq!(version, format!("${{VERSION:-{}}}", env!("CARGO_PKG_VERSION")), "{service}");
         let local = text(&built["services"][service]["image"]);
-        assert!(saved.contains(&format!("docker save --output images/{image}.tar {local}")), "{service}: {saved}");
+        assert!(
+            saved.contains(&format!("docker save --output images/{image}.tar {local}")),
+            "{service}: {saved}"
+        );
         let attested = format!("subject-name: ${{{{ steps.image.outputs.name }}}}-{image}\n");
         assert!(read(".github/workflows/release.yaml").contains(&attested), "{image}");
     }

@@ -187,7 +187,19 @@ fn new_person(pool: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ENDPOINTS, FAULTS};
-    use crate::{Endpoint, Fault};
+    use crate::{Config, Endpoint, Fault};
+
+    const GUIDE: &str = include_str!("../../../../docs/stand-in.md");
+
+    #[test]
+    fn the_guide_has_each_endpoint_and_fault_and_an_example_that_is_read() {
+        for name in ENDPOINTS.iter().chain(&FAULTS) {
+            assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
+        }
+        let (_, rest) = GUIDE.split_once("```json\n").unwrap();
+        let config = Config::from_json(rest.split("```").next().unwrap()).unwrap();
+        assert_eq!(config.pools[0].users[0].groups, ["admins"]);
+    }
 
     #[test]
     fn the_form_offers_what_there_is() {
