@@ -32,8 +32,8 @@ pub enum Command {
     /// Check configurations and list what they need in Cognito and in Envoy.
     ///
     /// A file contains one of these, as YAML or JSON: only the filter's configuration; all or part of Envoy's
-    /// configuration; or Kubernetes manifests, such as Istio WasmPlugins and Envoy Gateway EnvoyExtensionPolicies.
-    /// Manifests of other kinds are ignored.
+    /// configuration; or Kubernetes manifests, such as Istio WasmPlugins and TrafficExtensions, and Envoy
+    /// Gateway EnvoyExtensionPolicies. Manifests of other kinds are ignored.
     Check(Check),
     /// Print a new session key.
     Key,

@@ -7,6 +7,7 @@ pub mod crds;
 pub mod fields;
 pub mod filters;
 pub mod gateway;
+pub mod istio;
 pub mod kubernetes;
 pub mod messages;
 pub mod modules;

@@ -2,8 +2,9 @@
 
 use crate::files::{files, read, root};
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "CHANGELOG.md",
+    "docs/control-planes.md",
     "docs/install.md",
     "envoy/README.md",
     "envoy/istio/README.md",
@@ -66,6 +67,7 @@ fn the_instructions_name_this_version() {
     for page in [
         "docs/install.md",
         "envoy/istio/wasm-plugin.yaml",
+        "envoy/istio/traffic-extension.yaml",
         "envoy/envoy-gateway/extension-policy.yaml",
         "envoy/Dockerfile",
     ] {

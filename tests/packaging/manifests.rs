@@ -47,12 +47,13 @@ fn every_custom_resource_is_what_its_schema_says() {
             held += 1;
         }
     }
-    assert!(held >= 13, "{held}");
+    assert!(held >= 14, "{held}");
 }
 
 #[test]
 fn a_wrong_manifest_is_found_out() {
     let plugin = document("envoy/istio/wasm-plugin.yaml");
+    let extension = document("envoy/istio/traffic-extension.yaml");
     let policy = document("envoy/envoy-gateway/extension-policy.yaml");
     let proxy = document("envoy/envoy-gateway/envoy-proxy.yaml");
     let native_policy = document("envoy/envoy-gateway/native/extension-policy.yaml");
@@ -68,6 +69,11 @@ fn a_wrong_manifest_is_found_out() {
         (&plugin, "/spec/vmConfig/env/0/valueFrom", json!("SECRET")),
         (&plugin, "/spec/vmConfig/env/0", json!({ "valueFrom": "HOST" })),
         (&plugin, "/spec/url", Value::Null),
+        (&extension, "/spec/phase", json!("UNSPECIFIED_PHASE")),
+        (&extension, "/spec/wasm/failStrategy", json!("FAIL_CLOSED")),
+        (&extension, "/spec/wasm/vmConfig/env/0/valueFrom", json!("SECRET")),
+        (&extension, "/spec/wasm/url", Value::Null),
+        (&extension, "/spec", plugin["spec"].clone()),
         (&policy, "/spec/wasm/0/code/type", json!("OCI")),
         (&policy, "/spec/wasm/0/env", json!({ "host_env_keys": ["A"] })),
         (&policy, "/spec/wasm/0/failOpen", json!("false")),
@@ -127,6 +133,8 @@ fn what_is_kubernetes_own_has_its_form() {
 fn nothing_fails_open() {
     assert_eq!(document("envoy/istio/wasm-plugin.yaml")["spec"]["failStrategy"], "FAIL_RELOAD");
     assert_eq!(document("envoy/istio/wasm-plugin.yaml")["spec"]["phase"], "AUTHN");
+    assert_eq!(document("envoy/istio/traffic-extension.yaml")["spec"]["phase"], "AUTHN");
+    assert_eq!(document("envoy/istio/traffic-extension.yaml")["spec"]["wasm"]["failStrategy"], "FAIL_RELOAD");
     let policy = document("envoy/envoy-gateway/extension-policy.yaml");
     assert_eq!(list(&policy["spec"]["wasm"])[0]["failOpen"], false);
     // Envoy Gateway has no setting that would hold requests back while a module is downloaded.
@@ -193,6 +201,19 @@ fn the_parts_of_each_folder_fit_together() {
         route["spec"]["rules"][0]["matches"][0]["path"]["value"], "/",
         "the filter's own paths need a route"
     );
+}
+
+#[test]
+fn the_traffic_extension_says_the_same_as_the_wasm_plugin() {
+    let mut plugin = document("envoy/istio/wasm-plugin.yaml");
+    let mut extension = document("envoy/istio/traffic-extension.yaml");
+    assert_eq!(
+        (plugin["kind"].take(), extension["kind"].take()),
+        (json!("WasmPlugin"), json!("TrafficExtension"))
+    );
+    let wasm = extension["spec"].as_object_mut().unwrap().remove("wasm").unwrap();
+    extension["spec"].as_object_mut().unwrap().extend(wasm.as_object().unwrap().clone());
+    assert_eq!(plugin, extension);
 }
 
 #[test]

@@ -20,8 +20,16 @@ pub struct Shipped {
 }
 
 pub fn istio() -> Shipped {
-    let file = "envoy/istio/wasm-plugin.yaml";
-    let spec = document(file)["spec"].take();
+    shipped_for_istio("envoy/istio/wasm-plugin.yaml", "/spec")
+}
+
+pub fn traffic_extension() -> Shipped {
+    shipped_for_istio("envoy/istio/traffic-extension.yaml", "/spec/wasm")
+}
+
+/// The filter of a manifest, which is at this place.
+fn shipped_for_istio(file: &'static str, place: &str) -> Shipped {
+    let spec = document(file).pointer_mut(place).unwrap().take();
     let env = list(&spec["vmConfig"]["env"]);
     assert!(
         env.iter().all(|variable| variable["valueFrom"] == "HOST"),
@@ -123,7 +131,7 @@ fn parsed(shipped: &Shipped, value: &dyn Fn(&str) -> Option<String>) -> Result<C
 
 #[test]
 fn the_filter_takes_the_configuration_of_every_manifest() {
-    for shipped in [istio(), envoy_gateway(), envoy_gateway_native()] {
+    for shipped in [istio(), traffic_extension(), envoy_gateway(), envoy_gateway_native()] {
         parsed(&shipped, &|name| Some(value_of(name).to_owned()))
             .unwrap_or_else(|faults| panic!("{}: {faults}", shipped.file));
         // With the Secret as it is in the repository, nobody can sign in.
@@ -144,7 +152,7 @@ fn the_filter_takes_the_configuration_of_every_manifest() {
 
 #[test]
 fn the_filter_is_told_of_clusters_that_are_there() {
-    for shipped in [istio(), envoy_gateway(), envoy_gateway_native()] {
+    for shipped in [istio(), traffic_extension(), envoy_gateway(), envoy_gateway_native()] {
         let told = shipped.configuration["clusters"].as_object().unwrap().values();
         let told: BTreeSet<String> = told.map(|name| text(name).to_owned()).collect();
         assert_eq!(told, shipped.clusters, "{}", shipped.file);

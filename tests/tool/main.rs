@@ -17,6 +17,7 @@ mod revoke;
 mod schema;
 #[path = "../shared/settings.rs"]
 mod settings;
+mod traffic_extension;
 mod variables;
 
 use std::io::Write as _;

@@ -177,7 +177,7 @@ impl Around<'_> {
                 let message = "the filter calls clusters that Envoy Gateway doesn't create by itself";
                 vec![Finding::warning(place, at, message).help(help)]
             }
-            (None, Kind::WasmPlugin) => self.check_istio(needs, &at, &place),
+            (None, Kind::WasmPlugin | Kind::TrafficExtension) => self.check_istio(needs, &at, &place),
             (None, _) if self.loose.is_empty() => Vec::new(),
             (None, _) => {
                 clusters::check(needs, &self.loose.iter().collect::<Vec<_>>(), Severity::Warning, &at, &place)

@@ -16,6 +16,8 @@ pub enum Kind {
     Envoy,
     /// Istio's `WasmPlugin`.
     WasmPlugin,
+    /// Istio's `TrafficExtension`, since Istio 1.30.
+    TrafficExtension,
     /// Envoy Gateway's `EnvoyExtensionPolicy`.
     EnvoyExtensionPolicy,
 }
@@ -27,6 +29,7 @@ impl Kind {
             Self::Plugin => "plugin configuration",
             Self::Envoy => "Envoy configuration",
             Self::WasmPlugin => "Istio WasmPlugin",
+            Self::TrafficExtension => "Istio TrafficExtension",
             Self::EnvoyExtensionPolicy => "Envoy Gateway EnvoyExtensionPolicy",
         }
     }

@@ -26,6 +26,38 @@ pub static WASM_PLUGIN: Message = Message {
     is_whole: true,
 };
 
+/// The `spec` of Istio's `TrafficExtension`.
+pub static TRAFFIC_EXTENSION: Message = Message {
+    name: "TrafficExtension",
+    fields: &[
+        ("lua", Kind::Object),
+        ("match", Kind::Other),
+        ("phase", Kind::Other),
+        ("priority", Kind::Other),
+        ("selector", Kind::Object),
+        ("targetRefs", Kind::Other),
+        ("wasm", Kind::Message(&WASM_CONFIG)),
+    ],
+    is_whole: true,
+};
+
+static WASM_CONFIG: Message = Message {
+    name: "wasm",
+    fields: &[
+        ("failStrategy", Kind::Other),
+        ("imagePullPolicy", Kind::Text),
+        ("imagePullSecret", Kind::Text),
+        ("pluginConfig", Kind::Object),
+        ("pluginName", Kind::Text),
+        ("sha256", Kind::Text),
+        ("type", Kind::Other),
+        ("url", Kind::Text),
+        ("verificationKey", Kind::Text),
+        ("vmConfig", Kind::Message(&VM_CONFIG)),
+    ],
+    is_whole: true,
+};
+
 static VM_CONFIG: Message =
     Message { name: "vmConfig", fields: &[("env", Kind::Messages(&VARIABLE))], is_whole: true };
 

@@ -129,8 +129,9 @@ pub fn keeps_forms(configuration: &Node) -> Option<&Entry> {
 
 /// Checks whether a wasm filter that a manifest configures can keep forms.
 pub fn check_manifest(plugin: &Plugin) -> Option<Finding> {
-    let is_wasm = matches!(plugin.kind, Kind::WasmPlugin | Kind::EnvoyExtensionPolicy)
-        && matches!(plugin.scope, Scope::Vm(_));
+    let is_manifest =
+        matches!(plugin.kind, Kind::WasmPlugin | Kind::TrafficExtension | Kind::EnvoyExtensionPolicy);
+    let is_wasm = is_manifest && matches!(plugin.scope, Scope::Vm(_));
     let setting = plugin.configuration.as_ref().and_then(keeps_forms).filter(|_| is_wasm)?;
     let message = format!(
         "has no effect: no field of {} has Envoy pass bodies to a wasm filter before it has decided",
