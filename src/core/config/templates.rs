@@ -9,99 +9,93 @@ use crate::config::rules::why_nobody_has;
 
 /// Reads a template, or says what is wrong with it.
 pub(crate) fn read(text: &str, pools: &[&Arc<Pool>]) -> Result<Template, String> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((fixed, opened)) = rest.split_once('{') {
-        let (inside, after) = opened.split_once('}').ok_or("has a `{` without `}`")?;
-        add_fixed(&mut parts, fixed)?;
-        parts.push(read_part(inside, pools)?);
-        rest = after;
+    let known = "is not printable ASCII with parts like {sub}, {username}, {email}, {name}, {claims.NAME}, {roles}, \
+                 {roles:;}, {role:ROLE=TEXT|TEXT}, and without other braces or a space at an end";
+    let parts = read_parts(text).ok_or(known)?;
+    for part in &parts {
+        if let Part::Text(texts) = part {
+            let why = |(role, _): &(String, String)| why_nobody_has(role, pools).filter(|_| !role.is_empty());
+            texts.iter().find_map(why).map_or(Ok(()), Err)?;
+        }
     }
-    add_fixed(&mut parts, rest)?;
-    if text.trim_matches(' ') != text || parts.is_empty() {
-        return Err("is empty, or has a space at an end".to_owned());
-    }
-    let ends = ends_of_values(&parts)?;
+    let ends = ends_of_values(&parts).ok_or(
+        "has values that can't be told apart: put a mark between them, and join roles by another one",
+    )?;
     Ok(Template { parts, ends })
 }
 
-fn add_fixed(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
-    if !is_plain(text) {
-        return Err(format!("`{text}` is not printable ASCII without braces"));
+fn read_parts(text: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((fixed, opened)) = rest.split_once('{') {
+        let (inside, after) = opened.split_once('}')?;
+        add_fixed(&mut parts, fixed)?;
+        parts.push(read_part(inside)?);
+        rest = after;
     }
+    add_fixed(&mut parts, rest)?;
+    (text.trim() == text && !parts.is_empty()).then_some(parts)
+}
+
+fn add_fixed(parts: &mut Vec<Part>, text: &str) -> Option<()> {
     if !text.is_empty() {
-        parts.push(Part::Text(vec![(String::new(), text.to_owned())]));
+        parts.push(Part::Text(vec![(String::new(), plain(text)?)]));
     }
-    Ok(())
+    Some(())
 }
 
 /// Reads what is between braces.
-fn read_part(inside: &str, pools: &[&Arc<Pool>]) -> Result<Part, String> {
-    let source = match inside {
-        "sub" => Some(Source::Subject),
-        "username" => Some(Source::Username),
-        "email" => Some(Source::Email),
-        "name" => Some(Source::Name),
-        "roles" => Some(Source::Roles(',')),
+fn read_part(inside: &str) -> Option<Part> {
+    Some(Part::Value(match inside {
+        "sub" => Source::Subject,
+        "username" => Source::Username,
+        "email" => Source::Email,
+        "name" => Source::Name,
+        "roles" => Source::Roles(','),
         _ => match inside.split_once(':') {
-            Some(("role", roles)) => return read_roles(roles, pools),
+            Some(("role", roles)) => return read_roles(roles),
             Some(("roles", joint)) => match joint.as_bytes() {
-                [joint] if ends_a_value(*joint) && *joint != b'%' => Some(Source::Roles(char::from(*joint))),
-                _ => None,
+                [joint] if ends_a_value(*joint) && *joint != b'%' => Source::Roles(char::from(*joint)),
+                _ => return None,
             },
-            _ => match inside.split_once('.') {
-                Some(("claims", claim)) if claim.trim() == claim && !claim.is_empty() => {
-                    Some(Source::Claim(claim.to_owned()))
-                }
-                _ => None,
-            },
+            _ => {
+                let claim = inside.strip_prefix("claims.")?;
+                let is_named = claim.trim() == claim && !claim.is_empty();
+                is_named.then(|| Source::Claim(claim.to_owned()))?
+            }
         },
-    };
-    source.map(Part::Value).ok_or_else(|| {
-        format!(
-            "`{{{inside}}}` is not one of {{sub}}, {{username}}, {{email}}, {{name}}, {{claims.NAME}}, {{roles}}, \
-             {{roles:;}}, {{role:ROLE=TEXT|TEXT}}"
-        )
-    })
+    }))
 }
 
 /// Reads `admin=Admin|editor=Editor|Viewer`.
-fn read_roles(list: &str, pools: &[&Arc<Pool>]) -> Result<Part, String> {
+fn read_roles(list: &str) -> Option<Part> {
     let mut texts: Vec<(String, String)> = Vec::new();
-    let mut is_closed = false;
     for item in list.split('|') {
         let (role, text) = item.rsplit_once('=').unwrap_or(("", item));
-        if let Some(why) = why_nobody_has(role, pools).filter(|_| role.len() + text.len() < item.len()) {
-            return Err(why);
+        // The text for everybody comes last, and without `=`.
+        let is_closed = texts.last().is_some_and(|(role, _)| role.is_empty());
+        if text.is_empty() || is_closed || (role.is_empty() && (texts.is_empty() || item.len() > text.len()))
+        {
+            return None;
         }
-        // Everything after a text for everybody would never count.
-        if text.is_empty() || !is_plain(text) || is_closed {
-            return Err(format!("`{item}` is not ROLE=TEXT, with printable ASCII as text"));
-        }
-        is_closed = role.is_empty();
-        texts.push((role.to_owned(), text.to_owned()));
+        texts.push((role.to_owned(), plain(text)?));
     }
-    if is_closed && texts.len() == 1 {
-        return Err(format!("`{list}` names no role; write {{role:ROLE=TEXT}}"));
-    }
-    Ok(Part::Text(texts))
+    Some(Part::Text(texts))
 }
 
 /// For each value, the character that ends it in this template: the first punctuation mark of the fixed text that
-/// follows, else a space. Without one, a reader couldn't tell two values apart.
-fn ends_of_values(parts: &[Part]) -> Result<Vec<u8>, String> {
+/// follows, else a space. `None` if a reader couldn't tell two values apart, or the roles from what follows.
+fn ends_of_values(parts: &[Part]) -> Option<Vec<u8>> {
     let mut ends = Vec::new();
     // Whether there is a value before that nothing has ended yet.
     let mut is_open = false;
     for part in parts {
         match part {
-            Part::Value(_) if is_open => {
-                return Err("has two values without a punctuation mark or a space in between".to_owned());
-            }
+            Part::Value(_) if is_open => return None,
             Part::Value(_) => is_open = true,
             Part::Text(texts) => {
                 let fixed = texts.first().filter(|(role, _)| is_open && role.is_empty());
-                let text = fixed.map_or("", |(_, text)| text.as_str()).as_bytes();
+                let text = fixed.map_or("", |(_, text)| text).as_bytes();
                 let mark = text.iter().find(|byte| byte.is_ascii_punctuation());
                 let end = mark.or_else(|| text.iter().find(|byte| **byte == b' '));
                 is_open &= end.is_none();
@@ -109,9 +103,12 @@ fn ends_of_values(parts: &[Part]) -> Result<Vec<u8>, String> {
             }
         }
     }
-    let joins = |part: &Part| matches!(part, Part::Value(Source::Roles(joint)) if ends.iter().any(|end| char::from(*end) == *joint));
-    if parts.iter().any(joins) {
-        return Err("joins roles by a character that also ends a value; use another: {roles:;}".to_owned());
+    for part in parts {
+        if let Part::Value(Source::Roles(joint)) = part
+            && ends.iter().any(|end| char::from(*end) == *joint)
+        {
+            return None;
+        }
     }
     if ends.contains(&b'"') {
         ends.push(b'\\');
@@ -119,11 +116,13 @@ fn ends_of_values(parts: &[Part]) -> Result<Vec<u8>, String> {
     if !ends.is_empty() {
         ends.push(b'%');
     }
-    Ok(ends)
+    Some(ends)
 }
 
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (0x20..0x7f).contains(&byte) && !matches!(byte, b'{' | b'}'))
+/// Fixed text, if it is printable ASCII without braces.
+fn plain(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) && !matches!(byte, b'{' | b'}');
+    text.bytes().all(is_plain).then(|| text.to_owned())
 }
 
 fn ends_a_value(byte: u8) -> bool {
