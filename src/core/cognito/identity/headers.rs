@@ -215,7 +215,10 @@ const fn length_bit(length: usize) -> u64 {
 
 /// Whether a server that doesn't distinguish separators reads two header names as the same.
 pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
-    let (one, other) = (one.as_ref(), other.as_ref());
+    are_same(one.as_ref(), other.as_ref())
+}
+
+fn are_same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
