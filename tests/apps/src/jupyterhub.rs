@@ -16,7 +16,7 @@ pub fn run() {
     let bin = installed("jupyterhub/bin").display().to_string();
     let (node, proxy) = (
         installed("node/bin/node"),
-        installed("chp/node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
+        installed("npm/node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
     );
     let own = format!(
         "{}\nc.JupyterHub.bind_url = 'http://127.0.0.1:{port}'\nc.JupyterHub.hub_port = {hub}\n\

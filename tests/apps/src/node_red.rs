@@ -13,7 +13,7 @@ pub fn run() {
     let place = Place::new();
     let settings = place.write("settings.js", section.app);
     let (folder, port) = (place.folder(), place.port.to_string());
-    let red = installed("node-red/node_modules/node-red/red.js").display().to_string();
+    let red = installed("npm/node_modules/node-red/red.js").display().to_string();
     let arguments =
         [&red, "--userDir", &folder, "--settings", &settings, "--port", &port, "-D", "uiHost=127.0.0.1"];
     let app = place.start(&installed("node/bin/node"), &arguments);
@@ -23,8 +23,7 @@ pub fn run() {
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADMIN, "/");
     let mut socket = open(site.addr, &browser, "/comms", &[]).expect("a WebSocket");
-    socket.send(r#"{"subscribe":"notification/#"}"#.into()).expect("sent");
-    assert!(says(&mut socket, "notification/"), "the editor's notifications");
+    assert!(says(&mut socket, "\"hb\""), "the heartbeat, for a user who may read");
     assert_eq!(
         open(site.addr, &site.browser(), "/comms", &[("x-node-red-user", "jsmith *")]).err(),
         Some(401)
@@ -33,8 +32,6 @@ pub fn run() {
 
 fn look(browser: &mut Browser) -> Seen {
     let settings = browser.fetch(&format!("{ORIGIN}/settings")).json();
-    let deploys = browser.fetch(&format!("{ORIGIN}/auth/login"));
-    assert_eq!(deploys.status, 200);
     let user = &settings["user"];
     (user["username"].as_str().unwrap_or_default().to_owned(), user["permissions"] == "*")
 }

@@ -29,8 +29,6 @@ pub const STRANGER: &str = "pdoe";
 pub struct Site {
     pub app: App,
     pub addr: SocketAddr,
-    /// The names of the headers that the filter sends in these tests.
-    pub headers: Vec<String>,
     envoy: Envoy,
     _cognito: StandIn,
 }
@@ -53,11 +51,7 @@ impl Site {
             .listener(listener);
         let envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
         let addr = SocketAddr::from(([127, 0, 0, 1], ports[1]));
-        let mut headers: Vec<String> =
-            ["user", "subject", "email", "name", "roles"].map(|name| format!("x-auth-{name}")).into();
-        let templates = settings["headers"]["templates"].as_object();
-        headers.extend(templates.into_iter().flat_map(|templates| templates.keys().cloned()));
-        Self { app, addr, headers, envoy, _cognito: cognito }
+        Self { app, addr, envoy, _cognito: cognito }
     }
 
     pub fn browser(&self) -> Browser {
