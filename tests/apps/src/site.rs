@@ -90,7 +90,7 @@ fn module() -> PathBuf {
 fn pool() -> Pool {
     let client = Client {
         callback_urls: vec![format!("{ORIGIN}/.auth/callback")],
-        logout_urls: vec![format!("{ORIGIN}/.auth/signed-out")],
+        logout_urls: ["/.auth/signed-out", "/logout"].map(|path| format!("{ORIGIN}{path}")).into(),
         ..Client::new(CLIENT)
     };
     let user = |name: &str, full: &str, roles: &str| {
