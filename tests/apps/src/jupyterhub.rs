@@ -1,5 +1,7 @@
 //! JupyterHub, with a person's own server and a kernel, whose channels are a WebSocket.
 
+use std::time::Duration;
+
 use rig::{Browser, Load};
 use serde_json::{Value, json};
 
@@ -44,7 +46,7 @@ pub fn run() {
 
 fn look(browser: &mut Browser) -> Seen {
     // JupyterHub compares its session with the header once a second.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(1500));
     let page = browser.navigate(&format!("{ORIGIN}/hub/home")).text();
     let name = page.split("user: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     (name.to_owned(), page.contains("href=\"/hub/admin\""))
@@ -53,12 +55,15 @@ fn look(browser: &mut Browser) -> Seen {
 fn a_kernel_runs(site: &Site) {
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADMIN, "/hub/home");
-    let status = rig::eventually(std::time::Duration::from_secs(240), || {
-        let visit = browser.navigate(&format!("{ORIGIN}/hub/spawn/jsmith"));
-        let server = browser.navigate(&format!("{ORIGIN}/user/jsmith/lab"));
-        (server.status() == 200 && server.url.contains("/user/jsmith/lab")).then(|| visit.status())
+    browser.navigate(&format!("{ORIGIN}/hub/spawn/jsmith"));
+    let lab = format!("{ORIGIN}/user/jsmith/lab");
+    let is_ready = rig::eventually(Duration::from_secs(240), || {
+        std::thread::sleep(Duration::from_secs(1));
+        // While the server starts, the hub and the server may redirect to each other.
+        let server = browser.load(Load::typed(&lab)).ok()?;
+        (server.status() == 200 && server.url.starts_with(&lab)).then_some(())
     });
-    assert!(status.is_some(), "no server of the person's own");
+    assert!(is_ready.is_some(), "no server of the person's own");
     let base = "/user/jsmith/api/kernels";
     let cookies = browser.cookie_header(&format!("{ORIGIN}{base}"));
     let token = cookies
