@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cognito::identity::headers::{
     Encoding, IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
 };
-use crate::cognito::identity::template::Template;
+use crate::cognito::identity::source::Template;
 use crate::cognito::pool::Pools;
 use crate::config::reader::Section;
 use crate::config::templates;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cognito::identity::headers::Source;
-use crate::cognito::identity::template::{Part, Template};
+use crate::cognito::identity::source::{Part, Source, Template};
 use crate::cognito::pool::Pool;
 use crate::config::rules::why_nobody_has;
 

@@ -1,36 +1,13 @@
 //! The request headers that tell the app who is signed in.
 
 use std::mem::discriminant;
-use std::sync::Arc;
 
 use crate::cognito::identity::Identity;
 use crate::cognito::identity::claim::Shown;
 use crate::cognito::identity::encoding::{escaped, join_roles};
-use crate::cognito::identity::template::{Part, Template};
+use crate::cognito::identity::source::Part;
+pub use crate::cognito::identity::source::Source;
 use crate::oidc::SessionTokens;
-
-/// The source of a header's value.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// `sub`.
-    Subject,
-    /// `cognito:username`.
-    Username,
-    /// `email`.
-    Email,
-    /// `name`.
-    Name,
-    /// The roles, joined by this character.
-    Roles(char),
-    /// A claim, by name.
-    Claim(String),
-    /// Several parts.
-    Template(Arc<Template>),
-    /// The raw ID token.
-    IdToken,
-    /// The raw access token.
-    AccessToken,
-}
 
 /// The header names of a preset.
 pub type Preset = &'static [(&'static str, Source)];

@@ -1,7 +1,32 @@
-//! Header values that are composed of fixed text, values of the person, and texts that depend on their roles.
+//! Where the values of headers come from: a claim, the roles, or a template of fixed text, values of the person, and
+//! texts that depend on their roles.
+
+use std::sync::Arc;
 
 use crate::cognito::identity::encoding::escaped;
-use crate::cognito::identity::headers::Source;
+
+/// The source of a header's value.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// `sub`.
+    Subject,
+    /// `cognito:username`.
+    Username,
+    /// `email`.
+    Email,
+    /// `name`.
+    Name,
+    /// The roles, joined by this character.
+    Roles(char),
+    /// A claim, by name.
+    Claim(String),
+    /// Several parts.
+    Template(Arc<Template>),
+    /// The raw ID token.
+    IdToken,
+    /// The raw access token.
+    AccessToken,
+}
 
 /// A part of a template.
 #[derive(Debug)]
