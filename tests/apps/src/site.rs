@@ -94,7 +94,7 @@ fn pool() -> Pool {
         ..Client::new(CLIENT)
     };
     let user = |name: &str, full: &str, roles: &str| {
-        let user = User::new(name, PASSWORD).with("name", full).with("email", &format!("{name}@example.com"));
+        let user = User::new(name, PASSWORD).with("name", full).with("email", format!("{name}@example.com"));
         if roles.is_empty() { user } else { user.with("custom:roles", roles) }
     };
     let users = vec![

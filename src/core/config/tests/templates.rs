@@ -23,8 +23,7 @@ fn smith() -> Identity {
 #[track_caller]
 fn filled(text: &str) -> Option<String> {
     let config = accepted(template(text));
-    let found = config.headers.render(&smith()).next().map(|(_, value)| String::from_utf8(value).unwrap());
-    found
+    config.headers.render(&smith()).next().map(|(_, value)| String::from_utf8(value).unwrap())
 }
 
 #[test]
