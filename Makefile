@@ -101,7 +101,7 @@ test-envoys: build build-native $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run t
 		echo "Envoy $$version, $${artifact##*/}: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log | paste -sd+ -))"; \
 	done; done; exit $$status
 
-test-apps: setup build apps ## Run seven real apps behind the filter: see docs/apps.md. Downloads 3 GB from PyPI and npm; takes some 20 minutes (or PARTS=django).
+test-apps: setup build apps ## Run seven real apps behind the filter: see docs/apps.md. Installs 3 GB from PyPI and npm; takes some 20 minutes (or PARTS=django).
 	cargo run --locked --quiet --package apps -- $(PARTS)
 
 # Each app is installed once, and again when its versions change. The wheel's `node` is a script that starts Node.js as another
