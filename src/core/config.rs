@@ -17,6 +17,7 @@ mod rules;
 pub mod sds;
 mod session;
 mod sign_in_params;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod urls;
@@ -128,7 +129,7 @@ impl Config {
         let paths = paths::read(root);
         let session = session::read(root, public_url.as_ref());
         let pools = pool::read(root, &session.cookies);
-        let headers = headers::read(root);
+        let headers = headers::read(root, &pools);
         let bearer = bearer::read(root);
         let revocations = revocations::read(root);
         let rules = rules::read(root, &pools);

@@ -72,6 +72,7 @@ mod sign_out;
 mod signed_out;
 mod step_up;
 mod streams;
+mod templates;
 mod traps;
 mod world;
 

@@ -107,6 +107,7 @@ fn plans() -> BTreeMap<&'static str, Plan> {
         crate::pools::sites(),
         crate::pages::sites(),
         crate::claims::sites(),
+        crate::templates::sites(),
         crate::kept_form::sites(),
         crate::cases_clusters::sites(),
         crate::cases_faults::sites(),

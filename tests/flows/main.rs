@@ -40,6 +40,7 @@ mod keys;
 
 mod clock;
 
+mod templates;
 mod tokens;
 
 mod limits;

@@ -38,6 +38,7 @@ pub fn environment(name: &str) -> Option<String> {
         "COGNITO_EU_WEST_1_CLIENT_ID" => "5t3vuq8gkhfoh7u4fdfihiditk",
         "SESSION_KEY" => KEY,
         "OLD_SESSION_KEY" => OTHER_KEY,
+        "PGADMIN_SECRET" => "a-secret-of-envoy-and-the-app",
         "sds:client-secret" => "an-app-clients-secret",
         "sds:session-key" => KEY,
         "sds:old-session-key" => OTHER_KEY,

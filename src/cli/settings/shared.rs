@@ -131,6 +131,19 @@ pub const SHARED: &[Setting] = &[
     )
     .default(Literal::EmptyObject),
     Setting::new(
+        "headers.templates",
+        "More headers, each with a template of its value: {email}, {claims.custom:tenant}, {roles:;}, \
+         {role:admin=Admin|Viewer}.",
+        Shape::TextMap {
+            names: HEADER,
+            value: Item {
+                description: "Fixed text and parts in braces; {{ and }} are literal braces.",
+                shape: ItemShape::Pattern(SOME_TEXT),
+            },
+        },
+    )
+    .default(Literal::EmptyObject),
+    Setting::new(
         "headers.encoding",
         "How non-ASCII characters are encoded in values.",
         Shape::Choice(&["utf8", "percent"]),

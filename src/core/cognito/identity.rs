@@ -6,6 +6,7 @@ mod encoding;
 mod facts;
 pub mod headers;
 mod roles;
+pub mod source;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,14 @@
 //! The settings of the headers for the app.
 
+use std::sync::Arc;
+
 use crate::cognito::identity::headers::{
     Encoding, IdentityHeaders, Preset, Source, X_AUTH, X_AUTH_REQUEST, X_FORWARDED, X_TOKEN, same_when_folded,
 };
+use crate::cognito::identity::source::Template;
+use crate::cognito::pool::Pools;
 use crate::config::reader::Section;
+use crate::config::templates;
 
 /// Headers that carry the request itself. A claim in one of them would change the request's meaning.
 const RESERVED: [&str; 24] = [
@@ -34,7 +39,7 @@ const RESERVED: [&str; 24] = [
 ];
 
 /// Reads the section `headers` at the root of the document.
-pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
+pub(crate) fn read(root: &Section<'_>, pools: &Pools) -> IdentityHeaders {
     let section = root.section("headers");
     let presets: [(&str, Preset); 5] = [
         ("x-auth", X_AUTH),
@@ -61,6 +66,15 @@ pub(crate) fn read(root: &Section<'_>) -> IdentityHeaders {
             section.fault(&at, "is empty; write a claim's name");
         }
         add(&at, &name, Source::Claim(claim));
+    }
+    let pools: Vec<_> = pools.iter().collect();
+    for (name, text) in section.text_map("templates") {
+        let at = format!("templates.{name}");
+        let template = templates::read(&text, &pools).unwrap_or_else(|why| {
+            section.fault(&at, why);
+            Template::default()
+        });
+        add(&at, &name, Source::Template(Arc::new(template)));
     }
     for (key, source) in
         [("forward_id_token", Source::IdToken), ("forward_access_token", Source::AccessToken)]

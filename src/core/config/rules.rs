@@ -112,15 +112,22 @@ fn read_list(section: &Section<'_>, key: &'static str) -> Vec<(usize, String)> {
 fn read_roles(section: &Section<'_>, key: &'static str, pools: &[&Arc<Pool>]) -> Vec<String> {
     let list = read_list(section, key);
     for (index, role) in &list {
-        let at = format!("{key}[{index}]");
-        if role.trim() != role || role.is_empty() {
-            section.fault(&at, format!("`{role}` is not a valid role: nobody could have it"));
-        } else if !is_scope(role) && !pools.is_empty() && !pools.iter().any(|pool| pool.roles.can_grant(role))
-        {
-            section.fault(&at, format!("nobody can have `{role}`: `roles.map` renames it or drops it"));
+        if let Some(why) = why_nobody_has(role, pools) {
+            section.fault(&format!("{key}[{index}]"), why);
         }
     }
     list.into_iter().map(|(_, role)| role).collect()
+}
+
+/// Why nobody in any of these pools can have this role; `None` if somebody may.
+pub(crate) fn why_nobody_has(role: &str, pools: &[&Arc<Pool>]) -> Option<String> {
+    if role.trim() != role || role.is_empty() {
+        Some(format!("`{role}` is not a valid role: nobody could have it"))
+    } else if !is_scope(role) && !pools.is_empty() && !pools.iter().any(|pool| pool.roles.can_grant(role)) {
+        Some(format!("nobody can have `{role}`: `roles.map` renames it or drops it"))
+    } else {
+        None
+    }
 }
 
 fn read_pools(section: &Section<'_>, pools: &Pools) -> Vec<String> {

@@ -7,6 +7,7 @@ mod headers;
 mod pool;
 mod secrets;
 mod session;
+mod templates;
 mod variables;
 
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 //! could be misread.
 
 /// The text, with the bytes percent-encoded for which `is_special` is true.
-pub(super) fn escaped(text: &str, is_special: impl Fn(u8) -> bool) -> String {
+pub(super) fn escaped(text: &str, is_special: &dyn Fn(u8) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if is_special(byte) {

@@ -1,30 +1,13 @@
 //! The request headers that tell the app who is signed in.
 
+use std::mem::discriminant;
+
 use crate::cognito::identity::Identity;
 use crate::cognito::identity::claim::Shown;
 use crate::cognito::identity::encoding::{escaped, join_roles};
+use crate::cognito::identity::source::Part;
+pub use crate::cognito::identity::source::Source;
 use crate::oidc::SessionTokens;
-
-/// The source of a header's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// `sub`.
-    Subject,
-    /// `cognito:username`.
-    Username,
-    /// `email`.
-    Email,
-    /// `name`.
-    Name,
-    /// The roles, joined by this character.
-    Roles(char),
-    /// A claim, by name.
-    Claim(String),
-    /// The raw ID token.
-    IdToken,
-    /// The raw access token.
-    AccessToken,
-}
 
 /// The header names of a preset.
 pub type Preset = &'static [(&'static str, Source)];
@@ -102,12 +85,10 @@ impl IdentityHeaders {
     /// The names of the claims that headers contain.
     pub fn claims(&self) -> Vec<String> {
         let mut claims: Vec<String> = Vec::new();
-        for (_, source) in &self.headers {
-            match source {
-                Source::Claim(claim) if !claims.contains(claim) => claims.push(claim.clone()),
-                _ => {}
-            }
-        }
+        self.each_source(&mut |source| match source {
+            Source::Claim(claim) if !claims.contains(claim) => claims.push(claim.clone()),
+            _ => {}
+        });
         claims
     }
 
@@ -116,9 +97,25 @@ impl IdentityHeaders {
         self.forwards_tokens
     }
 
-    /// Whether a header has that source.
+    /// Whether a header, or a part of one, has a source of that kind.
     pub fn forwards(&self, wanted: &Source) -> bool {
-        self.headers.iter().any(|(_, source)| source == wanted)
+        let mut found = false;
+        self.each_source(&mut |source| found |= discriminant(source) == discriminant(wanted));
+        found
+    }
+
+    /// Passes on the sources of all headers, and those in their templates.
+    fn each_source(&self, look: &mut dyn FnMut(&Source)) {
+        for (_, source) in &self.headers {
+            look(source);
+            if let Source::Template(template) = source {
+                for part in &template.parts {
+                    if let Part::Value(source) = part {
+                        look(source);
+                    }
+                }
+            }
+        }
     }
 
     /// Whether an upstream could mistake a header of that name for an identity header. WSGI and CGI don't distinguish
@@ -132,24 +129,29 @@ impl IdentityHeaders {
 
     /// The headers for `identity`. An unknown value has no header: an empty header could be read as a person's name.
     pub fn render<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, Vec<u8>)> {
+        self.filled(move |source| self.value(source, identity))
+    }
+
+    fn value(&self, source: &Source, identity: &Identity) -> Option<String> {
         let text = |text: &str| header_value(text, self.encoding);
-        self.filled(move |source| {
-            Some(match source {
-                Source::Subject => text(&identity.subject),
-                Source::Username => text(identity.username.as_deref()?),
-                Source::Email => text(identity.email.as_deref()?),
-                Source::Name => text(identity.name.as_deref()?),
-                Source::Roles(separator) => join_roles(&identity.roles, *separator),
-                Source::Claim(wanted) => {
-                    let (name, kept) = identity.claims.iter().find(|(claim, _)| claim == wanted)?;
-                    match Shown::of(name, kept) {
-                        Shown::Text(value) => text(&value),
-                        // Percent-encoded item by item, in either encoding.
-                        Shown::List(items) => join_roles(&items, ','),
-                    }
+        Some(match source {
+            Source::Subject => text(&identity.subject),
+            Source::Username => text(identity.username.as_deref()?),
+            Source::Email => text(identity.email.as_deref()?),
+            Source::Name => text(identity.name.as_deref()?),
+            Source::Roles(separator) => join_roles(&identity.roles, *separator),
+            Source::Claim(wanted) => {
+                let (name, kept) = identity.claims.iter().find(|(claim, _)| claim == wanted)?;
+                match Shown::of(name, kept) {
+                    Shown::Text(value) => text(&value),
+                    // Percent-encoded item by item, in either encoding.
+                    Shown::List(items) => join_roles(&items, ','),
                 }
-                Source::IdToken | Source::AccessToken => return None,
-            })
+            }
+            Source::Template(template) => {
+                return template.filled(&identity.roles, &|source| self.value(source, identity));
+            }
+            Source::IdToken | Source::AccessToken => return None,
         })
     }
 
@@ -190,7 +192,10 @@ const fn length_bit(length: usize) -> u64 {
 
 /// Whether a server that doesn't distinguish separators reads two header names as the same.
 pub fn same_when_folded(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
-    let (one, other) = (one.as_ref(), other.as_ref());
+    are_same(one.as_ref(), other.as_ref())
+}
+
+fn are_same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
@@ -215,7 +220,7 @@ fn header_value(text: &str, encoding: Encoding) -> String {
     let clean = clean.trim_matches(' ');
     match encoding {
         Encoding::Utf8 => clean.to_owned(),
-        Encoding::Percent => escaped(clean, |byte| byte == b'%' || !byte.is_ascii()),
+        Encoding::Percent => escaped(clean, &|byte| byte == b'%' || !byte.is_ascii()),
     }
 }
 
