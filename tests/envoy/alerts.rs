@@ -1,7 +1,7 @@
 //! The alerts of the documentation, evaluated with the output of a real Envoy for Prometheus: none fires before
 //! something has gone wrong, and each fires in its story.
 
-mod promql;
+pub mod promql;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,10 +22,10 @@ use crate::world::{
 const SITE: &str = "watched";
 /// A site whose key set is unavailable. It has its own pool, because listeners share the key set of a pool.
 const KEYLESS: &str = "keyless";
-const PAGE: &str = "docs/operations.md";
+pub const PAGE: &str = "docs/operations.md";
 
 /// The code of a page, inline or in blocks, that contains the filter's statistics with their Prometheus names.
-fn expressions(page: &str) -> Vec<String> {
+pub fn expressions(page: &str) -> Vec<String> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(page);
     let text = std::fs::read_to_string(&path).expect("a page");
     let (mut found, mut in_block) = (Vec::new(), false);
@@ -61,21 +61,21 @@ fn pages() -> Vec<String> {
 }
 
 /// An Envoy whose Cognito the test controls, with an additional site whose cluster is missing.
-struct Watched {
+pub struct Watched {
     cognito: StandIn,
     _app: SampleApp,
-    envoy: Envoy,
-    ports: Vec<u16>,
+    pub envoy: Envoy,
+    pub ports: Vec<u16>,
 }
 
 impl Watched {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let pools = [SITE, KEYLESS].map(|name| pool(name, false)).to_vec();
         let cognito = StandIn::start(Config::new(pools)).expect("a stand-in");
         let app = SampleApp::start().expect("a sample app");
         let config = merged(
             config_at(SITE, &cognito.domain_url(), &cognito.idp_url()),
-            json!({ "timeouts": { "token": "4s" } }),
+            json!({ "timeouts": { "token": "4s" }, "bearer": { "enabled": true } }),
         );
         let (_, list) = Server::start(&json!({}));
         let listed = json!({ "revocations": { "cluster": "revocations", "path": "/revoked.json" } });
@@ -106,7 +106,7 @@ impl Watched {
     }
 
     /// A person signs in, or tries to.
-    fn sign_in(&self, site: usize, status: u16) -> Browser {
+    pub fn sign_in(&self, site: usize, status: u16) -> Browser {
         let mut browser = self.browser(site);
         let visit = browser.sign_in(&format!("{}/", origin(site)), USER, PASSWORD);
         assert_eq!(visit.status(), status, "{visit}\n{}", self.envoy.log());
@@ -120,7 +120,7 @@ impl Watched {
     }
 
     /// A refresh fails. The person doesn't notice it.
-    fn fail_refresh(&self, fault: Fault, reason: &str) {
+    pub fn fail_refresh(&self, fault: Fault, reason: &str) {
         let line = format!("event=refresh.failed reason={reason}");
         let mut browser = self.sign_in(0, 200);
         let config = config_at(SITE, &self.cognito.domain_url(), &self.cognito.idp_url());
@@ -136,7 +136,15 @@ impl Watched {
         self.cognito.clear_faults(SITE);
     }
 
-    fn scrape(&self) -> Scrape {
+    /// A request with that header gets 401.
+    pub fn refused(&self, header: &str, value: &str) {
+        let request = RawRequest::get("/").host(&format!("{SITE}.example.test")).header(header, value);
+        let request = request.header("x-forwarded-proto", "https");
+        let answer = rig::send(([127, 0, 0, 1], self.ports[0]).into(), &request).expect("an answer");
+        assert_eq!(answer.status, 401, "{header}: {value}");
+    }
+
+    pub fn scrape(&self) -> Scrape {
         let answer = self.envoy.admin("GET", "/stats/prometheus").expect("an answer");
         assert_eq!(answer.status, 200);
         let scrape = Scrape::read(&answer.text());
@@ -222,12 +230,7 @@ const STORIES: &[(&str, Story)] = &[
         "session_rejected_not_opened",
         Some(|watched| {
             for _ in 0..10 {
-                let request = RawRequest::get("/").host(&format!("{SITE}.example.test"));
-                let bent = request.header("cookie", "__Host-auth=bent").header("x-forwarded-proto", "https");
-                assert_eq!(
-                    rig::send(([127, 0, 0, 1], watched.ports[0]).into(), &bent).expect("an answer").status,
-                    401
-                );
+                watched.refused("cookie", "__Host-auth=bent");
             }
         }),
     ),

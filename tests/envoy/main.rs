@@ -39,6 +39,7 @@ mod fault_table;
 mod faults;
 mod first_keys;
 mod floods;
+mod grafana;
 mod issuers;
 mod kept_form;
 mod keys;

@@ -76,6 +76,29 @@ fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>, u64)> {
 }
 
 #[test]
+fn the_chart_has_all_its_files_below_its_name() {
+    let mut tar = Vec::new();
+    GzDecoder::new(file("envoy-cognito-chart-VERSION.tgz")).read_to_end(&mut tar).unwrap();
+    let chart = unpacked(&tar);
+    assert_eq!(chart[0].0, "envoy-cognito/Chart.yaml", "Helm reads it first");
+    for (name, content, _) in &chart {
+        let own = name.strip_prefix("envoy-cognito/").unwrap();
+        assert!(!own.starts_with("ci/"), "{name}");
+        assert_eq!(*content, fs::read(root().join("envoy/helm").join(own)).unwrap(), "{name}");
+    }
+    for own in [
+        "values.yaml",
+        "values.schema.json",
+        "README.md",
+        "files/dashboard.json",
+        "templates/_helpers.tpl",
+        "templates/istio/hosts.yaml",
+    ] {
+        assert!(chart.iter().any(|(name, ..)| *name == format!("envoy-cognito/{own}")), "{own}");
+    }
+}
+
+#[test]
 fn two_releases_of_the_same_sources_are_the_same() {
     let again = release(None);
     assert_eq!(again.keys().collect::<Vec<_>>(), RELEASE.keys().collect::<Vec<_>>());
@@ -93,6 +116,7 @@ fn a_release_has_what_it_needs_and_nothing_of_another() {
         "SHA256SUMS",
         "THIRD-PARTY-NOTICES.txt",
         "envoy-cognito-VERSION.oci.tar",
+        "envoy-cognito-chart-VERSION.tgz",
         "envoy-cognito-native-VERSION.oci.tar",
         "envoy_cognito-VERSION.cdx.json",
         "envoy_cognito-VERSION.wasm",

@@ -2,13 +2,15 @@
 
 use crate::files::{files, read, root};
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "CHANGELOG.md",
     "docs/control-planes.md",
     "docs/install.md",
     "envoy/README.md",
     "envoy/istio/README.md",
     "envoy/envoy-gateway/README.md",
+    "envoy/grafana/README.md",
+    "envoy/helm/README.md",
 ];
 
 /// A heading's anchor on GitHub.
@@ -48,7 +50,7 @@ fn every_link_of_the_instructions_leads_somewhere() {
 
 #[test]
 fn every_file_of_a_folder_is_in_its_instructions() {
-    for folder in ["envoy/istio", "envoy/envoy-gateway"] {
+    for folder in ["envoy/istio", "envoy/envoy-gateway", "envoy/grafana"] {
         let page = read(&format!("{folder}/README.md"));
         for file in files(folder, "yaml") {
             let name = file.rsplit('/').next().unwrap();

@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::pedantic, missing_docs, unreachable_pub)]
 
+mod chart;
 mod dist;
 mod docker;
 mod files;
@@ -16,6 +17,7 @@ mod gateways;
 mod links;
 mod manifests;
 mod native;
+mod schemas;
 mod settings;
 mod terraform;
 mod workflows;

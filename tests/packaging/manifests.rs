@@ -1,38 +1,17 @@
 //! The API servers would accept the manifests: each is validated against the schema of its kind, and an unknown field
 //! is an error.
 
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::files::{document, documents, files, list, of_kind, read, text};
-
-/// The file with the schema of a kind. Kubernetes' own kinds have none here.
-fn schema_of(api_version: &str, kind: &str) -> Option<String> {
-    let folder = match api_version.split('/').next().unwrap_or_default() {
-        "gateway.networking.k8s.io" => "gateway-api",
-        "gateway.envoyproxy.io" => "envoy-gateway",
-        group if group.ends_with(".istio.io") => "istio",
-        _ => return None,
-    };
-    Some(format!("tests/packaging/crds/{folder}/{kind}.json"))
-}
-
-fn validator(file: &str) -> Validator {
-    let schema: Value = serde_json::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-    jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-fn faults(manifest: &Value) -> Option<Vec<String>> {
-    let validator = validator(&schema_of(text(&manifest["apiVersion"]), text(&manifest["kind"]))?);
-    let found = validator.iter_errors(manifest);
-    Some(found.map(|error| format!("{}: {error}", error.instance_path())).collect())
-}
+use crate::schemas::{faults, schema_of};
 
 fn manifests() -> Vec<(String, Value)> {
     let folders = ["envoy/istio", "envoy/envoy-gateway", "envoy/envoy-gateway/native"];
     let files = folders.into_iter().flat_map(|folder| files(folder, "yaml"));
-    // Helm values, which aren't sent to an API server in this form.
-    let files = files.filter(|file| !file.ends_with("/mesh-config.yaml"));
+    // Helm values and kustomizations, which aren't sent to an API server in this form.
+    let files =
+        files.filter(|file| !file.ends_with("/mesh-config.yaml") && !file.ends_with("/kustomization.yaml"));
     files
         .flat_map(|file| documents(&file).into_iter().map(move |document| (file.clone(), document)))
         .collect()

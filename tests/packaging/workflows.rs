@@ -139,6 +139,10 @@ fn the_release_publishes_what_is_made() {
     assert!(publish.contains("oci-archive:dist/envoy-cognito-$version.oci.tar:$version"), "{publish}");
     let native = "skopeo copy --all --digestfile digest-native \"oci-archive:dist/envoy-cognito-native-$version.oci.tar:$version\"";
     assert!(publish.contains(native), "the images of all machines: {publish}");
+    assert!(
+        publish.contains("helm push \"dist/envoy-cognito-chart-$version.tgz\" \"oci://$name/charts\""),
+        "{publish}"
+    );
     assert!(publish.contains("sha256sum --check --strict SHA256SUMS"), "{publish}");
     // The images of the compose files, for both kinds of machines, from what was built and tried.
     let images = &release["jobs"]["images"];

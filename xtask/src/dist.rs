@@ -1,5 +1,5 @@
-//! The files of a release: the filter as wasm and as a native module, both as images, what they consist of, and
-//! checksums of everything.
+//! The files of a release: the filter as wasm and as a native module, both as images, the Helm chart, what they
+//! consist of, and checksums of everything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::cargo::{NATIVE, PRODUCT, rust_version, zig_version};
 use crate::native::Module;
 use crate::sbom::Library;
 use crate::workspace::Workspace;
-use crate::{image, notices, sbom};
+use crate::{chart, image, notices, sbom};
 
 /// Other files in a release, under their own names.
 const OWN: [&str; 2] = ["LICENSE", "CHANGELOG.md"];
@@ -28,6 +28,7 @@ pub fn dist(wasm: &Path, folder: &Path, natives: &[&Path], with_command: bool) -
     };
     let mut files = BTreeMap::from([
         (format!("envoy-cognito-{version}.oci.tar"), image::of_wasm(&wasm, &workspace)?),
+        (chart::file_name(version), chart::archive(version)?),
         (
             format!("envoy_cognito-{version}.cdx.json"),
             sbom(&wasm, &workspace.filter, &[standard_library(&rust)])?,

@@ -2,13 +2,14 @@
 //!
 //! `xtask trim FILE` removes everything from a built wasm filter that isn't needed. `xtask dist FILE FOLDER MODULE…`
 //! makes the files of a release from it and from built native modules, including the native command. `--no-command`
-//! leaves out the command, which takes some time to build.
+//! leaves out the command, which takes some time to build. `xtask chart FOLDER` makes only the archive of the Helm chart.
 
 // A binary exports nothing, and rustc finds unused items whatever their visibility.
 #![allow(unreachable_pub)]
 
 mod archive;
 mod cargo;
+mod chart;
 mod dist;
 mod document;
 mod image;
@@ -21,7 +22,8 @@ mod workspace;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER [MODULE...]";
+const USAGE: &str =
+    "usage: xtask trim FILE | xtask dist [--no-command] FILE FOLDER [MODULE...] | xtask chart FOLDER";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["trim", file] => trim::trim(Path::new(file)),
         ["dist", "--no-command", file, folder, natives @ ..] => dist(file, folder, natives, false),
         ["dist", file, folder, natives @ ..] => dist(file, folder, natives, true),
+        ["chart", folder] => chart::write(Path::new(folder)),
         _ => Err(USAGE.to_owned()),
     };
     match result {

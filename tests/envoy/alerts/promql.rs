@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use promql_parser::label::METRIC_NAME;
-use promql_parser::parser::{BinaryExpr, Call, Expr, MatrixSelector, VectorSelector, parse};
+use promql_parser::parser::{
+    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, MatrixSelector, VectorSelector, parse,
+};
 
 /// Labels, including the name of the series.
 pub type Labels = BTreeMap<String, String>;
@@ -112,6 +114,7 @@ impl Scrapes {
             ),
             Expr::Call(call) => Value::Vector(self.call(call)),
             Expr::Binary(binary) => Value::Vector(self.binary(binary)),
+            Expr::Aggregate(aggregate) => Value::Vector(self.sum_by(aggregate)),
             other => panic!("not supported here: {other}"),
         }
     }
@@ -132,6 +135,25 @@ impl Scrapes {
             Some((unnamed(labels), (after - before) / self.apart.as_secs_f64() * times))
         });
         grown.collect()
+    }
+
+    fn sum_by(&self, aggregate: &AggregateExpr) -> BTreeMap<Labels, f64> {
+        let Some(LabelModifier::Include(by)) = &aggregate.modifier else {
+            panic!("not supported here: {aggregate}")
+        };
+        assert!(
+            aggregate.op.to_string() == "sum" && aggregate.param.is_none(),
+            "not supported here: {aggregate}"
+        );
+        let Value::Vector(vector) = self.value(&aggregate.expr) else {
+            panic!("not supported here: {aggregate}")
+        };
+        let mut sums = BTreeMap::new();
+        for (mut labels, value) in vector {
+            labels.retain(|name, _| by.labels.contains(name));
+            *sums.entry(labels).or_insert(0.0) += value;
+        }
+        sums
     }
 
     fn binary(&self, binary: &BinaryExpr) -> BTreeMap<Labels, f64> {
@@ -196,8 +218,10 @@ pub fn selectors(expression: &str) -> Vec<VectorSelector> {
 #[test]
 fn an_increase_needs_two_samples_and_a_condition_a_series() {
     let scrapes = Scrapes {
-        before: Scrape::read("# TYPE a counter\na{x=\"1\",y=\"a, b\"} 0\nb{x=\"1\",y=\"a, b\"} 3\n"),
-        after: Scrape::read("a{x=\"1\",y=\"a, b\"} 2\nb{x=\"1\",y=\"a, b\"} 3\nnew{} 1\n"),
+        before: Scrape::read(
+            "# TYPE a counter\na{x=\"1\",y=\"a, b\"} 0\na{x=\"2\"} 0\nb{x=\"1\",y=\"a, b\"} 3\n",
+        ),
+        after: Scrape::read("a{x=\"1\",y=\"a, b\"} 2\na{x=\"2\"} 2\nb{x=\"1\",y=\"a, b\"} 3\nnew{} 1\n"),
         apart: Duration::from_secs(10),
     };
     for (expression, fires) in [
@@ -205,7 +229,11 @@ fn an_increase_needs_two_samples_and_a_condition_a_series() {
         ("increase(a[10m]) > 120", false),
         ("rate(a[5m]) > 0.1", true),
         ("rate(a{x=\"1\"}[5m]) > 0.1", true),
-        ("rate(a{x=\"2\"}[5m]) > 0.1", false),
+        ("rate(a{x=\"3\"}[5m]) > 0.1", false),
+        ("sum by (z) (increase(a[10m])) > 239", true),
+        ("sum by (z) (increase(a[10m])) > 240", false),
+        ("sum by (x) (increase(a[10m])) > 120", false),
+        ("sum by (z) (increase(a[10m])) > 0 and sum by (z) (increase(b[10m])) == 0", true),
         ("increase(b[10m]) == 0", true),
         ("increase(a[10m]) > 0 and increase(b[10m]) == 0", true),
         ("increase(a[10m]) > 0 and increase(b[10m]) > 0", false),
