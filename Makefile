@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native dist test test-envoys fuzz bench demo lint deny clean
+.PHONY: help setup aws zig binaryen build build-native dist test test-envoys test-browsers fuzz bench demo lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -34,7 +34,7 @@ NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Install the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
@@ -89,6 +89,9 @@ test-envoys: build build-native $(ENVOYS:%=$(TOOLS)/envoys/%/bin/envoy) ## Run t
 		then outcome=passed; else outcome="FAILED, see $$log"; status=1; fi; \
 		echo "Envoy $$version, $${artifact##*/}: $$outcome ($$(sed -n 's/^test result: [^ ]* \(.* ignored\);.*/\1/p' $$log | paste -sd+ -))"; \
 	done; done; exit $$status
+
+test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox and WebKit that is installed. Debian: apt-get install chromium firefox-esr webkit2gtk-driver xvfb.
+	python3 tests/browsers.py
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
