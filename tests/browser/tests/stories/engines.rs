@@ -7,6 +7,11 @@ use libtest_mimic::Trial;
 const IMPOSSIBLE: &[(Engine, &str, &str)] = &[
     (
         WebKit,
+        "workers::a_worker_that_fetches_navigations_itself",
+        "WebKitGTK 2.50 ends the sign-in on the start page if the worker makes a request of its own",
+    ),
+    (
+        WebKit,
         "embedded::a_person_signs_in",
         "WebKitGTK 2.50 keeps no cookies of a frame of another site, partitioned or not",
     ),
