@@ -31,6 +31,11 @@ impl Engine {
     /// # Panics
     /// If the variable names a file that doesn't exist: a wrong path must not skip the tests.
     pub fn find(self) -> Result<PathBuf, String> {
+        if self == Self::WebKit && on_path(&["Xvfb"]).is_none() {
+            return Err(
+                "there is no Xvfb on the PATH, which WebKit needs: install it (Debian: xvfb)".to_owned()
+            );
+        }
         let variable = self.variable();
         if let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) {
             // Relative to the workspace, wherever cargo runs the test.

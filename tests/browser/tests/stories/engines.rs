@@ -7,6 +7,11 @@ use libtest_mimic::Trial;
 const IMPOSSIBLE: &[(Engine, &str, &str)] = &[
     (
         WebKit,
+        "workers::a_link_of_another_site_through_a_worker",
+        "in WebKitGTK 2.50 such a link signs people out, as docs/security.md says",
+    ),
+    (
+        WebKit,
         "workers::a_worker_that_fetches_navigations_itself",
         "WebKitGTK 2.50 ends the sign-in on the start page if the worker makes a request of its own",
     ),
