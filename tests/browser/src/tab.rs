@@ -1,7 +1,5 @@
 //! A tab: what a person does in it, and what is visible from outside.
 
-mod record;
-
 use std::fs;
 use std::path::Path;
 
@@ -10,65 +8,23 @@ use base64::engine::general_purpose::STANDARD;
 use rig::eventually;
 use serde_json::{Value, json};
 
-use crate::devtools::{Conversation, PATIENCE};
+use crate::conversation::PATIENCE;
+use crate::page::{COMPLETE, Cookie, Key, Page, Screen};
 
-/// The events to record.
-const DOMAINS: [&str; 5] = ["Page", "Runtime", "Network", "Log", "Audits"];
-
-/// A cookie as the browser holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cookie {
-    pub name: String,
-    pub value: String,
-    /// With a leading dot if it is also sent to subdomains.
-    pub domain: String,
-    pub path: String,
-    pub secure: bool,
-    pub http_only: bool,
-    /// Empty if it has none.
-    pub same_site: String,
-}
-
-/// A key with a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    Tab,
-    Enter,
-}
-
-/// How the page is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Screen {
-    pub width: u32,
-    pub height: u32,
-    pub mobile: bool,
-    pub dark: bool,
-}
-
-/// An open tab.
+/// An open tab, or a frame.
 #[derive(Debug)]
-pub struct Tab {
-    devtools: Conversation,
-}
+pub struct Tab(Box<dyn Page>);
 
 impl Tab {
-    #[track_caller]
-    pub(crate) fn new(devtools: Conversation) -> Self {
-        let mut tab = Self { devtools };
-        for domain in DOMAINS {
-            tab.command(&format!("{domain}.enable"), &json!({}));
-        }
-        // This tab behaves as if it were in front, even if it isn't.
-        tab.command("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
-        tab
+    pub(crate) fn new(page: impl Page + 'static) -> Self {
+        Self(Box::new(page))
     }
 
-    /// Sends a DevTools command.
     #[track_caller]
-    pub fn command(&mut self, method: &str, params: &Value) -> Value {
-        match self.devtools.call(method, params) {
-            Ok(answer) => answer,
-            Err(error) => panic!("{error}\n{}", self.describe()),
+    fn must<T>(&mut self, what: &str, result: Result<T, String>) -> T {
+        match result {
+            Ok(value) => value,
+            Err(error) => panic!("{what}: {error}\n{}", self.describe()),
         }
     }
 
@@ -76,72 +32,69 @@ impl Tab {
     #[track_caller]
     pub fn open(&mut self, url: &str) {
         self.follow(|tab| {
-            let answer = tab.command("Page.navigate", &json!({ "url": url, "transitionType": "typed" }));
-            assert_eq!(answer["errorText"], Value::Null, "{url}\n{}", tab.describe());
+            let opened = tab.0.open(url);
+            tab.must(url, opened);
         });
     }
 
     /// Performs an action that leads to another page, and waits for that page.
     #[track_caller]
     pub fn follow(&mut self, act: impl FnOnce(&mut Self)) {
-        let before = self.devtools.events().len();
+        let before = self.moment();
         act(self);
-        let arrived = self.devtools.event(before, |event| {
-            event.method == "Page.frameNavigated" && event.params["frame"]["parentId"].is_null()
-        });
-        if let Err(error) = arrived {
-            panic!("no page came: {error}\n{}", self.describe());
-        }
-        self.until("document.readyState === 'complete'");
+        let arrived = self.0.arrived(before);
+        self.must("no page came", arrived);
+        self.until(COMPLETE);
     }
 
     /// The back button.
     #[track_caller]
     pub fn back(&mut self) {
-        let history = self.command("Page.getNavigationHistory", &json!({}));
-        let before = history["currentIndex"].as_u64().and_then(|index| index.checked_sub(1));
-        let before = before.and_then(|index| usize::try_from(index).ok()).expect("somewhere to go back to");
-        let id = history["entries"][before]["id"].clone();
-        self.follow(|tab| drop(tab.command("Page.navigateToHistoryEntry", &json!({ "entryId": id }))));
+        self.follow(|tab| {
+            let back = tab.0.back();
+            tab.must("back", back);
+        });
     }
 
     /// Brings this tab to the front of its window.
     #[track_caller]
     pub fn bring_to_front(&mut self) {
-        self.command("Page.bringToFront", &json!({}));
+        let done = self.0.bring_to_front();
+        self.must("to the front", done);
     }
 
     #[track_caller]
     pub fn reload(&mut self) {
-        self.follow(|tab| drop(tab.command("Page.reload", &json!({}))));
+        self.follow(|tab| {
+            let reloaded = tab.0.reload();
+            tab.must("reload", reloaded);
+        });
     }
 
     /// Evaluates an expression in the page, and waits for the promise if it is one.
     #[track_caller]
     pub fn eval(&mut self, expression: &str) -> Value {
-        match self.try_eval(expression) {
-            Ok(value) => value,
-            Err(error) => panic!("{expression}: {error}\n{}", self.describe()),
-        }
+        let value = self.0.evaluate(expression);
+        self.must(expression, value)
     }
 
-    fn try_eval(&mut self, expression: &str) -> Result<Value, String> {
-        let params = json!({
-            "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true,
-        });
-        let mut answer = self.devtools.call("Runtime.evaluate", &params)?;
-        match &answer["exceptionDetails"] {
-            Value::Null => Ok(answer["result"]["value"].take()),
-            details => Err(details["exception"]["description"].as_str().unwrap_or("exception").to_owned()),
-        }
+    /// Runs statements in the page, which may lead to another page.
+    #[track_caller]
+    pub fn run(&mut self, statements: &str) {
+        let done = self.0.run(statements);
+        self.must(statements, done);
     }
 
     /// Waits until an expression is true in the page that is shown at that time.
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
         // Between two pages, there is no page that could evaluate it.
-        let met = eventually(PATIENCE, || self.try_eval(expression).ok()?.as_bool()?.then_some(()));
-        assert!(met.is_some(), "never: {expression}\n{}", self.describe());
+        let met = eventually(PATIENCE, || self.0.evaluate(expression).ok()?.as_bool()?.then_some(()));
+        if met.is_none() {
+            let shown = "[location.href, document.title, document.body?.innerText].join(' | ')";
+            let shown = self.0.evaluate(shown);
+            panic!("never: {expression}\nshown: {shown:?}\n{}", self.describe());
+        }
     }
 
     /// Waits until a page with exactly this address is there.
@@ -170,8 +123,8 @@ impl Tab {
     /// The page's HTTP status.
     #[track_caller]
     pub fn status(&mut self) -> u64 {
-        let status = "performance.getEntriesByType('navigation')[0].responseStatus";
-        self.eval(status).as_u64().unwrap_or_default()
+        let status = self.0.status();
+        self.must("status", status)
     }
 
     #[track_caller]
@@ -182,57 +135,28 @@ impl Tab {
     /// Clicks in the middle of the first element that a CSS selector names.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
-        let middle = format!(
-            "(() => {{ const element = document.querySelector({}); element.scrollIntoView(); \
-             const box = element.getBoundingClientRect(); \
-             return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
-            json!(selector)
-        );
-        let at = self.eval(&middle);
-        for kind in ["mousePressed", "mouseReleased"] {
-            let params = json!({ "type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1 });
-            self.command("Input.dispatchMouseEvent", &params);
-        }
+        let clicked = self.0.click(selector);
+        self.must(selector, clicked);
     }
 
     /// Types into the focused element.
     #[track_caller]
     pub fn type_text(&mut self, text: &str) {
-        self.command("Input.insertText", &json!({ "text": text }));
+        let typed = self.0.type_text(text);
+        self.must(text, typed);
     }
 
     #[track_caller]
     pub fn press(&mut self, key: Key) {
-        let (name, code, text) = match key {
-            Key::Tab => ("Tab", 9, ""),
-            Key::Enter => ("Enter", 13, "\r"),
-        };
-        for kind in ["keyDown", "keyUp"] {
-            let text = if kind == "keyDown" { text } else { "" };
-            let params = json!({
-                "type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code, "text": text,
-            });
-            self.command("Input.dispatchKeyEvent", &params);
-        }
+        let pressed = self.0.press(key);
+        self.must("key", pressed);
     }
 
     /// The cookies that the browser would send to this address from the site itself.
     #[track_caller]
     pub fn cookies(&mut self, url: &str) -> Vec<Cookie> {
-        let answer = self.command("Network.getCookies", &json!({ "urls": [url] }));
-        let text = |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
-        let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
-        let mut cookies: Vec<Cookie> = (cookies.iter())
-            .map(|cookie| Cookie {
-                name: text(cookie, "name"),
-                value: text(cookie, "value"),
-                domain: text(cookie, "domain"),
-                path: text(cookie, "path"),
-                secure: cookie["secure"] == true,
-                http_only: cookie["httpOnly"] == true,
-                same_site: text(cookie, "sameSite"),
-            })
-            .collect();
+        let cookies = self.0.cookies(url);
+        let mut cookies = self.must("cookies", cookies);
         cookies.sort_by(|one, other| one.name.cmp(&other.name));
         cookies
     }
@@ -240,31 +164,75 @@ impl Tab {
     /// Replaces the cookie of that name.
     #[track_caller]
     pub fn set_cookie(&mut self, url: &str, cookie: &Cookie) {
-        let params = json!({
-            "url": url, "name": cookie.name, "value": cookie.value, "path": cookie.path,
-            "secure": cookie.secure, "httpOnly": cookie.http_only, "sameSite": cookie.same_site,
-        });
-        self.command("Network.setCookie", &params);
+        let done = self.0.set_cookie(url, cookie);
+        self.must(&cookie.name, done);
     }
 
-    /// Shows the page on another screen.
     #[track_caller]
-    pub fn show_on(&mut self, screen: Screen) {
-        let params = json!({
-            "width": screen.width, "height": screen.height, "mobile": screen.mobile,
-            "deviceScaleFactor": if screen.mobile { 2 } else { 1 },
-        });
-        self.command("Emulation.setDeviceMetricsOverride", &params);
-        let scheme = if screen.dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.command("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    pub fn delete_cookie(&mut self, url: &str, name: &str) {
+        let done = self.0.delete_cookie(url, name);
+        self.must(name, done);
+    }
+
+    /// From here on the browser blocks third-party cookies, or already does.
+    #[track_caller]
+    pub fn block_third_party_cookies(&mut self) {
+        let done = self.0.block_third_party_cookies();
+        self.must("third-party cookies", done);
+    }
+
+    /// Shows the page on another screen; `false` if this engine can't.
+    #[track_caller]
+    pub fn show_on(&mut self, screen: Screen) -> bool {
+        let shown = self.0.show_on(screen);
+        self.must("screen", shown)
     }
 
     /// Writes what the screen shows to a PNG file.
     #[track_caller]
     pub fn screenshot(&mut self, file: &Path) {
-        let answer = self.command("Page.captureScreenshot", &json!({ "format": "png" }));
-        let png = STANDARD.decode(answer["data"].as_str().unwrap_or_default()).expect("base64");
+        let shot = self.0.screenshot();
+        let shot = self.must("screenshot", shot);
+        let png = STANDARD.decode(shot.as_str().unwrap_or_default()).expect("base64");
         fs::write(file, png).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+
+    /// The addresses of the tab's main frame, including redirects, oldest first.
+    #[must_use]
+    pub fn trail(&self) -> Vec<String> {
+        self.0.trail()
+    }
+
+    /// Errors and warnings that the browser has for the page's author: of scripts, violated policies, refused cookies. How much
+    /// of it can be read differs from engine to engine; in WebKit it is nothing.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        self.0.complaints()
+    }
+
+    /// A number that only later events exceed.
+    #[track_caller]
+    pub fn moment(&mut self) -> usize {
+        let moment = self.0.moment();
+        self.must("moment", moment)
+    }
+
+    /// Whether a frame of this page got a response with this status from this address, sooner or later.
+    #[must_use]
+    pub fn answered(&mut self, url: &str, status: u64) -> bool {
+        self.0.answered(url, status)
+    }
+
+    /// Whether the browser refuses to show a page of this origin in this page's newest frame, after this moment, sooner or
+    /// later.
+    #[must_use]
+    pub fn refuses_to_frame(&mut self, moment: usize, origin: &str) -> bool {
+        self.0.refuses_to_frame(moment, origin)
+    }
+
+    /// The tab's address and the way to it, for messages of failed tests.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        [self.trail(), self.0.failures(), self.complaints()].concat().join("\n")
     }
 }

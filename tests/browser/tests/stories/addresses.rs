@@ -30,7 +30,7 @@ pub fn a_form_at_another_name_is_filled_in_again_at_its_own() {
     tab.open(&format!("{OTHER_NAME}/public/page"));
     let script = "const form = document.createElement('form'); form.method = 'post'; form.action = '/orders?step=2'; \
                   document.body.append(form); form.submit()";
-    tab.follow(|tab| drop(tab.eval(script)));
+    tab.follow(|tab| tab.run(script));
     assert_eq!((tab.status(), tab.title().as_str()), (401, "Please sign in first"), "{}", tab.describe());
     let link = tab.string("document.querySelector('a.act').href");
     assert_eq!(link, NAMES.url("/.auth/sign-in?return=%2Forders%3Fstep%3D2"));

@@ -99,7 +99,7 @@ pub fn sign_in(tab: &mut Tab) {
 #[track_caller]
 pub fn sign_in_at(tab: &mut Tab, origin: &str) {
     tab.until(&format!("location.origin === '{origin}' && document.querySelector('#password') !== null"));
-    tab.eval(&format!(
+    tab.run(&format!(
         "document.querySelector('#username').value = '{USER}'; \
          document.querySelector('#password').value = '{PASSWORD}'; document.querySelector('form').submit()"
     ));

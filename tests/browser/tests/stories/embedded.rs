@@ -1,7 +1,6 @@
 //! The app in a frame of another site, with third-party cookies blocked.
 
 use browser::{Profile, Tab};
-use serde_json::json;
 
 use crate::app::{Site, fetch, sign_in, sign_in_at};
 use crate::world::{COGNITO, FOREIGN, FRAMABLE, world};
@@ -17,8 +16,7 @@ const EMBEDDED: Site = Site("embedded");
 #[track_caller]
 fn embedded(profile: &Profile, url: &str) -> (Tab, Tab) {
     let mut page = profile.tab();
-    let restricted = json!({ "enableThirdPartyCookieRestriction": true });
-    page.command("Network.setCookieControls", &restricted);
+    page.block_third_party_cookies();
     page.open(FOREIGN);
     page.eval(&format!(
         "(() => {{ const frame = document.createElement('iframe'); frame.src = '{url}'; frame.width = 600; \
@@ -40,7 +38,7 @@ pub fn a_person_signs_in_and_out_within_a_frame_of_another_site() {
     frame.arrives_at(&FRAMED.url("/deep?x=1"));
     assert!(frame.text().contains("jsmith"), "{}", frame.describe());
     assert_eq!(me(&mut frame), 200);
-    frame.eval("location.href = '/second'");
+    frame.run("location.href = '/second'");
     frame.arrives_at(&FRAMED.url("/second"));
     assert_eq!(me(&mut frame), 200);
     frame.eval(
@@ -63,7 +61,7 @@ pub fn a_session_in_a_frame_is_none_on_the_sites_own_page_and_the_reverse() {
     own.open(&FRAMED.url("/"));
     sign_in_at(&mut own, FRAMABLE);
     own.arrives_at(&FRAMED.url("/"));
-    own.follow(|own| drop(own.eval("location.href = '/.auth/sign-out'")));
+    own.follow(|own| own.run("location.href = '/.auth/sign-out'"));
     own.arrives_at(&FRAMED.url("/.auth/signed-out"));
     assert_eq!(me(&mut frame), 200, "and signing out here is not signing out there");
     drop(page);
@@ -74,6 +72,7 @@ pub fn a_frame_with_unpartitioned_cookies_has_them_after_asking() {
     for site in [EMBEDDED, REFUSING] {
         let profile = world().profile();
         let (page, mut frame) = embedded(&profile, &site.url("/public/page"));
+        frame.arrives_at(&site.url("/public/page"));
         assert_eq!(me(&mut frame), 401);
         let mut own = profile.tab();
         own.open(&site.url("/"));
@@ -85,7 +84,7 @@ pub fn a_frame_with_unpartitioned_cookies_has_them_after_asking() {
         let expected = if site.0 == EMBEDDED.0 { 200 } else { 401 };
         assert_eq!(me(&mut frame), expected, "{}: only unpartitioned cookies are granted", site.0);
         if expected == 200 {
-            frame.eval("location.href = '/inside'");
+            frame.run("location.href = '/inside'");
             frame.arrives_at(&site.url("/inside"));
             assert!(frame.text().contains("jsmith"), "{}", frame.describe());
         }
@@ -97,11 +96,7 @@ pub fn cognitos_page_is_not_shown_in_a_frame() {
     for site in [EMBEDDED, REFUSING] {
         let profile = world().profile();
         let (mut page, _frame) = embedded(&profile, &site.url("/"));
-        let said = page.awaits(0, "Log.entryAdded", |logged| {
-            let text = logged["entry"]["text"].as_str().unwrap_or_default();
-            text.contains(COGNITO) && text.contains("frame-ancestors 'none'")
-        });
-        assert!(said.is_some(), "{}", page.describe());
+        assert!(page.refuses_to_frame(0, COGNITO), "{}", page.describe());
     }
 }
 
@@ -122,12 +117,9 @@ pub fn another_site_that_embeds_the_app_cannot_sign_anybody_out() {
         page.eval(&format!("{script}.then(() => true)"));
     }
     assert_eq!(me(&mut frame), 200);
-    page.eval(&format!("document.querySelector('iframe').src = '{sign_out}'; true"));
-    let refused = frame.awaits(0, "Network.responseReceived", |received| {
-        received["response"]["url"] == sign_out && received["response"]["status"] == 403
-    });
-    assert!(refused.is_some(), "{}", frame.describe());
-    page.eval(&format!("document.querySelector('iframe').src = '{}'; true", FRAMED.url("/back")));
+    page.run(&format!("document.querySelector('iframe').src = '{sign_out}'"));
+    assert!(frame.answered(&sign_out, 403), "{}", frame.describe());
+    page.run(&format!("document.querySelector('iframe').src = '{}'", FRAMED.url("/back")));
     frame.arrives_at(&FRAMED.url("/back"));
     assert_eq!(me(&mut frame), 200);
 }

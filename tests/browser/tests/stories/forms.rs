@@ -12,6 +12,7 @@ const TYPED: &str = "a long letter";
 #[track_caller]
 fn sent_too_late(profile: &Profile) -> Tab {
     let mut tab = SITE.signed_in(profile, "/form");
+    tab.until("document.activeElement.name === 'text'");
     tab.type_text(TYPED);
     let mut other = profile.tab();
     other.open(&SITE.url("/.auth/sign-out"));
@@ -56,7 +57,7 @@ pub fn what_was_typed_is_behind_the_back_button_and_can_be_sent_again() {
 pub fn what_was_typed_is_still_there_after_signing_in_in_the_same_tab() {
     let profile = world().profile();
     let mut tab = sent_too_late(&profile);
-    tab.eval("document.querySelector('a.act').target = ''");
+    tab.run("document.querySelector('a.act').target = ''");
     tab.follow(|tab| tab.click("a.act"));
     sign_in(&mut tab);
     tab.arrives_at(&SITE.url("/orders?step=2"));

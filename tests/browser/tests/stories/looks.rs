@@ -80,14 +80,18 @@ fn look(name: &str, status: u64, way: fn(&Profile) -> Tab) {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screenshots"));
     fs::create_dir_all(&folder).expect("a folder for screenshots");
     for (screen_name, screen) in SCREENS {
-        tab.show_on(screen);
+        if !tab.show_on(screen) {
+            continue;
+        }
         tab.screenshot(&folder.join(format!("{name}-{screen_name}.png")));
         reads_well(&tab.eval(MEASURE), screen, &format!("{name} on {screen_name}"));
     }
     if tab.eval("document.querySelector('a, button') !== null") == true {
         tab.press(Key::Tab);
         for (screen_name, screen) in SCREENS {
-            tab.show_on(screen);
+            if !tab.show_on(screen) {
+                continue;
+            }
             let focus = &tab.eval(MEASURE)["focus"];
             let (width, contrast) = (focus["width"].as_f64(), focus["contrast"].as_f64());
             assert!(width >= Some(2.0) && contrast >= Some(3.0), "{name} on {screen_name}: {focus}");
@@ -159,7 +163,7 @@ fn asked_by_another_site(profile: &Profile, path: &str) -> Tab {
         "const form = document.createElement('form'); form.method = 'post'; form.action = {url}; \
          document.body.append(form); form.submit()"
     );
-    tab.follow(|tab| drop(tab.eval(&script)));
+    tab.follow(|tab| tab.run(&script));
     tab
 }
 
@@ -183,7 +187,7 @@ fn form_elsewhere(profile: &Profile) -> Tab {
     let mut tab = visit(profile, &format!("{OTHER_NAME}/public/page"));
     let script = "const form = document.createElement('form'); form.method = 'post'; form.action = '/x'; \
                   document.body.append(form); form.submit()";
-    tab.follow(|tab| drop(tab.eval(script)));
+    tab.follow(|tab| tab.run(script));
     tab
 }
 

@@ -1,7 +1,8 @@
-//! Tests that need a real browser: Chromium, through the released filter in a real Envoy, over HTTPS, with the
+//! Tests that need a real browser, through the released filter in a real Envoy, over HTTPS, with the
 //! stand-in for Cognito and a foreign site on separate sites. `ENVOY_COGNITO_FILTER` may name the native module.
 //!
-//! Without Chromium they are skipped, and the output says so and counts them.
+//! `BROWSER` says which: `chromium` (the default), `firefox` or `webkit`. Without that browser they are skipped, and the output
+//! says so and counts them. `make test-browsers` runs them in each that is there.
 
 mod addresses;
 #[path = "../../../shared/aged.rs"]
@@ -10,6 +11,7 @@ mod app;
 #[path = "../../../shared/artifact.rs"]
 mod artifact;
 mod embedded;
+mod engines;
 mod forms;
 mod kept_forms;
 mod keyboard;
@@ -27,7 +29,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use browser::Chromium;
+use browser::Engine;
 use libtest_mimic::{Arguments, Trial};
 
 /// One trial per function. The compiler reports a forgotten function as unused.
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
             a_worker_sends_a_form_on_and_the_person_is_asked_to_sign_in
             signing_out_through_a_worker_ends_the_session_at_cognito_too
             a_worker_that_fetches_the_address_alone_has_to_look_at_the_status
-            a_link_of_another_site_through_a_worker_signs_nobody_out;
+            a_link_of_another_site_through_a_worker_signs_nobody_out_if_the_browser_tells;
         embedded:
             a_person_signs_in_and_out_within_a_frame_of_another_site
             a_session_in_a_frame_is_none_on_the_sites_own_page_and_the_reverse
@@ -105,8 +107,14 @@ fn main() -> ExitCode {
             a_link_from_elsewhere_ends_in_the_app_without_a_password;
     };
     stories.extend(looks::trials());
-    let arguments = Arguments::from_args();
-    if let Err(why) = Chromium::find() {
+    let mut arguments = Arguments::from_args();
+    let engine = Engine::chosen();
+    if engine != Engine::Chromium {
+        // They have one connection for all tabs, and one tab at a time has the focus.
+        arguments.test_threads = Some(1);
+        stories = engines::without_impossible(engine, stories);
+    }
+    if let Err(why) = engine.find() {
         println!("skipped: the {} browser tests, because {why}", stories.len());
         stories = stories.into_iter().map(|story| story.with_ignored_flag(true)).collect();
     }

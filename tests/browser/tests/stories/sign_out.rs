@@ -37,7 +37,7 @@ pub fn a_script_signs_out_and_takes_its_page_to_cognito() {
     let profile = world().profile();
     let mut tab = SCRIPTED.signed_in(&profile, "/");
     tab.follow(|tab| {
-        tab.eval(
+        tab.run(
             "(async () => {
                const answer = await fetch('/.auth/sign-out', { method: 'POST' });
                const { sign_out } = await answer.json();
@@ -83,7 +83,7 @@ pub fn a_page_that_the_browser_has_kept_can_do_nothing_after_signing_out() {
         let profile = world().profile();
         let mut tab = BACK.signed_in(&profile, path);
         let seen = tab.trail().len();
-        tab.follow(|tab| drop(tab.eval("location.href = '/.auth/sign-out'")));
+        tab.follow(|tab| tab.run("location.href = '/.auth/sign-out'"));
         tab.arrives_at(&BACK.url("/.auth/signed-out"));
         tab.back();
         if tab.url() == BACK.url(path) {

@@ -16,7 +16,7 @@ fn submit(tab: &mut Tab, method: &str, url: &str) {
         "const form = document.createElement('form'); form.method = '{method}'; form.action = '{url}'; \
          document.body.append(form); form.submit()"
     );
-    tab.follow(|tab| drop(tab.eval(&script)));
+    tab.follow(|tab| tab.run(&script));
 }
 
 /// A frame or an image of this page's, loaded or failed.
@@ -78,15 +78,7 @@ pub fn no_page_of_the_filter_can_be_framed() {
     for path in ["/.auth/signed-out", "/.auth/callback", "/internal/x", "/.auth/sign-out", "/%c0%ae"] {
         let before = tab.moment();
         embed(&mut tab, "iframe", &SITE.url(path));
-        let blocked = tab.awaits(before, "Network.loadingFailed", |failed| {
-            failed["type"] == "Document" && failed["errorText"] == "net::ERR_BLOCKED_BY_RESPONSE"
-        });
-        assert!(blocked.is_some(), "{path}\n{}", tab.describe());
-        let said = tab.awaits(before, "Log.entryAdded", |logged| {
-            let text = logged["entry"]["text"].as_str().unwrap_or_default();
-            text.contains(&SITE.origin()) && text.contains("frame-ancestors 'none'")
-        });
-        assert!(said.is_some(), "{path}\n{}", tab.describe());
+        assert!(tab.refuses_to_frame(before, &SITE.origin()), "{path}\n{}", tab.describe());
     }
 }
 

@@ -27,7 +27,7 @@ pub fn a_link_from_elsewhere_ends_in_the_app_without_a_password() {
     let mut tab = SITE.signed_in(&profile, "/");
     tab.open(FOREIGN);
     let link = SITE.url("/linked?y=2");
-    tab.follow(|tab| drop(tab.eval(&format!("location.href = '{link}'"))));
+    tab.follow(|tab| tab.run(&format!("location.href = '{link}'")));
     tab.arrives_at(&link);
     assert!(shows_app(&mut tab), "{}", tab.describe());
 }

@@ -1,17 +1,18 @@
-//! What all tests share: one stand-in, one sample app, one Envoy and one Chromium. Every test has its own *site*,
+//! What all tests share: one stand-in, one sample app, one Envoy and one browser. Every test has its own *site*,
 //! with its own listener, user pool and app client, and its own profile.
 //!
 //! The browser sees three parties: the app's sites, `https://<name>.example.test`; Cognito's domain,
 //! `https://login.example-cognito.test`; and `https://www.foreign.test`, which belongs to neither.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::aged::aged;
 use crate::artifact::filter;
-use browser::{Certificate, Chromium, Profile};
-use rig::{Bootstrap, Envoy, Filter, Listener, Options, Tls, free_ports};
+use browser::{ACCESS_LOG_FORMAT, Browser, Certificate, Engine, Profile, Surroundings};
+use rig::{Bootstrap, Envoy, Filter, Listener, Options, Scratch, Tls, free_ports};
 use sample_app::SampleApp;
 use serde_json::{Value, json};
 use stand_in::{Client, Config, Pool, Rotation, StandIn, User};
@@ -88,7 +89,8 @@ pub struct World {
     pub app: SampleApp,
     _framable: StandIn,
     _envoy: Envoy,
-    chromium: Chromium,
+    browser: Browser,
+    _scratch: Scratch,
 }
 
 /// The world, made on first use. It ends with the process.
@@ -99,7 +101,10 @@ pub fn world() -> &'static World {
 
 impl World {
     fn new() -> Self {
-        let program = Chromium::find().unwrap_or_else(|why| panic!("{why}"));
+        let engine = Engine::chosen();
+        let program = engine.find().unwrap_or_else(|why| panic!("{why}"));
+        let scratch = Scratch::new().expect("a folder for temporary files");
+        let access_log = scratch.path().join("access.log");
         let plans = plans();
         let domain_url = Some(COGNITO.to_owned());
         let pools = |framable| plans.iter().filter(|plan| plan.framable == framable).map(pool).collect();
@@ -132,9 +137,14 @@ impl World {
             let cognito = if plan.framable { &framable } else { &cognito };
             bootstrap = bootstrap.listener(listener(plan, *port, &certificate, cognito));
         }
+        let mut bootstrap = bootstrap.to_json();
+        if engine == Engine::WebKit {
+            log_requests(&mut bootstrap, &access_log);
+        }
         let _envoy = Envoy::start(&bootstrap.to_string(), &Options::default());
-        let chromium = Chromium::start(&program, &hosts, &certificate.spki);
-        Self { cognito, app, _framable: framable, _envoy, chromium }
+        let around = Surroundings { hosts: &hosts, spki: &certificate.spki, access_log: &access_log };
+        let browser = Browser::start(engine, &program, around);
+        Self { cognito, app, _framable: framable, _envoy, browser, _scratch: scratch }
     }
 
     /// An identity cookie's value as if its session were that much older.
@@ -145,7 +155,18 @@ impl World {
 
     /// An empty profile.
     pub fn profile(&self) -> Profile<'_> {
-        self.chromium.profile()
+        self.browser.profile()
+    }
+}
+
+/// Has each listener write its requests to this file.
+fn log_requests(bootstrap: &mut Value, file: &Path) {
+    let log = json!([{ "name": "requests", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": file, "log_format": { "text_format_source": { "inline_string": ACCESS_LOG_FORMAT } },
+    }}]);
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().into_iter().flatten() {
+        listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = log.clone();
     }
 }
 

@@ -1,4 +1,5 @@
-//! A connection in the DevTools protocol: commands with responses, and events.
+//! A connection in Chromium's DevTools protocol or in WebDriver BiDi, which have the same form: commands with responses,
+//! and events, as JSON over a WebSocket.
 //!
 //! Nothing runs in the background. Events are read while waiting for a response or an event, and all are kept, so
 //! that a test can check afterwards what has happened.
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
-/// How long anything may take. Tests share slow machines.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take. Tests share slow machines, on which Firefox has needed more than a minute to start.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
 pub struct Event {
@@ -27,7 +28,7 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// `path` is `/devtools/browser/…` or `/devtools/page/…`.
+    /// `path` is `/devtools/browser/…`, `/devtools/page/…` or, for BiDi, `/session`.
     pub fn open(addr: SocketAddr, path: &str) -> Result<Self, String> {
         let connect = || -> Result<_, String> {
             let stream = TcpStream::connect(addr).map_err(|error| error.to_string())?;
@@ -53,6 +54,10 @@ impl Conversation {
             if message["id"] == id {
                 return match message["error"].take() {
                     Value::Null => Ok(message["result"].take()),
+                    // DevTools has the text in an object, BiDi beside a code.
+                    Value::String(code) => {
+                        Err(format!("{method}: {code}: {}", message["message"].as_str().unwrap_or_default()))
+                    }
                     error => Err(format!("{method}: {}", error["message"].as_str().unwrap_or_default())),
                 };
             }

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::Tab;
-use crate::devtools::Event;
+use super::page::ChromiumPage;
+use crate::conversation::Event;
 
-impl Tab {
-    /// The addresses of the tab's main frame, including redirects, oldest first.
-    #[must_use]
-    pub fn trail(&self) -> Vec<String> {
+impl ChromiumPage {
+    /// The addresses of the main frame.
+    pub(super) fn addresses(&self) -> Vec<String> {
         let documents =
             self.events("Network.requestWillBeSent").filter(|params| params["type"] == "Document");
         documents.map(|params| text(&params["request"]["url"])).collect()
@@ -17,9 +16,8 @@ impl Tab {
     /// Errors and warnings of the console, violated policies and refused cookies, as text. The error status of a page
     /// itself isn't one of them: that is what the page is about. Nor is the icon that Chromium asks for by itself, when
     /// it likes to: after a sign-out the filter answers 401, as to any request without a session.
-    #[must_use]
-    pub fn complaints(&self) -> Vec<String> {
-        let trail = self.trail();
+    pub(super) fn logged(&self) -> Vec<String> {
+        let trail = self.addresses();
         let logged = self.events("Log.entryAdded").map(|params| &params["entry"]).filter(|entry| {
             let own_status = entry["source"] == "network" && trail.contains(&text(&entry["url"]));
             let icon = text(&entry["url"]).ends_with("/favicon.ico");
@@ -36,27 +34,8 @@ impl Tab {
     }
 
     /// Waits for an event that isn't among the first `after` events.
-    pub fn awaits(&mut self, after: usize, method: &str, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
-        let found =
-            self.devtools.event(after, |event| event.method == method && wanted(&event.params)).ok()?;
-        self.devtools.events().get(found).map(|event| event.params.clone())
-    }
-
-    /// The number of events so far.
-    #[must_use]
-    pub fn moment(&self) -> usize {
-        self.devtools.events().len()
-    }
-
-    /// The tab's address and the way to it, for messages of failed tests.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let mut lines: Vec<String> = self.trail();
-        for event in self.devtools.events() {
-            lines.extend(failure(event));
-        }
-        lines.extend(self.complaints());
-        lines.join("\n")
+    pub(super) fn awaits(&mut self, after: usize, method: &str, wanted: impl Fn(&Value) -> bool) -> bool {
+        self.devtools.event(after, |event| event.method == method && wanted(&event.params)).is_ok()
     }
 
     fn events(&self, method: &str) -> impl Iterator<Item = &Value> {
@@ -65,7 +44,7 @@ impl Tab {
     }
 }
 
-fn failure(event: &Event) -> Option<String> {
+pub(super) fn failure(event: &Event) -> Option<String> {
     let failed = event.method == "Network.loadingFailed";
     failed.then(|| format!("failed: {} {}", text(&event.params["type"]), text(&event.params["errorText"])))
 }
