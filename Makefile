@@ -1,8 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus fuzz \
-	bench demo compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus fuzz bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
