@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus fuzz bench demo compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus test-istio fuzz bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -56,6 +56,9 @@ GO_INSTALL = CGO_ENABLED=0 GOFLAGS=-p=1 GOTOOLCHAIN=local GOBIN=$(abspath $(TOOL
 # The machines that official Envoys are built for.
 NATIVE_MACHINES := x86_64 aarch64
 DENY := $(TOOLS)/bin/cargo-deny --locked
+# Built with Go; tests/control-planes/istiod pins it, and everything that it consists of.
+GO ?= go
+ISTIOD := $(TOOLS)/istiod-1.31.1
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -147,6 +150,9 @@ test-prometheus: setup build $(if $(filter file,$(origin PROMETHEUS)),$(PROMETHE
 test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox and WebKit that is installed. Debian: apt-get install chromium firefox-esr webkit2gtk-driver xvfb.
 	python3 tests/browsers.py
 
+test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go (some minutes).
+	ISTIOD=$(ISTIOD) cargo test --locked --package control-planes --test istio
+
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
@@ -237,6 +243,12 @@ $(BINARYEN):
 $(TOOLS)/target:
 	rustup target add $(TARGET)
 	@mkdir -p $(TOOLS) && touch $@
+
+# One package at a time: the machine stays usable, and with little memory it works too.
+$(ISTIOD): $(wildcard tests/control-planes/istiod/*)
+	@command -v $(GO) >/dev/null || { echo "make test-istio needs Go (https://go.dev/dl), to build istiod"; exit 1; }
+	cd tests/control-planes/istiod && CGO_ENABLED=0 nice $(GO) build -p 1 -mod readonly -buildvcs=false -trimpath \
+		-tags vtprotobuf,disable_pgv -ldflags '-s -w' -o $(abspath $@) .
 
 $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION):
 	cargo install --locked --quiet cargo-fuzz --version $(CARGO_FUZZ_VERSION) --root $(TOOLS)
