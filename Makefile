@@ -150,7 +150,7 @@ test-prometheus: setup build $(if $(filter file,$(origin PROMETHEUS)),$(PROMETHE
 test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox and WebKit that is installed. Debian: apt-get install chromium firefox-esr webkit2gtk-driver xvfb.
 	python3 tests/browsers.py
 
-test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go (some minutes).
+test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go.
 	ISTIOD=$(ISTIOD) cargo test --locked --package control-planes --test istio
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.

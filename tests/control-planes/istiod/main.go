@@ -1,43 +1,35 @@
-// Istio's istiod, for tests: it reads files instead of a Kubernetes cluster.
+// Istio's istiod, for tests: the server of pilot-discovery, with objects from files instead of a Kubernetes cluster.
 //
-//	istiod discovery …      Istio's own pilot-discovery, unchanged
-//	istiod wasm-plugins …   the same server with WasmPlugins, which pilot-discovery only reads from Kubernetes
+//	istiod discovery …      reads the folders of the mesh configuration's `configSources`, as pilot-discovery does
+//	istiod wasm-plugins …   reads --configDir, and converts WasmPlugins, which pilot-discovery does only for Kubernetes
 package main
 
 import (
 	"flag"
 	"os"
+	"reflect"
+	"unsafe"
 
-	"istio.io/istio/pilot/cmd/pilot-discovery/app"
 	"istio.io/istio/pilot/pkg/bootstrap"
 	"istio.io/istio/pilot/pkg/config/kube/extensions"
 	"istio.io/istio/pilot/pkg/config/kube/file"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pkg/cmd"
 	"istio.io/istio/pkg/config/schema/collections"
+	"istio.io/istio/pkg/kube"
 	"istio.io/istio/pkg/log"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "wasm-plugins" {
-		if err := withWasmPlugins(os.Args[2:]); err != nil {
-			log.Error(err)
-			os.Exit(1)
-		}
-		return
-	}
-	log.EnableKlogWithCobra()
-	if err := app.NewRootCommand().Execute(); err != nil {
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
 		log.Error(err)
 		os.Exit(1)
 	}
 }
 
-// Istio converts WasmPlugins into TrafficExtensions in a controller that it starts only with Kubernetes. Here the same
-// controller gets the WasmPlugins of a folder.
-func withWasmPlugins(arguments []string) error {
+func run(mode string, arguments []string) error {
 	args := bootstrap.NewPilotArgs()
-	flags := flag.NewFlagSet("wasm-plugins", flag.ExitOnError)
+	flags := flag.NewFlagSet(mode, flag.ExitOnError)
 	flags.StringVar(&args.ServerOptions.GRPCAddr, "grpcAddr", "", "")
 	flags.StringVar(&args.ServerOptions.HTTPAddr, "httpAddr", "", "")
 	flags.StringVar(&args.ServerOptions.MonitoringAddr, "monitoringAddr", "", "")
@@ -49,20 +41,25 @@ func withWasmPlugins(arguments []string) error {
 	if err := log.Configure(log.DefaultOptions()); err != nil {
 		return err
 	}
+	args.ServerOptions.TLSOptions.TLSMinVersion = bootstrap.TLSMinVersion1_2
 	options := &args.RegistryOptions.KubeOptions
 	options.DomainSuffix = "cluster.local"
 	options.ClusterID = "Kubernetes"
 	if err := args.Complete(); err != nil {
 		return err
 	}
-	files, err := file.NewController(*folder, options.DomainSuffix, collections.Pilot, *options)
-	if err != nil {
-		return err
+	prepare := []func(*bootstrap.Server){withoutCluster}
+	if mode == "wasm-plugins" {
+		files, err := file.NewController(*folder, options.DomainSuffix, collections.Pilot, *options)
+		if err != nil {
+			return err
+		}
+		prepare = append(prepare, func(s *bootstrap.Server) {
+			converter := extensions.NewController(files, updates{server: s}, args.KrtDebugger)
+			s.ConfigStores = append(s.ConfigStores, files, converter)
+		})
 	}
-	server, err := bootstrap.NewServer(args, func(s *bootstrap.Server) {
-		converter := extensions.NewController(files, updates{server: s}, args.KrtDebugger)
-		s.ConfigStores = append(s.ConfigStores, files, converter)
-	})
+	server, err := bootstrap.NewServer(args, prepare...)
 	if err != nil {
 		return err
 	}
@@ -73,6 +70,14 @@ func withWasmPlugins(arguments []string) error {
 	cmd.WaitSignal(stop)
 	server.WaitUntilCompletion()
 	return nil
+}
+
+// Gives the server a client of an empty cluster. Without any client, istiod 1.31.1 doesn't start. The server has no
+// setter for it.
+func withoutCluster(s *bootstrap.Server) {
+	field := reflect.ValueOf(s).Elem().FieldByName("kubeClient")
+	client := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
+	client.Set(reflect.ValueOf(kube.NewFakeClient()))
 }
 
 // Passes on what the controller reports. The server exists only after the controller.

@@ -47,8 +47,9 @@ fn bootstrap(xds_port: u16) -> Value {
     let included: Vec<Value> = included.into_iter().map(|prefix| json!({ "prefix": prefix })).collect();
     json!({
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": free_port() } } },
+        // Not the address of the app and of the stand-in: istiod would take the proxy for one of them.
         "node": {
-            "id": "router~127.0.0.1~istio-ingressgateway-1.istio-ingress~istio-ingress.svc.cluster.local",
+            "id": "router~192.0.2.1~istio-ingressgateway-1.istio-ingress~istio-ingress.svc.cluster.local",
             "cluster": "istio-ingressgateway.istio-ingress",
             "metadata": {
                 "NAME": "istio-ingressgateway-1",
@@ -56,7 +57,7 @@ fn bootstrap(xds_port: u16) -> Value {
                 "SERVICE_ACCOUNT": "istio-ingressgateway",
                 "CLUSTER_ID": "Kubernetes",
                 "ISTIO_VERSION": VERSION,
-                "INSTANCE_IPS": "127.0.0.1",
+                "INSTANCE_IPS": "192.0.2.1",
                 "LABELS": { "istio": "ingressgateway" },
             },
         },

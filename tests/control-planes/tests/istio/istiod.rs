@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 /// Which istiod: see `istiod/main.go`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Istio's own program.
+    /// With what pilot-discovery reads from files.
     Discovery,
-    /// The same server with its controller for WasmPlugins.
+    /// With its controller for WasmPlugins, which pilot-discovery has only for Kubernetes.
     WasmPlugins,
 }
 
@@ -45,8 +45,6 @@ impl Istiod {
         match kind {
             Kind::Discovery => {
                 arguments.insert(0, "discovery".into());
-                let off = ["--registries=", "--secureGRPCAddr=", "--httpsAddr=", "--ctrlz_port=0"];
-                arguments.extend(off.map(Into::into));
             }
             Kind::WasmPlugins => {
                 arguments.insert(0, "wasm-plugins".into());
