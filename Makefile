@@ -1,7 +1,7 @@
 # The project's tasks. They need rustup, Python 3 and make, and download everything else into .tools.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus test-istio fuzz bench demo compose-check lint deny clean
+.PHONY: help setup aws zig binaryen build build-native build-demo dist test test-envoys test-browsers test-apps apps test-charts test-prometheus test-istio test-envoy-gateway fuzz bench demo compose-check lint deny clean
 
 ENVOY_VERSION := 1.40.0
 # The versions for `make test-envoys`: the newest available patch of each supported version.
@@ -46,11 +46,13 @@ GO_VERSION := 1.27.3
 HELM_VERSION := 4.3.2
 KUSTOMIZE_VERSION := 5.8.2
 PROMETHEUS_VERSION := 0.316.0
+EGCTL_VERSION := 1.9.1
 # Only these, or those of the environment: HELM=/path/to/helm.
 HELM ?= $(TOOLS)/go/bin/helm
 KUSTOMIZE ?= $(TOOLS)/go/bin/kustomize
 PROMETHEUS ?= $(TOOLS)/go/bin/prometheus
 PROMTOOL ?= $(TOOLS)/go/bin/promtool
+EGCTL ?= $(TOOLS)/go/bin/egctl
 # One package at a time: linking needs much memory.
 GO_INSTALL = CGO_ENABLED=0 GOFLAGS=-p=1 GOTOOLCHAIN=local GOBIN=$(abspath $(TOOLS))/go/bin $(TOOLS)/go/venv/bin/go install -trimpath -ldflags '-s -w'
 # The machines that official Envoys are built for.
@@ -61,7 +63,7 @@ GO ?= go
 ISTIOD := $(TOOLS)/istiod-1.31.1
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: $(TOOLS)/target $(if $(ENVOY),,$(TOOLS)/envoy-$(ENVOY_VERSION)) ## Install the wasm target and a real Envoy (or use ENVOY=/path/to/envoy).
 
@@ -153,6 +155,9 @@ test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox
 test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go.
 	ISTIOD=$(ISTIOD) cargo test --locked --package control-planes --test istio
 
+test-envoy-gateway: setup build-native $(if $(filter file,$(origin EGCTL)),$(EGCTL)-$(EGCTL_VERSION)) ## Test the manifests of envoy/envoy-gateway with its own translator and a real Envoy (or use EGCTL=).
+	EGCTL=$(EGCTL) ENVOY=$(if $(ENVOY),$(ENVOY),$(TOOLS)/venv/bin/envoy) FILTER=$(abspath $(NATIVE)) python3 tests/envoy_gateway.py
+
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
 
@@ -226,6 +231,10 @@ $(TOOLS)/go/bin/helm-$(HELM_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
 
 $(TOOLS)/go/bin/kustomize-$(KUSTOMIZE_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
 	$(GO_INSTALL) sigs.k8s.io/kustomize/kustomize/v5@v$(KUSTOMIZE_VERSION)
+	@touch $@
+
+$(TOOLS)/go/bin/egctl-$(EGCTL_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
+	$(GO_INSTALL) github.com/envoyproxy/gateway/cmd/egctl@v$(EGCTL_VERSION)
 	@touch $@
 
 $(TOOLS)/go/bin/prometheus-$(PROMETHEUS_VERSION): $(TOOLS)/go/go-$(GO_VERSION)

@@ -45,7 +45,7 @@ impl Requests {
         let path = path(url);
         eventually(PATIENCE, || {
             let requests = self.requests(None);
-            let last = requests.iter().rfind(|(_, address)| self::path(address) == path);
+            let last = requests.iter().rfind(|(_, address)| self::path(address).eq_ignore_ascii_case(path));
             last.map(|(status, _)| *status)
         })
     }

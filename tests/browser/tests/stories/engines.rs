@@ -3,6 +3,9 @@
 use browser::Engine::{self, WebKit};
 use libtest_mimic::Trial;
 
+const FOCUS: &str = "a window that has lost the focus to another one doesn't get it back without a window manager, so no outline \
+                     shows what has the keyboard";
+
 /// Engines, the beginning of the stories' names, and the reason.
 const IMPOSSIBLE: &[(Engine, &str, &str)] = &[
     (
@@ -31,6 +34,8 @@ const IMPOSSIBLE: &[(Engine, &str, &str)] = &[
         "embedded::another_site_that_embeds",
         "WebKitGTK 2.50 keeps no cookies of a frame of another site, partitioned or not",
     ),
+    (WebKit, "looks::form_kept", FOCUS),
+    (WebKit, "looks::form_offered", FOCUS),
 ];
 
 /// Marks them as ignored, and says so.
