@@ -155,7 +155,7 @@ test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox
 test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go.
 	ISTIOD=$(ISTIOD) cargo test --locked --package control-planes --test istio
 
-test-envoy-gateway: setup build-native $(if $(filter file,$(origin EGCTL)),$(EGCTL)-$(EGCTL_VERSION)) ## Test the manifests of envoy/envoy-gateway with its own translator and a real Envoy (or use EGCTL=).
+test-envoy-gateway: setup build-native $(if $(filter file,$(origin EGCTL)),$(EGCTL)-$(EGCTL_VERSION)) ## Test the manifests of envoy/envoy-gateway with its own translator and a real Envoy (or use EGCTL=). Needs openssl.
 	EGCTL=$(EGCTL) ENVOY=$(if $(ENVOY),$(ENVOY),$(TOOLS)/venv/bin/envoy) FILTER=$(abspath $(NATIVE)) python3 tests/envoy_gateway.py
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.

@@ -1,7 +1,7 @@
 """Has Envoy Gateway's own translator (`egctl x translate`) read envoy/envoy-gateway with the native module, and a real Envoy
 run what it makes.
 
-EGCTL and ENVOY name the programs, FILTER the native module. What differs from a cluster: the translator's clusters and
+EGCTL and ENVOY name the programs, FILTER the native module; it also needs openssl. What differs from a cluster: the translator's clusters and
 routes are in Envoy's own file instead of coming by xDS, the module and the certificate are local files, and the app is
 a server of this test.
 """
@@ -42,12 +42,6 @@ apiVersion: v1
 kind: Service
 metadata: {{ name: app, namespace: app }}
 spec: {{ clusterIP: {PLACEHOLDER}, ports: [{{ name: http, port: 8000, targetPort: 8000 }}] }}
----
-apiVersion: v1
-kind: Secret
-metadata: {{ name: app-example-com, namespace: app }}
-type: kubernetes.io/tls
-data: {{ tls.crt: CERTIFICATE, tls.key: KEY }}
 """
 
 
@@ -60,9 +54,15 @@ def everywhere(value, change):
 
 
 def translated(folder: Path) -> dict:
-    encoded = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in ("crt", "key")}
-    cluster = CLUSTER.replace("CERTIFICATE", encoded["crt"]).replace("KEY", encoded["key"])
-    texts = [cluster, *((ROOT / "envoy/envoy-gateway" / name).read_text() for name in MANIFESTS)]
+    # JSON is YAML.
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "app-example-com", "namespace": "app"},
+        "type": "kubernetes.io/tls",
+        "data": {f"tls.{name}": base64.b64encode((folder / name).read_bytes()).decode() for name in ("crt", "key")},
+    }
+    texts = [CLUSTER, json.dumps(secret), *((ROOT / "envoy/envoy-gateway" / name).read_text() for name in MANIFESTS)]
     (folder / "objects.yaml").write_text("\n---\n".join(texts))
     command = [os.environ["EGCTL"], "x", "translate", "--from", "gateway-api", "--to", "gateway-api,xds"]
     command += ["--type", "all", "--output", "json", "--file", folder / "objects.yaml"]
