@@ -18,6 +18,23 @@ pub struct Cookie {
     pub same_site: String,
 }
 
+impl Cookie {
+    /// The cookies of a list, with the names of WebDriver and of the DevTools protocol.
+    pub(crate) fn read_all(list: &Value) -> Vec<Self> {
+        let text = |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
+        let read = |cookie: &Value| Self {
+            name: text(cookie, "name"),
+            value: text(cookie, "value"),
+            domain: text(cookie, "domain"),
+            path: text(cookie, "path"),
+            secure: cookie["secure"] == true,
+            http_only: cookie["httpOnly"] == true,
+            same_site: text(cookie, "sameSite"),
+        };
+        list.as_array().into_iter().flatten().map(read).collect()
+    }
+}
+
 /// A key with a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {

@@ -108,18 +108,7 @@ impl Page for ChromiumPage {
 
     fn cookies(&mut self, url: &str) -> Result<Vec<Cookie>, String> {
         let answer = self.command("Network.getCookies", &json!({ "urls": [url] }))?;
-        let text = |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
-        let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
-        let cookies = cookies.iter().map(|cookie| Cookie {
-            name: text(cookie, "name"),
-            value: text(cookie, "value"),
-            domain: text(cookie, "domain"),
-            path: text(cookie, "path"),
-            secure: cookie["secure"] == true,
-            http_only: cookie["httpOnly"] == true,
-            same_site: text(cookie, "sameSite"),
-        });
-        Ok(cookies.collect())
+        Ok(Cookie::read_all(&answer["cookies"]))
     }
 
     fn set_cookie(&mut self, url: &str, cookie: &Cookie) -> Result<(), String> {

@@ -127,19 +127,7 @@ impl Page for WebKitPage {
     }
 
     fn cookies(&mut self, url: &str) -> Result<Vec<Cookie>, String> {
-        let text = |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
-        let cookies = self.at(url, |driver| driver.get("/cookie"))?;
-        let cookies = cookies.as_array().cloned().unwrap_or_default();
-        let cookies = cookies.iter().map(|cookie| Cookie {
-            name: text(cookie, "name"),
-            value: text(cookie, "value"),
-            domain: text(cookie, "domain"),
-            path: text(cookie, "path"),
-            secure: cookie["secure"] == true,
-            http_only: cookie["httpOnly"] == true,
-            same_site: text(cookie, "sameSite"),
-        });
-        Ok(cookies.collect())
+        self.at(url, |driver| driver.get("/cookie")).map(|cookies| Cookie::read_all(&cookies))
     }
 
     fn set_cookie(&mut self, url: &str, cookie: &Cookie) -> Result<(), String> {
