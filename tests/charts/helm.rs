@@ -234,6 +234,22 @@ fn other_hosts_have_clusters_too() {
     assert_eq!(warnings(&rendered), [""; 0]);
 }
 
+/// Envoy Gateway's clusters have the names that the configuration uses. Istio's are named after their hosts, of which each
+/// may only be registered once.
+#[test]
+fn clusters_of_one_host_exist_under_each_name_that_is_used() {
+    let host = "cognito-idp.us-east-1.amazonaws.com";
+    let changes = json!({ "extraClusters": { "first": host, "second": "other.example.com", "third": "other.example.com" } });
+    let gateway = rendered("app", ENVOY_GATEWAY, &changes);
+    let patches = &of(&gateway, "EnvoyProxy", None)["spec"]["bootstrap"]["jsonPatches"];
+    let names: Vec<_> = list(patches).iter().map(|patch| text(&patch["value"]["name"])).collect();
+    assert_eq!(names, ["cognito_domain", "cognito_idp", "first", "second", "third"]);
+    let istio = rendered("istio-ingress", ISTIO, &changes);
+    let entries = istio.iter().filter(|document| document["kind"] == "ServiceEntry");
+    let hosts: Vec<_> = entries.map(|entry| text(&entry["spec"]["hosts"][0])).collect();
+    assert_eq!(hosts, ["myapp.auth.us-east-1.amazoncognito.com", host, "other.example.com"]);
+}
+
 #[test]
 fn the_region_must_be_known() {
     let custom = json!({ "config": { "domain": "auth.example.com" } });
@@ -324,14 +340,20 @@ fn helm_lint_finds_nothing() {
 
 #[test]
 fn the_notes_say_what_is_left_to_do() {
-    for (file, wanted) in [
-        (ISTIO, "envVarFrom:\n    - name: COGNITO_CLIENT_ID"),
+    for (file, changes, wanted) in [
+        (ISTIO, json!({}), "envVarFrom:\n    - name: COGNITO_CLIENT_ID"),
         (
             ENVOY_GATEWAY,
+            json!({}),
             "parametersRef: { group: gateway.envoyproxy.io, kind: EnvoyProxy, name: envoy-cognito }",
         ),
+        (
+            ENVOY_GATEWAY,
+            json!({ "envoyGateway": { "envoyProxy": false } }),
+            "The EnvoyProxy of the Gateway app needs the filter's variables and clusters",
+        ),
     ] {
-        let (_scratch, path) = values(file, &settings());
+        let (_scratch, path) = values(file, &merged(settings(), &changes));
         let said = printed(
             "HELM",
             &["install", "envoy-cognito", CHART, "--dry-run=client", "--namespace", "app", "--values", &path],

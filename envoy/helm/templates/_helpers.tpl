@@ -107,7 +107,9 @@ names itself stay as they are. Hosts that several pools share have one cluster.
   {{- $_ := set $pool "clusters" $own -}}
 {{- end -}}
 {{- range $name, $host := $values.extraClusters -}}
-  {{- if not (hasKey $names $host) -}}
+  {{- /* Istio names clusters after their hosts, and each host may only be registered once. */ -}}
+  {{- if not (and (eq $values.platform "istio") (hasKey $names $host)) -}}
+  {{- $_ := set $names $host $name -}}
   {{- $clusters = append $clusters (dict "name" $name "host" $host) -}}
   {{- end -}}
 {{- end -}}

@@ -137,7 +137,7 @@ pub const SHARED: &[Setting] = &[
         Shape::TextMap {
             names: HEADER,
             value: Item {
-                description: "Fixed text and parts in braces; {{ and }} are literal braces.",
+                description: "Printable ASCII text with parts in braces, and without other braces.",
                 shape: ItemShape::Pattern(SOME_TEXT),
             },
         },
