@@ -4,7 +4,7 @@ use rig::Browser;
 
 use crate::app::{Place, installed};
 use crate::page::section;
-use crate::site::{ORIGIN, SECRET, Site};
+use crate::site::{IMPOSTOR, ORIGIN, SECRET, Site};
 use crate::story::{Seen, Story};
 
 pub fn run() {
@@ -23,6 +23,9 @@ pub fn run() {
     let site = Site::new(app, &section.filter);
     let forged = vec![("X-Auth-Email", "jsmith@example.com"), ("X-Pgadmin-Webserver-Secret", SECRET)];
     Story { start: "/login", forged, look }.run(&site);
+    // pgAdmin knows people by their address.
+    let visit = site.sign_in(&mut site.browser(), IMPOSTOR, "/login");
+    assert_eq!(visit.status(), 403, "{visit}");
     // The secret is what pgAdmin asks for: without it, the header alone says nothing.
     let mut around = site.around();
     around.headers = vec![("X-Auth-Email".to_owned(), "jsmith@example.com".to_owned())];

@@ -1,4 +1,4 @@
-//! An Envoy with the filter in front of an app, and three people.
+//! An Envoy with the filter in front of an app, and four people.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub const ADMIN: &str = "jsmith";
 pub const MEMBER: &str = "mroe";
 /// Has no role.
 pub const STRANGER: &str = "pdoe";
+/// Has both roles, and gave herself John Smith's address, which she couldn't confirm.
+pub const IMPOSTOR: &str = "iroe";
 
 /// The app behind Envoy.
 pub struct Site {
@@ -95,12 +97,15 @@ fn pool() -> Pool {
     };
     let user = |name: &str, full: &str, roles: &str| {
         let user = User::new(name, PASSWORD).with("name", full).with("email", format!("{name}@example.com"));
+        let user = user.with("email_verified", "true");
         if roles.is_empty() { user } else { user.with("custom:roles", roles) }
     };
+    let impostor = user(IMPOSTOR, "Iris Roe", "authp/admin|authp/user");
     let users = vec![
         user(ADMIN, "John Smith", "authp/admin|authp/user"),
         user(MEMBER, "Mary Roe", "authp/user"),
         user(STRANGER, "Pat Doe", ""),
+        impostor.with("email", format!("{ADMIN}@example.com")).with("email_verified", "false"),
     ];
     Pool { clients: vec![client], users, ..Pool::new(POOL) }
 }
