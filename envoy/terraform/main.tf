@@ -3,7 +3,12 @@
 #
 #   terraform init
 #   terraform apply -var domain_prefix=myapp-1a2b3c4d -var 'origins=["https://app.example.com"]'
+#   export COGNITO_US_EAST_1_POOL_ID="$(terraform output -raw user_pool_id)"
+#   export COGNITO_US_EAST_1_DOMAIN="$(terraform output -raw domain)"
+#   export COGNITO_US_EAST_1_CLIENT_ID="$(terraform output -raw client_id)"
 #   export COGNITO_US_EAST_1_CLIENT_SECRET="$(terraform output -raw client_secret)"
+#
+# `terraform destroy` removes everything again.
 #
 # The client secret is in Terraform's state, so protect the state like the secret.
 

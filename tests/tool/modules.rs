@@ -42,6 +42,26 @@ fn warnings(text: &str) -> Vec<String> {
     check(text).arguments(&["--json"]).outcome().expect(0).findings("warnings")
 }
 
+/// Seen with Envoy 1.40: `GenericSecretSdsApi: node 'id' and 'cluster' are required`, and it ends.
+#[test]
+fn secrets_by_sds_need_a_node_with_a_name() {
+    let settings = good().replace(SESSION_KEY, "${sds:session-key}")
+        + "sds: { session-key: { path_config_source: { path: /secrets/key.yaml } } }\n";
+    let text = envoy(&settings, CLUSTERS);
+    let found = warnings(&text);
+    assert!(
+        found.len() == 1 && found[0].contains("sds: Envoy gets secrets by SDS only if its `node`"),
+        "{found:?}"
+    );
+    assert_eq!(warnings(&format!("node: {{ id: gateway }}\n{text}")).len(), 1);
+    assert_eq!(warnings(&format!("node: {{ id: gateway, cluster: gateway }}\n{text}")), [""; 0]);
+    // A listener alone says nothing about the node, and a static secret needs none.
+    let listener = envoy(&settings, "").replacen("static_resources:\n  listeners:\n", "listeners:\n", 1);
+    assert!(!warnings(&listener).iter().any(|warning| warning.contains("`node`")));
+    let of_bootstrap = good().replace(SESSION_KEY, "${sds:session-key}");
+    assert_eq!(warnings(&envoy(&of_bootstrap, CLUSTERS)), [""; 0]);
+}
+
 #[test]
 fn a_module_in_a_bootstrap_is_read_like_the_wasm_filter() {
     let text = envoy(&settings(), CLUSTERS);

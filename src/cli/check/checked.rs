@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use envoy_cognito_core::config::reader::path_of;
+
 use crate::check::clusters;
 use crate::check::files;
 use crate::check::needs::{self, Need};
@@ -102,6 +104,7 @@ impl Around<'_> {
             let Reading { config, user_pool_ids, stand_ins, findings: mut found, .. } =
                 reading::read(plugin, self.environment, self.allow_unset);
             found.extend(check_manifest(plugin));
+            found.extend(check_node(plugin, &contents));
             let needs = config.map(|config| {
                 let hosts: Vec<String> = contents
                     .domains
@@ -232,6 +235,17 @@ impl Around<'_> {
         }
         findings
     }
+}
+
+/// Checks whether Envoy can get the secrets that the configuration wants by SDS.
+fn check_node(plugin: &Plugin, contents: &Contents) -> Option<Finding> {
+    let place = plugin.configuration.as_ref()?.entry("sds")?;
+    if place.node.entries().is_empty() || !contents.unnamed.contains(&plugin.document) {
+        return None;
+    }
+    let message = "Envoy gets secrets by SDS only if its `node` has an `id` and a `cluster`; otherwise it doesn't start";
+    let help = "add `node: { id: gateway, cluster: gateway }` to the bootstrap, or start Envoy with --service-node and --service-cluster";
+    Some(Finding::warning(path_of(&plugin.path, "sds"), place.span.clone(), message).help(help))
 }
 
 impl Needs {

@@ -78,6 +78,8 @@ pub struct Contents {
     pub service_entries: Vec<String>,
     /// The documents that are a complete bootstrap, and whether each of them gets more clusters at runtime.
     pub bootstraps: Vec<(usize, bool)>,
+    /// The bootstraps without the node's id and cluster, which Envoy needs to get secrets by SDS.
+    pub unnamed: Vec<usize>,
     /// Domains of virtual hosts, by document.
     pub domains: Vec<(usize, String)>,
     /// Names of the HTTP filters that are this filter.

@@ -25,6 +25,13 @@ pub fn take(contents: &mut Contents, node: &Node, path: &str, file: &str, rules:
         let dynamic = node.get("dynamic_resources");
         let more = dynamic.is_some_and(|dynamic| dynamic.get("cds_config").is_some());
         contents.bootstraps.push((contents.document, more));
+        let has = |name: &str| {
+            let text = node.get("node").and_then(|envoy| envoy.text_of(name));
+            text.is_some_and(|text| !text.is_empty())
+        };
+        if !has("id") || !has("cluster") {
+            contents.unnamed.push(contents.document);
+        }
     }
     Walk { contents: &mut *contents, file, rules }.node(node, path, None);
     let is_ours = |filter: &String| contents.filters.contains(filter);
