@@ -150,6 +150,22 @@ fn docker_compose_is_told_to_build_what_it_runs() {
 }
 
 #[test]
+fn what_is_removed_includes_the_service_of_the_profile() {
+    let told: Vec<String> = [COMPOSE, RELEASED, "envoy/README.md"]
+        .iter()
+        .flat_map(|page| read(page).lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.contains("docker compose ") && line.contains(" down"))
+        .collect();
+    assert!(told.len() >= 3, "{told:?}");
+    for line in told {
+        // With a file, Compose ignores services of a profile. Without one, it removes all containers of the project.
+        let all = if line.contains(" -f ") { " --profile native down" } else { " -p envoy-cognito down" };
+        assert!(line.contains(all), "{line}");
+    }
+    assert_eq!([document(COMPOSE), document(RELEASED)].map(|file| file["name"].clone()), ["envoy-cognito"; 2]);
+}
+
+#[test]
 fn the_wasm_image_is_one_layer_with_one_file() {
     assert!(instructions().contains(&"FROM scratch AS wasm".to_owned()));
     assert_eq!(in_stage("wasm", "COPY"), ["--from=build /out/plugin.wasm /plugin.wasm"]);
