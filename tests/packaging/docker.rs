@@ -95,14 +95,31 @@ fn what_is_fetched_is_fetched_before_the_sources_are_there() {
     let at = |start: &str| native.iter().position(|line| line.starts_with(start)).unwrap();
     assert!(at("RUN apt-get") < at("COPY Makefile .") && at("COPY Makefile .") < at("RUN make zig"));
     assert!(at("RUN make zig") < at("COPY . ."), "{native:?}");
+    // `make build-native` adds it too, which downloads nothing if it is there already.
+    assert!(in_stage("build-native", "RUN").iter().any(|run| run.contains("rustup target add $machine-")));
+    assert!(at("RUN case") < at("COPY . ."), "{native:?}");
     assert!(read("Makefile").contains("\nbuild-native: zig "), "that is what `make build-native` needs");
-    // Builds for two platforms need two target folders.
+    // An argument changes all that follows, so each platform would do that again.
+    assert!(at("RUN make zig") < at("ARG "), "{native:?}");
+    assert_eq!(native[..3], build[..3], "done once for both");
+}
+
+#[test]
+fn stages_that_run_at_once_do_not_disturb_each_other() {
     for (stage, machine) in
         [("build", "$BUILDARCH"), ("build-native", "$BUILDARCH"), ("build-demo", "$TARGETARCH")]
     {
-        let runs = in_stage(stage, "RUN").join(" ");
-        assert!(runs.contains(&format!("target=/src/target,id=envoy-cognito-target-{machine}")), "{runs}");
-        assert!(in_stage(stage, "ARG").contains(&machine[1..].to_owned()), "{stage}");
+        let all = in_stage(stage, "");
+        let run = all.iter().position(|line| line.starts_with("RUN --mount=")).unwrap();
+        // Builds for two platforms need two target folders.
+        assert!(all[run].contains(&format!("target=/src/target,id=envoy-cognito-target-{machine} ")), "{all:?}");
+        assert!(all[..run].contains(&format!("ARG {}", &machine[1..])), "{stage}");
+        // Cargo's lock is beside its registry, so the cache must have both.
+        assert!(all[run].contains("--mount=type=cache,target=/cargo,id=envoy-cognito-cargo "), "{all:?}");
+        assert!(all[run].contains(" CARGO_HOME=/cargo "), "{all:?}");
+        for other in (0..all.len()).filter(|index| *index != run) {
+            assert!(!all[other].contains("cargo"), "{}", all[other]);
+        }
     }
 }
 
@@ -130,6 +147,22 @@ fn docker_compose_is_told_to_build_what_it_runs() {
         }
     }
     assert!(told >= 4, "{told}");
+}
+
+#[test]
+fn what_is_removed_includes_the_service_of_the_profile() {
+    let told: Vec<String> = [COMPOSE, RELEASED, "envoy/README.md"]
+        .iter()
+        .flat_map(|page| read(page).lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.contains("docker compose ") && line.contains(" down"))
+        .collect();
+    assert!(told.len() >= 3, "{told:?}");
+    for line in told {
+        // With a file, Compose ignores services of a profile. Without one, it removes all containers of the project.
+        let all = if line.contains(" -f ") { " --profile native down" } else { " -p envoy-cognito down" };
+        assert!(line.contains(all), "{line}");
+    }
+    assert_eq!([document(COMPOSE), document(RELEASED)].map(|file| file["name"].clone()), ["envoy-cognito"; 2]);
 }
 
 #[test]
@@ -164,7 +197,9 @@ fn the_native_image_is_one_layer_with_one_file_that_has_the_version() {
     for (platform, machine) in [("amd64", "x86_64"), ("arm64", "aarch64")] {
         assert!(built.contains(&format!("{platform}) machine={machine} ;;")), "{built}");
     }
-    assert!(in_stage("build-native", "ARG").contains(&"VERSION".to_owned()), "else it is empty in the stage");
+    for name in ["TARGETARCH", "VERSION"] {
+        assert!(in_stage("build-native", "ARG").contains(&name.to_owned()), "else it is empty in the stage");
+    }
     let shown =
         "docker buildx build --platform linux/amd64,linux/arm64 --file envoy/Dockerfile --target native ";
     assert!(read("docs/install.md").contains(shown));
