@@ -46,13 +46,13 @@ GO_VERSION := 1.27.3
 HELM_VERSION := 4.3.2
 KUSTOMIZE_VERSION := 5.8.2
 PROMETHEUS_VERSION := 0.316.0
-EGCTL_VERSION := 1.9.1
+ENVOY_GATEWAY_VERSION := 1.9.1
 # Only these, or those of the environment: HELM=/path/to/helm.
 HELM ?= $(TOOLS)/go/bin/helm
 KUSTOMIZE ?= $(TOOLS)/go/bin/kustomize
 PROMETHEUS ?= $(TOOLS)/go/bin/prometheus
 PROMTOOL ?= $(TOOLS)/go/bin/promtool
-EGCTL ?= $(TOOLS)/go/bin/egctl
+ENVOY_GATEWAY ?= $(TOOLS)/go/bin/envoy-gateway
 # One package at a time: linking needs much memory.
 GO_INSTALL = CGO_ENABLED=0 GOFLAGS=-p=1 GOTOOLCHAIN=local GOBIN=$(abspath $(TOOLS))/go/bin $(TOOLS)/go/venv/bin/go install -trimpath -ldflags '-s -w'
 # The machines that official Envoys are built for.
@@ -155,8 +155,8 @@ test-browsers: setup build ## Run the browser tests in each of Chromium, Firefox
 test-istio: setup build $(ISTIOD) ## Test the manifests of envoy/istio with a real istiod, built with Go.
 	ISTIOD=$(ISTIOD) cargo test --locked --package control-planes --test istio
 
-test-envoy-gateway: setup build-native $(if $(filter file,$(origin EGCTL)),$(EGCTL)-$(EGCTL_VERSION)) ## Test the manifests of envoy/envoy-gateway with its own translator and a real Envoy (or use EGCTL=). Needs openssl.
-	EGCTL=$(EGCTL) ENVOY=$(if $(ENVOY),$(ENVOY),$(TOOLS)/venv/bin/envoy) FILTER=$(abspath $(NATIVE)) python3 tests/envoy_gateway.py
+test-envoy-gateway: setup build build-native $(if $(filter file,$(origin ENVOY_GATEWAY)),$(ENVOY_GATEWAY)-$(ENVOY_GATEWAY_VERSION)) ## Test the manifests of envoy/envoy-gateway with Envoy Gateway itself and a real Envoy (or use ENVOY_GATEWAY=). Needs openssl, and its ports 18000 and 18002.
+	ENVOY_GATEWAY=$(ENVOY_GATEWAY) cargo test --locked --package control-planes --test envoy_gateway
 
 fuzz: $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Fuzz every parser of untrusted input, FUZZ_SECONDS (60) each.
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz.py $(PARTS)
@@ -233,8 +233,8 @@ $(TOOLS)/go/bin/kustomize-$(KUSTOMIZE_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
 	$(GO_INSTALL) sigs.k8s.io/kustomize/kustomize/v5@v$(KUSTOMIZE_VERSION)
 	@touch $@
 
-$(TOOLS)/go/bin/egctl-$(EGCTL_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
-	$(GO_INSTALL) github.com/envoyproxy/gateway/cmd/egctl@v$(EGCTL_VERSION)
+$(TOOLS)/go/bin/envoy-gateway-$(ENVOY_GATEWAY_VERSION): $(TOOLS)/go/go-$(GO_VERSION)
+	$(GO_INSTALL) github.com/envoyproxy/gateway/cmd/envoy-gateway@v$(ENVOY_GATEWAY_VERSION)
 	@touch $@
 
 $(TOOLS)/go/bin/prometheus-$(PROMETHEUS_VERSION): $(TOOLS)/go/go-$(GO_VERSION)

@@ -26,7 +26,7 @@ fn every_custom_resource_is_what_its_schema_says() {
             held += 1;
         }
     }
-    assert!(held >= 14, "{held}");
+    assert!(held >= 15, "{held}");
 }
 
 #[test]
@@ -37,7 +37,11 @@ fn a_wrong_manifest_is_found_out() {
     let proxy = document("envoy/envoy-gateway/envoy-proxy.yaml");
     let native_policy = document("envoy/envoy-gateway/native/extension-policy.yaml");
     let native_proxy = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
+    let guard = document("envoy/envoy-gateway/security-policy.yaml");
     for (manifest, place, value) in [
+        (&guard, "/spec/authorization/defaultAction", json!("Refuse")),
+        (&guard, "/spec/authorization/rules/0/cel", json!({ "expression": "true" })),
+        (&guard, "/spec/authorization/rules/0", json!({ "cel": "true" })),
         (&native_policy, "/spec/dynamicModule/0/name", json!("envoy_cognito")),
         (&native_policy, "/spec/dynamicModule/0/filterName", json!(1)),
         (&native_proxy, "/spec/dynamicModules/0/source/type", json!("Image")),
@@ -120,8 +124,11 @@ fn nothing_fails_open() {
     let proxy = document("envoy/envoy-gateway/native/envoy-proxy.yaml");
     let source = &list(&proxy["spec"]["dynamicModules"])[0]["source"];
     assert!(source["type"] == "Local" && source["remote"].is_null(), "{source}");
+    let guard = document("envoy/envoy-gateway/security-policy.yaml");
+    assert_eq!(guard["spec"]["authorization"]["defaultAction"], "Deny");
     // All routes of the gateway: a route without the filter would let headers through that clients made up.
     assert_eq!(list(&policy["spec"]["targetRefs"])[0]["kind"], "Gateway");
+    assert_eq!(guard["spec"]["targetRefs"], policy["spec"]["targetRefs"]);
 }
 
 #[test]
