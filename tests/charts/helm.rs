@@ -103,7 +103,9 @@ fn for_envoy_gateway_it_renders_what_the_manifests_say() {
         let mut proxy = document(&format!("{folder}/envoy-proxy.yaml"));
         sort_by_name(&mut proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]["container"]["env"]);
         assert_eq!(of(&rendered, "EnvoyProxy", Some("envoy-cognito"))["spec"], proxy["spec"], "{folder}");
-        assert_eq!(rendered.len(), 2);
+        let guard = document("envoy/envoy-gateway/security-policy.yaml");
+        assert_eq!(of(&rendered, "SecurityPolicy", Some("envoy-cognito"))["spec"], guard["spec"], "{folder}");
+        assert_eq!(rendered.len(), 3);
         assert_eq!(warnings(&rendered), [""; 0], "{folder}");
     }
 }
@@ -285,7 +287,8 @@ fn digests_secrets_and_names_are_used() {
         (&spec["url"], &spec["imagePullSecret"]),
         (&json!("oci://registry.example.com/envoy-cognito:1.2.3"), &json!("registry"))
     );
-    let own = rendered("app", ENVOY_GATEWAY, &json!({ "envoyGateway": { "envoyProxy": false } }));
+    let own =
+        rendered("app", ENVOY_GATEWAY, &json!({ "envoyGateway": { "envoyProxy": false, "guard": false } }));
     assert_eq!(own.len(), 1);
 }
 
