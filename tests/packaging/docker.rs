@@ -112,7 +112,10 @@ fn stages_that_run_at_once_do_not_disturb_each_other() {
         let all = in_stage(stage, "");
         let run = all.iter().position(|line| line.starts_with("RUN --mount=")).unwrap();
         // Builds for two platforms need two target folders.
-        assert!(all[run].contains(&format!("target=/src/target,id=envoy-cognito-target-{machine} ")), "{all:?}");
+        assert!(
+            all[run].contains(&format!("target=/src/target,id=envoy-cognito-target-{machine} ")),
+            "{all:?}"
+        );
         assert!(all[..run].contains(&format!("ARG {}", &machine[1..])), "{stage}");
         // Cargo's lock is beside its registry, so the cache must have both.
         assert!(all[run].contains("--mount=type=cache,target=/cargo,id=envoy-cognito-cargo "), "{all:?}");
@@ -162,7 +165,10 @@ fn what_is_removed_includes_the_service_of_the_profile() {
         let all = if line.contains(" -f ") { " --profile native down" } else { " -p envoy-cognito down" };
         assert!(line.contains(all), "{line}");
     }
-    assert_eq!([document(COMPOSE), document(RELEASED)].map(|file| file["name"].clone()), ["envoy-cognito"; 2]);
+    assert_eq!(
+        [document(COMPOSE), document(RELEASED)].map(|file| file["name"].clone()),
+        ["envoy-cognito"; 2]
+    );
 }
 
 #[test]
