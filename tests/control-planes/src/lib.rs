@@ -134,3 +134,13 @@ pub fn seen(response: &Response, name: &str) -> Vec<String> {
     let headers = json["headers"].as_array().expect("the app's answer").iter();
     headers.filter(|pair| pair[0] == name).map(|pair| pair[1].as_str().expect("text").to_owned()).collect()
 }
+
+/// The app sees John Smith with his roles and without the filter's cookies, and the rules of the manifests hold for him.
+#[track_caller]
+pub fn assert_is_john_smith(person: &mut Browser) {
+    let answer = fetch(person, "/json");
+    assert_eq!(seen(&answer, "x-auth-user"), ["jsmith"]);
+    assert_eq!(seen(&answer, "x-auth-roles"), ["authp/admin,authp/user"]);
+    assert!(seen(&answer, "cookie").iter().all(|cookie| !cookie.contains("__Host-auth")), "{answer:?}");
+    assert_eq!(fetch(person, "/admin/x").status, 403, "nobody is called admin here");
+}

@@ -1,6 +1,6 @@
 //! What people, clients and operators see at a gateway of Istio.
 
-use control_planes::{Site, browser, fetch, seen, sign_in};
+use control_planes::{Site, assert_is_john_smith, browser, fetch, seen, sign_in};
 use rig::{Browser, Envoy, RawRequest, Response, eventually, free_port, send};
 use serde_json::{Value, json};
 
@@ -62,11 +62,7 @@ fn assert_works_as_shipped(world: &World) -> Browser {
     assert_eq!((refused.status, refused.json()["error"].as_str()), (401, Some("unauthenticated")));
 
     let mut person = world.signed_in();
-    let answer = fetch(&mut person, "/json");
-    assert_eq!(seen(&answer, "x-auth-user"), ["jsmith"]);
-    assert_eq!(seen(&answer, "x-auth-roles"), ["authp/admin,authp/user"]);
-    assert!(seen(&answer, "cookie").iter().all(|cookie| !cookie.contains("__Host-auth")), "{answer:?}");
-    assert_eq!(fetch(&mut person, "/admin/x").status, 403, "nobody is called admin here");
+    assert_is_john_smith(&mut person);
 
     let request = RawRequest::get("/healthz").host("app.example.com").header("x-auth-user", "root");
     let request = request.header("x-forwarded-proto", "https").header("accept", "application/json");
